@@ -1,0 +1,79 @@
+# Wattline: set-up, checks, tests, demo. `make` or `make help` lists the targets.
+# Everything made lands in .venv/ and build/; stamps under build/stamp/ make a second `make setup` take no time.
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+SHELL := /bin/sh
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := build/stamp
+SETUP := deploy/setup
+TYPINGS := build/typings
+
+.PHONY: help setup setup-check lint types promises check test test-quick demo lock clean
+
+help: ## list the targets / 列出所有目标
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: setup-check $(STAMP)/mosquitto $(STAMP)/vm64 $(STAMP)/vm32 ## prepare everything below .venv/ and build/ / 准备全部环境
+	@echo '[setup] ready / 环境就绪'
+
+setup-check: $(STAMP)/project $(STAMP)/typings-esp32 $(STAMP)/typings-rp2
+
+$(STAMP)/system: $(SETUP)/system.sh $(SETUP)/apt_install.sh
+	@mkdir -p $(STAMP)
+	@$(SETUP)/system.sh $(PYTHON)
+	@touch $@
+
+$(STAMP)/venv: $(STAMP)/system $(SETUP)/venv.sh $(SETUP)/requirements.lock
+	@$(SETUP)/venv.sh $(PYTHON) $(VENV)
+	@touch $@
+
+$(STAMP)/project: $(STAMP)/venv $(SETUP)/project.sh pyproject.toml setup.py $(wildcard cext/*.pxd) cext/decoder.pyx
+	@$(SETUP)/project.sh $(VENV)
+	@touch $@
+
+$(STAMP)/typings-%: $(STAMP)/venv $(SETUP)/typings.sh $(SETUP)/typings-%.lock
+	@$(SETUP)/typings.sh $(VENV) $* $(TYPINGS)/$*
+	@touch $@
+
+$(STAMP)/mosquitto: $(SETUP)/mosquitto.sh $(SETUP)/apt_install.sh
+	@mkdir -p $(STAMP)
+	@$(SETUP)/mosquitto.sh build/mosquitto
+	@touch $@
+
+$(STAMP)/vm64 $(STAMP)/vm32: $(STAMP)/vm%: $(SETUP)/micropython.sh
+	@mkdir -p $(STAMP)
+	@$(SETUP)/micropython.sh vm$* build/vm$*
+	@touch $@
+
+lint: setup-check
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+
+# The terminal's code is checked against the stubs of both ports: each board file belongs to one of them.
+types: setup-check
+	$(BIN)/mypy
+	$(BIN)/mypy --config-file $(SETUP)/mypy-esp32.ini
+	$(BIN)/mypy --config-file $(SETUP)/mypy-rp2.ini
+
+promises: setup-check
+	$(BIN)/python tests/promises.py
+
+check: lint types promises ## lint, types and promises, no tests / 静态检查
+
+test: setup ## the whole suite / 全部测试
+	$(BIN)/python -m pytest
+
+test-quick: setup ## what one runs between edits, under a minute / 快速测试
+	$(BIN)/python -m pytest -m 'not slow and not e2e'
+
+demo: setup ## one factory, one terminal, one day, with faults / 演示：一个工厂的一天
+	$(BIN)/wattline hil demo
+
+lock: $(STAMP)/system ## pin anew after an edit of deploy/setup/*.in / 重新锁定依赖
+	$(SETUP)/lock.sh $(PYTHON)
+
+clean: ## remove all that was made / 清除所有生成物
+	rm -rf build $(VENV) wattline.egg-info cext/*.so .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find cext firmware gateway hil protocol tests -name __pycache__ -type d -prune -exec rm -rf {} +

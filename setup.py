@@ -1,0 +1,26 @@
+"""Build of `cext.decoder`; everything else about the package is in pyproject.toml.
+
+The compiled decoder is required: when Cython or the C compiler complains, the build ends. Cython's warnings and
+gcc's are errors, because a warning in the code that reads bytes from the network is a bug not yet met.
+"""
+
+from Cython.Build import cythonize
+from Cython.Compiler import Options
+from setuptools import Extension, setup
+
+Options.warning_errors = True
+
+STRICT_C = [
+    "-O3",
+    "-Wall",
+    "-Wextra",
+    "-Werror",
+]
+
+setup(
+    ext_modules=cythonize(
+        [Extension("cext.decoder", ["cext/decoder.pyx"], extra_compile_args=STRICT_C)],
+        build_dir="build/cython",
+        language_level=3,
+    )
+)
