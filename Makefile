@@ -15,7 +15,7 @@ TYPINGS := build/typings
 help: ## list the targets / 列出所有目标
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: setup-check $(STAMP)/mosquitto $(STAMP)/vm64 $(STAMP)/vm32 ## prepare everything below .venv/ and build/ / 准备全部环境
+setup: setup-check $(STAMP)/zcbor $(STAMP)/mosquitto $(STAMP)/vm64 $(STAMP)/vm32 ## prepare everything below .venv/ and build/ / 准备全部环境
 	@echo '[setup] ready / 环境就绪'
 
 setup-check: $(STAMP)/project $(STAMP)/typings-esp32 $(STAMP)/typings-rp2
@@ -35,6 +35,10 @@ $(STAMP)/project: $(STAMP)/venv $(SETUP)/project.sh pyproject.toml setup.py $(wi
 
 $(STAMP)/typings-%: $(STAMP)/venv $(SETUP)/typings.sh $(SETUP)/typings-%.lock
 	@$(SETUP)/typings.sh $(VENV) $* $(TYPINGS)/$*
+	@touch $@
+
+$(STAMP)/zcbor: $(STAMP)/venv $(SETUP)/zcbor.sh $(SETUP)/zcbor.lock
+	@$(SETUP)/zcbor.sh $(BIN)/python build/zcbor
 	@touch $@
 
 $(STAMP)/mosquitto: $(SETUP)/mosquitto.sh $(SETUP)/apt_install.sh

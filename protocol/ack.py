@@ -1,0 +1,90 @@
+"""Acks: what the gateway holds durably, on its way down (SPEC.md, section 5)."""
+
+from collections import namedtuple
+
+from protocol import cbor, frame, limits, mac
+
+# why a record is refused for good (FR-35): the terminal frees it, the gateway keeps it in quarantine
+REFUSED_CONFLICT = 1  # another record with this identity is durable
+REFUSED_CONTENT = 2  # a check of severity "refuse" failed
+REFUSED_POINTS = 3  # a point that the gateway does not know
+
+# durable: [(first, last)]; refused: [(first, last, reason)]; both ascending; time_ms: the gateway's Unix time;
+# echo: (boot, sent_ms) of the frame answered, or None
+Ack = namedtuple("Ack", ("generation", "epoch", "durable", "refused", "time_ms", "echo"))
+
+
+def seal_ack(
+    key: mac.Key,
+    terminal: str,
+    epoch: int,
+    durable: "list[tuple[int, int]]",
+    refused: "list[tuple[int, int, int]]",
+    time_ms: int,
+    echo: "tuple[int, int] | None",
+) -> bytes:
+    """The authenticated ack. Raises ValueError where it would pass a bound."""
+    if len(durable) > limits.ACK_RANGES_MAX or len(refused) > limits.ACK_RANGES_MAX:
+        raise ValueError("an ack has at most %d ranges of each kind" % limits.ACK_RANGES_MAX)
+    payload = cbor.array(
+        [
+            cbor.integer(limits.VERSION),
+            cbor.integer(epoch),
+            cbor.array([_integers(one) for one in durable]),
+            cbor.array([_integers(one) for one in refused]),
+            cbor.integer(time_ms),
+            b"\xf6" if echo is None else _integers(echo),
+        ]
+    )
+    return mac.seal(key, mac.external_aad(terminal, limits.DOWN, limits.VERSION), payload)
+
+
+def open_ack(data: bytes, terminal: str, keys: "dict[int, mac.Key]") -> Ack:
+    """The ack in these bytes, authenticated and checked. Raises FrameError."""
+    reader, generation = frame.authenticate(data, terminal, limits.DOWN, keys)
+    ack = read_ack(reader, generation)
+    reader.done()
+    return ack
+
+
+def read_ack(reader: cbor.Reader, generation: int) -> Ack:
+    """The ack's content. Raises FrameError."""
+    reader.array(6, 6)
+    reader.uint(limits.VERSION)
+    epoch = reader.uint(limits.UINT32_MAX)
+    durable = _read_ranges(reader, False)
+    refused = _read_ranges(reader, True)
+    time_ms = reader.uint(limits.TIME_MS_MAX)
+    echo = None
+    if not reader.null():
+        reader.array(2, 2)
+        echo = (reader.uint(limits.UINT32_MAX), reader.uint(limits.UPTIME_MS_MAX))
+    return Ack(generation, epoch, durable, refused, time_ms, echo)
+
+
+def _integers(values: "tuple[int, ...]") -> bytes:
+    return cbor.array([cbor.integer(value) for value in values])
+
+
+def _read_ranges(reader: cbor.Reader, with_reason: bool) -> "list[tuple[int, ...]]":
+    """Ranges in ascending order that do not touch: one way to write one set (FR-34)."""
+    ranges = []
+    beyond = -1  # the last number of the range before
+    items = 3 if with_reason else 2
+    for _ in range(reader.array(0, limits.ACK_RANGES_MAX)):
+        reader.array(items, items)
+        first = reader.uint(limits.UINT32_MAX)
+        if first <= beyond:
+            raise reader.fail("not_canonical")
+        last = reader.uint(limits.UINT32_MAX)
+        if last < first:
+            raise reader.fail("range")
+        beyond = last
+        one = (first, last)
+        if with_reason:
+            reason = reader.uint(limits.REFUSAL_MAX)
+            if reason == 0:
+                raise reader.fail("range")
+            one += (reason,)  # type: ignore[assignment]
+        ranges.append(one)
+    return ranges  # type: ignore[return-value]
