@@ -1,1 +1,1 @@
-"""The contract between terminal and gateway: SPEC.md in code. Runs on MicroPython and CPython; imports nothing of ours."""
+"""The contract between terminal and gateway: SPEC.md in code. Runs on MicroPython and CPython."""

@@ -52,8 +52,8 @@ def read_ack(reader: cbor.Reader, generation: int) -> Ack:
     reader.array(6, 6)
     reader.uint(limits.VERSION)
     epoch = reader.uint(limits.UINT32_MAX)
-    durable = _read_ranges(reader, False)
-    refused = _read_ranges(reader, True)
+    durable = _read_ranges(reader, 2)
+    refused = _read_ranges(reader, 3)
     time_ms = reader.uint(limits.TIME_MS_MAX)
     echo = None
     if not reader.null():
@@ -66,11 +66,10 @@ def _integers(values: "tuple[int, ...]") -> bytes:
     return cbor.array([cbor.integer(value) for value in values])
 
 
-def _read_ranges(reader: cbor.Reader, with_reason: bool) -> "list[tuple[int, ...]]":
-    """Ranges in ascending order that do not touch: one way to write one set (FR-34)."""
+def _read_ranges(reader: cbor.Reader, items: int) -> "list[tuple[int, ...]]":
+    """Ranges of 2 items, or of 3 with a reason, in ascending order and without overlap (FR-34)."""
     ranges = []
     beyond = -1  # the last number of the range before
-    items = 3 if with_reason else 2
     for _ in range(reader.array(0, limits.ACK_RANGES_MAX)):
         reader.array(items, items)
         first = reader.uint(limits.UINT32_MAX)
@@ -81,7 +80,7 @@ def _read_ranges(reader: cbor.Reader, with_reason: bool) -> "list[tuple[int, ...
             raise reader.fail("range")
         beyond = last
         one = (first, last)
-        if with_reason:
+        if items == 3:
             reason = reader.uint(limits.REFUSAL_MAX)
             if reason == 0:
                 raise reader.fail("range")

@@ -39,9 +39,7 @@ def open_frame(data: bytes, terminal: str, keys: "dict[int, mac.Key]") -> Frame:
     return Frame(generation, epoch, boot, sent_ms, records)
 
 
-def authenticate(
-    data: bytes, terminal: str, direction: int, keys: "dict[int, mac.Key]"
-) -> "tuple[cbor.Reader, int]":
+def authenticate(data: bytes, terminal: str, direction: int, keys: "dict[int, mac.Key]") -> "tuple[cbor.Reader, int]":
     """A reader over the payload, once size, structure, version, key and MAC are found good, in this order (FR-14)."""
     envelope = mac.Envelope(data)
     expect_version(payload_reader(envelope))

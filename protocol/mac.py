@@ -49,9 +49,7 @@ def seal(key: Key, aad: bytes, payload: bytes) -> bytes:
     """The frame for a payload. Raises ValueError if it would be longer than a frame may be: split it."""
     protected = bytes((0xA2, 0x01, 0x05, 0x04, 0x41, key.generation))
     tag = key.mac(_mac_structure(protected, aad, payload))
-    frame = b"".join(
-        (b"\xd1\x84", cbor.bstr(protected), b"\xa0", cbor.bstr(payload), cbor.bstr(tag))
-    )
+    frame = b"".join((b"\xd1\x84", cbor.bstr(protected), b"\xa0", cbor.bstr(payload), cbor.bstr(tag)))
     if len(frame) > limits.FRAME_BYTES_MAX:
         raise ValueError("frame of %d bytes: at most %d" % (len(frame), limits.FRAME_BYTES_MAX))
     return frame
@@ -79,7 +77,7 @@ class Envelope:
         reader.done()
 
     def verify(self, key: Key, aad: bytes) -> None:
-        """Raise FrameError `mac` unless the tag is this key's over these bytes; the time it takes does not tell where."""
+        """Raise FrameError `mac` unless the tag is this key's over these bytes (FR-16)."""
         payload = self.data[self.payload_at : self.payload_end]
         if not _equal(key.mac(_mac_structure(self.protected, aad, payload)), self.tag):
             raise FrameError("mac", self.tag_at)

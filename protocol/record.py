@@ -1,4 +1,4 @@
-"""Records: one window's readings, or one event (SPEC.md, section 4). The same bytes in flash, in a frame and in the journal.
+"""Records: one window's readings, or one event (SPEC.md, section 4); the same bytes in flash, frame and journal.
 
 Absent quantities are None, never 0. All numbers are integers; the unit ends the name (dv = 0.1 V, milli = 0.001).
 """
@@ -145,20 +145,17 @@ def read_record(reader: cbor.Reader) -> Record:
     reader.array(3, 3)
     seq = reader.uint(limits.UINT32_MAX)
     kind = reader.uint(limits.UINT32_MAX)
-    if kind == WINDOW:
-        body = _read_window(reader)
-    elif kind == EVENT:
-        body = _read_event(reader)
-    else:
+    if kind not in (WINDOW, EVENT):
         raise reader.fail("record_type")
+    body = _read_window(reader) if kind == WINDOW else _read_event(reader)
     return Record(seq, kind, body, bytes(reader.data[begin : reader.at]))
 
 
-def _voltage_reference(readings: list) -> "int | None":
+def _voltage_reference(readings: "list[Reading | int | None]") -> "int | None":
     """The record's first voltage: the others are differences from it, one byte each on a common busbar (FR-28)."""
     for slot in readings:
         if isinstance(slot, tuple):
-            for voltage in (slot.ua_dv, slot.ub_dv, slot.uc_dv):  # type: ignore[attr-defined]
+            for voltage in (slot.ua_dv, slot.ub_dv, slot.uc_dv):
                 if voltage is not None:
                     return voltage  # type: ignore[no-any-return]
     return None
@@ -257,26 +254,27 @@ def _read_reading(reader: cbor.Reader, items: int, u_ref: "int | None", length_s
     ic = _read_from(reader, ia, -current, current, 1)
     pf = _read_from(reader, limits.PF_MILLI_MAX, -limits.PF_MILLI_MAX, limits.PF_MILLI_MAX, -1)
     tail = _read_tail(reader, items - _ITEMS_MIN, due)
-    return Reading(first_s, last_s, run_s, p_mean, p_min, p_max, *energies, *voltages, ia, ib, ic, pf, *tail)
+    values = [first_s, last_s, run_s, p_mean, p_min, p_max] + energies + voltages + [ia, ib, ic, pf] + tail
+    return Reading(*values)
 
 
-def _read_tail(reader: cbor.Reader, items: int, due: int) -> "tuple[int, int, int | None]":
+def _read_tail(reader: cbor.Reader, items: int, due: int) -> "list[int | None]":
     """(flags, missed, q_mean_var); the item that ends the tail must say something."""
     flags = reader.uint(limits.FLAGS_MAX) if items > 0 else 0
     missed = reader.uint(due) if items > 1 else 0
     q_mean = reader.integer(-limits.POWER_W_MAX, limits.POWER_W_MAX) if items > 2 else None
-    if items == 1 and not flags or items == 2 and not missed:
+    if (items == 1 and not flags) or (items == 2 and not missed):
         raise reader.fail("not_canonical")
-    return flags, missed, q_mean
+    return [flags, missed, q_mean]
 
 
 def _read_run(reader: cbor.Reader, length_s: int) -> int:
     first = reader.peek()
-    if first == cbor.FALSE or first == cbor.TRUE:
+    if first in (cbor.FALSE, cbor.TRUE):
         reader.at += 1
         return length_s if first == cbor.TRUE else 0
     run_s = reader.uint(length_s)
-    if run_s == 0 or run_s == length_s:
+    if run_s in (0, length_s):
         raise reader.fail("not_canonical")
     return run_s
 
@@ -284,7 +282,7 @@ def _read_run(reader: cbor.Reader, length_s: int) -> int:
 def _read_from(
     reader: cbor.Reader, base: "int | None", minimum: "int | None", maximum: "int | None", sign: int
 ) -> "int | None":
-    """base + sign * the next integer, within bounds; null if absent, and always where the base is."""
+    """Base + sign * the next integer, within bounds; null if absent, and always where the base is."""
     if reader.null():
         return None
     span = limits.UINT32_MAX
