@@ -4,7 +4,7 @@ from collections import namedtuple
 
 from protocol import cbor, frame, limits, mac
 
-# why a record is refused for good (FR-35): the terminal frees it, the gateway keeps it in quarantine
+# why a record is refused for good (FR-33): the terminal frees it, the gateway keeps it in quarantine
 REFUSED_CONFLICT = 1  # another record with this identity is durable
 REFUSED_CONTENT = 2  # a check of severity "refuse" failed
 REFUSED_POINTS = 3  # a point that the gateway does not know
@@ -42,13 +42,11 @@ def seal_ack(
 def open_ack(data: bytes, terminal: str, keys: "dict[int, mac.Key]") -> Ack:
     """The ack in these bytes, authenticated and checked. Raises FrameError."""
     reader, generation = frame.authenticate(data, terminal, limits.DOWN, keys)
-    ack = read_ack(reader, generation)
-    reader.done()
-    return ack
+    return read_ack(reader, generation)
 
 
 def read_ack(reader: cbor.Reader, generation: int) -> Ack:
-    """The ack's content. Raises FrameError."""
+    """The content of a payload that goes down, to its end. Raises FrameError."""
     reader.array(6, 6)
     reader.uint(limits.VERSION)
     epoch = reader.uint(limits.UINT32_MAX)
@@ -59,6 +57,7 @@ def read_ack(reader: cbor.Reader, generation: int) -> Ack:
     if not reader.null():
         reader.array(2, 2)
         echo = (reader.uint(limits.UINT32_MAX), reader.uint(limits.UPTIME_MS_MAX))
+    reader.done()
     return Ack(generation, epoch, durable, refused, time_ms, echo)
 
 

@@ -28,6 +28,11 @@ def seal_frame(key: mac.Key, terminal: str, epoch: int, boot: int, sent_ms: int,
 def open_frame(data: bytes, terminal: str, keys: "dict[int, mac.Key]") -> Frame:
     """The frame in these bytes, authenticated and checked. `keys`: generation to Key. Raises FrameError."""
     reader, generation = authenticate(data, terminal, limits.UP, keys)
+    return read_frame(reader, generation)
+
+
+def read_frame(reader: cbor.Reader, generation: int) -> Frame:
+    """The content of a payload that goes up, to its end. Raises FrameError."""
     reader.array(5, 5)
     reader.uint(limits.VERSION)
     epoch = reader.uint(limits.UINT32_MAX)
