@@ -1,0 +1,1 @@
+"""The gateway: takes frames in, verifies, keeps and forwards readings. Started by `wattline gateway run`."""
