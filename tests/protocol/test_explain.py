@@ -1,0 +1,86 @@
+"""`wattline explain --protocol frame`: words for any bytes, and an honest verdict."""
+
+import json
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from protocol import ack, frame, mac, record
+from protocol.errors import REASONS
+from protocol.explain import explain
+
+KEY = mac.Key(bytes(range(32)), 7)
+VERDICTS = {"ok", "incomplete", "malformed", "unknown", "refused"}
+WINDOW = record.Window(
+    1_767_225_600,
+    900,
+    3,
+    86_400,
+    record.CLOCK_GATEWAY,
+    1,
+    180,
+    [
+        record.Reading(
+            2, 3, 450, 7500, -100, 9000, 10**10, 0, 5, None, 2301, 2299, 2300, 12_000, 11_900, -12_100, 905, 0, 0, None
+        ),
+        record.NONE_SILENT,
+        None,
+    ],
+)
+EVENT = record.Event(None, 3, 12, record.CLOCK_NONE, 65_535, record.METER_SILENT, 2, [record.NONE_SILENT])
+FRAME = frame.seal_frame(
+    KEY, "T-1", 77, 3, 86_400_500, [record.encode_window(9, WINDOW), record.encode_event(10, EVENT)]
+)
+ACK = ack.seal_ack(KEY, "T-1", 77, [(1, 9)], [(10, 10, ack.REFUSED_CONTENT)], 1_767_225_600_123, (3, 86_400_500))
+
+
+def test_a_frame_is_explained_field_by_field() -> None:
+    answer = explain(FRAME)
+    assert (answer["verdict"], answer["reason"]) == ("ok", "")
+    fields = answer["fields"]
+    assert fields["envelope"]["key_generation"] == 7
+    assert (fields["epoch"], fields["boot"], fields["sent_at_uptime_ms"]) == (77, 3, 86_400_500)
+    window, event = fields["records"]
+    assert window["start"] == "2026-01-01T00:00:00+00:00"
+    reading, silent = window["readings"]
+    assert reading["p_min_w"] == -100
+    assert reading["ic_ma"] == -12_100
+    assert reading["last_sample"] == "2026-01-01T00:14:57+00:00"
+    assert "r_export_varh" not in reading, "what the meter does not offer is absent"
+    assert silent == {"point": 2, "none_because": "the meter was silent"}
+    assert (event["event"], event["point"]) == ("meter_silent", 2)
+    assert event["time"].startswith("not known")
+
+
+def test_an_ack_is_explained_and_says_which_way_it_goes() -> None:
+    fields = explain(ACK)["fields"]
+    assert fields["direction"].startswith("down")
+    assert fields["durable"] == ["seq 1 to 9"]
+    assert fields["gateway_time"].startswith("2026-01-01T00:00:00.123")
+
+
+def test_every_cut_of_a_frame_or_ack_is_incomplete() -> None:
+    """FR-51: a frame cut short anywhere is incomplete, never ok and never malformed."""
+    for whole in (FRAME, ACK):
+        for size in range(len(whole)):
+            assert explain(whole[:size])["verdict"] == "incomplete", f"cut at {size}: {whole[:size].hex()}"
+
+
+def test_the_tag_and_the_key_are_told_apart_from_the_content() -> None:
+    assert "not checked" in explain(FRAME)["fields"]["envelope"]["authentication"]
+    flipped = FRAME[:-1] + bytes([FRAME[-1] ^ 1])
+    assert explain(flipped)["verdict"] == "ok", "without a key an altered tag can't be seen, and nothing claims it was"
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_get_a_verdict_of_the_closed_list(data: bytes) -> None:
+    answer = explain(data)
+    json.dumps(answer)
+    assert answer["verdict"] in VERDICTS
+    if answer["verdict"] != "ok":
+        assert answer["reason"].split(" ")[0] in REASONS
+
+
+@given(st.integers(0, len(FRAME) - 1), st.integers(0, 255))
+def test_a_damaged_frame_gets_a_verdict_of_the_closed_list(at: int, value: int) -> None:
+    json.dumps(explain(FRAME[:at] + bytes([value]) + FRAME[at + 1 :]))
