@@ -1,0 +1,86 @@
+"""A TCP stream of HJ 212 -> its packets. Framed by the length field, never by CR LF, && or ##."""
+
+from __future__ import annotations
+
+import re
+
+from gateway.hj212.packet import SEGMENT_MAX_BYTES
+from gateway.hj212.parse import CRC_BYTES, HEAD_BYTES, Received, extent, read
+
+BUFFER_MAX_BYTES = HEAD_BYTES + SEGMENT_MAX_BYTES + CRC_BYTES  # never more than one unfinished packet is kept
+_HEAD = re.compile(rb"##(?!#)")  # of ###0087 the first # is noise
+
+
+class Splitter:
+    """Cuts a stream into packets; a damaged one is reported and never swallows its neighbours.
+
+    After damage the search for the next ## goes on inside the damaged packet, because its length cannot be
+    believed. What is left of the damaged packet belongs to the damage already reported and is dropped in silence.
+    """
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+        self._covered_bytes = 0  # so many bytes ahead belong to a damaged packet already reported
+        self._after_damage = False  # and so do bytes up to the next ##, where its length was no help
+
+    @property
+    def pending_bytes(self) -> int:
+        """Bytes of a packet that has begun and not ended; at most BUFFER_MAX_BYTES."""
+        return len(self._buffer)
+
+    def feed(self, data: bytes) -> list[Received]:
+        """The packets, good and damaged, that are finished by `data`, in their order."""
+        self._buffer += data
+        return self._take()
+
+    def expire(self) -> list[Received]:
+        """Gives up the unfinished packet, at a time-out: its length may be damaged and hide what came since."""
+        if not self._buffer:
+            return []
+        unfinished = bytes(self._buffer)
+        return self._damage(Received("incomplete", "cut-short: no more came", unfinished), 0) + self._take()
+
+    def _take(self) -> list[Received]:
+        found: list[Received] = []
+        while True:
+            found += self._skip_to_head()
+            if not self._buffer:
+                return found
+            head = bytes(self._buffer[:BUFFER_MAX_BYTES])
+            span = extent(head)
+            if span.verdict == "incomplete":
+                return found
+            if span.verdict != "ok":
+                found += self._damage(Received(span.verdict, span.reason, head[:HEAD_BYTES]), HEAD_BYTES)
+                continue
+            packet = read(head[: span.end], span.segment_end, [])
+            if packet.crc_claimed.upper().zfill(CRC_BYTES) != packet.crc_computed:
+                found += self._damage(packet, span.end)
+                continue
+            found.append(packet)
+            self._drop(span.end)
+            self._covered_bytes, self._after_damage = 0, False
+
+    def _drop(self, count: int) -> None:
+        del self._buffer[:count]
+        self._covered_bytes = max(0, self._covered_bytes - count)
+
+    def _damage(self, packet: Received, size: int) -> list[Received]:
+        """Reports `packet` unless it lies in a damage reported before, and steps into it."""
+        known = self._covered_bytes > 0
+        if not known:
+            self._covered_bytes = size
+        self._after_damage = True
+        self._drop(1)
+        return [] if known else [packet]
+
+    def _skip_to_head(self) -> list[Received]:
+        """Drops what stands before the next ##; CR LF between packets is no damage."""
+        head = _HEAD.search(self._buffer)
+        at = head.start() if head else len(self._buffer) - (1 if self._buffer.endswith(b"#") else 0)
+        garbage = bytes(self._buffer[:at])
+        self._drop(at)
+        if self._after_damage or not garbage.strip(b"\r\n"):
+            return []
+        self._after_damage = True
+        return [Received("malformed", f"garbage: {len(garbage)} bytes outside a packet", garbage)]
