@@ -4,23 +4,22 @@ The compiled decoder is required: when Cython or the C compiler complains, the b
 gcc's are errors, because a warning in the code that reads bytes from the network is a bug not yet met.
 """
 
+from glob import glob
+
 from Cython.Build import cythonize
 from Cython.Compiler import Options
 from setuptools import Extension, setup
 
 Options.warning_errors = True
 
-STRICT_C = [
-    "-O3",
-    "-Wall",
-    "-Wextra",
-    "-Werror",
-]
+STRICT_C = ["-O3", "-Wall", "-Wextra", "-Werror"]
 
-setup(
-    ext_modules=cythonize(
-        [Extension("cext.decoder", ["cext/decoder.pyx"], extra_compile_args=STRICT_C)],
-        build_dir="build/cython",
-        language_level=3,
-    )
+decoder = Extension(
+    "cext.decoder",
+    ["cext/decoder.pyx"],
+    include_dirs=["cext"],
+    depends=sorted(glob("cext/*.pxd") + glob("cext/*.h")),
+    extra_compile_args=STRICT_C,
 )
+
+setup(ext_modules=cythonize([decoder], build_dir="build/cython", language_level=3))

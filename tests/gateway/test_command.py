@@ -79,6 +79,7 @@ def test_a_group_is_called_with_its_arguments() -> None:
 
 
 def test_a_group_whose_extra_is_missing_names_it_in_both_languages_when_called() -> None:
+    """P-03"""
     result = run("hil", "demo")
     assert result.exit_code == command.USAGE
     assert "pip install 'wattline[hil]'" in result.stderr
@@ -166,6 +167,7 @@ def test_too_many_lines_are_said_to_be_too_many(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_what_comes_from_the_wire_cannot_steer_the_terminal() -> None:
+    """P-02"""
     found = {"verdict": "ok", "reason": "", "fields": {"na\x1bme": ["\x1b[2J", "a\nb", "\u202e", "电表 1"]}}
     text = explaining.render(found)
     assert "\x1b" not in text
@@ -182,6 +184,7 @@ def test_what_comes_from_the_wire_cannot_steer_the_terminal() -> None:
 
 @given(st.binary(max_size=300))
 def test_any_bytes_give_one_finding_a_line(data: bytes) -> None:
+    """P-02"""
     result = run("explain", "--protocol", "hj212", "--json", "-", stdin=data)
     lines = data.split(b"\n")
     assert len(result.output.splitlines()) == len(lines) - (lines[-1] == b"")

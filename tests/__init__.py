@@ -1,0 +1,1 @@
+"""Mirrors the rooms. A package, so that tests may share helpers as `tests.<room>.<helper>`."""

@@ -1,0 +1,12 @@
+"""Settings that every test shares."""
+
+import os
+
+from hypothesis import HealthCheck, settings
+
+# Random examples on every run (derandomize=False): a failure prints the blob that repeats it. Bounded in number, not in
+# time per example, because the machine that runs CI is shared and slow at times.
+base = settings(deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("dev", base, max_examples=50)
+settings.register_profile("ci", base, max_examples=200)
+settings.load_profile("ci" if os.environ.get("CI") else "dev")
