@@ -4,7 +4,7 @@ The compiled decoder is required: when Cython or the C compiler complains, the b
 gcc's are errors, because a warning in the code that reads bytes from the network is a bug not yet met.
 """
 
-from glob import glob
+from pathlib import Path
 
 from Cython.Build import cythonize
 from Cython.Compiler import Options
@@ -18,7 +18,7 @@ decoder = Extension(
     "cext.decoder",
     ["cext/decoder.pyx"],
     include_dirs=["cext"],
-    depends=sorted(glob("cext/*.pxd") + glob("cext/*.h")),
+    depends=sorted(str(path) for path in Path("cext").glob("*.[hp]*")),  # headers, .pxd, .pyx
     extra_compile_args=STRICT_C,
 )
 
