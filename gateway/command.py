@@ -69,6 +69,7 @@ app = typer.Typer(
     cls=_Root,
     epilog=EXAMPLES,
     no_args_is_help=True,
+    add_completion=False,
     pretty_exceptions_show_locals=False,  # a local variable may be a key
 )
 
@@ -111,7 +112,7 @@ def _root(
 @app.command(
     epilog="Examples / 示例:\n\n"
     "  wattline explain --protocol frame --file captured.hex --json\n\n"
-    "  tcpdump ... | my-hex-tool | wattline explain --protocol hj212 -\n\n"
+    "  wattline explain --protocol hj212 - < captured.txt\n\n"
     "Exit status / 退出码: 0 every line ok, 1 some line not ok, 2 usage."
 )
 def explain(
