@@ -1,0 +1,228 @@
+"""An HJ 212 platform for the bench: takes uploads, acknowledges them, and misbehaves when it is told to.
+
+As a process: `python -m hil.platform --port 0 --journal FILE --control FILE` prints `{"port": N}` and then obeys the
+JSON lines appended to the control file: `{"mode": "silent"}`, `{"mode": "late", "delay_ms": 3000}`, ... (see Mode).
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from gateway.hj212.answers import data_answer, notice_answer
+from gateway.hj212.packet import Packet, PacketError, Segment
+from gateway.hj212.parse import Received
+from gateway.hj212.stream import Splitter
+from hil.platform_ledger import Ledger, load
+
+MODES = ("normal", "silent", "refuse", "late", "double", "drop")
+NOTICES = ("1013", "2012", "2022")  # HJ 212-2017 table 8: answered 9013 instead of 9014
+CONTROL_POLL_S = 0.05  # how soon a line in the control file takes effect; real time, as a person would wait
+_READ_BYTES = 65_536
+
+
+@dataclass(frozen=True, slots=True)
+class Mode:
+    """How the platform behaves.
+
+    normal: keeps and answers. silent: takes bytes and answers nothing. refuse: takes no connection and ends those
+    there are. late: answers after delay_ms. double: answers twice. drop: closes each connection at its
+    after_packets-th packet instead of answering that one.
+    keep: what is not answered (silent, drop) is kept all the same, as if only the answer had got lost.
+    """
+
+    name: str = "normal"
+    delay_ms: int = 0
+    after_packets: int = 1
+    keep: bool = False
+
+
+def mode_of(row: object) -> Mode:
+    """The mode that a control line asks for. ValueError says what is allowed."""
+    if not isinstance(row, dict) or row.get("mode") not in MODES:
+        raise ValueError(f"{row!r}: allowed {{'mode': one of {', '.join(MODES)}}}")
+    unknown = set(row) - {"mode", "delay_ms", "after_packets", "keep"}
+    delay_ms, after_packets, keep = row.get("delay_ms", 0), row.get("after_packets", 1), row.get("keep", False)
+    if unknown or type(delay_ms) is not int or type(after_packets) is not int or type(keep) is not bool:
+        raise ValueError(f"{row!r}: besides mode, allowed are delay_ms and after_packets (integers), keep (bool)")
+    if not 0 <= delay_ms <= 3_600_000 or after_packets < 1:
+        raise ValueError(f"{row!r}: delay_ms 0..3600000, after_packets 1 or more")
+    return Mode(row["mode"], delay_ms, after_packets, keep)
+
+
+class Platform:
+    """The emulator. `ledger` says what was taken in; with a journal it is also in that file, and found there again."""
+
+    def __init__(self, journal: Path | None = None) -> None:
+        self.mode = Mode()
+        self.ledger = load(journal) if journal else Ledger()
+        self._journal = _open_at_line_start(journal) if journal else None
+        self._server: asyncio.Server | None = None
+        self._address = ("127.0.0.1", 0)
+        self._connections: dict[asyncio.StreamWriter, asyncio.Task[Any] | None] = {}
+
+    @property
+    def port(self) -> int:
+        """The port, the same after `refuse` ends."""
+        return self._address[1]
+
+    async def start(self, port: int = 0, host: str = "127.0.0.1") -> None:
+        """Listens; port 0 takes one from the system."""
+        self._server = await asyncio.start_server(self._serve, host, port)
+        self._address = self._server.sockets[0].getsockname()[:2]
+
+    async def set_mode(self, mode: Mode) -> None:
+        """Changes the behaviour, at once and for connections that are open too."""
+        refused = self.mode.name == "refuse"
+        self.mode = mode
+        if mode.name == "refuse" and not refused:
+            await self._stop_listening()
+        elif mode.name != "refuse" and refused:
+            await self.start(self._address[1], self._address[0])
+
+    async def close(self) -> None:
+        """Ends everything and closes the journal."""
+        await self._stop_listening()
+        if self._journal:
+            self._journal.close()
+
+    async def _stop_listening(self) -> None:
+        if self._server:
+            self._server.close()
+        tasks = [task for task in self._connections.values() if task]
+        for writer in list(self._connections):
+            writer.transport.abort()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._connections[writer] = asyncio.current_task()
+        splitter = Splitter()
+        packets = 0
+        try:
+            # A connection may have been taken in the very moment in which `refuse` began: it ends here.
+            while self.mode.name != "refuse" and (data := await reader.read(_READ_BYTES)):
+                for received in splitter.feed(data):
+                    packets += received.verdict == "ok"
+                    if not await self._take(received, packets, writer):
+                        return
+        except ConnectionError:
+            return  # the other side is gone: nothing is owed to it
+        finally:
+            await close_writer(writer)
+            del self._connections[writer]
+
+    async def _take(self, received: Received, number: int, writer: asyncio.StreamWriter) -> bool:
+        """Deals with one packet; False when the connection is to be closed."""
+        segment = received.segment
+        if segment is None:
+            self._write_row(self.ledger.damage(received.reason))
+            return True
+        mode = self.mode
+        dropped = mode.name == "drop" and number >= mode.after_packets
+        answered = mode.name != "silent" and not dropped
+        if not segment.cn.startswith("9"):
+            kept = answered or mode.keep
+            self._write_row(self.ledger.accept(segment) if kept else self.ledger.lose(segment))
+        if answered:
+            await self._answer(segment, mode, writer)
+        return not dropped
+
+    async def _answer(self, segment: Segment, mode: Mode, writer: asyncio.StreamWriter) -> None:
+        packet = answer_to(segment)
+        if packet is None:
+            return
+        if mode.name == "late":
+            asyncio.get_running_loop().call_later(mode.delay_ms / 1000, _write_if_open, writer, packet.data)
+            return
+        writer.write(packet.data * (2 if mode.name == "double" else 1))
+        await writer.drain()
+
+    def _write_row(self, row: dict[str, object]) -> None:
+        if self._journal:
+            self._journal.write(json.dumps(row, ensure_ascii=False) + "\n")
+            self._journal.flush()
+
+
+def answer_to(segment: Segment) -> Packet | None:
+    """The platform's answer to what a station sends; None when none is wanted, or its header is too long to repeat."""
+    if not segment.wants_answer or segment.cn.startswith("9"):
+        return None
+    try:
+        return notice_answer(segment) if segment.cn in NOTICES else data_answer(segment)
+    except PacketError:
+        return None
+
+
+async def close_writer(writer: asyncio.StreamWriter) -> None:
+    """Closes a connection whose other side may be gone already."""
+    writer.close()
+    with contextlib.suppress(ConnectionError):
+        await writer.wait_closed()
+
+
+def _write_if_open(writer: asyncio.StreamWriter, data: bytes) -> None:
+    if not writer.is_closing():
+        writer.write(data)
+
+
+def _open_at_line_start(journal: Path) -> IO[str]:
+    """Opens the journal to append. A last line cut short by a kill stays, with an end of its own."""
+    cut = journal.exists() and journal.stat().st_size > 0 and not journal.read_bytes().endswith(b"\n")
+    file = journal.open("a", encoding="utf-8")
+    if cut:
+        file.write("\n")
+    return file
+
+
+def _bytes_from(control: Path, start: int) -> bytes:
+    return control.read_bytes()[start:] if control.exists() else b""
+
+
+async def obey(platform: Platform, control: Path) -> None:
+    """Follows the control file for ever. A line that means nothing is named on stderr and passed over."""
+    done_bytes = 0
+    while True:
+        data = _bytes_from(control, done_bytes)
+        whole = data[: data.rfind(b"\n") + 1]
+        done_bytes += len(whole)
+        for line in whole.splitlines():
+            try:
+                await platform.set_mode(mode_of(json.loads(line)))
+            except ValueError as error:
+                sys.stderr.write(f"control: {error}\n")
+        await asyncio.sleep(CONTROL_POLL_S)
+
+
+async def run(port: int, journal: Path | None, control: Path | None) -> None:
+    """Runs the emulator until the task is cancelled."""
+    platform = Platform(journal)
+    await platform.start(port)
+    sys.stdout.write(json.dumps({"port": platform.port}) + "\n")
+    sys.stdout.flush()
+    try:
+        await (obey(platform, control) if control else asyncio.Event().wait())
+    finally:
+        await platform.close()
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m hil.platform", description=__doc__)
+    parser.add_argument("--port", type=int, default=0, help="0: take one from the system")
+    parser.add_argument("--journal", type=Path, help="JSON lines of what was taken in; appended to")
+    parser.add_argument("--control", type=Path, help="JSON lines that set the mode; followed while they are appended")
+    given = parser.parse_args()
+    try:
+        asyncio.run(run(given.port, given.journal, given.control))
+    except KeyboardInterrupt:
+        sys.stderr.write("stopped\n")
+
+
+if __name__ == "__main__":
+    main()
