@@ -19,7 +19,15 @@ if [ ! -e "$policy" ]; then
     trap 'as_root rm -f "$policy"' EXIT
     trap 'exit 1' INT TERM
 fi
+log=$(mktemp)
 # Another apt may be at work on a fresh machine: wait two minutes for it, no longer.
-as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=120 update >/dev/null
-as_root env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get -q -y -o DPkg::Lock::Timeout=120 \
-    install --no-install-recommends "$@" >/dev/null
+quiet_apt() {
+    as_root env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 \
+        apt-get -q -y -o DPkg::Lock::Timeout=120 "$@" >"$log" 2>&1 || {
+        tail -n 15 "$log" >&2
+        die "apt-get $1 failed" "apt-get $1 失败"
+    }
+}
+quiet_apt update
+quiet_apt install --no-install-recommends "$@"
+rm -f "$log"
