@@ -6,9 +6,12 @@ here=$(cd "$(dirname "$0")" && pwd)
 . "$here/common.sh"
 python=$1
 [ -x build/lock/bin/uv ] || { "$python" -m venv build/lock && build/lock/bin/pip install --quiet --quiet uv==0.13.9; }
-for name in requirements typings-esp32 typings-rp2 zcbor; do
-    say "$name.in -> $name.lock"
-    build/lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+uv=$PWD/build/lock/bin/uv
+cd "$here"   # the lock files name the .in they come from: relative to this folder
+for file in *.in; do
+    name=${file%.in}
+    say "$file -> $name.lock"
+    "$uv" pip compile --quiet --universal --python-version 3.11 --generate-hashes \
         --no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' \
-        "$here/$name.in" --output-file "$here/$name.lock"
+        "$file" --output-file "$name.lock"
 done
