@@ -1,0 +1,1 @@
+"""The compiled decoder: frames in, checked rows out. Imports nothing of ours."""
