@@ -50,7 +50,7 @@ def authenticate(data: bytes, terminal: str, direction: int, keys: "dict[int, ma
     expect_version(payload_reader(envelope))
     key = keys.get(envelope.generation)
     if key is None:
-        raise FrameError("kid", envelope.payload_at)
+        raise FrameError("kid", envelope.kid_at)
     envelope.verify(key, mac.external_aad(terminal, direction, limits.VERSION))
     return payload_reader(envelope), envelope.generation
 

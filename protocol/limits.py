@@ -5,7 +5,7 @@ VERSION = 1
 FRAME_BYTES_MAX = 4096  # a terminal builds it in one buffer beside TLS; every broker and modem takes it whole
 RECORDS_MAX = 64  # a frame of the shortest records still fits FRAME_BYTES_MAX
 POINTS_MAX = 32  # 32 worst-case readings fit one frame; a switchboard has 9 points on average
-ACK_RANGES_MAX = 64  # an ack that answers the most records a frame can hold, none adjacent
+ACK_RANGES_MAX = 64  # an ack that answers the most records a frame can hold, one by one
 EVENT_INTS_MAX = 8  # an event says what happened; it is not a data carrier
 TERMINAL_CHARS_MAX = 32  # fits a topic, a label and a QR code
 

@@ -69,6 +69,7 @@ class Envelope:
         begin, end = reader.bstr(0, limits.FRAME_BYTES_MAX)
         self.protected = data[begin:end]
         self.generation = _read_protected(data, begin, end)
+        self.kid_at = end - 1
         _expect_empty_map(reader)
         self.payload_at, self.payload_end = reader.bstr(0, limits.FRAME_BYTES_MAX)
         begin, end = reader.bstr(MAC_BYTES, MAC_BYTES)
