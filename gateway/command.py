@@ -52,8 +52,8 @@ class _Deferred(TyperCommand):
 
     def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
         """As the real group makes it; ends with a message when the group's extra is not installed."""
-        app = load(self.entry)
-        return typer.main.get_command(app).make_context(info_name, args, parent=parent, **extra)
+        group = typer.main.get_group(load(self.entry))  # a group even where it has one command so far
+        return group.make_context(info_name, args, parent=parent, **extra)
 
 
 class _Root(TyperGroup):

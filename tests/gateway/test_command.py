@@ -24,11 +24,6 @@ def greet(name: str) -> None:
     typer.echo(f"hello {name}")
 
 
-@sub.command()
-def other() -> None:
-    """A second command makes this a group."""
-
-
 def echo_explainer(data: bytes) -> dict[str, Any]:
     """ok for anything that starts with 01."""
     verdict, reason = ("ok", "") if data[:1] == b"\x01" else ("malformed", "first-byte: 01 expected")
