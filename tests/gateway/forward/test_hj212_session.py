@@ -1,0 +1,320 @@
+"""The sending side of HJ 212: stop-and-wait, resends, back-off; and over TCP against the platform emulator."""
+
+import asyncio
+import pathlib
+import random
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gateway.forward.hj212_session import QUEUE_PACKETS_MAX, REPLIES_MAX, Hj212Session, LinkSettings
+from gateway.forward.hj212_sink import Hj212Link
+from gateway.hj212.answers import data_answer
+from gateway.hj212.packet import Packet, Segment, build, frame
+from gateway.hj212.parse import parse
+from hil.platform import Mode, Platform
+
+MN = "010000A8900016F000169DC0"
+SETTINGS = LinkSettings(answer_timeout_ms=1000, resends=3, reconnect_min_ms=100, reconnect_max_ms=1600)
+
+
+def packet(number: int) -> Packet:
+    items = ((("DataTime", f"20260301{number:06d}"),), (("i33200-Avg", "12.3"),))
+    return build(Segment(f"20260301081500{number:03d}", "32", "2051", "123456", MN, 5, items))
+
+
+def answer(sent: Packet, **change: str) -> bytes:
+    segment = parse(sent.data).segment
+    assert segment is not None
+    data = data_answer(segment).data
+    for old, new in change.items():
+        data = data.replace(f"{old}=".encode() + getattr(segment, old.lower()).encode(), f"{old}={new}".encode())
+    return reframed(data)
+
+
+def reframed(data: bytes) -> bytes:
+    return frame(data[6 : data.rindex(b"&&") + 2])
+
+
+def open_session(packets: int = 3) -> Hj212Session:
+    session = Hj212Session(SETTINGS, lambda: 0.5)
+    session.submit([packet(number) for number in range(packets)])
+    assert session.wants_connection(0)
+    session.on_connected()
+    return session
+
+
+def test_one_packet_at_a_time_and_the_next_with_its_answer() -> None:
+    session = open_session()
+    for number in range(3):
+        assert session.next_outgoing(0) == packet(number).data
+        assert session.next_outgoing(0) is None
+        session.on_bytes(answer(packet(number)))
+        assert session.take_confirmed() == [packet(number).qn]
+    assert (session.pending, session.next_outgoing(0), session.take_confirmed()) == (0, None, [])
+
+
+def test_no_answer_is_sent_again_with_the_same_qn_then_given_up() -> None:
+    session = open_session()
+    for send in range(4):
+        now_ms = send * 1000
+        assert session.next_outgoing(now_ms) == packet(0).data
+        session.on_tick(now_ms + 999)
+        assert session.next_outgoing(now_ms + 999) is None
+        session.on_tick(now_ms + 1000)
+    assert session.wants_close
+    assert session.next_outgoing(4000) is None
+    session.on_disconnected(4000)
+    assert (session.pending, session.counts.resent, session.counts.gave_up) == (3, 3, 1)
+    assert not session.wants_connection(4000)
+    assert session.wants_connection(4100)
+    session.on_connected()
+    assert session.next_outgoing(4100) == packet(0).data
+
+
+def test_connection_lost_under_way_sends_the_same_packet_again() -> None:
+    session = open_session()
+    session.next_outgoing(0)
+    session.on_disconnected(10)
+    session.on_connected()
+    assert session.next_outgoing(200) == packet(0).data
+    assert session.counts.resent == 1
+
+
+def test_late_and_doubled_answers_are_harmless() -> None:
+    session = open_session()
+    session.next_outgoing(0)
+    session.on_tick(1000)
+    session.next_outgoing(1000)
+    session.on_bytes(answer(packet(0)) * 2)
+    assert session.take_confirmed() == [packet(0).qn]
+    assert session.next_outgoing(1000) == packet(1).data
+    session.on_bytes(answer(packet(0)))
+    assert session.take_confirmed() == []
+    assert (session.counts.late, session.counts.confirmed) == (2, 1)
+
+
+def test_late_answer_before_the_resend_saves_it() -> None:
+    session = open_session()
+    session.next_outgoing(0)
+    session.on_tick(1000)
+    session.on_bytes(answer(packet(0)))
+    assert session.next_outgoing(1001) == packet(1).data
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        answer(packet(0), QN="20260301081500999"),
+        answer(packet(0), MN="0" * 24),
+        answer(packet(1)),
+        reframed(answer(packet(0)).replace(b"CN=9014", b"CN=9013")),
+        answer(packet(0)).replace(b"Flag=4", b"Flag=5"),
+        b"##9999",
+        b"",
+    ],
+)
+def test_answer_that_does_not_match_confirms_nothing(wrong: bytes) -> None:
+    session = open_session()
+    session.next_outgoing(0)
+    session.on_bytes(wrong)
+    assert session.take_confirmed() == []
+    session.on_bytes(answer(packet(0)))
+    assert session.take_confirmed() == [packet(0).qn]
+
+
+def test_answer_before_anything_was_sent_confirms_nothing() -> None:
+    session = open_session()
+    session.on_bytes(answer(packet(0)))
+    assert (session.take_confirmed(), session.counts.stray) == ([], 1)
+
+
+def test_answer_without_mn_is_taken() -> None:
+    session = open_session()
+    session.next_outgoing(0)
+    session.on_bytes(reframed(answer(packet(0)).replace(f"MN={MN};".encode(), b"")))
+    assert session.take_confirmed() == [packet(0).qn]
+
+
+def test_answer_behind_a_damaged_length_is_found_at_the_time_out() -> None:
+    session = open_session()
+    session.next_outgoing(0)
+    session.on_bytes(b"##0987")
+    session.on_bytes(answer(packet(0)))
+    assert session.take_confirmed() == []
+    session.on_tick(1000)
+    assert session.take_confirmed() == [packet(0).qn]
+
+
+@pytest.mark.parametrize(("cn", "result"), [("1012", b"QnRtn=2"), ("2051", b"QnRtn=2"), ("7777", b"QnRtn=8")])
+def test_command_is_refused_politely(cn: str, result: bytes) -> None:
+    session = open_session()
+    command = build(Segment("20260301081500777", "32", cn, "123456", MN, 5)).data
+    session.on_bytes(command)
+    reply = session.next_outgoing(0)
+    assert reply is not None
+    assert b"QN=20260301081500777;ST=91;CN=9011;" in reply
+    assert result in reply
+    assert session.next_outgoing(0) == packet(0).data
+    session.on_bytes(build(Segment("20260301081500778", "32", cn, "123456", MN, 4)).data)
+    assert (session.counts.refused, session.counts.ignored) == (1, 1)
+
+
+def test_commands_without_end_pile_nothing_up() -> None:
+    session = open_session()
+    session.on_bytes(build(Segment("20260301081500777", "32", "1012", "123456", MN, 5)).data * 100)
+    replies = 0
+    while (data := session.next_outgoing(0)) and b"9011" in data:
+        replies += 1
+    assert replies == REPLIES_MAX
+    assert session.counts.ignored == 100 - REPLIES_MAX
+
+
+def test_pause_grows_is_capped_and_ends_with_a_confirmation() -> None:
+    session = Hj212Session(SETTINGS, lambda: 1 - 1e-9)
+    pauses = []
+    now_ms = 0
+    for _ in range(7):
+        session.on_disconnected(now_ms)
+        start_ms = now_ms
+        while not session.wants_connection(now_ms):
+            now_ms += 1
+        pauses.append(now_ms - start_ms)
+    assert pauses == [99, 199, 399, 799, 1599, 1599, 1599]
+    session.on_connected()
+    session.on_disconnected(now_ms)
+    assert not session.wants_connection(now_ms + 1598)
+    session.on_connected()
+    session.submit([packet(0)])
+    session.next_outgoing(now_ms)
+    session.on_bytes(answer(packet(0)))
+    session.on_disconnected(now_ms)
+    assert session.wants_connection(now_ms + 99)
+
+
+def test_line_is_bounded() -> None:
+    session = Hj212Session(SETTINGS, lambda: 0.5)
+    session.submit([packet(0)] * QUEUE_PACKETS_MAX)
+    with pytest.raises(ValueError, match=str(QUEUE_PACKETS_MAX)):
+        session.submit([packet(1)])
+
+
+@given(st.randoms(use_true_random=False), st.integers(1, 12))
+@settings(max_examples=60, deadline=None)
+def test_whatever_the_platform_does_each_packet_is_confirmed_once_in_order(rng: random.Random, packets: int) -> None:
+    """Answers late, twice, lost or damaged, connections cut: in the end each QN is confirmed once, in its order."""
+    session = Hj212Session(SETTINGS, rng.random)
+    session.submit([packet(number) for number in range(packets)])
+    confirmed: list[str] = []
+    under_way: list[bytes] = []
+    now_ms = 0
+    for step in range(20_000):
+        now_ms += rng.choice([1, 50, 400, 1000])
+        if session.wants_connection(now_ms):
+            session.on_connected()
+        kind = rng.choice(["good", "good", "lost", "twice", "damaged", "cut", "garbage"]) if step < 2000 else "good"
+        if data := session.next_outgoing(now_ms):
+            sent = parse(data).segment
+            assert sent is not None
+            reply = data_answer(sent).data
+            under_way += {
+                "good": [reply],
+                "lost": [],
+                "twice": [reply, reply],
+                "damaged": [reply[:40] + b"?" + reply[41:]],
+            }.get(kind, [b"##0200garbage", reply])
+        while under_way and rng.random() < 0.7:
+            session.on_bytes(under_way.pop(0)) if session.connected else under_way.clear()
+        session.on_tick(now_ms)
+        if session.wants_close or (kind == "cut" and session.connected):
+            session.on_disconnected(now_ms)
+            under_way.clear()
+        confirmed += session.take_confirmed()
+        if not session.pending:
+            break
+    assert confirmed == [packet(number).qn for number in range(packets)]
+
+
+@given(st.lists(st.binary(max_size=200), max_size=20))
+def test_any_bytes_from_the_platform_never_raise_and_confirm_nothing(chunks: list[bytes]) -> None:
+    session = open_session()
+    session.next_outgoing(0)
+    for chunk in chunks:
+        session.on_bytes(chunk)
+        session.on_tick(500)
+    assert session.take_confirmed() == []
+    assert session.pending == 3
+
+
+@contextmanager
+def platform_running() -> Iterator[tuple[Platform, asyncio.AbstractEventLoop]]:
+    """The emulator in a thread of its own."""
+    loop = asyncio.new_event_loop()
+    platform = Platform()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    try:
+        asyncio.run_coroutine_threadsafe(platform.start(), loop).result(10)
+        yield platform, loop
+    finally:
+        asyncio.run_coroutine_threadsafe(platform.close(), loop).result(10)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(10)
+        loop.close()
+
+
+@pytest.mark.parametrize(
+    ("mode", "packets"),
+    [
+        (Mode(), 40),
+        (Mode("double"), 40),
+        (Mode("late", delay_ms=150), 4),
+        (Mode("drop", after_packets=4), 10),
+        (Mode("drop", after_packets=4, keep=True), 10),
+        (Mode("silent"), 4),
+        (Mode("silent", keep=True), 4),
+        (Mode("refuse"), 4),
+    ],
+    ids=str,
+)
+def test_over_tcp_nothing_is_lost_and_nothing_counts_twice(mode: Mode, packets: int) -> None:
+    """The platform misbehaves for half a second; then all is there, under one QN each."""
+    quick = LinkSettings(answer_timeout_ms=100, resends=1, reconnect_min_ms=20, reconnect_max_ms=200)
+    with platform_running() as (platform, loop):
+        session = Hj212Session(quick, random.Random(1).random)
+        link = Hj212Link("127.0.0.1", platform.port, session, lambda: time.monotonic_ns() // 1_000_000, time.sleep)
+        asyncio.run_coroutine_threadsafe(platform.set_mode(mode), loop).result(10)
+        loop.call_soon_threadsafe(loop.call_later, 0.5, lambda: loop.create_task(platform.set_mode(Mode())))
+        session.submit([packet(number) for number in range(packets)])
+        confirmed: list[str] = []
+        end = time.monotonic() + 20
+        while session.pending and time.monotonic() < end:
+            link.step(20)
+            confirmed += session.take_confirmed()
+        link.close()
+        assert confirmed == [packet(number).qn for number in range(packets)]
+        counts = platform.ledger.counts
+        assert len(platform.ledger.complete) == packets
+        assert (counts.conflicts, counts.duplicates, counts.qn_reused) == (0, 0, 0)
+        assert counts.packets - counts.repeats == packets
+
+
+def test_platform_that_is_not_there_is_named() -> None:
+    session = Hj212Session(SETTINGS, lambda: 0.0)
+    with platform_running() as (platform, _):
+        port = platform.port
+    link = Hj212Link("127.0.0.1", port, session, lambda: 0, lambda _: None)
+    link.step(1)
+    assert "refused" in link.last_error
+    assert not session.connected
+
+
+def test_session_module_opens_no_socket_and_reads_no_clock() -> None:
+    source = pathlib.Path(__file__).parents[3] / "gateway" / "forward" / "hj212_session.py"
+    text = source.read_text("utf-8")
+    assert not [name for name in ("import socket", "import time", "import random", "asyncio") if name in text]
