@@ -6,6 +6,7 @@ protocol/SPEC.md. A test *quotes* an id in its docstring, in a comment inside it
 
 Checked: each promise names a test; each named test exists and quotes the promise's id; each clause is quoted by some
 test; each id that a test quotes is a promise or a clause; no id stands twice.
+`python tests/promises.py --quotes` lists instead who quotes what: the material for a new row.
 """
 
 import ast
@@ -131,6 +132,9 @@ def _docstrings(tree: ast.Module) -> set[tuple[int, str]]:
 def main() -> int:
     """Print the findings of this repository; 1 when there are any."""
     repo = Path(__file__).resolve().parent.parent
+    if sys.argv[1:] == ["--quotes"]:
+        print("\n".join(sorted(f"{name} {test}" for test, ids in quoted(repo).items() for name in ids)))
+        return 0
     found = findings(repo)
     for line in found:
         print(line)
