@@ -1,4 +1,4 @@
-"""What the terminal runs, and the technician's tool. Importing this makes `terminal` and `boards` importable under CPython."""
+"""What the terminal runs. Importing this makes `terminal` and `boards` importable under CPython."""
 
 import sys
 from pathlib import Path

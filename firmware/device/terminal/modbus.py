@@ -55,7 +55,7 @@ def read_request(unit: int, function: int, first: int, count: int) -> Request:
 
 def answer_bytes(request: Request) -> int:
     # How long the whole answer is.
-    return _OVERHEAD_BYTES + 2 * request.count  # type: ignore[no-any-return]
+    return _OVERHEAD_BYTES + 2 * request.count
 
 
 def scan(data: "bytes | bytearray", request: Request) -> "tuple[int, bytes | int | None, int]":
@@ -101,7 +101,7 @@ def _is_ours(data: "bytes | bytearray", at: int, size: int, request: Request) ->
         return False
     if data[at + 1] == request.function:
         return size == answer_bytes(request)
-    return data[at + 1] == request.function | _EXCEPTION_BIT  # type: ignore[no-any-return]
+    return data[at + 1] == request.function | _EXCEPTION_BIT
 
 
 def _may_become(data: "bytes | bytearray", at: int, end: int, request: Request) -> bool:
