@@ -1,0 +1,93 @@
+"""Debian's mosquitto as a process of its own: its own port, configuration and persistence in the run's folder."""
+
+import os
+import re
+import socket
+import time
+from pathlib import Path
+from typing import Self
+
+from hil.process import BenchError, Process
+
+# Debian's own configuration is persistence plus defaults: `max_queued_messages` (1000) and the rest are mosquitto's.
+_CONFIG = """\
+listener {port} 127.0.0.1
+allow_anonymous true
+persistence true
+persistence_location {folder}/
+connection_messages true
+log_type all
+log_dest stdout
+log_timestamp_format %s
+sys_interval 1
+{user}
+"""
+_UP = re.compile(r"Received PUBLISH from (?P<client>\S+) \(d(?P<dup>\d), q1, .*'wattline/up/")
+_PUBACK = re.compile(r"Sending PUBACK to (?P<client>\S+) \(m\d+, rc(?P<reason>\d+)\)")
+_DROPPED = re.compile(r"Outgoing messages are being dropped for client (?P<client>\S+?)\.")
+
+
+class Broker:
+    """A mosquitto on 127.0.0.1:`port`; the port stays the same over restarts, as a site's broker has one address."""
+
+    def __init__(self, program: Path, folder: Path, settings: dict[str, int] | None = None) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.port = free_port()
+        # started as root mosquitto drops to a user of its own, which can't write into the run's folder
+        user = "user root" if os.geteuid() == 0 else ""
+        config = folder / "mosquitto.conf"
+        more = "".join(f"{name} {value}\n" for name, value in (settings or {}).items())
+        config.write_text(_CONFIG.format(port=self.port, folder=folder, user=user) + more, encoding="utf-8")
+        self.process = Process("mosquitto", [str(program), "-c", str(config)], folder / "broker.log")
+
+    def start(self) -> None:
+        """Start it and wait until it takes connections."""
+        self.process.start()
+        wait_for_port(self.process, self.port)
+
+    def stop(self) -> None:
+        """A clean stop: mosquitto writes its persistence file."""
+        self.process.stop()
+
+    def kill(self) -> None:
+        """kill -9: what was only in its memory is gone."""
+        self.process.kill()
+
+    def published(self) -> int:
+        """Frames that terminals have published to it, repetitions included, over all its starts (from its log)."""
+        return len(_UP.findall(self.process.text()))
+
+    def pubacked(self, client: str) -> int:
+        """PUBACKs of success that it has sent to this client."""
+        found = _PUBACK.finditer(self.process.text())
+        return sum(one["client"] == client and one["reason"] == "0" for one in found)
+
+    def overflowed(self) -> bool:
+        """Whether it has said that it drops messages for some client."""
+        return _DROPPED.search(self.process.text()) is not None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.kill()
+
+
+def free_port() -> int:
+    """A loopback port that the OS says is free; the caller binds it at once, nobody else on this machine guesses it."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+def wait_for_port(process: Process, port: int, timeout_s: float = 10) -> None:
+    """Return once something listens on the loopback port. Raises BenchError."""
+    deadline = time.monotonic() + timeout_s
+    while time.monotonic() < deadline and process.running:
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+            return
+        except OSError:
+            time.sleep(0.02)
+    raise BenchError(f"{process.name} does not listen on port {port} / 端口未监听: {process.tail()}")

@@ -1,0 +1,146 @@
+"""What the oracle looks at: what was true, what the journal holds, what the platform has. Plain data, no opinions."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from protocol.record import Event, Window
+
+
+@dataclass(frozen=True)
+class Poll:
+    """One answer of a meter: the virtual Unix ms at which it was given, and what it showed (named as in Reading)."""
+
+    t_ms: int
+    values: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class Life:
+    """One start of the terminal's process, virtual Unix ms; it was killed, or the run ended, at to_ms."""
+
+    from_ms: int
+    to_ms: int
+    knows_time: bool = True  # its clock was set at its start
+
+
+@dataclass(frozen=True)
+class Kept:
+    """One record of the journal, out of a frame that the oracle has authenticated itself."""
+
+    epoch: int
+    seq: int
+    body: Window | Event
+    raw: bytes
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """A stretch of virtual time in which something was made to go wrong: the cause that findings name."""
+
+    what: str
+    from_ms: int
+    to_ms: int
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What happened, from sources that neither terminal nor gateway can colour.
+
+    polls: by point number, in order of time. tolerance_ms: by how much two processes' clocks may seem to differ.
+    thresholds_w: by point number, the power above which it runs.
+    boot_ms: how long after its start the terminal may still be busy starting.
+    """
+
+    start_ms: int
+    end_ms: int
+    lives: Sequence[Life]
+    polls: Mapping[int, Sequence[Poll]]
+    troubles: Sequence[Trouble]
+    tolerance_ms: int
+    boot_ms: int
+    thresholds_w: Mapping[int, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Journal:
+    """What the gateway holds. rows: (epoch, seq, record bytes) as its record table says; kept: as the frames say."""
+
+    kept: Sequence[Kept]
+    rows: Sequence[tuple[int, int, bytes]]
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A message that a platform took in: its exchange's number, the start of its period, its values as they came."""
+
+    number: str
+    start_ms: int
+    values: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Item:
+    """A value that the platform is to get of each reading: its name there, and where it comes from.
+
+    One unit of the platform's is 10**exponent of the field's (kWh of Wh: 3), with `decimals` digits.
+    """
+
+    point: int
+    code: str
+    attribute: str
+    field: str
+    exponent: int
+    decimals: int
+
+
+@dataclass(frozen=True)
+class Sink:
+    """A platform: what it has, and what it was to get."""
+
+    uploads: Sequence[Upload]
+    items: Sequence[Item]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something that must not be. invariant: 1 to 6 of the architecture; cause: the trouble in whose time it fell."""
+
+    invariant: int
+    code: str
+    text: str
+    cause: str = ""
+
+
+@dataclass
+class Count:
+    """Windows: closed by the terminal; of these in the journal; and what is wrong with it."""
+
+    closed: int = 0
+    journalled: int = 0
+    lost: int = 0
+    duplicated: int = 0
+    invented: int = 0
+
+
+@dataclass
+class Tally:
+    """A sink's account in windows."""
+
+    delivered: int = 0
+    lost: int = 0
+    duplicated: int = 0
+
+
+@dataclass
+class Verdict:
+    """The oracle's answer."""
+
+    windows: Count = field(default_factory=Count)
+    readings: int = 0
+    sinks: dict[str, Tally] = field(default_factory=dict)
+    findings: list[Finding] = field(default_factory=list)
+
+    @property
+    def passed(self) -> bool:
+        """Whether every invariant held."""
+        return not self.findings

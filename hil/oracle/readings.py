@@ -1,0 +1,152 @@
+"""Whether each reading says what its meter showed. Invariants 1 (a reading withheld) and 3 (nothing invented, R-09)."""
+
+from bisect import bisect_left
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
+
+from hil.oracle.evidence import Finding, Poll, Truth
+from hil.oracle.windows import Placed
+from hil.oracle.words import cause, shown
+from protocol.record import Reading
+
+ENERGIES = ("e_import_wh", "e_export_wh", "r_import_varh", "r_export_varh")
+# a mean is weighted by time and rounded to a watt
+MEAN_ROUNDING_W = 1
+
+
+def check_readings(placed: Sequence[Placed], truth: Truth) -> list[Finding]:
+    """A finding for each slot of a window that does not say what the meter showed in it."""
+    return [
+        finding
+        for one in placed
+        for point in range(1, 1 + max(len(one.window.readings), *truth.polls))
+        for finding in _check_slot(one, point, truth)
+    ]
+
+
+def _check_slot(one: Placed, point: int, truth: Truth) -> Iterator[Finding]:
+    readings = one.window.readings
+    slot = readings[point - 1] if point <= len(readings) else None
+    polls = truth.polls.get(point)
+    where = f"point {point} in window {shown(one.from_ms)}"
+    why = cause(truth, one.from_ms, one.to_ms)
+    if polls is None:
+        if slot is not None:
+            yield Finding(3, "reading_of_no_meter", f"{where}: there is no such meter", why)
+        return
+    served = between(polls, one.from_ms - truth.tolerance_ms, one.to_ms + truth.tolerance_ms)
+    if not isinstance(slot, Reading):
+        yield from _check_none(one, slot, served, truth, where)
+    elif not served:
+        yield Finding(3, "reading_while_silent", f"{where}: the meter showed nothing, the reading says it did", why)
+    else:
+        wrong = [*_check_energies(one, slot, polls, truth), *_check_powers(one, slot, served, truth)]
+        wrong += _check_run(slot, served, truth, truth.thresholds_w.get(point))
+        yield from (Finding(3, code, f"{where}: {text}", why) for code, text in wrong)
+
+
+def between(polls: Sequence[Poll], from_ms: int, to_ms: int) -> Sequence[Poll]:
+    """The polls of an interval, both ends included."""
+    return polls[bisect_left(polls, from_ms, key=_instant) : bisect_left(polls, to_ms + 1, key=_instant)]
+
+
+def _instant(poll: Poll) -> int:
+    return poll.t_ms
+
+
+def _check_none(one: Placed, slot: int | None, served: Sequence[Poll], truth: Truth, where: str) -> Iterator[Finding]:
+    """No reading needs a reason, and a meter that did not answer for it."""
+    if slot is None:
+        yield Finding(3, "reading_unexplained", f"{where}: no reading, and no reason")
+    inner = [
+        poll
+        for poll in served
+        if one.from_ms + truth.tolerance_ms < poll.t_ms < one.to_ms - truth.tolerance_ms
+        and one.life is not None
+        and one.life.from_ms + truth.boot_ms < poll.t_ms
+    ]
+    # an answer that came too late is no sample; that all of several did is not believed
+    if len(inner) > 2:
+        text = f"{where}: no reading (reason {slot}), though the meter answered {len(inner)} times"
+        yield Finding(1, "reading_withheld", text, cause(truth, one.from_ms, one.to_ms))
+
+
+def _check_energies(one: Placed, reading: Reading, polls: Sequence[Poll], truth: Truth) -> Iterator[tuple[str, str]]:
+    """The registers are those of the sample that the reading names as its last: not of another one."""
+    at_ms = one.to_ms - reading.last_s * 1000
+    said = energies(reading._asdict())
+    named = between(polls, at_ms - truth.tolerance_ms, at_ms + truth.tolerance_ms)
+    if any(energies(poll.values) == said for poll in named):
+        return
+    elsewhere = [poll for poll in polls if energies(poll.values) == said]
+    if elsewhere:
+        yield "reading_stale", f"the registers {said} are those of {shown(elsewhere[-1].t_ms)}, not of {shown(at_ms)}"
+    else:
+        yield "energy_altered", f"the meter never showed the registers {said}"
+
+
+def energies(values: Mapping[str, int | None]) -> dict[str, int]:
+    """The energy registers there are."""
+    return {name: value for name in ENERGIES if (value := values.get(name)) is not None}
+
+
+def _check_powers(one: Placed, reading: Reading, served: Sequence[Poll], truth: Truth) -> Iterator[tuple[str, str]]:
+    """Least, most and mean power are those of a run of samples from the first instant named to the last."""
+    first_ms = one.from_ms + reading.first_s * 1000
+    last_ms = one.to_ms - reading.last_s * 1000
+    powers = [poll.values["p_w"] for poll in served if "p_w" in poll.values]
+    if not powers or reading.p_mean_w is None:
+        if powers or reading.p_mean_w is not None:
+            yield "power_altered", f"mean {reading.p_mean_w} W, the meter showed {powers[:3]}"
+        return
+    said = (reading.p_min_w, reading.p_mean_w, reading.p_max_w)
+    starts = [i for i, poll in enumerate(served) if abs(poll.t_ms - first_ms) <= truth.tolerance_ms]
+    ends = [i for i, poll in enumerate(served) if abs(poll.t_ms - last_ms) <= truth.tolerance_ms]
+    lost_some = reading.missed > 0
+    if not any(_fits(said, served[i : j + 1], lost_some) for i in starts for j in ends if j >= i):
+        yield "power_altered", f"min/mean/max {said} W are not what the meter showed ({min(powers)} to {max(powers)} W)"
+
+
+def _check_run(
+    reading: Reading, served: Sequence[Poll], truth: Truth, threshold_w: int | None
+) -> Iterator[tuple[str, str]]:
+    """The run time lies between what was surely and what was possibly above the threshold."""
+    if threshold_w is None or reading.p_mean_w is None:
+        return
+    surely = possibly = 0.0
+    for a, b in pairwise(served):
+        above = (a.values["p_w"] > threshold_w) + (b.values["p_w"] > threshold_w)
+        surely += (above == 2) * (b.t_ms - a.t_ms) / 1000
+        possibly += (above > 0) * (b.t_ms - a.t_ms) / 1000
+    if any(poll.values["p_w"] > threshold_w for poll in served):
+        possibly += reading.first_s + reading.last_s  # what no sample tells counts with its neighbour
+    slack_s = 2 * truth.tolerance_ms / 1000  # served reaches that far beyond the window
+    if reading.missed == 0 and not surely - slack_s <= reading.run_s <= possibly + slack_s:
+        text = f"ran {reading.run_s} s; the meter was above {threshold_w} W for {surely:.0f} to {possibly:.0f} s"
+        yield "run_altered", text
+
+
+def _fits(said: tuple[int, int, int], served: Sequence[Poll], lost_some: bool) -> bool:
+    """Whether these samples give this least, mean and most.
+
+    With answers lost on the way (lost_some) any part of them may have been taken: then only bounds can be checked.
+    """
+    powers = [poll.values["p_w"] for poll in served]
+    low, mean, high = said
+    if lost_some:
+        return low in powers and high in powers and low <= mean <= high
+    least, most = mean_bounds(served)
+    return low == min(powers) and high == max(powers) and least - MEAN_ROUNDING_W <= mean <= most + MEAN_ROUNDING_W
+
+
+def mean_bounds(served: Sequence[Poll]) -> tuple[float, float]:
+    """The mean weighted by time, at least and at most: each sample counts back to the one before or on to the next."""
+    if len(served) == 1:
+        power = served[0].values["p_w"]
+        return power, power
+    span = served[-1].t_ms - served[0].t_ms
+    steps = list(pairwise(served))
+    back = sum(b.values["p_w"] * (b.t_ms - a.t_ms) for a, b in steps) / span
+    on = sum(a.values["p_w"] * (b.t_ms - a.t_ms) for a, b in steps) / span
+    plain = sum(poll.values["p_w"] for poll in served) / len(served)
+    return min(back, on, plain), max(back, on, plain)

@@ -1,0 +1,77 @@
+"""Whether a platform got every window of the journal, once, with its values. Invariants 1, 2 and 3 at the sink."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
+
+from hil.oracle.evidence import Finding, Item, Sink, Tally, Truth
+from hil.oracle.windows import Placed
+from hil.oracle.words import cause, shown
+from protocol.record import Reading
+
+
+def check_sink(name: str, sink: Sink, windows: Sequence[Placed], truth: Truth) -> tuple[Tally, list[Finding]]:
+    """The account of one platform, in windows, and a finding for each that is lost, there twice or altered."""
+    tally = Tally()
+    findings: list[Finding] = []
+    got, twice = _by_start(sink)
+    for one in windows:
+        where = f"{name}: window {shown(one.from_ms)}"
+        why = cause(truth, one.from_ms, truth.end_ms)
+        start_ms = _matching(one, got, truth)
+        if start_ms is None:
+            tally.lost += 1
+            findings.append(Finding(1, "forward_lost", f"{where} never came", why))
+            continue
+        wrong = [text for item in sink.items for text in _wrong(item, one, got[start_ms])]
+        findings += [Finding(3, "forward_altered", f"{where}: {text}", why) for text in wrong]
+        tally.delivered += not wrong
+        if start_ms in twice:
+            tally.duplicated += 1
+            findings.append(Finding(2, "forward_twice", f"{where} counts twice: {', '.join(twice[start_ms])}", why))
+    expected = {start for one in windows if (start := _matching(one, got, truth)) is not None}
+    for start_ms in sorted(got.keys() - expected):
+        if truth.start_ms <= start_ms < truth.end_ms:
+            findings.append(Finding(3, "forward_invented", f"{name}: window {shown(start_ms)} is in no journal"))
+    return tally, findings
+
+
+def _by_start(sink: Sink) -> tuple[dict[int, dict[str, str]], dict[int, list[str]]]:
+    """(values by start of period, numbers of exchanges that delivered a value again)."""
+    got: dict[int, dict[str, str]] = defaultdict(dict)
+    twice: dict[int, list[str]] = defaultdict(list)
+    for upload in sink.uploads:
+        if got[upload.start_ms].keys() & upload.values.keys():
+            twice[upload.start_ms].append(upload.number)
+        got[upload.start_ms] = {**upload.values, **got[upload.start_ms]}  # the first value is the one that counts
+    return got, twice
+
+
+def _matching(one: Placed, got: Mapping[int, object], truth: Truth) -> int | None:
+    """The period under which the platform has this window.
+
+    One that had no time of its own was placed by its boot, to the accuracy of the terminal's clock.
+    """
+    if one.window.start_s is not None:
+        return one.from_ms if one.from_ms in got else None
+    near = [start_ms for start_ms in got if abs(start_ms - one.from_ms) <= truth.tolerance_ms]
+    return min(near, key=lambda start_ms: abs(start_ms - one.from_ms)) if near else None
+
+
+def _wrong(item: Item, one: Placed, values: Mapping[str, str]) -> Iterator[str]:
+    """What differs between a reading and what came of it under one code."""
+    readings = one.window.readings
+    slot = readings[item.point - 1] if item.point <= len(readings) else None
+    name = f"{item.code}-{item.attribute}"
+    value = getattr(slot, item.field) if isinstance(slot, Reading) else None
+    came = values.get(name)
+    if value is None:
+        if came is not None:
+            yield f"{name}={came}, though there is no such value"
+        if isinstance(slot, int) and values.get(f"{item.code}-Flag") in {None, "N"}:
+            yield f"{item.code} does not say that its meter gave nothing"
+        return
+    if came is None:
+        yield f"{name} did not come"
+    elif abs(Decimal(came) - Decimal(value).scaleb(-item.exponent)) * 2 > Decimal(1).scaleb(-item.decimals):
+        yield f"{name}={came}, the journal has {item.field}={value}"

@@ -1,0 +1,68 @@
+"""Reads the evidence: the journal's file, the platform's, the meters'. Knows their formats, and judges nothing."""
+
+import json
+import sqlite3
+from collections import defaultdict
+from collections.abc import Mapping
+from datetime import datetime, tzinfo
+from pathlib import Path
+from typing import Any
+
+from hil.oracle.evidence import Journal, Kept, Poll, Upload
+from protocol import mac
+from protocol.frame import open_frame
+
+_FRAMES = "SELECT frames.id, bytes FROM frames JOIN terminals ON terminals.id = terminal WHERE name = ?"
+_RECORDS = "SELECT epoch, seq, frame, at, size FROM records JOIN terminals ON terminals.id = terminal WHERE name = ?"
+
+
+def read_journal(file: Path, terminal: str, keys: Mapping[int, mac.Key]) -> Journal:
+    """The journal's records, each once, out of frames authenticated here with the protocol's Python codec.
+
+    Raises protocol.errors.FrameError if the journal keeps a frame that is not the terminal's.
+    """
+    if not file.exists():
+        return Journal([], [])
+    connection = sqlite3.connect(f"file:{file}?mode=ro", uri=True)
+    try:
+        frames = dict(connection.execute(_FRAMES, (terminal,)))
+        table = list(connection.execute(_RECORDS, (terminal,)))
+    finally:
+        connection.close()
+    kept: dict[tuple[int, int, bytes], Kept] = {}
+    for data in frames.values():
+        frame = open_frame(data, terminal, dict(keys))
+        for one in frame.records:
+            kept[frame.epoch, one.seq, one.raw] = Kept(frame.epoch, one.seq, one.body, one.raw)
+    rows = [(epoch, seq, frames[frame][at : at + size]) for epoch, seq, frame, at, size in table]
+    return Journal(list(kept.values()), rows)
+
+
+def read_uploads(file: Path, zone: tzinfo) -> list[Upload]:
+    """What the platform took in, without what it was sent again under the same number."""
+    uploads = []
+    for row in _rows(file):
+        if row.get("kind") == "upload" and row["cn"] == "2051" and not row["repeat"]:
+            values = {str(name): str(value) for item in row["cp"] for name, value in item}
+            start = datetime.strptime(values.pop("DataTime"), "%Y%m%d%H%M%S").replace(tzinfo=zone)
+            uploads.append(Upload(row["qn"], int(start.timestamp()) * 1000, values))
+    return uploads
+
+
+def count_repeats(file: Path) -> int:
+    """Packets that the platform was sent again under the same number."""
+    return sum(row.get("kind") == "upload" and row["repeat"] for row in _rows(file))
+
+
+def read_polls(file: Path) -> dict[int, list[Poll]]:
+    """What each meter showed, by its address, in order of time."""
+    polls: dict[int, list[Poll]] = defaultdict(list)
+    for row in _rows(file):
+        polls[row["address"]].append(Poll(row["t_ms"], row["values"]))
+    return {address: sorted(found, key=lambda poll: poll.t_ms) for address, found in polls.items()}
+
+
+def _rows(file: Path) -> list[dict[str, Any]]:
+    """The JSON lines of a file; a last one that a kill has cut short is left out."""
+    lines = file.read_text("utf-8").split("\n")[:-1] if file.exists() else []
+    return [json.loads(line) for line in lines]

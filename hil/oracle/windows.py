@@ -1,0 +1,147 @@
+"""Which windows should be in the journal, and which are. Invariants 1 (lost), 2 (twice), 3 (invented), 4 (forged)."""
+
+import math
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from hil.oracle.evidence import Count, Finding, Journal, Kept, Life, Truth
+from hil.oracle.words import cause, shown
+from protocol.record import Window
+
+WINDOW_MS = 900_000
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A window of the journal on the run's time axis, with the life of the terminal that closed it."""
+
+    kept: Kept
+    window: Window
+    from_ms: int
+    to_ms: int
+    life: Life | None
+
+
+def place(journal: Journal, truth: Truth) -> list[Placed]:
+    """Every window of the journal, in order of time; one without a time of its own by the start of its boot."""
+    boots: dict[int, list[tuple[Kept, Window]]] = defaultdict(list)
+    for kept in journal.kept:
+        if isinstance(kept.body, Window):
+            boots[kept.body.boot].append((kept, kept.body))
+    placed = [one for boot in sorted(boots) for one in _place_boot(boots[boot], boot - min(boots), truth)]
+    return sorted(placed, key=lambda one: (one.to_ms, one.kept.seq))
+
+
+def _place_boot(windows: Sequence[tuple[Kept, Window]], number: int, truth: Truth) -> Iterator[Placed]:
+    """The windows of one boot. Its start is known from the windows that say their own, else from the process."""
+    starts = [_end_ms(one) - one.end_uptime_s * 1000 for _kept, one in windows if one.start_s is not None]
+    if starts:
+        start_ms = starts[-1]
+        life = next((one for one in truth.lives if _near(one, start_ms, truth)), None)
+    else:
+        life = truth.lives[number] if number < len(truth.lives) else None
+        start_ms = life.from_ms if life else truth.start_ms
+    for kept, window in windows:
+        to_ms = _end_ms(window) if window.start_s is not None else start_ms + window.end_uptime_s * 1000
+        yield Placed(kept, window, to_ms - window.length_s * 1000, to_ms, life)
+
+
+def _end_ms(window: Window) -> int:
+    return int(window.start_s + window.length_s) * 1000
+
+
+def _near(life: Life, start_ms: int, truth: Truth) -> bool:
+    return abs(start_ms - life.from_ms) <= truth.boot_ms + truth.tolerance_ms
+
+
+def in_span(placed: Sequence[Placed], truth: Truth) -> list[Placed]:
+    """The windows that lie wholly in the scenario: before and after it the bench starts and ends."""
+    slack_ms = truth.tolerance_ms
+    return [one for one in placed if one.from_ms >= truth.start_ms - slack_ms and one.to_ms <= truth.end_ms + slack_ms]
+
+
+def check_windows(journal: Journal, placed: Sequence[Placed], truth: Truth) -> tuple[Count, list[Finding]]:
+    """The account of windows, and a finding for each that is lost, there twice or invented."""
+    findings = [*_identities(journal), *_kept_and_listed(journal)]
+    spanned = in_span(placed, truth)
+    count = Count()
+    seen: set[int] = set()
+    for one in placed:
+        if one.window.start_s is not None and one.window.start_s in seen:
+            text = f"window {shown(one.from_ms)} stands in the journal under two numbers (seq {one.kept.seq} is one)"
+            findings.append(Finding(2, "window_twice", text))
+            count.duplicated += 1
+        if one.window.start_s is not None:
+            seen.add(one.window.start_s)
+        findings += _plausible(one, truth)
+    missing = [gap for life in truth.lives for gap in _gaps(life, placed, truth)]
+    for gap_from, gap_to, windows in missing:
+        count.lost += windows
+        text = f"{windows} windows lost from {shown(gap_from)} to {shown(gap_to)}"
+        findings.append(Finding(1, "window_lost", text, cause(truth, gap_from, gap_to)))
+    count.duplicated += sum(1 for one in findings if one.code == "identity_twice")
+    count.invented = sum(1 for one in findings if one.invariant in {3, 4} and one.code.startswith("window"))
+    count.journalled = len(spanned) - count.duplicated
+    count.closed = count.journalled - count.invented + count.lost
+    return count, findings
+
+
+def _identities(journal: Journal) -> Iterator[Finding]:
+    """(epoch, seq) once in the record table, whatever was re-sent."""
+    for (epoch, seq), times in Counter((epoch, seq) for epoch, seq, _raw in journal.rows).items():
+        if times > 1:
+            yield Finding(2, "identity_twice", f"record {seq} of epoch {epoch:#x} stands {times} times in the journal")
+
+
+def _kept_and_listed(journal: Journal) -> Iterator[Finding]:
+    """The record table says what the authenticated frames say: no more, no less, no other bytes."""
+    frames = {(one.epoch, one.seq): one.raw for one in journal.kept}
+    rows = {(epoch, seq): raw for epoch, seq, raw in journal.rows}
+    for identity in sorted(frames.keys() - rows.keys()):
+        yield Finding(1, "record_lost", f"record {identity[1]} is in a kept frame, but not in the record table")
+    for identity in sorted(rows.keys() - frames.keys()):
+        yield Finding(4, "window_forged", f"record {identity[1]} is in no authenticated frame")
+    for identity in sorted(rows.keys() & frames.keys()):
+        if rows[identity] != frames[identity]:
+            yield Finding(4, "window_altered", f"record {identity[1]} is not what its frame says")
+
+
+def _plausible(one: Placed, truth: Truth) -> Iterator[Finding]:
+    """A window can have been closed only by a terminal that lived at its end, at an aligned instant."""
+    where = f"window {shown(one.from_ms)} (boot {one.window.boot}, seq {one.kept.seq})"
+    if one.life is None:
+        yield Finding(3, "window_of_no_boot", f"{where}: the terminal had no such start")
+    elif not one.life.from_ms - truth.tolerance_ms <= one.to_ms <= one.life.to_ms + truth.tolerance_ms:
+        yield Finding(3, "window_while_dead", f"{where}: the terminal had no power at its end")
+    if one.window.start_s is not None and one.window.start_s % 900:
+        yield Finding(3, "window_unaligned", f"{where}: does not begin at a quarter of an hour")
+
+
+def _gaps(life: Life, placed: Sequence[Placed], truth: Truth) -> Iterator[tuple[int, int, int]]:
+    """(from, to, windows) where windows that must have closed in this life are not in the journal."""
+    begin_ms = max(life.from_ms + truth.boot_ms, truth.start_ms)
+    end_ms = min(life.to_ms - truth.tolerance_ms, truth.end_ms)
+    mine = [one for one in placed if one.life == life]
+    if life.knows_time:
+        first_end = math.floor(begin_ms / WINDOW_MS + 1) * WINDOW_MS
+        have = {one.to_ms for one in mine}
+        lacking = [to_ms for to_ms in range(first_end, end_ms + 1, WINDOW_MS) if to_ms not in have]
+        yield from _runs(lacking)
+        return
+    until = begin_ms  # without the time windows end wherever uptime says: they must follow each other without a hole
+    for one in mine:
+        if one.to_ms > begin_ms and one.from_ms > until + truth.tolerance_ms:
+            yield until, one.from_ms, math.ceil((one.from_ms - until - truth.tolerance_ms) / WINDOW_MS)
+        until = max(until, one.to_ms)
+    if end_ms - until >= WINDOW_MS:
+        yield until, end_ms, (end_ms - until) // WINDOW_MS
+
+
+def _runs(ends: Sequence[int]) -> Iterator[tuple[int, int, int]]:
+    """Missing windows that follow each other, as one gap."""
+    start = 0
+    for i, end in enumerate(ends):
+        if i + 1 == len(ends) or ends[i + 1] != end + WINDOW_MS:
+            yield ends[start] - WINDOW_MS, end, i + 1 - start
+            start = i + 1

@@ -1,0 +1,174 @@
+"""Scenarios: what exists, what happens when. One small TOML file each, checked whole before anything is started."""
+
+import difflib
+import re
+from collections.abc import Iterator
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Annotated, Literal, get_args
+
+import msgspec
+
+from gateway import strict
+from hil.clock import FACTOR_MAX
+
+FOLDER = Path(__file__).parent / "scenarios"
+WINDOW_S = 900
+
+What = Literal[
+    "broker_outage",  # a clean stop; back after `lasts`
+    "broker_kill",  # kill -9: what was only in its memory is gone
+    "gateway_outage",
+    "gateway_kill",
+    "terminal_kill",  # a power cut in the switchboard
+    "platform_silent",  # takes everything, answers nothing
+    "meter_silent",  # `point` answers nothing (without `point`: all meters)
+    "treatment_off",  # treatment stands still, production runs on
+]
+Name = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
+LocalTime = Annotated[str, msgspec.Meta(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
+Duration = Annotated[str, msgspec.Meta(pattern=r"^[1-9][0-9]{0,4} ?(h|min|s)$")]
+
+
+class Point(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """One measured feeder, with the meter that measures it and the load behind it."""
+
+    name: Name
+    kind: Literal["production", "treatment", "other"]
+    profile: Name  # the meter's model: firmware/device/profiles/<profile>.json
+    address: Annotated[int, msgspec.Meta(ge=1, le=247)]
+    rated_w: Annotated[int, msgspec.Meta(ge=100, le=10_000_000)]
+    follows: Name | None = None  # treatment: the production point whose work it cleans
+
+
+class Fault(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """What goes wrong, from when, for how long."""
+
+    what: What
+    at: LocalTime
+    lasts: Duration
+    day: Annotated[int, msgspec.Meta(ge=1, le=366)] = 1
+    point: Name | None = None
+
+
+class Scenario(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """One run: a factory, a stretch of virtual time, and the faults in it."""
+
+    name: Name
+    title: str
+    title_zh: str
+    start: datetime  # local time with its offset
+    hours: Annotated[int, msgspec.Meta(ge=1, le=24 * 31)]
+    factor: Annotated[int, msgspec.Meta(ge=1, le=FACTOR_MAX)]
+    points: list[Point]
+    seed: Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)] = 1
+    sample_interval_s: Annotated[int, msgspec.Meta(ge=1, le=300)] = 60
+    rtc: Literal["set", "none"] = "set"  # none: the terminal boots without the time
+    faults: list[Fault] = []
+
+    @property
+    def start_ms(self) -> int:
+        """Virtual Unix ms of its beginning."""
+        return int(self.start.timestamp()) * 1000
+
+    @property
+    def end_ms(self) -> int:
+        """Virtual Unix ms of its end."""
+        return self.start_ms + self.hours * 3_600_000
+
+    @property
+    def zone(self) -> timezone:
+        """The factory's time zone."""
+        return timezone(self.start.utcoffset() or timedelta())
+
+    def span_ms(self, fault: Fault) -> tuple[int, int]:
+        """(from, to) of a fault, virtual Unix ms."""
+        hour, minute = (int(part) for part in fault.at.split(":"))
+        midnight = self.start.replace(hour=0, minute=0, second=0, microsecond=0)
+        at = midnight + timedelta(days=fault.day - 1, hours=hour, minutes=minute)
+        from_ms = int(at.timestamp()) * 1000
+        return from_ms, from_ms + duration_s(fault.lasts) * 1000
+
+    def spans(self, what: What) -> Iterator[tuple[int, int]]:
+        """(from, to) in virtual Unix ms of all faults of one kind."""
+        return (self.span_ms(fault) for fault in self.faults if fault.what == what)
+
+
+def duration_s(text: str) -> int:
+    """Seconds of "2 h", "50min", "30 s"."""
+    number, unit = re.fullmatch(r"(\d+) ?(h|min|s)", text).groups()  # type: ignore[union-attr]  # schema-checked
+    return int(number) * {"h": 3600, "min": 60, "s": 1}[unit]
+
+
+def names() -> list[str]:
+    """The scenarios that come with the bench."""
+    return sorted(path.stem for path in FOLDER.glob("*.toml"))
+
+
+def load(name: str) -> Scenario:
+    """The scenario of that name, or of the file at that path. Raises gateway.strict.ConfigError."""
+    path = Path(name) if name.endswith(".toml") else FOLDER / f"{name}.toml"
+    if not name.endswith(".toml") and name not in names():
+        guess = difflib.get_close_matches(name, names(), 1)
+        hint = f"; did you mean / 是否想写: {guess[0]}" if guess else ""
+        text = f'no scenario "{name}" / 没有这个场景; there are / 可用: {", ".join(names())}{hint}'
+        raise strict.ConfigError([strict.Problem(path, "", text)])
+    scenario = strict.read(path, Scenario)
+    check(scenario, path)
+    return scenario
+
+
+def check(scenario: Scenario, path: Path) -> None:
+    """What a type can't say: raises gateway.strict.ConfigError with every problem."""
+    problems = [strict.Problem(path, key, text) for key, text in (*_factory(scenario), *_faults(scenario))]
+    if scenario.start.utcoffset() is None or scenario.start.timestamp() % WINDOW_S:
+        text = "a quarter of an hour, with its UTC offset / 需为整刻钟并带时区, e.g. 2026-03-02T00:00:00+08:00"
+        problems.append(strict.Problem(path, "start", text))
+    if problems:
+        raise strict.ConfigError(problems)
+
+
+def profiles() -> list[str]:
+    """The meters' models that the firmware knows."""
+    folder = Path(__file__).parent.parent / "firmware" / "device" / "profiles"
+    return sorted(path.stem for path in folder.glob("*.json"))
+
+
+def _factory(scenario: Scenario) -> Iterator[tuple[str, str]]:
+    if not scenario.points:
+        yield "points", "at least one / 至少一个"
+    known = profiles()
+    production = [point.name for point in scenario.points if point.kind == "production"]
+    for number, point in enumerate(scenario.points):
+        key = f"points[{number}]"
+        before = scenario.points[:number]
+        if any(point.name == other.name for other in before):
+            yield f"{key}.name", f'"{point.name}" is there twice / 重复'
+        if any(point.address == other.address for other in before):
+            yield f"{key}.address", f"{point.address} is there twice: one bus, one meter an address / 地址重复"
+        if point.profile not in known:
+            yield f"{key}.profile", _unknown(point.profile, known)
+        if point.follows is not None and point.follows not in production:
+            yield f"{key}.follows", _unknown(point.follows, production)
+
+
+def _faults(scenario: Scenario) -> Iterator[tuple[str, str]]:
+    points = [point.name for point in scenario.points]
+    for number, fault in enumerate(scenario.faults):
+        key = f"faults[{number}]"
+        from_ms, to_ms = scenario.span_ms(fault)
+        if from_ms < scenario.start_ms or to_ms > scenario.end_ms:
+            yield f"{key}.at", f"{fault.at} for {fault.lasts} is outside the scenario / 超出场景时间"
+        if fault.point is not None and fault.point not in points:
+            yield f"{key}.point", _unknown(fault.point, points)
+        if fault.point is not None and fault.what != "meter_silent":
+            yield f"{key}.point", f"{fault.what} concerns no single point / 与测点无关"
+
+
+def _unknown(name: str, known: list[str]) -> str:
+    guess = difflib.get_close_matches(name, known, 1)
+    hint = f"; did you mean / 是否想写: {guess[0]}" if guess else ""
+    return f'unknown / 未知 "{name}"; there are / 可用: {", ".join(known)}{hint}'
+
+
+FAULTS: tuple[str, ...] = get_args(What)
