@@ -1,0 +1,171 @@
+# What all boards of MicroPython have in common: ticks, sockets, the cause of a reset. README.md is the contract.
+import asyncio
+import errno
+import os
+import select
+import socket
+import time
+
+import vfs
+
+POWER_ON = 1
+WATCHDOG = 2
+HARD = 3
+
+DATA_DIR = "/flash"
+_CAUSE_FILE = DATA_DIR + "/reset_cause"
+_CONNECT_POLL_MS = 20  # how often a connection under way is looked at; a modem takes hundreds of milliseconds
+
+# Unix time of the port's second 0. The one place where ports differ: the ESP32 counts from 2000, the others from 1970.
+EPOCH_S = 946684800 if time.gmtime(0)[0] == 2000 else 0
+# A board clock that shows less was never set: RP2 starts at 2021-01-01, ESP32 at 2000-01-01.
+_RTC_SET_S = 1704067200  # 2024-01-01
+
+
+class Ticks:
+    """Milliseconds since it was made, without the wrap of `ticks_ms` (every 12.4 days on a board)."""
+
+    def __init__(self) -> None:
+        self._last = time.ticks_ms()
+        self._total = 0
+
+    def ms(self) -> int:
+        now = time.ticks_ms()
+        self._total += time.ticks_diff(now, self._last)
+        self._last = now
+        return self._total
+
+
+class BaseBoard:
+    """A board in real time; each port adds name, flash, UART, RTC, watchdog and link."""
+
+    name = ""
+    data_dir = DATA_DIR
+
+    def __init__(self, hardware_cause: int) -> None:
+        self._ticks = Ticks()
+        self._addresses: "dict[tuple[str, int], tuple[str, int]]" = {}
+        self._cause = _take_cause(hardware_cause)
+
+    def uptime_ms(self) -> int:
+        return self._ticks.ms()
+
+    def real_ms(self) -> int:
+        return self._ticks.ms()
+
+    def rtc_s(self) -> "int | None":
+        now = int(time.time()) + EPOCH_S
+        return now if now >= _RTC_SET_S else None
+
+    async def sleep_ms(self, ms: int) -> None:
+        await asyncio.sleep_ms(ms)
+
+    async def pause_ms(self, ms: int) -> None:
+        await asyncio.sleep_ms(ms)
+
+    async def wait_for_ms(self, awaitable, ms: int):  # type: ignore[no-untyped-def]
+        return await asyncio.wait_for_ms(awaitable, ms)
+
+    def random_bytes(self, count: int) -> bytes:
+        return os.urandom(count)
+
+    def flash_bytes(self) -> int:
+        fs = os.statvfs(DATA_DIR)
+        return fs[0] * fs[2]
+
+    def reset_cause(self) -> int:
+        return self._cause
+
+    def reset(self, cause: int) -> None:
+        try:
+            with open(_CAUSE_FILE, "wb") as file:
+                file.write(bytes((cause,)))
+        except OSError as error:  # a reset must not fail because the flash is full or worn
+            print("reset cause not kept:", error)
+        self._restart()
+
+    def _restart(self) -> None:
+        raise NotImplementedError
+
+    def _link_up(self) -> None:
+        """Bring the network interface up or raise OSError; quick, called before every connection."""
+
+    async def connect(self, host: str, port: int, timeout_ms: int):  # type: ignore[no-untyped-def]
+        self._link_up()
+        address = self._resolve(host, port)
+        sock = socket.socket()
+        try:
+            sock.setblocking(False)
+            await self._connected(sock, address, timeout_ms)
+        except BaseException:  # a cancelled connection too: sockets have no finaliser on every port
+            sock.close()
+            self._addresses.pop((host, port), None)
+            raise
+        stream = asyncio.StreamReader(sock)
+        return stream, stream
+
+    def _resolve(self, host: str, port: int):  # type: ignore[no-untyped-def]
+        # getaddrinfo stops the whole VM while it asks, so it is asked again only after a connection has failed
+        if (host, port) not in self._addresses:
+            self._addresses[(host, port)] = socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM)[0][-1]
+        return self._addresses[(host, port)]
+
+    async def _connected(self, sock, address, timeout_ms: int) -> None:  # type: ignore[no-untyped-def]
+        poller = select.poll()
+        poller.register(sock, select.POLLOUT)
+        try:
+            sock.connect(address)
+        except OSError as error:
+            if error.errno not in (errno.EINPROGRESS, 119):  # 119: the ESP32's own number for it
+                raise
+        until = self.real_ms() + timeout_ms
+        while True:
+            for _, flags in poller.poll(0):
+                if flags & (select.POLLERR | select.POLLHUP):
+                    raise OSError(errno.ECONNREFUSED)
+                return
+            if self.real_ms() >= until:
+                raise OSError(errno.ETIMEDOUT)
+            await asyncio.sleep_ms(_CONNECT_POLL_MS)
+
+
+def mount(flash, at: str = DATA_DIR, prog_bytes: int = 32) -> None:  # type: ignore[no-untyped-def]
+    """Mount the flash, formatted first if nothing was ever stored on it. A file system with content is never formatted:
+    OSError, for a technician to look at what is left."""
+    try:
+        fs = _file_system(flash, prog_bytes)
+    except OSError:
+        if not _nothing_stored(flash):
+            raise
+        vfs.VfsLfs2.mkfs(flash, readsize=128, progsize=prog_bytes, lookahead=256)
+        fs = _file_system(flash, prog_bytes)
+    vfs.mount(fs, at)
+
+
+def _file_system(flash, prog_bytes: int):  # type: ignore[no-untyped-def]
+    # 128-byte reads: a third of the time of 32-byte ones in a folder of 40 files, for 512 bytes of cache per open file.
+    # 256 bytes of look-ahead are a bit for each of 2048 blocks: one search for free blocks instead of eight.
+    return vfs.VfsLfs2(flash, readsize=128, progsize=prog_bytes, lookahead=256, mtime=False)
+
+
+def _nothing_stored(flash) -> bool:  # type: ignore[no-untyped-def]
+    """True if all blocks are erased but the first two, which formatting writes (and may not have finished)."""
+    size = flash.ioctl(5, 0)
+    erased = b"\xff" * size
+    buffer = bytearray(size)
+    for block in range(2, flash.ioctl(4, 0)):
+        flash.readblocks(block, buffer)
+        if buffer != erased:
+            return False
+    return True
+
+
+def _take_cause(hardware_cause: int) -> int:
+    """What `reset` was given before this start, else what the hardware says. Needs the flash mounted."""
+    try:
+        with open(_CAUSE_FILE, "rb") as file:
+            data = file.read(1)
+        os.remove(_CAUSE_FILE)
+    except OSError:
+        return hardware_cause
+    return data[0] if data else hardware_cause
