@@ -1,0 +1,181 @@
+"""gateway.toml: everything the gateway is told. Declared once, here; checked in full before anything is started.
+
+Paths are relative to the folder of the file they stand in. Nothing in here touches the network.
+"""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Literal, TypeVar
+
+import msgspec
+
+from gateway.strict import ConfigError, Problem, read
+
+Port = Annotated[int, msgspec.Meta(ge=1, le=65535)]
+Name = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_-]{1,32}$")]
+Text = Annotated[str, msgspec.Meta(pattern=r"^\S.{0,254}$")]
+
+
+class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A table of the file."""
+
+
+class MqttConfig(Section, frozen=True):
+    """[mqtt]: the broker that terminals publish to."""
+
+    host: Text
+    port: Port = 1883
+    client_id: Name = "wattline-gateway"
+    username: Text | None = None
+    password_file: Text | None = None
+    tls_ca_file: Text | None = None  # given: TLS, and the broker's certificate must be from this authority
+    keepalive_s: Annotated[int, msgspec.Meta(ge=5, le=3600)] = 30
+    reconnect_max_s: Annotated[int, msgspec.Meta(ge=1, le=3600)] = 30  # back-off: 1 s, doubled up to this, for ever
+    # how long the broker keeps what it holds for us while we are away
+    session_expiry_s: Annotated[int, msgspec.Meta(ge=60, le=4294967295)] = 7 * 86400
+    # frames in memory at most: the broker sends no more until we acknowledge; 2000 of 4 KiB are 8 MiB
+    receive_maximum: Annotated[int, msgspec.Meta(ge=1, le=65535)] = 2000
+
+
+class IntakeConfig(Section, frozen=True):
+    """[intake]: how many frames share one commit."""
+
+    batch_frames: Annotated[int, msgspec.Meta(ge=1, le=10000)] = 500
+    batch_wait_ms: Annotated[int, msgspec.Meta(ge=0, le=1000)] = 10  # an fsync costs as much: it is shared for free
+
+
+class VerifyConfig(Section, frozen=True):
+    """[verify]: bounds of what a record may say (gateway/verify.py)."""
+
+    future_mark_s: Annotated[int, msgspec.Meta(ge=0, le=86400)] = 120  # a clock set by acks is better than this
+    future_refuse_s: Annotated[int, msgspec.Meta(ge=900, le=31622400)] = 86400  # beyond a day it is no clock error
+    # above rated power: meters and motors are both allowed to pass their plate for minutes
+    rated_power_excess_percent: Annotated[int, msgspec.Meta(ge=0, le=1000)] = 20
+
+
+class QuarantineConfig(Section, frozen=True):
+    """[quarantine]: how much refused evidence is kept."""
+
+    max_frames: Annotated[int, msgspec.Meta(ge=1, le=10_000_000)] = 100_000
+    max_mib: Annotated[int, msgspec.Meta(ge=1, le=1_048_576)] = 256
+
+
+class MetricsConfig(Section, frozen=True):
+    """[metrics]: Prometheus, on loopback only."""
+
+    port: Annotated[int, msgspec.Meta(ge=0, le=65535)] = 9212  # 0: any free one, named in the ready line
+
+
+class SinkConfig(Section, frozen=True):
+    """[[sink]]: a platform that readings are forwarded to."""
+
+    name: Name
+    kind: Literal["hj212"]
+    host: Text
+    port: Port
+    mapping: Text  # platform.toml: stations, points, codes
+    # HJ 212-2017: 10 s and 3 resends over mobile networks; a platform may change both by CN 1000
+    answer_timeout_ms: Annotated[int, msgspec.Meta(ge=100, le=99_000)] = 10_000
+    resends: Annotated[int, msgspec.Meta(ge=0, le=99)] = 3
+    reconnect_min_ms: Annotated[int, msgspec.Meta(ge=10, le=60_000)] = 1_000
+    reconnect_max_ms: Annotated[int, msgspec.Meta(ge=10, le=3_600_000)] = 60_000
+    fresh_s: Annotated[int, msgspec.Meta(ge=900, le=86400)] = 3600  # windows that ended later than this go first
+
+
+class GatewayConfig(Section, frozen=True):
+    """The whole file."""
+
+    data_dir: Text
+    terminals: Text
+    mqtt: MqttConfig
+    intake: IntakeConfig = IntakeConfig()
+    verify: VerifyConfig = VerifyConfig()
+    quarantine: QuarantineConfig = QuarantineConfig()
+    metrics: MetricsConfig = MetricsConfig()
+    sink: list[SinkConfig] = msgspec.field(default_factory=list)
+
+
+def load(path: Path) -> GatewayConfig:
+    """The file, checked, with every path made absolute. Raises ConfigError with all problems."""
+    config = read(path, GatewayConfig)
+    config = _absolute(config, path.resolve().parent)
+    problems = (
+        _check_data_dir(path, Path(config.data_dir)) + _check_files(path, config) + _check_sinks(path, config.sink)
+    )
+    if config.verify.future_refuse_s < config.verify.future_mark_s:
+        text = (
+            f"{config.verify.future_refuse_s}; allowed / 允许: at least future_mark_s ({config.verify.future_mark_s})"
+        )
+        problems.append(Problem(path, "verify.future_refuse_s", text))
+    if problems:
+        raise ConfigError(problems)
+    return config
+
+
+def _absolute(config: GatewayConfig, folder: Path) -> GatewayConfig:
+    def at(name: str) -> str:
+        return str(folder / name)
+
+    mqtt = msgspec.structs.replace(
+        config.mqtt,
+        password_file=at(config.mqtt.password_file) if config.mqtt.password_file else None,
+        tls_ca_file=at(config.mqtt.tls_ca_file) if config.mqtt.tls_ca_file else None,
+    )
+    sinks = [msgspec.structs.replace(sink, mapping=at(sink.mapping)) for sink in config.sink]
+    return msgspec.structs.replace(
+        config, data_dir=at(config.data_dir), terminals=at(config.terminals), mqtt=mqtt, sink=sinks
+    )
+
+
+def _check_files(path: Path, config: GatewayConfig) -> list[Problem]:
+    named = [("terminals", config.terminals)]
+    named += [
+        ("mqtt.password_file", config.mqtt.password_file or ""),
+        ("mqtt.tls_ca_file", config.mqtt.tls_ca_file or ""),
+    ]
+    named += [(f"sink[{number}].mapping", sink.mapping) for number, sink in enumerate(config.sink)]
+    return [
+        Problem(path, key, f"{name}: no file that we can read / 文件不存在或不可读; allowed / 允许: a readable file")
+        for key, name in named
+        if name and not (Path(name).is_file() and os.access(name, os.R_OK))
+    ]
+
+
+def _check_data_dir(path: Path, folder: Path) -> list[Problem]:
+    """The folder, or the nearest of its parents that exists, must be one that we can write into."""
+    nearest = folder
+    while not nearest.exists() and nearest != nearest.parent:
+        nearest = nearest.parent
+    if nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK):
+        return []
+    return [
+        Problem(path, "data_dir", f"{folder}: not writable / 不可写; allowed / 允许: a folder that we can write into")
+    ]
+
+
+def _check_sinks(path: Path, sinks: list[SinkConfig]) -> list[Problem]:
+    problems = duplicates(path, "sink", "name", sinks, lambda sink: sink.name)
+    for number, sink in enumerate(sinks):
+        if sink.reconnect_max_ms < sink.reconnect_min_ms:
+            text = f"{sink.reconnect_max_ms}; allowed / 允许: at least reconnect_min_ms ({sink.reconnect_min_ms})"
+            problems.append(Problem(path, f"sink[{number}].reconnect_max_ms", text))
+    return problems
+
+
+Item = TypeVar("Item")
+
+
+def duplicates(
+    path: Path, table: str, key: str, items: list[Item], value_of: Callable[[Item], object]
+) -> list[Problem]:
+    """A problem for each item whose value an earlier one has already."""
+    first: dict[object, int] = {}
+    problems = []
+    for number, item in enumerate(items):
+        value = value_of(item)
+        if value in first:
+            text = f"{value}: already that of {table}[{first[value]}] / 重复; allowed / 允许: each once"
+            problems.append(Problem(path, f"{table}[{number}].{key}", text))
+        first.setdefault(value, number)
+    return problems

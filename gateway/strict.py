@@ -1,0 +1,142 @@
+"""TOML files into typed, frozen structs. Every problem of a file is found in one go; each names file, key and what is
+allowed. No other thing is touched than the file itself.
+"""
+
+import difflib
+import tomllib
+import types
+import typing
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import msgspec
+
+T = TypeVar("T", bound=msgspec.Struct)
+
+# A config is written by hand: beyond this size it is some other file.
+FILE_BYTES_MAX = 64 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing to mend: the file, the dotted path of the key ("" = the file itself), what is wrong and allowed."""
+
+    file: Path
+    key: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.file}: {self.key}: {self.text}" if self.key else f"{self.file}: {self.text}"
+
+
+class ConfigError(Exception):
+    """A configuration that can't be used; `problems` are all that were found, at least one."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        super().__init__("\n".join(str(problem) for problem in problems))
+        self.problems = list(problems)
+
+
+def read(path: Path, kind: type[T]) -> T:
+    """The file as a `kind`. Raises ConfigError."""
+    problems: list[Problem] = []
+    value = _convert(_load(path), kind, path, "", problems)
+    if problems:
+        raise ConfigError(problems)
+    return typing.cast("T", value)
+
+
+def _load(path: Path) -> dict[str, Any]:
+    try:
+        if path.stat().st_size > FILE_BYTES_MAX:
+            raise ConfigError([Problem(path, "", f"longer than {FILE_BYTES_MAX} bytes / 文件过大")])
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError([Problem(path, "", f"can't be read: {error.strerror} / 无法读取")]) from error
+    except UnicodeDecodeError as error:
+        raise ConfigError([Problem(path, "", f"not UTF-8 at byte {error.start} / 不是 UTF-8 编码")]) from error
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError([Problem(path, "", f"not TOML: {error} / 不是有效的 TOML")]) from error
+
+
+def _convert(value: Any, kind: Any, file: Path, key: str, problems: list[Problem]) -> Any:
+    """The value as a `kind`; None, and problems added, where it is not one."""
+    bare = _bare(kind)
+    if isinstance(bare, type) and issubclass(bare, msgspec.Struct):
+        return _convert_struct(value, bare, file, key, problems)
+    if typing.get_origin(bare) is list and isinstance(value, list):
+        (item,) = typing.get_args(bare)
+        return [_convert(one, item, file, f"{key}[{number}]", problems) for number, one in enumerate(value)]
+    try:
+        return msgspec.convert(value, kind, strict=True)
+    except msgspec.ValidationError:
+        shown = repr(value) if isinstance(value, bool | int | float | str) else f"a {type(value).__name__}"
+        problems.append(Problem(file, key, f"{shown[:80]}; allowed / 允许: {allowed(kind)}"))
+        return None
+
+
+def _convert_struct(value: Any, kind: type[msgspec.Struct], file: Path, key: str, problems: list[Problem]) -> Any:
+    if not isinstance(value, dict):
+        problems.append(Problem(file, key, f"a table is wanted / 应为表: {_keys(kind)}"))
+        return None
+    before = len(problems)
+    fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}
+    for name in value.keys() - fields.keys():
+        guess = difflib.get_close_matches(name, fields, 1)
+        hint = f"; did you mean / 是否想写: {guess[0]}" if guess else ""
+        problems.append(Problem(file, _join(key, name), f"unknown key / 未知的键; allowed / 允许: {_keys(kind)}{hint}"))
+    found = {}
+    for name, field in fields.items():
+        if name in value:
+            found[field.name] = _convert(value[name], field.type, file, _join(key, name), problems)
+        elif field.required:
+            problems.append(Problem(file, _join(key, name), f"missing / 缺少; allowed / 允许: {allowed(field.type)}"))
+    return kind(**found) if len(problems) == before else None
+
+
+def allowed(kind: Any) -> str:
+    """What a key of this type takes, in words an operator understands."""
+    low, high, pattern = _bounds(kind)
+    bare = _bare(kind)
+    if typing.get_origin(bare) is Literal:
+        return ", ".join(f'"{one}"' for one in typing.get_args(bare))
+    if bare is int and low is not None and high is not None:
+        return f"an integer {low} to {high} / {low} 到 {high} 的整数"
+    if bare is str:
+        return f"text matching {pattern} / 符合 {pattern} 的文字" if pattern else "text / 文字"
+    names = {int: "an integer / 整数", bool: "true or false / true 或 false", float: "a number / 数字"}
+    if typing.get_origin(bare) is list:
+        return "a list / 列表"
+    if isinstance(bare, type) and issubclass(bare, msgspec.Struct):
+        return f"a table / 表: {_keys(bare)}"
+    return names.get(bare, str(bare))
+
+
+def _bare(kind: Any) -> Any:
+    """The type without Annotated, and without the None that stands for a key left out."""
+    if typing.get_origin(kind) is typing.Annotated:
+        return _bare(typing.get_args(kind)[0])
+    if typing.get_origin(kind) in {typing.Union, types.UnionType}:
+        others = [one for one in typing.get_args(kind) if one is not type(None)]
+        return _bare(others[0]) if len(others) == 1 else kind
+    return kind
+
+
+def _bounds(kind: Any) -> tuple[int | None, int | None, str | None]:
+    """(lowest, highest, pattern) of an annotated type."""
+    if typing.get_origin(kind) in {typing.Union, types.UnionType}:
+        return _bounds(next(one for one in typing.get_args(kind) if one is not type(None)))
+    metas = [one for one in getattr(kind, "__metadata__", ()) if isinstance(one, msgspec.Meta)]
+    if not metas:
+        return None, None, None
+    return typing.cast("int | None", metas[0].ge), typing.cast("int | None", metas[0].le), metas[0].pattern
+
+
+def _keys(kind: type[msgspec.Struct]) -> str:
+    return ", ".join(field.encode_name for field in msgspec.structs.fields(kind))
+
+
+def _join(key: str, name: str) -> str:
+    return f"{key}.{name}" if key else name
