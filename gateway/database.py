@@ -1,0 +1,88 @@
+"""SQLite as all stores of the gateway use it: WAL, every commit on the disk, a numbered schema brought up to date."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+BUSY_TIMEOUT_S = 10  # a checkpoint by a reader may hold the file for so long on a slow disk
+CACHE_KIB = 65536  # the index leaves of 7,056 terminals and of the newest frames
+
+
+class StoreUnavailableError(Exception):
+    """The disk, or the file on it, can't be used now. Nothing of the batch is stored; try again later."""
+
+
+class NewerSchemaError(Exception):
+    """The file was written by a newer version of this program: never touched by this one."""
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """A connection on which each commit is durable. Transactions are explicit: see `transaction`."""
+    connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def connect_for_reading(path: Path) -> sqlite3.Connection:
+    """A connection that can't change the file. Raises sqlite3.OperationalError if there is none."""
+    return sqlite3.connect(
+        f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=BUSY_TIMEOUT_S, check_same_thread=False
+    )
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """All or nothing. Raises StoreUnavailableError for what the disk or the file refuses; then nothing is stored."""
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            connection.execute("COMMIT")
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
+    except (sqlite3.IntegrityError, sqlite3.ProgrammingError):
+        raise  # ours, not the disk's
+    except sqlite3.DatabaseError as error:
+        raise StoreUnavailableError(str(error)) from error
+
+
+def migrate(connection: sqlite3.Connection, folder: Path) -> None:
+    """Bring the file to the newest of `folder`/NNNN.sql, one transaction a version. Raises NewerSchemaError."""
+    steps = sorted(folder.glob("[0-9][0-9][0-9][0-9].sql"))
+    newest = int(steps[-1].stem)
+    version = schema_version(connection)
+    if version > newest:
+        raise NewerSchemaError(
+            f"schema {version}, this program knows up to {newest}: update it / 数据库版本较新，请升级程序"
+        )
+    for step in steps[version:]:
+        with transaction(connection):
+            for statement in _statements(step.read_text(encoding="utf-8")):
+                connection.execute(statement)
+            connection.execute(f"PRAGMA user_version = {int(step.stem)}")
+
+
+def schema_version(connection: sqlite3.Connection) -> int:
+    """The number of the schema that the file has; 0: none yet."""
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    return int(version)
+
+
+def _statements(script: str) -> Iterator[str]:
+    """One statement after the other: `executescript` would end our transaction before it begins."""
+    statement = ""
+    for line in script.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""

@@ -1,0 +1,1 @@
+"""Refused frames, kept as evidence: quarantine.Quarantine writes, quarantine.QuarantineReader reads."""

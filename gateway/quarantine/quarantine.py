@@ -1,0 +1,179 @@
+"""Where refused frames are kept, with the reason: evidence, and what an operator needs to mend the cause.
+
+Bounded in frames and bytes. When full, the oldest frame of the loudest source goes first, so that a flood under one
+name can't wash out what others said. Each one that goes is counted.
+"""
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from gateway.config import QuarantineConfig
+from gateway.database import StoreUnavailableError, connect, connect_for_reading, migrate, transaction
+
+SCHEMA = Path(__file__).parent / "schema"
+FILE = "quarantine.sqlite3"
+UNKNOWN_MAX = 10_000  # names that are not admitted: more than a province has, less than a flood can invent
+
+
+class Refused(NamedTuple):
+    """A frame that was not taken. source: the terminal that its topic names, or "" where that is none.
+
+    reason: one of protocol.errors.REASONS, a refusing check of verify, `conflict` or `topic`.
+    offset: the byte at which it was seen. length: of the frame as it came; data may be only its beginning.
+    """
+
+    received_ms: int
+    source: str
+    topic: str
+    reason: str
+    offset: int
+    length: int
+    data: bytes
+
+
+class Kept(NamedTuple):
+    """A refused frame in the store."""
+
+    id: int
+    refused: Refused
+
+
+class Unknown(NamedTuple):
+    """A source that is not admitted, as seen so far."""
+
+    source: str
+    first_ms: int
+    last_ms: int
+    frames: int
+
+
+class Quarantine:
+    """The store's one writer."""
+
+    def __init__(self, folder: Path, config: QuarantineConfig) -> None:
+        """Open or make the file. Raises StoreUnavailableError, NewerSchemaError."""
+        self._path = folder / FILE
+        self._max_frames = config.max_frames
+        self._max_bytes = config.max_mib << 20
+        self._connection: sqlite3.Connection | None = None
+        self._sizes: dict[str, tuple[int, int]] = {}  # source: (frames, bytes)
+        self._open()
+
+    def add(self, refused: Sequence[Refused]) -> int:
+        """Keep them durably; returns how many older ones had to go. Raises StoreUnavailableError: nothing is kept."""
+        if not refused:
+            return 0
+        connection = self._open()
+        try:
+            with transaction(connection):
+                for one in refused:
+                    self._insert(connection, one)
+                _forget_unknown(connection)
+                return self._evict(connection)
+        except StoreUnavailableError:
+            self.close()
+            raise
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(frames, bytes) kept."""
+        return sum(frames for frames, _ in self._sizes.values()), sum(size for _, size in self._sizes.values())
+
+    def close(self) -> None:
+        """Close the file; the next `add` opens it again."""
+        if self._connection is not None:
+            self._connection.close()
+        self._connection = None
+
+    def _open(self) -> sqlite3.Connection:
+        if self._connection is None:
+            try:
+                self._path.parent.mkdir(parents=True, exist_ok=True)
+                connection = connect(self._path)
+            except (OSError, sqlite3.DatabaseError) as error:
+                raise StoreUnavailableError(f"{self._path}: {error}") from error
+            try:
+                migrate(connection, SCHEMA)
+                rows = connection.execute("SELECT source, count(*), sum(length(data)) FROM refused GROUP BY source")
+                self._sizes = {source: (frames, size) for source, frames, size in rows}
+            except BaseException:
+                connection.close()
+                raise
+            self._connection = connection
+        return self._connection
+
+    def _insert(self, connection: sqlite3.Connection, one: Refused) -> None:
+        connection.execute(
+            "INSERT INTO refused (received_ms, source, topic, reason, at, length, data) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            one,
+        )
+        if one.reason == "terminal":
+            connection.execute(
+                "INSERT INTO unknown (source, first_ms, last_ms, frames) VALUES (?, ?, ?, 1) ON CONFLICT DO UPDATE SET"
+                " last_ms = excluded.last_ms, frames = frames + 1",
+                (one.source, one.received_ms, one.received_ms),
+            )
+        frames, size = self._sizes.get(one.source, (0, 0))
+        self._sizes[one.source] = (frames + 1, size + len(one.data))
+
+    def _evict(self, connection: sqlite3.Connection) -> int:
+        evicted = 0
+        frames, size = self.size
+        while frames > self._max_frames or size > self._max_bytes:
+            loudest = max(self._sizes, key=lambda source: self._sizes[source][frames <= self._max_frames])
+            row, length = connection.execute(
+                "SELECT id, length(data) FROM refused WHERE source = ? ORDER BY id LIMIT 1", (loudest,)
+            ).fetchone()
+            connection.execute("DELETE FROM refused WHERE id = ?", (row,))
+            of_source, bytes_of_source = self._sizes[loudest]
+            self._sizes[loudest] = (of_source - 1, bytes_of_source - length)
+            frames, size, evicted = frames - 1, size - length, evicted + 1
+        return evicted
+
+
+def _forget_unknown(connection: sqlite3.Connection) -> None:
+    """Keep the names heard last."""
+    connection.execute(
+        "DELETE FROM unknown WHERE (SELECT count(*) FROM unknown) > ?1 AND source NOT IN"
+        " (SELECT source FROM unknown ORDER BY last_ms DESC, source LIMIT ?1)",
+        (UNKNOWN_MAX,),
+    )
+
+
+class QuarantineReader:
+    """Reads the store on a connection of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        """Raises sqlite3.OperationalError where there is no store yet."""
+        self._connection = connect_for_reading(folder / FILE)
+
+    def newest(self, limit: int, source: str | None = None, reason: str | None = None) -> Iterator[Kept]:
+        """The newest first."""
+        rows = self._connection.execute(
+            "SELECT id, received_ms, source, topic, reason, at, length, data FROM refused"
+            " WHERE (?1 IS NULL OR source = ?1) AND (?2 IS NULL OR reason = ?2) ORDER BY id DESC LIMIT ?3",
+            (source, reason, limit),
+        )
+        return (Kept(row[0], Refused(*row[1:])) for row in rows)
+
+    def get(self, number: int) -> Kept | None:
+        """The one with this id."""
+        row = self._connection.execute(
+            "SELECT id, received_ms, source, topic, reason, at, length, data FROM refused WHERE id = ?", (number,)
+        ).fetchone()
+        return Kept(row[0], Refused(*row[1:])) if row else None
+
+    def counts(self) -> dict[str, int]:
+        """How many are kept, by reason."""
+        return dict(self._connection.execute("SELECT reason, count(*) FROM refused GROUP BY reason ORDER BY reason"))
+
+    def unknown(self) -> list[Unknown]:
+        """Sources that were not admitted, the one heard last first."""
+        rows = self._connection.execute("SELECT source, first_ms, last_ms, frames FROM unknown ORDER BY last_ms DESC")
+        return [Unknown(*row) for row in rows]
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
