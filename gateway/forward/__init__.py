@@ -1,1 +1,7 @@
-"""The forward stage: what the journal holds reaches each platform, at its own pace, with its own cursor."""
+"""Forwarding: each sink reads the journal by cursors of its own, and is confirmed by its platform before it moves on.
+
+lanes     which records are next: those of fresh windows first, the backlog after
+outbox    what is under way, durably; schema/0001.sql explains the file
+runner    one thread a sink: lanes > encode > outbox > session > platform
+hj212_*   HJ 212-2017
+"""

@@ -1,0 +1,168 @@
+"""The composition root: every part made and joined here, and nowhere else."""
+
+import fcntl
+import json
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TextIO
+
+from gateway import config as configuration
+from gateway import registry as terminals
+from gateway.clock import Clock, SystemClock, steady_s
+from gateway.config import GatewayConfig
+from gateway.forward.hj212_sink import Mapping, load_mapping
+from gateway.forward.runner import SinkRunner
+from gateway.intake import Intake
+from gateway.journal.journal import Journal
+from gateway.logs import make_logger
+from gateway.metrics import Metrics
+from gateway.pipeline import Pipeline, StoppedError
+from gateway.quarantine.quarantine import Quarantine
+from gateway.registry import Registry
+from gateway.strict import ConfigError, Problem
+
+LOCK = "gateway.lock"
+IDLE_S = 0.2  # how soon a signal is seen
+
+
+class AlreadyRunningError(Exception):
+    """Another gateway writes to this data_dir."""
+
+
+class Loaded:
+    """Everything the files say, checked; nothing started yet."""
+
+    def __init__(self, config_path: Path) -> None:
+        """Raises ConfigError with the problems of all files."""
+        problems: list[Problem] = []
+        self.config: GatewayConfig = configuration.load(config_path)
+        self.registry = _collect(problems, lambda: terminals.load(Path(self.config.terminals)), Registry())
+        self.mappings = [
+            _collect(problems, lambda path=Path(sink.mapping): load_mapping(path), Mapping({}))  # type: ignore[misc]
+            for sink in self.config.sink
+        ]
+        if problems:
+            raise ConfigError(problems)
+
+
+def run(config_path: Path, clock: Clock | None = None, out: TextIO = sys.stdout) -> None:
+    """Run until SIGTERM or SIGINT. Prints {"ready": true, ...} on `out` once frames can come in.
+
+    SIGHUP reloads terminals and keys. Raises ConfigError, AlreadyRunningError, StoreUnavailableError, NewerSchemaError.
+    """
+    stop, reload = threading.Event(), threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    signal.signal(signal.SIGHUP, lambda *_: reload.set())
+    Gateway(Loaded(config_path), clock or SystemClock(), out).run(stop, reload)
+
+
+class Gateway:
+    """The gateway, composed."""
+
+    def __init__(self, loaded: Loaded, clock: Clock, out: TextIO) -> None:
+        self._config = loaded.config
+        self._registry = loaded.registry
+        self._mappings = loaded.mappings
+        self._clock = clock
+        self._out = out
+        self._log = make_logger(clock)
+        self.metrics = Metrics()
+        self._metrics_port = 0
+        self._announced = False
+
+    def run(self, stop: threading.Event, reload: threading.Event) -> None:
+        """Run until `stop` is set; then commit what was taken, and end."""
+        folder = Path(self._config.data_dir)
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = _lock(folder)
+        journal = Journal(folder, self._config.verify)
+        quarantine = Quarantine(folder, self._config.quarantine)
+        intake = Intake(self._config.mqtt, steady_s, self._on_state)
+        pipeline = Pipeline(
+            intake=intake,
+            journal=journal,
+            quarantine=quarantine,
+            metrics=self.metrics,
+            clock=self._clock,
+            verify=self._config.verify,
+            log=self._log,
+            stop=stop,
+        )
+        sinks = [
+            SinkRunner(sink, mapping, folder, self._clock, self.metrics, self._log)
+            for sink, mapping in zip(self._config.sink, self._mappings, strict=True)
+        ]
+        self.metrics.terminals.set(len(self._registry))
+        self._metrics_port = self.metrics.serve(self._config.metrics.port)
+        intake.start()
+        for sink in sinks:
+            sink.start()
+        try:
+            self._take_until(stop, reload, intake, pipeline)
+        except StoppedError:
+            self._log.warning("stopped_without_disk")
+        finally:
+            intake.stop()
+            for sink in sinks:
+                sink.stop()
+            journal.close()
+            quarantine.close()
+            os.close(lock)
+            self._log.info("stopped")
+
+    def _take_until(self, stop: threading.Event, reload: threading.Event, intake: Intake, pipeline: Pipeline) -> None:
+        settings = self._config.intake
+        while not stop.is_set():
+            if reload.is_set():
+                reload.clear()
+                self._reload()
+            batch = intake.take(settings.batch_frames, IDLE_S, settings.batch_wait_ms / 1000)
+            if batch:
+                pipeline.process(batch, self._registry)
+            self.metrics.waiting.set(intake.waiting)
+
+    def _reload(self) -> None:
+        """Take the terminals and keys anew; keep what we have if the files are wrong."""
+        try:
+            self._registry = terminals.load(Path(self._config.terminals))
+        except ConfigError as error:
+            self.metrics.reloads.labels("refused").inc()
+            self._log.error("reload_refused", problems=[str(problem) for problem in error.problems])
+            return
+        self.metrics.reloads.labels("done").inc()
+        self.metrics.terminals.set(len(self._registry))
+        self._log.info("reloaded", terminals=len(self._registry))
+
+    def _on_state(self, state: str, detail: dict[str, Any]) -> None:
+        self.metrics.connected.set(state == "subscribed")
+        if state == "disconnected":
+            self.metrics.disconnects.inc()
+        self._log.info(f"broker_{state}", **detail)
+        if state == "subscribed" and not self._announced:
+            self._announced = True
+            self._out.write(json.dumps({"ready": True, "metrics_port": self._metrics_port}) + "\n")
+            self._out.flush()
+
+
+def _collect(problems: list[Problem], load: Callable[[], Any], otherwise: Any) -> Any:
+    try:
+        return load()
+    except ConfigError as error:
+        problems += error.problems
+        return otherwise
+
+
+def _lock(folder: Path) -> int:
+    """Hold the data_dir: two gateways on one journal would acknowledge each other's frames away."""
+    descriptor = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(descriptor)
+        raise AlreadyRunningError(f"{folder}: another gateway uses it / 另一个网关正在使用该目录") from error
+    return descriptor

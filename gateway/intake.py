@@ -1,0 +1,176 @@
+"""Frames off the broker, acknowledged by hand. The only module that knows paho.
+
+A frame is PUBACKed when the caller says so, after its commit. Until then the broker keeps it, and sends no more than
+`receive_maximum` of them: that bound is the back-pressure, there is no other.
+"""
+
+import queue
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import paho.mqtt.client as paho
+from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+
+from gateway.config import MqttConfig
+from gateway.registry import is_terminal_id
+from protocol import limits
+
+UP = "wattline/up/"
+DOWN = "wattline/down/"
+
+PACKET_BYTES_MAX = 1 << 20  # one at a time is in memory whole; beyond it the broker is told not to send
+ACKS_WAITING_MAX = 10_000  # acks for the broker, in memory, 100 bytes each; beyond it they are dropped and counted
+SUBSCRIBE_AGAIN_S = 5.0  # a refused subscription is asked for again: an operator may be mending the ACL
+
+
+class Delivery(NamedTuple):
+    """What came under a topic. `terminal` is "" where the topic names none.
+
+    data: at most FRAME_BYTES_MAX + 1 bytes, so that too large a frame is still seen to be so; length: of the original.
+    token: for `Intake.release`.
+    """
+
+    terminal: str
+    topic: str
+    data: bytes
+    length: int
+    token: tuple[int, int]
+
+
+class Intake:
+    """The connection to the broker. Connects, and connects again, for ever."""
+
+    def __init__(
+        self,
+        config: MqttConfig,
+        steady_s: Callable[[], float],
+        on_state: Callable[[str, dict[str, Any]], None],
+    ) -> None:
+        """Nothing is sent before `start`. on_state(state, detail) is called from paho's thread:
+        connected, disconnected, subscribed, subscribe_refused, connect_refused.
+        """
+        self._config = config
+        self._steady_s = steady_s
+        self._on_state = on_state
+        self._queue: queue.Queue[Delivery] = queue.Queue(config.receive_maximum)
+        self._connection = 0  # counts connections: a token of an earlier one means nothing to the broker any more
+        self._stopping = threading.Event()
+        self._subscribe_at: float | None = None
+        self._client = self._make_client()
+
+    def start(self) -> None:
+        """Begin to connect, in the background."""
+        properties = Properties(PacketTypes.CONNECT)
+        properties.SessionExpiryInterval = self._config.session_expiry_s
+        properties.ReceiveMaximum = self._config.receive_maximum
+        properties.MaximumPacketSize = PACKET_BYTES_MAX
+        self._client.connect_async(
+            self._config.host,
+            self._config.port,
+            keepalive=self._config.keepalive_s,
+            clean_start=False,
+            properties=properties,
+        )
+        self._client.loop_start()
+
+    def stop(self) -> None:
+        """Disconnect; the broker keeps what was not released."""
+        self._stopping.set()
+        self._client.disconnect()
+        self._client.loop_stop()
+
+    def take(self, count: int, idle_s: float, wait_s: float) -> list[Delivery]:
+        """Up to `count` deliveries: waits idle_s for the first one, then wait_s for others to share its commit."""
+        self._subscribe_when_due()
+        try:
+            batch = [self._queue.get(timeout=idle_s)]
+        except queue.Empty:
+            return []
+        deadline = self._steady_s() + wait_s
+        while len(batch) < count:
+            try:
+                batch.append(self._queue.get(timeout=max(0.0, deadline - self._steady_s())))
+            except queue.Empty:
+                break
+        return batch
+
+    def release(self, token: tuple[int, int]) -> None:
+        """PUBACK: the broker may forget the message. Without effect when the connection it came by is gone."""
+        connection, packet_id = token
+        if packet_id and connection == self._connection:
+            self._client.ack(packet_id, 1)
+
+    def publish_down(self, terminal: str, data: bytes) -> bool:
+        """Send an ack down. False where it can't even wait for the broker: the terminal will send again."""
+        return self._client.publish(DOWN + terminal, data, qos=1).rc in {
+            paho.MQTT_ERR_SUCCESS,
+            paho.MQTT_ERR_NO_CONN,  # kept by paho until connected
+        }
+
+    @property
+    def waiting(self) -> int:
+        """Frames in memory that nobody has taken yet."""
+        return self._queue.qsize()
+
+    def _make_client(self) -> paho.Client:
+        config = self._config
+        client = paho.Client(
+            CallbackAPIVersion.VERSION2, client_id=config.client_id, protocol=paho.MQTTv5, manual_ack=True
+        )
+        client.max_queued_messages_set(ACKS_WAITING_MAX)
+        client.reconnect_delay_set(1, config.reconnect_max_s)
+        if config.username is not None:
+            password = Path(config.password_file).read_text("utf-8").strip() if config.password_file else None
+            client.username_pw_set(config.username, password)
+        if config.tls_ca_file:
+            client.tls_set(ca_certs=config.tls_ca_file)
+        client.on_connect = self._on_connect
+        client.on_disconnect = self._on_disconnect
+        client.on_subscribe = self._on_subscribe
+        client.on_message = self._on_message
+        return client
+
+    def _on_connect(self, client: paho.Client, _data: Any, _flags: Any, reason: Any, _properties: Any) -> None:
+        if reason.is_failure:
+            self._on_state("connect_refused", {"reason": str(reason)})
+            return
+        self._connection += 1
+        self._on_state("connected", {"connection": self._connection})
+        client.subscribe(UP + "+", qos=1)
+
+    def _on_disconnect(self, _client: paho.Client, _data: Any, _flags: Any, reason: Any, _properties: Any) -> None:
+        self._subscribe_at = None
+        self._on_state("disconnected", {"reason": str(reason)})
+
+    def _on_subscribe(self, _client: paho.Client, _data: Any, _id: int, reasons: Any, _properties: Any) -> None:
+        if any(reason.is_failure for reason in reasons):
+            self._subscribe_at = self._steady_s() + SUBSCRIBE_AGAIN_S
+            self._on_state("subscribe_refused", {"reason": str(reasons[0])})
+            return
+        self._on_state("subscribed", {})
+
+    def _subscribe_when_due(self) -> None:
+        if self._subscribe_at is not None and self._steady_s() >= self._subscribe_at:
+            self._subscribe_at = None
+            self._client.subscribe(UP + "+", qos=1)
+
+    def _on_message(self, _client: paho.Client, _data: Any, message: paho.MQTTMessage) -> None:
+        name = message.topic.removeprefix(UP)
+        delivery = Delivery(
+            name if is_terminal_id(name) and message.topic.startswith(UP) else "",
+            message.topic,
+            bytes(message.payload[: limits.FRAME_BYTES_MAX + 1]),
+            len(message.payload),
+            (self._connection, message.mid if message.qos else 0),
+        )
+        # Full only where the broker sends past receive_maximum (QoS 0, or again after a reconnect): then TCP waits.
+        while not self._stopping.is_set():
+            try:
+                self._queue.put(delivery, timeout=0.2)
+            except queue.Full:
+                continue
+            return

@@ -1,0 +1,104 @@
+"""Prometheus metrics. Every loss, refusal, mark, repetition and delay has a counter; labels come from closed lists."""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
+
+_SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5)
+_DELAYS_S = (10, 60, 300, 900, 1800, 3600, 7200, 21600, 86400, 604800)
+
+
+class Metrics:
+    """The gateway's metrics, in a registry of their own."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self._make_intake()
+        self._make_stores()
+        self._make_sinks()
+
+    def serve(self, port: int) -> int:
+        """Serve /metrics on loopback, in the background; returns the port (given 0: the one that the OS chose)."""
+        server, _ = start_http_server(port, addr="127.0.0.1", registry=self.registry)
+        return int(server.server_port)
+
+    def _make_intake(self) -> None:
+        registry = self.registry
+        self.frames = Counter(
+            "wattline_frames",
+            "Frames taken from the broker, by result: accepted, repeated, refused.",
+            ["result"],
+            registry=registry,
+        )
+        self.frames_refused = Counter(
+            "wattline_frames_refused",
+            "Frames and records sent to quarantine, by reason.",
+            ["reason"],
+            registry=registry,
+        )
+        self.records = Counter(
+            "wattline_records", "Records, by outcome: new, repeated, conflict, refused.", ["outcome"], registry=registry
+        )
+        self.findings = Counter(
+            "wattline_findings", "What verify found, by check and severity.", ["check", "severity"], registry=registry
+        )
+        self.delay = Histogram(
+            "wattline_window_delay_seconds",
+            "From a window's end to its acceptance, of windows that carry a time.",
+            buckets=_DELAYS_S,
+            registry=registry,
+        )
+        self.waiting = Gauge("wattline_intake_waiting_frames", "Frames in memory, not taken yet.", registry=registry)
+        self.connected = Gauge("wattline_broker_connected", "1 while subscribed at the broker.", registry=registry)
+        self.disconnects = Counter("wattline_broker_disconnects", "Connections to the broker lost.", registry=registry)
+        self.acks = Counter(
+            "wattline_acks", "Acks to terminals, by result: sent, dropped.", ["result"], registry=registry
+        )
+
+    def _make_stores(self) -> None:
+        registry = self.registry
+        self.commit_seconds = Histogram(
+            "wattline_commit_seconds", "A batch's commit to the journal.", buckets=_SECONDS, registry=registry
+        )
+        self.batch_frames = Histogram(
+            "wattline_batch_frames", "Frames a commit.", buckets=(1, 2, 5, 10, 50, 100, 500, 1000), registry=registry
+        )
+        self.store_errors = Counter(
+            "wattline_store_errors",
+            "Writes that the disk refused, by store; intake waits.",
+            ["store"],
+            registry=registry,
+        )
+        self.quarantine_frames = Gauge("wattline_quarantine_frames", "Frames in quarantine.", registry=registry)
+        self.quarantine_bytes = Gauge("wattline_quarantine_bytes", "Bytes in quarantine.", registry=registry)
+        self.quarantine_evicted = Counter(
+            "wattline_quarantine_evicted", "Refused frames dropped because quarantine was full.", registry=registry
+        )
+        self.terminals = Gauge("wattline_terminals_admitted", "Terminals in the registry.", registry=registry)
+        self.reloads = Counter("wattline_reloads", "Reloads, by result: done, refused.", ["result"], registry=registry)
+
+    def _make_sinks(self) -> None:
+        registry, by_sink = self.registry, ["sink"]
+        self.sink_delivered = Counter(
+            "wattline_sink_delivered_records", "Records that the sink confirmed.", by_sink, registry=registry
+        )
+        self.sink_skipped = Counter(
+            "wattline_sink_skipped_records",
+            "Records that this sink does not carry, by reason.",
+            ["sink", "reason"],
+            registry=registry,
+        )
+        self.sink_dead = Counter(
+            "wattline_sink_dead_records",
+            "Records that the sink can't take, by reason.",
+            ["sink", "reason"],
+            registry=registry,
+        )
+        self.sink_packets = Counter(
+            "wattline_sink_packets",
+            "Packets, by result: sent, resent, confirmed.",
+            ["sink", "result"],
+            registry=registry,
+        )
+        self.sink_connected = Gauge("wattline_sink_connected", "1 while connected.", by_sink, registry=registry)
+        self.sink_lag = Gauge(
+            "wattline_sink_lag_records", "Records accepted that the sink has not confirmed.", by_sink, registry=registry
+        )

@@ -1,0 +1,190 @@
+"""What the gateway's tests share: a clock that stands still, terminals with keys, devices, a gateway in a thread."""
+
+import json
+import os
+import shutil
+import threading
+from pathlib import Path
+from typing import Any
+
+import paho.mqtt.client as paho
+from paho.mqtt.enums import CallbackAPIVersion
+
+from gateway.app import Gateway, Loaded
+from protocol import ack, frame, mac, record
+
+NOW_S = 1_772_323_200  # 2026-03-01 00:00 UTC, a quarter hour
+ROOT = Path(__file__).parents[2]
+
+
+class StillClock:
+    """A clock that a test sets."""
+
+    def __init__(self, now_s: int = NOW_S) -> None:
+        self.now_s = now_s
+
+    def now_ms(self) -> int:
+        return self.now_s * 1000
+
+
+class Sender:
+    """A terminal as the gateway sees it: seals frames, opens acks."""
+
+    def __init__(self, name: str = "T0001", secret: bytes = b"k" * 32, generation: int = 1) -> None:
+        self.name = name
+        self.secret = secret
+        self.key = mac.Key(secret, generation)
+        self.epoch = 7
+        self.boot = 1
+        self.uptime_ms = 1000
+
+    def frame(self, records: list[bytes], epoch: int | None = None) -> bytes:
+        self.uptime_ms += 1
+        return frame.seal_frame(
+            self.key, self.name, self.epoch if epoch is None else epoch, self.boot, self.uptime_ms, records
+        )
+
+    def open_ack(self, data: bytes) -> Any:
+        return ack.open_ack(data, self.name, {self.key.generation: self.key})
+
+
+def reading(**values: Any) -> record.Reading:
+    """A plausible reading; name what matters."""
+    fields: dict[str, Any] = {
+        **dict.fromkeys(record.Reading._fields),
+        **{"first_s": 2, "last_s": 3, "run_s": 900, "p_mean_w": 4000, "p_min_w": 3500, "p_max_w": 4500},
+        **{"e_import_wh": 1_000_000, "flags": 0, "missed": 0},
+        **values,
+    }
+    return record.Reading(**fields)
+
+
+def window(seq: int, start_s: int | None = NOW_S - 900, readings: list[Any] | None = None, **values: Any) -> bytes:
+    """A window record's bytes."""
+    fields: dict[str, Any] = {
+        "start_s": start_s,
+        "length_s": 900,
+        "boot": 1,
+        "end_uptime_s": 900 * (seq + 1),
+        "clock_source": record.CLOCK_GATEWAY,
+        "clock_error_s": 1,
+        "samples_due": 180,
+        "readings": [reading()] if readings is None else readings,
+        **values,
+    }
+    return record.encode_window(seq, record.Window(**fields))
+
+
+def event(seq: int, time_s: int | None = NOW_S, **values: Any) -> bytes:
+    """An event record's bytes."""
+    fields: dict[str, Any] = {
+        "time_s": time_s,
+        "boot": 1,
+        "uptime_s": 900 * (seq + 1),
+        "clock_source": record.CLOCK_GATEWAY,
+        "clock_error_s": 1,
+        "code": record.BOOT,
+        "point": None,
+        "values": [1],
+        **values,
+    }
+    return record.encode_event(seq, record.Event(**fields))
+
+
+def write_key(file: Path, secret: bytes) -> None:
+    file.write_text(secret.hex() + "\n")
+    file.chmod(0o600)
+
+
+def write_config(folder: Path, port: int, senders: list[Sender], sinks: str = "") -> Path:
+    """gateway.toml and all it names, in the folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    text = ""
+    for sender in senders:
+        write_key(folder / f"{sender.name}.hex", sender.secret)
+        text += f'[[terminal]]\nid = "{sender.name}"\n'
+        text += f'keys = [{{generation = {sender.key.generation}, file = "{sender.name}.hex"}}]\n'
+        text += 'points = [{number = 1, name = "furnace", kind = "production", rated_power_w = 10000}]\n'
+    (folder / "terminals.toml").write_text(text)
+    config = folder / "gateway.toml"
+    config.write_text(
+        'data_dir = "data"\nterminals = "terminals.toml"\n'
+        f'[mqtt]\nhost = "127.0.0.1"\nport = {port}\nreconnect_max_s = 1\n[metrics]\nport = 0\n{sinks}'
+    )
+    return config
+
+
+class Running:
+    """A gateway in a thread of the test, ready to take frames."""
+
+    def __init__(self, config: Path, clock: StillClock) -> None:
+        self._ready = threading.Event()
+        self.said = ""
+        self.reload = threading.Event()
+        self._stop = threading.Event()
+        self.gateway = Gateway(Loaded(config), clock, self)  # type: ignore[arg-type]
+        self._thread = threading.Thread(target=self.gateway.run, args=(self._stop, self.reload))
+        self._thread.start()
+        if not self._ready.wait(10):
+            self.stop()
+            raise AssertionError("the gateway was not ready")
+
+    def write(self, text: str) -> int:
+        self.said += text
+        assert json.loads(self.said)["ready"] is True
+        self._ready.set()
+        return len(text)
+
+    def flush(self) -> None:
+        pass
+
+    def metric(self, name: str, **labels: str) -> float:
+        return self.gateway.metrics.registry.get_sample_value(name, labels) or 0.0
+
+    def stop(self) -> None:
+        self._stop.set()
+        self._thread.join(20)
+        assert not self._thread.is_alive()
+
+
+class Device:
+    """An MQTT client that publishes as terminals do, and keeps what comes down."""
+
+    def __init__(self, port: int, name: str = "T0001") -> None:
+        self._changed = threading.Condition()
+        self._down: list[bytes] = []
+        ready = threading.Event()
+        self.client = paho.Client(CallbackAPIVersion.VERSION2, client_id=f"device-{name}", protocol=paho.MQTTv5)
+        self.client.max_inflight_messages_set(1000)
+        self.client.on_message = self._on_message
+        self.client.on_subscribe = lambda *_: ready.set()
+        self.client.on_connect = lambda client, *_: client.subscribe(f"wattline/down/{name}", qos=1)
+        self.client.connect("127.0.0.1", port)
+        self.client.loop_start()
+        assert ready.wait(10)
+
+    def publish(self, name: str, data: bytes, *, prefix: str = "wattline/up/") -> None:
+        self.client.publish(prefix + name, data, qos=1).wait_for_publish(10)
+
+    def down(self, count: int, timeout_s: float = 10) -> list[bytes]:
+        """All that came down, once it is `count` messages."""
+        with self._changed:
+            assert self._changed.wait_for(lambda: len(self._down) >= count, timeout_s), f"{len(self._down)} of {count}"
+            return list(self._down)
+
+    def _on_message(self, _client: Any, _data: Any, message: paho.MQTTMessage) -> None:
+        with self._changed:
+            self._down.append(bytes(message.payload))
+            self._changed.notify_all()
+
+    def close(self) -> None:
+        self.client.disconnect()
+        self.client.loop_stop()
+
+
+def mosquitto() -> Path:
+    """The broker's program, as `make setup` left it or as the machine has it."""
+    path = f"{ROOT / 'build/mosquitto'}{os.pathsep}{os.environ['PATH']}{os.pathsep}/usr/sbin"
+    found = shutil.which("mosquitto", path=path)
+    assert found, "no mosquitto: run `make setup`"
+    return Path(found)
