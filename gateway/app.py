@@ -105,7 +105,7 @@ class Gateway:
         try:
             self._take_until(stop, reload, intake, pipeline)
         except StoppedError:
-            self._log.warning("stopped_without_disk")
+            self._log.warning("stopped_without_disk")  # what was not committed is with the broker, or the terminal
         finally:
             intake.stop()
             for sink in sinks:
@@ -125,6 +125,8 @@ class Gateway:
             if batch:
                 pipeline.process(batch, self._registry)
             self.metrics.waiting.set(intake.waiting)
+        for _ in range(0, intake.waiting, settings.batch_frames):  # what is in memory, and not all that follows
+            pipeline.process(intake.take(settings.batch_frames, 0, 0), self._registry)
 
     def _reload(self) -> None:
         """Take the terminals and keys anew; keep what we have if the files are wrong."""
@@ -165,4 +167,19 @@ def _lock(folder: Path) -> int:
     except OSError as error:
         os.close(descriptor)
         raise AlreadyRunningError(f"{folder}: another gateway uses it / 另一个网关正在使用该目录") from error
+    os.ftruncate(descriptor, 0)
+    os.write(descriptor, f"{os.getpid()}\n".encode())
     return descriptor
+
+
+def running_pid(folder: Path) -> int | None:
+    """The process id of the gateway that holds this data_dir; None if none does."""
+    try:
+        with (folder / LOCK).open("rb") as stream:
+            fcntl.flock(stream, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            return None
+    except FileNotFoundError:
+        return None
+    except BlockingIOError:
+        text = (folder / LOCK).read_text("ascii").strip()
+        return int(text) if text.isdigit() else None

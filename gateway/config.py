@@ -48,7 +48,7 @@ class IntakeConfig(Section, frozen=True):
 class VerifyConfig(Section, frozen=True):
     """[verify]: bounds of what a record may say (gateway/verify.py)."""
 
-    future_mark_s: Annotated[int, msgspec.Meta(ge=0, le=86400)] = 120  # a clock set by acks is better than this
+    future_mark_s: Annotated[int, msgspec.Meta(ge=0, le=86400)] = 300  # a clock set by acks is better than this
     future_refuse_s: Annotated[int, msgspec.Meta(ge=900, le=31622400)] = 86400  # beyond a day it is no clock error
     # above rated power: meters and motors are both allowed to pass their plate for minutes
     rated_power_excess_percent: Annotated[int, msgspec.Meta(ge=0, le=1000)] = 20

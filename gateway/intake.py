@@ -87,7 +87,7 @@ class Intake:
         """Up to `count` deliveries: waits idle_s for the first one, then wait_s for others to share its commit."""
         self._subscribe_when_due()
         try:
-            batch = [self._queue.get(timeout=idle_s)]
+            batch = [self._queue.get(timeout=idle_s) if idle_s else self._queue.get_nowait()]
         except queue.Empty:
             return []
         deadline = self._steady_s() + wait_s

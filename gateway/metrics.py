@@ -94,9 +94,12 @@ class Metrics:
         )
         self.sink_packets = Counter(
             "wattline_sink_packets",
-            "Packets, by result: sent, resent, confirmed.",
+            "Packets, by result (gateway/forward/hj212_session.py).",
             ["sink", "result"],
             registry=registry,
+        )
+        self.sink_crashes = Counter(
+            "wattline_sink_crashes", "Faults of a sink's own; it begins again.", by_sink, registry=registry
         )
         self.sink_connected = Gauge("wattline_sink_connected", "1 while connected.", by_sink, registry=registry)
         self.sink_lag = Gauge(

@@ -1,7 +1,7 @@
 """intake > decode > verify > journal > acks, a batch at a time. Commit, then acknowledge."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -13,10 +13,10 @@ from gateway.clock import Clock
 from gateway.config import VerifyConfig
 from gateway.database import StoreUnavailableError
 from gateway.intake import Delivery, Intake
-from gateway.journal.journal import CONFLICT, NEW, Accepted, Committed, Journal, Judged, offsets
+from gateway.journal.journal import CONFLICT, NEW, REPEATED, Accepted, Committed, Journal, Judged, offsets
 from gateway.metrics import Metrics
 from gateway.quarantine.quarantine import Quarantine, Refused
-from gateway.registry import Registry
+from gateway.registry import Point, Registry
 from gateway.verify import REFUSE, Finding, check_record
 from protocol import ack
 
@@ -49,13 +49,14 @@ class Pipeline:
         answered: list[acks.Answered] = []
         refused: list[Refused] = []
         for delivery, answer in zip(batch, answers, strict=True):
-            if isinstance(answer, Refusal):
-                refused.append(_refused_frame(delivery, answer, now_ms))
+            known = registry.get(delivery.terminal)
+            if isinstance(answer, Refusal) or known is None:
+                refusal = answer if isinstance(answer, Refusal) else decode.NOT_ADMITTED
+                refused.append(_refused_frame(delivery, refusal, now_ms))
+                self.metrics.frames.labels("refused").inc()
             else:
-                judged, outcomes = self._judge(delivery, answer, registry, now_ms, refused)
-                known = registry.get(delivery.terminal)
-                points = known.points if known else {}
-                accepted.append(Accepted(delivery.terminal, now_ms, delivery.data, answer, points, judged))
+                judged, outcomes = self._judge(delivery, answer, known.points, now_ms, refused)
+                accepted.append(Accepted(delivery.terminal, now_ms, delivery.data, answer, known.points, judged))
                 answered.append(acks.Answered(delivery.terminal, *answer[:4], outcomes))
         self._keep(refused)
         committed = self._commit(accepted)
@@ -67,19 +68,17 @@ class Pipeline:
             self.intake.release(delivery.token)
 
     def _judge(
-        self, delivery: Delivery, frame: Frame, registry: Registry, now_ms: int, refused: list[Refused]
+        self, delivery: Delivery, frame: Frame, points: Mapping[int, Point], now_ms: int, refused: list[Refused]
     ) -> tuple[list[Judged], list[acks.Outcome]]:
         """The frame's records that may be kept, and the outcome of those that may not."""
-        known = registry.get(delivery.terminal)
         judged, outcomes = [], []
         for one, at in zip(frame.records, offsets(frame, delivery.data), strict=True):
-            findings = check_record(one, known.points if known else {}, now_ms // 1000, self.verify)
-            self._count(findings)
+            findings = check_record(one, points, now_ms // 1000, self.verify)
             reason = next((finding.check for finding in findings if finding.severity == REFUSE), None)
             if reason is None:
                 judged.append(Judged(one, at, findings))
-                self._observe_delay(one.body, now_ms)
             else:
+                self._count(findings)
                 refused.append(_refused_frame(delivery, Refusal(reason, at), now_ms))
                 outcomes.append(acks.Outcome(one.seq, ack.REFUSED_CONTENT))
                 self.metrics.records.labels("refused").inc()
@@ -93,14 +92,17 @@ class Pipeline:
         for frame, answer, outcomes in zip(accepted, answered, committed.outcomes, strict=True):
             for judged, outcome in zip(frame.judged, outcomes, strict=True):
                 conflict = outcome == CONFLICT
+                if outcome == NEW:
+                    self._count(judged.findings)
+                    self._observe_delay(judged.record.body, now_ms)
                 answer.outcomes.append(acks.Outcome(judged.record.seq, ack.REFUSED_CONFLICT if conflict else 0))
                 self.metrics.records.labels(outcome).inc()
                 if conflict:
                     evidence.append(
                         Refused(now_ms, frame.terminal, "", CONFLICT, judged.at, len(frame.data), frame.data)
                     )
-            if outcomes:
-                self.metrics.frames.labels("accepted" if NEW in outcomes else "repeated").inc()
+            kind = "accepted" if NEW in outcomes else "repeated" if REPEATED in outcomes else "refused"
+            self.metrics.frames.labels(kind).inc()
         for one in evidence:
             self.log.error("conflict", alarm=True, terminal=one.source, at=one.offset)
         self._keep(evidence)
@@ -119,7 +121,6 @@ class Pipeline:
         evicted = self._insist("quarantine", lambda: self.quarantine.add(refused))
         for one in refused:
             self.metrics.frames_refused.labels(one.reason).inc()
-            self.metrics.frames.labels("refused").inc()
         self.metrics.quarantine_evicted.inc(evicted)
         frames, size = self.quarantine.size
         self.metrics.quarantine_frames.set(frames)

@@ -41,11 +41,16 @@ class ConfigError(Exception):
 
 def read(path: Path, kind: type[T]) -> T:
     """The file as a `kind`. Raises ConfigError."""
+    return convert(_load(path), kind, path)
+
+
+def convert(value: dict[str, Any], kind: type[T], file: Path) -> T:
+    """A table as a `kind`; problems name `file`. Raises ConfigError."""
     problems: list[Problem] = []
-    value = _convert(_load(path), kind, path, "", problems)
+    found = _convert(value, kind, file, "", problems)
     if problems:
         raise ConfigError(problems)
-    return typing.cast("T", value)
+    return typing.cast("T", found)
 
 
 def _load(path: Path) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 from gateway.forward.hj212_mapping import QUANTITIES, ItemConfig, Mapping
 from gateway.hj212.packet import EDITION_2017, Item, Packet, PacketError, Segment, build, flag_of
@@ -24,11 +24,13 @@ class WindowContent(TypedDict):
     """A window as it is reported.
 
     `points`: number -> quantities by their name in protocol.record.Reading (absent or None: the meter does not offer
-    it), or, where there is no reading, the HJ 212 Flag letter that says why.
+    it), or, where there is no reading, the HJ 212 Flag letter that says why. `marked`: points whose reading a check of
+    the gateway has marked: they are reported with the flag of a fault, never as normal.
     """
 
     start_s: int
     points: dict[int, dict[str, int | None] | str]
+    marked: NotRequired[frozenset[int]]
 
 
 def content_of(window: record.Window, start_s: int) -> WindowContent:
@@ -73,7 +75,8 @@ def _item(item: ItemConfig, window: WindowContent) -> list[Item]:
         value = reading.get(quantity.fields[attribute])
         if value is not None:
             found.append((f"{item.code}-{attribute}", decimal_text(value, quantity.exponent, item.decimals)))
-    return [(*found, (f"{item.code}-Flag", NORMAL))] if found else []
+    letter = FAULT if item.point in window.get("marked", ()) else NORMAL
+    return [(*found, (f"{item.code}-Flag", letter))] if found else []
 
 
 def decimal_text(value: int, exponent: int, decimals: int) -> str:

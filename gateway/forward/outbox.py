@@ -46,6 +46,13 @@ class Outbox:
         rows = self._connection.execute("SELECT name, value FROM cursors")
         return {LIVE: 0, BACKLOG: 0, PLACEMENTS: 0, **dict(rows)}
 
+    def settled(self) -> int:
+        """How many records of the journal are delivered, skipped or dead; ids count without gaps."""
+        one = self._connection.execute
+        (ahead,) = one("SELECT count(*) FROM ahead").fetchone()
+        (under_way,) = one("SELECT count(DISTINCT record) FROM outbox").fetchone()
+        return self.cursors()[BACKLOG] + int(ahead) - int(under_way)
+
     def ahead(self, first: int, last: int) -> set[int]:
         """Records of this span that the live lane has taken."""
         rows = self._connection.execute("SELECT record FROM ahead WHERE record BETWEEN ? AND ?", (first, last))

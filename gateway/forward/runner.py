@@ -3,6 +3,7 @@
 import random
 import sqlite3
 import threading
+from collections import Counter
 from pathlib import Path
 
 import structlog
@@ -31,6 +32,8 @@ TAKE_RECORDS = 16  # share a commit of the outbox; a fresh window waits for no m
 IDLE_MS = 100  # how soon a new record is seen
 WAIT_MS = 1000  # for an answer, before time-outs are looked at
 STORE_RETRY_S = 1.0
+CRASH_RETRY_S = 10.0  # often enough to come back by itself, rarely enough not to fill the log
+OBSERVE_S = 1.0
 
 
 class SinkRunner:
@@ -52,6 +55,7 @@ class SinkRunner:
         self._metrics = metrics
         self._log = log.bind(sink=config.name)
         self._stop = threading.Event()
+        self._observe_at_s = 0.0
         self._thread = threading.Thread(target=self._run, name=f"sink-{config.name}", daemon=True)
 
     def start(self) -> None:
@@ -69,8 +73,12 @@ class SinkRunner:
                 self._forward()
             except (StoreUnavailableError, sqlite3.Error) as error:
                 self._metrics.store_errors.labels("sink").inc()
-                self._log.error("store_unavailable", store="sink", error=str(error))
+                self._log.warning("store_unavailable", store="sink", error=str(error))
                 self._stop.wait(STORE_RETRY_S)
+            except Exception:  # noqa: BLE001  (a fault of one sink must not stop intake, nor the other sinks: say it, begin again)
+                self._metrics.sink_crashes.labels(self._config.name).inc()
+                self._log.exception("sink_crashed")
+                self._stop.wait(CRASH_RETRY_S)
 
     def _forward(self) -> None:
         """From what the files say, to the stop or to the first error of a file."""
@@ -79,6 +87,7 @@ class SinkRunner:
         settings = LinkSettings(
             config.answer_timeout_ms, config.resends, config.reconnect_min_ms, config.reconnect_max_ms
         )
+        self._counted: Counter[str] = Counter()  # of this session's counts, what the metrics have already
         session = Hj212Session(settings, random.SystemRandom().random)
         link = Hj212Link(config.host, config.port, session, _steady_ms, self._stop.wait)
         waiting = outbox.under_way()
@@ -91,7 +100,7 @@ class SinkRunner:
                     del waiting[:TAKE_RECORDS]
                 link.step(WAIT_MS if session.pending else IDLE_MS)
                 self._confirm(outbox, session)
-                self._metrics.sink_connected.labels(self._config.name).set(session.connected)
+                self._observe(reader, outbox, session)
         finally:
             link.close()
             outbox.close()
@@ -119,8 +128,10 @@ class SinkRunner:
             return taken.last_qn
 
         window = decode_record(reader.raw(one.id)).body
+        content = content_of(window, one.start_s or 0)
+        content["marked"] = marked_points(one, len(window.readings))
         try:
-            packets = encode_window(self._mapping, one.terminal, content_of(window, one.start_s or 0), new_qn)
+            packets = encode_window(self._mapping, one.terminal, content, new_qn)
         except PacketError as error:
             taken.dead.append((one.id, error.code, str(error)))
             taken.counts[f"dead_{error.code}"] += 1
@@ -143,6 +154,24 @@ class SinkRunner:
             # an error here ends the session too: the packets are sent again under their QNs, which harms nobody
             delivered = outbox.confirm(confirmed)
             self._metrics.sink_delivered.labels(self._config.name).inc(len(delivered))
+
+    def _observe(self, reader: Reader, outbox: Outbox, session: Hj212Session) -> None:
+        name, metrics = self._config.name, self._metrics
+        metrics.sink_connected.labels(name).set(session.connected)
+        for result in ("sent", "resent", "confirmed", "late", "stray", "damaged", "gave_up"):
+            total = getattr(session.counts, result)
+            metrics.sink_packets.labels(name, result).inc(total - self._counted[result])
+            self._counted[result] = total
+        if steady_s() >= self._observe_at_s:
+            self._observe_at_s = steady_s() + OBSERVE_S
+            metrics.sink_lag.labels(name).set(reader.last_id() - outbox.settled())
+
+
+def marked_points(one: Stored, points: int) -> frozenset[int]:
+    """The points that a mark names; a mark of the whole record names all."""
+    if any(point is None for _, point in one.marks):
+        return frozenset(range(1, points + 1))
+    return frozenset(point for _, point in one.marks if point is not None)
 
 
 def _steady_ms() -> int:

@@ -157,7 +157,8 @@ class Journal:
     def _count(self, connection: sqlite3.Connection, outcomes: list[list[str]]) -> None:
         totals: Counter[str] = Counter()
         for of_frame in outcomes:
-            totals[f"frames_{'accepted' if NEW in of_frame else 'repeated'}"] += 1
+            kind = "accepted" if NEW in of_frame else "repeated" if REPEATED in of_frame else "refused"
+            totals[f"frames_{kind}"] += 1
             totals.update(f"records_{outcome}" for outcome in of_frame)
         add_counts(connection, totals)
 
