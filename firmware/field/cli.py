@@ -1,0 +1,71 @@
+"""`wattline field`: what a technician at the switchboard needs. Its commands grow with the terminal."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from terminal import profile
+
+from firmware import DEVICE
+
+PROFILES = DEVICE / "profiles"  # meters as data: the files that a terminal carries
+
+app = typer.Typer(help="Tools for the technician at the switchboard. 现场工具", no_args_is_help=True)
+
+
+@app.callback()
+def _group() -> None:
+    """Tools for the technician at the switchboard. 现场工具"""
+
+
+@app.command(
+    epilog="Examples / 示例:\n\n"
+    "  wattline field profiles\n\n"
+    "  wattline field profiles --directory my-profiles --json\n\n"
+    "Exit status / 退出码: 0 every profile can be used, 1 some cannot, 2 usage."
+)
+def profiles(
+    directory: Annotated[Path, typer.Option(help="Where the profiles are. 电表型号文件目录")] = PROFILES,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object. 输出 JSON")] = False,
+) -> None:
+    """List the meter models that a terminal can read, and check their files. 列出并检查支持的电表型号"""
+    if not directory.is_dir():
+        typer.echo(f"{directory}: no such folder; --directory names one with *.json profiles / 目录不存在", err=True)
+        raise typer.Exit(2)
+    found = [describe(path) for path in sorted(directory.glob("*.json"))]
+    if as_json:
+        typer.echo(json.dumps({"directory": str(directory), "profiles": found}, ensure_ascii=False))
+    else:
+        typer.echo("\n".join(map(_text, found)) if found else f"{directory}: no profiles / 没有电表型号文件")
+    raise typer.Exit(1 if any(one["error"] for one in found) else 0)
+
+
+def describe(path: Path) -> dict[str, Any]:
+    """One profile for the list. `error` says why its file is not taken; it is "" when the terminal can use it."""
+    try:
+        one = profile.load(path.stem, str(path.parent))
+    except profile.ProfileError as error:
+        return {"name": path.stem, "error": str(error)}
+    return {
+        "name": path.stem,
+        "error": "",
+        "model": one.model,
+        "function": one.function,
+        "reads": [{"first": f"{block.first:04X}", "registers": block.count} for block in one.blocks],
+        "quantities": sorted(quantity.name for quantity in one.quantities),
+        "power_max_w": one.power_max_w,
+    }
+
+
+def _text(one: dict[str, Any]) -> str:
+    if one["error"]:
+        return f"{one['name']}: cannot be used / 不可用: {one['error']}"
+    reads = ", ".join(f"{read['first']}+{read['registers']}" for read in one["reads"])
+    return (
+        f"{one['name']}: {one['model']}\n"
+        f"  reads / 读取: function {one['function']:02d}, registers {reads}\n"
+        f"  quantities / 量: {', '.join(one['quantities'])}"
+    )
