@@ -10,7 +10,7 @@ import ffi
 from boards import base
 
 BLOCK_BYTES = 4096
-_BLOCKS = 2048  # 8 MiB, the flash of the boards
+BLOCKS = 2048  # 8 MiB, the flash of the boards
 _SECONDS_MAX = 3600  # a watchdog of more than an hour is a mistake
 
 _libc = ffi.open("libc.so.6")
@@ -25,7 +25,7 @@ _SPEEDS = {1200: 9, 2400: 11, 4800: 12, 9600: 13, 19200: 14, 38400: 15, 57600: 4
 class FileFlash:
     """A NOR flash of `blocks` blocks in a file, erased to 0xff; a block device for vfs.VfsLfs2."""
 
-    def __init__(self, path: str, blocks: int = _BLOCKS) -> None:
+    def __init__(self, path: str, blocks: int = BLOCKS) -> None:
         try:
             self.blocks = os.stat(path)[6] // BLOCK_BYTES
         except OSError:
@@ -104,7 +104,7 @@ class Board(base.BaseBoard):
     name = "unix"
 
     def __init__(self) -> None:
-        blocks = int(os.getenv("WATTLINE_FLASH_BLOCKS") or _BLOCKS)
+        blocks = int(os.getenv("WATTLINE_FLASH_BLOCKS") or BLOCKS)
         self._image = os.getenv("WATTLINE_FLASH") or "flash.img"
         base.mount(FileFlash(self._image, blocks))
         super().__init__(base.POWER_ON)

@@ -1,0 +1,21 @@
+# Where the board starts. A configuration that is not right ends here, before anything else is touched.
+import asyncio
+import sys
+
+import boards
+from terminal.app import App
+from terminal.config import ConfigError
+from terminal.profile import ProfileError
+
+
+def main() -> None:
+    try:
+        app = App(boards.open_board())
+    except (ConfigError, ProfileError) as error:
+        print(error)
+        sys.exit(2)
+    asyncio.run(app.run())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,128 @@
+# Time of day, and how good it is. Never made up: before the first source it is None, and windows go by boot and uptime.
+#
+# Sources: the board's RTC when the program starts (its error is not known), then the gateway's acks. An ack counts only if it is
+# authenticated (protocol.ack) and echoes the (boot, sent_ms) of a frame that this boot sent at most ROUND_TRIP_MAX_MS ago,
+# each once: an ack kept and played again cannot move the clock. What it says lies within its round trip: the gateway's
+# clock was read somewhere between sending and hearing.
+import array
+
+from protocol import limits, record
+from terminal import small_file
+
+ROUND_TRIP_MAX_MS = 120000  # a modem that wakes up takes tens of seconds; a minute of error still finds the right window
+STEP_MS = 2000  # a correction beyond this is an event; below, windows of 900 s do not care
+DRIFT_PPM = 100  # a crystal from -40 to 85 degrees, aged ten years
+_STAMPS = 64  # frames whose echo is awaited; older ones would say little about the time
+_RTC_STEP_MS = 1000  # RTCs count whole seconds
+
+
+class Clock:
+    """`board` gives uptime_ms(), rtc_s() and set_rtc_s(); `boot` counts the starts."""
+
+    def __init__(self, board, boot: int) -> None:  # type: ignore[no-untyped-def]
+        self.boot = boot
+        self.source = record.CLOCK_NONE
+        self._board = board
+        self._offset_ms = 0  # Unix time less uptime
+        self._error_ms: "int | None" = None  # at _checked_ms; None: not known
+        self._checked_ms = 0
+        self._latest_ms = 0  # told last: a small correction back makes the clock wait, not run back
+        self._stamps = array.array("Q", bytes(8 * _STAMPS))
+        self._stamp_at = 0
+        self._stamped_ms = 0
+        rtc_s = board.rtc_s()
+        if rtc_s is not None:
+            self._offset_ms = rtc_s * 1000 + _RTC_STEP_MS // 2 - board.uptime_ms()
+            self.source = record.CLOCK_RTC
+
+    def uptime_ms(self) -> int:
+        """Since this boot; never falls."""
+        uptime: int = self._board.uptime_ms()
+        return uptime
+
+    def now_ms(self) -> "int | None":
+        """Unix time; None: not known yet."""
+        if self.source == record.CLOCK_NONE:
+            return None
+        self._latest_ms = max(self._latest_ms, self._offset_ms + self.uptime_ms())
+        return self._latest_ms
+
+    def now_s(self) -> "int | None":
+        """Unix time; None: not known yet."""
+        now = self.now_ms()
+        return None if now is None else now // 1000
+
+    def error_s(self) -> int:
+        """Bound of the error; limits.CLOCK_ERROR_S_MAX: not known."""
+        error = self._error_now_ms()
+        if error is None:
+            return limits.CLOCK_ERROR_S_MAX
+        return min((error + 999) // 1000, limits.CLOCK_ERROR_S_MAX - 1)
+
+    def stamp(self) -> int:
+        """The uptime for a frame that is sealed now; no two frames have the same. Its echo is awaited."""
+        self._stamped_ms = max(self.uptime_ms(), self._stamped_ms + 1)
+        self._stamps[self._stamp_at] = self._stamped_ms
+        self._stamp_at = (self._stamp_at + 1) % _STAMPS
+        return self._stamped_ms
+
+    def heard(self, time_ms: int, echo: "tuple[int, int] | None") -> "int | None":
+        """The gateway's time, from an authenticated ack. Returns the step in seconds if the clock was set for the first
+        time (0) or by more than STEP_MS, else None."""
+        if echo is None or echo[0] != self.boot or not self._take_stamp(echo[1]):
+            return None
+        round_trip = self.uptime_ms() - echo[1]
+        if round_trip > ROUND_TRIP_MAX_MS:
+            return None
+        return self._compare(time_ms + round_trip // 2, round_trip // 2 + 1)
+
+    def _compare(self, time_ms: int, error_ms: int) -> "int | None":
+        """Take the better of our time and `time_ms` +- `error_ms`."""
+        if self.source == record.CLOCK_NONE:
+            self._set(time_ms, error_ms)
+            return 0
+        own_error = self._error_now_ms()
+        own = self._offset_ms + self.uptime_ms()
+        step = time_ms - own
+        if abs(step) <= error_ms:  # ours is confirmed
+            confirmed = error_ms + abs(step)
+            if own_error is None or confirmed < own_error:
+                self._set(own, confirmed)
+            self.source = record.CLOCK_GATEWAY
+            return None
+        if own_error is not None and own_error <= error_ms and abs(step) <= own_error + error_ms:
+            return None  # both can be right, and ours is the narrower
+        self._set(time_ms, error_ms)
+        if abs(step) <= STEP_MS:
+            return None
+        self._latest_ms = 0
+        return (step + 500) // 1000
+
+    def _set(self, time_ms: int, error_ms: int) -> None:
+        self._checked_ms = self.uptime_ms()
+        self._offset_ms = time_ms - self._checked_ms
+        self._error_ms = error_ms
+        self.source = record.CLOCK_GATEWAY
+        self._board.set_rtc_s(time_ms // 1000)
+
+    def _error_now_ms(self) -> "int | None":
+        if self._error_ms is None:
+            return None
+        return self._error_ms + (self.uptime_ms() - self._checked_ms) * DRIFT_PPM // 1000000
+
+    def _take_stamp(self, sent_ms: int) -> bool:
+        """True, once, for the stamp of a frame."""
+        if sent_ms == 0:
+            return False
+        for at in range(_STAMPS):
+            if self._stamps[at] == sent_ms:
+                self._stamps[at] = 0
+                return True
+        return False
+
+
+def next_boot(path: str) -> int:
+    """Count this start in a small file; 1 is the first. Durable before it is used."""
+    boot = int.from_bytes(small_file.read(path) or b"\0", "big") + 1
+    small_file.write(path, boot.to_bytes(4, "big"))
+    return boot

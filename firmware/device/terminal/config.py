@@ -1,0 +1,235 @@
+# terminal.json and the key file: loaded once, checked completely, before anything is touched.
+# An error names the file, the key, and what is allowed there.
+import json
+from collections import namedtuple
+
+from protocol import limits, mac
+
+_CONFIG = ("terminal", "sample_interval_s", "buses", "points", "mqtt", "uplink")
+Config = namedtuple("Config", _CONFIG)
+_BUS = ("uart", "baud", "parity", "stop", "meters")
+Bus = namedtuple("Bus", _BUS)
+_METER = ("address", "profile", "point", "ct_ratio", "pt_ratio", "timeout_ms")
+Meter = namedtuple("Meter", _METER)
+_POINT = ("number", "name", "kind", "run_threshold_w")
+Point = namedtuple("Point", _POINT)
+_MQTT = ("host", "port", "keepalive_s")
+Mqtt = namedtuple("Mqtt", _MQTT)
+_UPLINK = ("ack_timeout_ms", "unacked_frames", "records_per_frame")
+Uplink = namedtuple("Uplink", _UPLINK)
+
+_BAUDS = (1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200)
+_UARTS_MAX = 8  # no board has more
+_METERS_MAX = 32  # RS-485's unit loads on one bus
+_NAME_CHARS_MAX = 64
+_RATIO_MAX = 10000  # DTSU666 takes CT ratios up to 9999
+_UNACKED_MAX = 4096  # 100 KB of bookkeeping: a bench's number; a board has 8
+_DAY_MS = 86400000
+
+
+class ConfigError(ValueError):
+    """A configuration that is not taken."""
+
+    def __init__(self, file: str, key: str, found, allowed: str) -> None:  # type: ignore[no-untyped-def]
+        super().__init__("%s: %s: %s; allowed / 允许: %s" % (file, key, _shown(found), allowed))
+        self.file = file
+        self.key = key
+        self.allowed = allowed
+
+
+def load(path: str) -> Config:
+    """The configuration in a file. Raises ConfigError."""
+    return check(_json(path), _base(path))
+
+
+def load_key(path: str) -> mac.Key:
+    """The key in a file: {"generation": 1..255, "secret": "64 hex digits"}. Raises ConfigError, which never shows the secret."""
+    file = _base(path)
+    data = _Table(file, "", _json(path), ("generation", "secret"))
+    generation = data.integer("generation", 1, limits.GENERATION_MAX)
+    text = data.get("secret")
+    allowed = "%d hex digits" % (2 * mac.KEY_BYTES)
+    if not isinstance(text, str) or len(text) != 2 * mac.KEY_BYTES:
+        raise ConfigError(file, "secret", _HIDDEN, allowed)
+    try:
+        secret = bytes.fromhex(text)
+    except ValueError:
+        raise ConfigError(file, "secret", _HIDDEN, allowed)  # noqa: B904  its cause shows the secret
+    if len(secret) != mac.KEY_BYTES:
+        raise ConfigError(file, "secret", _HIDDEN, allowed)
+    return mac.Key(secret, generation)
+
+
+def check(data, file: str = "terminal.json") -> Config:  # type: ignore[no-untyped-def]
+    """The configuration in parsed JSON. Raises ConfigError."""
+    top = _Table(file, "", data, _CONFIG)
+    config = Config(
+        _terminal(top),
+        top.integer("sample_interval_s", 1, limits.WINDOW_S),
+        [_bus(one) for one in top.tables("buses", 1, _UARTS_MAX, _BUS)],
+        [_point(one) for one in top.tables("points", 1, limits.POINTS_MAX, _POINT)],
+        _mqtt(top.table("mqtt", _MQTT)),
+        _uplink(top.table("uplink", _UPLINK)),
+    )
+    _check_unique(file, "buses[%d].uart", [bus.uart for bus in config.buses])
+    _check_unique(file, "points[%d].number", [point.number for point in config.points])
+    _check_meters(file, config)
+    return config
+
+
+def _terminal(top: "_Table") -> str:
+    name = top.text("terminal", limits.TERMINAL_CHARS_MAX)
+    if not all(c in "-_" or "0" <= c <= "9" or "A" <= c <= "Z" or "a" <= c <= "z" for c in name):
+        raise top.error("terminal", name, "1 to %d of A-Z a-z 0-9 _ -" % limits.TERMINAL_CHARS_MAX)
+    return name
+
+
+def _bus(table: "_Table") -> Bus:
+    return Bus(
+        table.integer("uart", 0, _UARTS_MAX - 1),
+        table.one_of("baud", _BAUDS),
+        table.one_of("parity", ("N", "E", "O")),
+        table.one_of("stop", (1, 2)),
+        [_meter(one) for one in table.tables("meters", 1, _METERS_MAX, _METER)],
+    )
+
+
+def _meter(table: "_Table") -> Meter:
+    name = table.text("profile", _NAME_CHARS_MAX)
+    if not all(c in "-_" or "0" <= c <= "9" or "a" <= c <= "z" for c in name):  # it becomes a file's name
+        raise table.error("profile", name, "a-z 0-9 _ -")
+    return Meter(
+        table.integer("address", 1, 247),  # Modbus over serial line V1.02, 2.2
+        name,
+        table.integer("point", 1, limits.POINTS_MAX),
+        table.integer("ct_ratio", 1, _RATIO_MAX),
+        table.integer("pt_ratio", 1, _RATIO_MAX),
+        table.integer("timeout_ms", 10, 10000),
+    )
+
+
+def _point(table: "_Table") -> Point:
+    return Point(
+        table.integer("number", 1, limits.POINTS_MAX),
+        table.text("name", _NAME_CHARS_MAX),
+        table.one_of("kind", ("production", "treatment", "other")),
+        table.integer("run_threshold_w", 0, limits.POWER_W_MAX),
+    )
+
+
+def _mqtt(table: "_Table") -> Mqtt:
+    return Mqtt(
+        table.text("host", 253),  # RFC 1035's longest name
+        table.integer("port", 1, 65535),
+        table.integer("keepalive_s", 1, 65535),
+    )
+
+
+def _uplink(table: "_Table") -> Uplink:
+    return Uplink(
+        table.integer("ack_timeout_ms", 100, _DAY_MS),
+        table.integer("unacked_frames", 1, _UNACKED_MAX),
+        table.integer("records_per_frame", 1, limits.RECORDS_MAX),
+    )
+
+
+def _check_unique(file: str, key: str, values: "list[int]") -> None:
+    for at, value in enumerate(values):
+        if value in values[:at]:
+            raise ConfigError(file, key % at, value, "a number that no other has")
+
+
+def _check_meters(file: str, config: Config) -> None:
+    """Every point has exactly one meter, and no two meters of a bus one address."""
+    points = [point.number for point in config.points]
+    taken: "list[int]" = []
+    for bus_at, bus in enumerate(config.buses):
+        _check_unique(file, "buses[%d].meters[%%d].address" % bus_at, [meter.address for meter in bus.meters])
+        for at, meter in enumerate(bus.meters):
+            if meter.point not in points or meter.point in taken:
+                free = [number for number in points if number not in taken]
+                key = "buses[%d].meters[%d].point" % (bus_at, at)
+                raise ConfigError(file, key, meter.point, "a point without another meter: %s" % free)
+            taken.append(meter.point)
+    for at, number in enumerate(points):
+        if number not in taken:
+            raise ConfigError(file, "points[%d].number" % at, number, "the point of a meter: %s" % taken)
+
+
+class _Table:
+    """A JSON object with exactly the keys that it must have."""
+
+    def __init__(self, file: str, where: str, data, keys) -> None:  # type: ignore[no-untyped-def]
+        self._file = file
+        self._where = where
+        if not isinstance(data, dict):
+            raise ConfigError(file, where or "(top)", data, "an object with %s" % ", ".join(keys))
+        self._data = data
+        for key in data:
+            if key not in keys:
+                raise self.error(key, data[key], "only the keys %s" % ", ".join(keys))
+        for key in keys:
+            if key not in data:
+                raise self.error(key, None, "it must be there")
+
+    def error(self, key: str, found, allowed: str) -> ConfigError:  # type: ignore[no-untyped-def]
+        return ConfigError(self._file, self._where + key, found, allowed)
+
+    def get(self, key: str):  # type: ignore[no-untyped-def]
+        return self._data[key]
+
+    def integer(self, key: str, minimum: int, maximum: int) -> int:
+        value = self._data[key]
+        if not isinstance(value, int) or isinstance(value, bool) or not minimum <= value <= maximum:
+            raise self.error(key, value, "an integer, %d to %d" % (minimum, maximum))
+        return value
+
+    def text(self, key: str, chars_max: int) -> str:
+        value = self._data[key]
+        if not isinstance(value, str) or not 1 <= len(value) <= chars_max:
+            raise self.error(key, value, "a text of 1 to %d characters" % chars_max)
+        return value
+
+    def one_of(self, key: str, allowed):  # type: ignore[no-untyped-def]
+        value = self._data[key]
+        if isinstance(value, bool) or value not in allowed:
+            raise self.error(key, value, ", ".join(str(one) for one in allowed))
+        return value
+
+    def table(self, key: str, keys) -> "_Table":  # type: ignore[no-untyped-def]
+        return _Table(self._file, self._where + key + ".", self._data[key], keys)
+
+    def tables(self, key: str, minimum: int, maximum: int, keys) -> "list[_Table]":  # type: ignore[no-untyped-def]
+        value = self._data[key]
+        if not isinstance(value, list) or not minimum <= len(value) <= maximum:
+            raise self.error(key, value, "a list of %d to %d" % (minimum, maximum))
+        return [
+            _Table(self._file, "%s%s[%d]." % (self._where, key, at), one, keys) for at, one in enumerate(value)
+        ]
+
+
+class _Hidden:
+    def __repr__(self) -> str:
+        return "(not shown)"
+
+
+_HIDDEN = _Hidden()
+
+
+def _json(path: str):  # type: ignore[no-untyped-def]
+    try:
+        with open(path) as file:
+            return json.load(file)
+    except OSError as error:
+        raise ConfigError(_base(path), "(file)", error, "a file that can be read")  # noqa: B904  the file is named
+    except ValueError:
+        raise ConfigError(_base(path), "(file)", "not JSON", "JSON")  # noqa: B904  its cause may show a secret
+
+
+def _base(path: str) -> str:
+    return path.split("/")[-1]
+
+
+def _shown(found) -> str:  # type: ignore[no-untyped-def]
+    text = repr(found)
+    return text if len(text) <= 80 else text[:77] + "..."

@@ -1,0 +1,111 @@
+# The uplink at work: connects, sends what uplink.py chooses, takes acks, and connects again when anything fails.
+import asyncio
+
+from protocol import ack, frame
+from protocol.errors import FrameError
+from terminal import mqtt
+from terminal.mqtt_packet import PACKET_TOO_LARGE, MqttError
+from terminal.tasks import together
+from terminal.uplink import FRAME_OVERHEAD
+
+_BACKOFF_FIRST_MS = 1000
+_BACKOFF_MS_MAX = 60000  # what a live reading may wait when the broker is back; a day of failing makes 1,440 attempts
+_BACKOFF_STEPS = 6
+_STEADY_MS = 30000  # a connection that held so long was a good one: the next attempt is quick
+
+
+class UplinkTask:
+    """`config` is config.Config, `say` prints a line, `on_step(seconds)` is told that the clock was set."""
+
+    def __init__(self, board, config, key, clock, log, uplink, say, on_step) -> None:  # type: ignore[no-untyped-def]  # noqa: PLR0913
+        self._board = board
+        self._config = config
+        self._key = key
+        self._clock = clock
+        self._log = log
+        self._uplink = uplink
+        self._say = say
+        self._on_step = on_step
+        self._up = "wattline/up/" + config.terminal
+        self._down = "wattline/down/" + config.terminal
+        self._changed = asyncio.Event()
+        self.acks_ignored = 0
+        self.connections = 0
+
+    def wake(self) -> None:
+        """There is something new to send."""
+        self._changed.set()
+
+    async def run(self) -> None:
+        """Connect again and again; never returns."""
+        failures = 0
+        while True:
+            began_ms = self._board.real_ms()
+            try:
+                await self._connection()
+            except (OSError, EOFError, asyncio.TimeoutError, MqttError) as error:
+                self._say("uplink:", type(error).__name__, error)
+            steady = self._board.real_ms() - began_ms >= _STEADY_MS
+            failures = 1 if steady else failures + 1
+            await self._board.pause_ms(self._backoff_ms(failures))
+
+    def _backoff_ms(self, failures: int) -> int:
+        """50 to 100 % of 1, 2, 4 ... s: terminals that lost their broker together do not come back together."""
+        bound = min(_BACKOFF_FIRST_MS << min(failures - 1, _BACKOFF_STEPS), _BACKOFF_MS_MAX)
+        return bound // 2 + bound * self._board.random_bytes(1)[0] // 512
+
+    async def _connection(self) -> None:
+        session = mqtt.Session(self._board, self._uplink.pubacked, self._message)
+        try:
+            await session.open(self._config.mqtt, self._config.terminal, self._up, self._down)
+            if session.payload_max < 2 * FRAME_OVERHEAD:
+                raise MqttError("the broker takes no frame", PACKET_TOO_LARGE)
+            self.connections += 1
+            self._uplink.connected(session_present=session.session_present)
+            self._say("uplink: connected,", self._log.pending_count(), "records pending")
+            await together(session.run(), session.keep_alive(), self._send(session))
+        finally:
+            await session.close()
+
+    async def _send(self, session: mqtt.Session) -> None:
+        """Send whenever there is something to send."""
+        while True:
+            self._changed.clear()
+            found = self._uplink.compose(self._board.real_ms(), self._clock.stamp, session.payload_max)
+            if found is None:
+                await self._wait(self._uplink.next_ms(self._board.real_ms()))
+                continue
+            stamp, records = found
+            data = frame.seal_frame(
+                self._key, self._config.terminal, self._log.epoch, self._clock.boot, stamp, records
+            )
+            await session.publish(self._up, data, stamp)
+
+    async def _wait(self, ms: int) -> None:
+        try:
+            await self._board.wait_for_ms(self._changed.wait(), ms)
+        except asyncio.TimeoutError:
+            return
+
+    def _message(self, _topic: str, payload: bytes) -> None:
+        """An ack, if it is one."""
+        try:
+            found = ack.open_ack(payload, self._config.terminal, {self._key.generation: self._key})
+        except FrameError as error:
+            self._ignore(error.reason)
+            return
+        if found.epoch != self._log.epoch:
+            self._ignore("another epoch")
+            return
+        step_s = self._clock.heard(found.time_ms, found.echo)
+        if step_s is not None:
+            self._on_step(step_s)
+        refused = self._uplink.records_refused
+        self._uplink.acknowledged(found, self._board.real_ms())
+        if self._uplink.records_refused > refused:
+            self._say("uplink: refused by the gateway:", found.refused[:4])
+        self.wake()
+
+    def _ignore(self, reason: str) -> None:
+        self.acks_ignored += 1
+        self._say("uplink: ack ignored:", reason)

@@ -1,0 +1,46 @@
+"""Append N synthetic records to the log of a flash image, on the VM: micropython prefill.py IMAGE N
+
+They are windows of one point, in boot 1, one after the other, unplaced in time. Prints a JSON object: the epoch, the first and last seq.
+"""
+
+import json
+import os
+import sys
+
+from boards import base, unix
+from protocol import limits, record
+from terminal import clock, log
+
+
+def window(number: int, boot: int) -> record.Window:
+    """The number-th window: its values tell which it is."""
+    reading = record.Reading(
+        0, 5, limits.WINDOW_S, 10000 + number, 9000, 11000 + number, 1000000 + 2500 * number, 0, 300000 + number, 0,
+        2301, 2302, 2303, 15000, 15010, 14990, 950, 0, 0, None,
+    )  # fmt: skip
+    end_s = (number + 1) * limits.WINDOW_S
+    return record.Window(
+        None, limits.WINDOW_S, boot, end_s, record.CLOCK_NONE, limits.CLOCK_ERROR_S_MAX, 180, [reading]
+    )
+
+
+def log_event(seq: int, code: int, values: "tuple[int, ...]") -> bytes:
+    """What the log itself has to say."""
+    unknown = (record.CLOCK_NONE, limits.CLOCK_ERROR_S_MAX)
+    return record.encode_event(seq, record.Event(None, 1, 0, *unknown, code, None, list(values)))
+
+
+def main(image: str, count: int) -> None:
+    """Fill the log; what is in it already stays."""
+    flash = unix.FileFlash(image, int(os.getenv("WATTLINE_FLASH_BLOCKS") or unix.BLOCKS))
+    base.mount(flash)
+    boot = clock.next_boot(base.DATA_DIR + "/boot")
+    store = log.Log(base.DATA_DIR + "/log", log_event, os.urandom, log.segments_for(flash.blocks * unix.BLOCK_BYTES))
+    first = store.next_seq
+    for number in range(count):
+        store.append(lambda seq, number=number: record.encode_window(seq, window(number, boot)))
+    store.close()
+    print(json.dumps({"epoch": store.epoch, "first": first, "last": store.next_seq - 1}))
+
+
+main(sys.argv[1], int(sys.argv[2]))
