@@ -55,8 +55,8 @@ class Hj212Session:
     """One connection's logic. Every `now_ms` is from the same steady clock; `jitter` gives a number in [0, 1).
 
     The driver's loop: while `wants_connection(now)` connect and tell `on_connected` or `on_disconnected`; write what
-    `next_outgoing` gives; hand in what comes by `on_bytes`; call `on_tick` at least every answer_timeout_ms / 4;
-    close the socket and tell `on_disconnected` when `wants_close`; take the QNs of `take_confirmed` and persist them.
+    `next_outgoing` gives; wait for bytes at most `quiet_ms` and hand them in by `on_bytes`; call `on_tick`; close the
+    socket and tell `on_disconnected` when `wants_close`; take the QNs of `take_confirmed` and persist them.
     """
 
     def __init__(self, settings: LinkSettings, jitter: Callable[[], float]) -> None:
@@ -96,6 +96,11 @@ class Hj212Session:
     def wants_connection(self, now_ms: int) -> bool:
         """Whether to connect now: the pause after the last failure is over."""
         return not self.connected and now_ms >= self._connect_at_ms
+
+    def quiet_ms(self, now_ms: int) -> int | None:
+        """How long nothing falls due: until the next try to connect or time-out. None: until there is a packet."""
+        due_ms = self._deadline_ms if self.connected else self._connect_at_ms
+        return None if due_ms is None else max(0, due_ms - now_ms)
 
     def on_connected(self) -> None:
         """A connection is open: the packet first in line is sent (again, with the same QN)."""

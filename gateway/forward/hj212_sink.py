@@ -66,7 +66,10 @@ class Hj212Link:
         self.last_error = ""  # why the last connection failed or ended, for the status; "" as long as none did
 
     def step(self, wait_ms: int) -> None:
-        """Does what is due: connects, writes, waits up to wait_ms for answers, reads. Connecting may take longer."""
+        """Does what is due: connects, writes, waits for answers, reads. Returns when something happened or fell due.
+
+        At the latest after wait_ms; connecting and writing may take longer.
+        """
         if self._session.wants_connection(self._steady_ms()):
             self._connect()
         try:
@@ -100,10 +103,12 @@ class Hj212Link:
             self._socket.sendall(data)
 
     def _read(self, wait_ms: int) -> None:
+        quiet_ms = self._session.quiet_ms(self._steady_ms())
+        wait_s = (wait_ms if quiet_ms is None else min(wait_ms, quiet_ms)) / 1000
         if self._socket is None:
-            self._pause(wait_ms / 1000)
+            self._pause(wait_s)
             return
-        readable, _, _ = select.select([self._socket], [], [], wait_ms / 1000)
+        readable, _, _ = select.select([self._socket], [], [], wait_s)
         if readable:
             data = self._socket.recv(_READ_BYTES)
             if not data:

@@ -88,6 +88,12 @@ def test_silent_meter_is_flag_b_and_no_value(tmp_path: pathlib.Path) -> None:
     )
 
 
+def test_marked_reading_is_never_called_normal(tmp_path: pathlib.Path) -> None:
+    window: WindowContent = {"start_s": START_S, "points": {2: {"ia_ma": 5_087}}, "marked": frozenset({2})}
+    (message,) = messages(mapping_of(tmp_path), window)
+    assert message.items == ((("e30201-Avg", "5.09"), ("e30201-Flag", "D")),)
+
+
 def test_what_the_meter_does_not_offer_is_left_out(tmp_path: pathlib.Path) -> None:
     """Absent is never zero, neither for a quantity nor for one attribute of it."""
     window: WindowContent = {"start_s": START_S, "points": {1: {"p_mean_w": 12_300, "e_import_wh": None}}}

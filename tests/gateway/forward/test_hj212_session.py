@@ -197,6 +197,34 @@ def test_pause_grows_is_capped_and_ends_with_a_confirmation() -> None:
     assert session.wants_connection(now_ms + 99)
 
 
+def test_driver_knows_how_long_nothing_falls_due() -> None:
+    session = Hj212Session(SETTINGS, lambda: 0.0)
+    assert session.quiet_ms(0) == 0
+    session.on_connected()
+    assert session.quiet_ms(0) is None
+    session.submit([packet(0)])
+    session.next_outgoing(0)
+    assert (session.quiet_ms(0), session.quiet_ms(400), session.quiet_ms(1100)) == (1000, 600, 0)
+    session.on_disconnected(1100)
+    assert session.quiet_ms(1100) == 50
+
+
+def test_step_returns_when_a_resend_falls_due() -> None:
+    """However long the driver would wait, no time-out is seen late."""
+    quick = LinkSettings(answer_timeout_ms=50, resends=3, reconnect_min_ms=20, reconnect_max_ms=20)
+    with platform_running() as (platform, loop):
+        asyncio.run_coroutine_threadsafe(platform.set_mode(Mode("silent")), loop).result(10)
+        session = Hj212Session(quick, lambda: 0.0)
+        session.submit([packet(0)])
+        link = Hj212Link("127.0.0.1", platform.port, session, lambda: time.monotonic_ns() // 1_000_000, time.sleep)
+        before = time.monotonic()
+        while not session.counts.gave_up:
+            link.step(60_000)
+        link.close()
+        assert session.counts.sent == 4
+        assert time.monotonic() - before < 30
+
+
 def test_line_is_bounded() -> None:
     session = Hj212Session(SETTINGS, lambda: 0.5)
     session.submit([packet(0)] * QUEUE_PACKETS_MAX)
