@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from gateway.hj212 import words
-from gateway.hj212.packet import CP_MAX_BYTES, FLAG_ACK, FLAG_SPLIT, Item, Segment, cp_text
-from gateway.hj212.parse import HEAD_BYTES, Received, extent, read, read_header, split_cp
+from gateway.hj212.packet import CP_MAX_BYTES, FLAG_ACK, FLAG_SPLIT, SEGMENT_MAX_BYTES, Item, Segment, cp_text
+from gateway.hj212.parse import HEAD_BYTES, Received, crc_agrees, extent, note_into, read, read_header, split_cp
 from gateway.hj212.times import unix_ms_of, unix_s_of
 
 _PACKETS_MAX = 64  # of one input line; a capture line with more is cut and says so
@@ -65,11 +65,9 @@ def _first(data: bytes, notes: list[str]) -> tuple[dict[str, object], bytes]:
 def _broken(verdict: str, reason: str, data: bytes, notes: list[str]) -> dict[str, object]:
     """A packet that cannot be cut out: what its beginning says all the same."""
     notes = list(notes)
-
-    def note(code: str, text: str) -> None:
-        notes.append(f"{code}: {text}")
-
-    text = data[HEAD_BYTES:].decode("utf-8", "backslashreplace") if data.startswith(b"##") else ""
+    note = note_into(notes)
+    segment = data[HEAD_BYTES : HEAD_BYTES + SEGMENT_MAX_BYTES] if data.startswith(b"##") else b""
+    text = segment.decode("utf-8", "backslashreplace")
     header_text, _ = split_cp(text, note)
     header = read_header(header_text, note) if header_text else {}
     length = data[2:HEAD_BYTES].decode("ascii", "backslashreplace")
@@ -88,7 +86,7 @@ def _whole(packet: Received, length: int) -> dict[str, object]:
         fields["CP"] = [_item(item) for item in packet.segment.cp]
         notes += _limits(packet.segment)
         verdict, reason = _known(packet.segment)
-    agrees = packet.crc_claimed.upper().zfill(4) == packet.crc_computed
+    agrees = crc_agrees(packet.raw, length + HEAD_BYTES)
     fields["crc"] = {"claimed": packet.crc_claimed, "computed": packet.crc_computed, "agrees": agrees}
     return _answer(verdict, reason, {**fields, "notes": notes})
 

@@ -17,6 +17,7 @@ from gateway.hj212.times import unix_ms_of
 
 HEAD_BYTES = 6  # ## and four digits
 CRC_BYTES = 4
+NOTES_MAX = 32  # what is out of rule oftener than that in one packet is said often enough
 HEADER_FIELDS = ("QN", "ST", "CN", "PW", "MN", "Flag", "PNUM", "PNO", "RF")
 _CP_OPEN = re.compile(r"[;,]?\s*CP\s*=\s*&&")
 _SHORT_CRC = re.compile(rb"[0-9A-Fa-f]{1,3}(?=\r)")
@@ -97,13 +98,11 @@ def read(frame: bytes, segment_end: int, notes: list[str]) -> Received:
     claimed = frame[segment_end:].decode("ascii", "backslashreplace")
     computed = crc_text(segment_bytes)
 
-    def note(code: str, text: str) -> None:
-        notes.append(f"{code}: {text}")
-
+    note = note_into(notes)
     text = _text(segment_bytes, note)
     header_text, content = split_cp(text, note)
     header = read_header(header_text, note)
-    if claimed.upper().zfill(CRC_BYTES) != computed:
+    if not crc_agrees(frame, segment_end):
         reason = f"crc: {claimed!r} claimed, {computed} computed over the data segment"
         return Received("malformed", reason, frame, None, header, tuple(notes), claimed, computed)
     if claimed != computed:
@@ -111,6 +110,22 @@ def read(frame: bytes, segment_end: int, notes: list[str]) -> Received:
     reason, segment = _segment(header, content, note)
     verdict = "malformed" if reason else "ok"
     return Received(verdict, reason, frame, segment, header, tuple(notes), claimed, computed)
+
+
+def crc_agrees(frame: bytes, segment_end: int) -> bool:
+    """Whether the check value behind the data segment is its own, in whatever form it is written."""
+    claimed = frame[segment_end:].upper().rjust(CRC_BYTES, b"0")
+    return claimed == crc_text(frame[HEAD_BYTES:segment_end]).encode("ascii")
+
+
+def note_into(notes: list[str]) -> Note:
+    """A function that adds a note to `notes`, up to NOTES_MAX."""
+
+    def note(code: str, text: str) -> None:
+        if len(notes) < NOTES_MAX:
+            notes.append(f"{code}: {text}")
+
+    return note
 
 
 def split_cp(text: str, note: Note) -> tuple[str, str | None]:

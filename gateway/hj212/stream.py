@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from gateway.hj212.packet import SEGMENT_MAX_BYTES
-from gateway.hj212.parse import CRC_BYTES, HEAD_BYTES, Received, extent, read
+from gateway.hj212.parse import CRC_BYTES, HEAD_BYTES, Received, crc_agrees, extent, read
 
 BUFFER_MAX_BYTES = HEAD_BYTES + SEGMENT_MAX_BYTES + CRC_BYTES  # never more than one unfinished packet is kept
 _HEAD = re.compile(rb"##(?!#)")  # of ###0087 the first # is noise
@@ -53,11 +53,11 @@ class Splitter:
             if span.verdict != "ok":
                 found += self._damage(Received(span.verdict, span.reason, head[:HEAD_BYTES]), HEAD_BYTES)
                 continue
-            packet = read(head[: span.end], span.segment_end, [])
-            if packet.crc_claimed.upper().zfill(CRC_BYTES) != packet.crc_computed:
-                found += self._damage(packet, span.end)
+            frame = head[: span.end]
+            if not crc_agrees(frame, span.segment_end):
+                found += self._damage(None if self._covered_bytes else read(frame, span.segment_end, []), span.end)
                 continue
-            found.append(packet)
+            found.append(read(frame, span.segment_end, []))
             self._drop(span.end)
             self._covered_bytes, self._after_damage = 0, False
 
@@ -65,14 +65,14 @@ class Splitter:
         del self._buffer[:count]
         self._covered_bytes = max(0, self._covered_bytes - count)
 
-    def _damage(self, packet: Received, size: int) -> list[Received]:
+    def _damage(self, packet: Received | None, size: int) -> list[Received]:
         """Reports `packet` unless it lies in a damage reported before, and steps into it."""
         known = self._covered_bytes > 0
         if not known:
             self._covered_bytes = size
         self._after_damage = True
         self._drop(1)
-        return [] if known else [packet]
+        return [] if known or packet is None else [packet]
 
     def _skip_to_head(self) -> list[Received]:
         """Drops what stands before the next ##; CR LF between packets is no damage."""
