@@ -49,8 +49,8 @@ class Loaded:
             raise ConfigError(problems)
 
 
-def run(config_path: Path, clock: Clock | None = None, out: TextIO = sys.stdout) -> None:
-    """Run until SIGTERM or SIGINT. Prints {"ready": true, ...} on `out` once frames can come in.
+def run(config_path: Path, clock: Clock | None = None) -> None:
+    """Run until SIGTERM or SIGINT. Prints {"ready": true, ...} on standard output once frames can come in.
 
     SIGHUP reloads terminals and keys. Raises ConfigError, AlreadyRunningError, StoreUnavailableError, NewerSchemaError.
     """
@@ -58,19 +58,19 @@ def run(config_path: Path, clock: Clock | None = None, out: TextIO = sys.stdout)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     signal.signal(signal.SIGHUP, lambda *_: reload.set())
-    Gateway(Loaded(config_path), clock or SystemClock(), out).run(stop, reload)
+    Gateway(Loaded(config_path), clock or SystemClock(), sys.stdout, sys.stderr).run(stop, reload)
 
 
 class Gateway:
     """The gateway, composed."""
 
-    def __init__(self, loaded: Loaded, clock: Clock, out: TextIO) -> None:
+    def __init__(self, loaded: Loaded, clock: Clock, out: TextIO, log: TextIO) -> None:
         self._config = loaded.config
         self._registry = loaded.registry
         self._mappings = loaded.mappings
         self._clock = clock
         self._out = out
-        self._log = make_logger(clock)
+        self._log = make_logger(clock, log)
         self.metrics = Metrics()
         self._metrics_port = 0
         self._announced = False

@@ -1,6 +1,5 @@
-"""Logs: one JSON object a line on standard error. What is logged is named by the caller; keys never are."""
+"""Logs: one JSON object a line. What is logged is named by the caller; keys never are."""
 
-import sys
 from typing import TextIO
 
 import structlog
@@ -8,7 +7,7 @@ import structlog
 from gateway.clock import Clock
 
 
-def make_logger(clock: Clock, stream: TextIO = sys.stderr) -> structlog.typing.FilteringBoundLogger:
+def make_logger(clock: Clock, stream: TextIO) -> structlog.typing.FilteringBoundLogger:
     """A logger whose lines carry `time_ms` of the clock given, `level` and `event`."""
 
     def stamp(_logger: object, _method: str, entry: structlog.typing.EventDict) -> structlog.typing.EventDict:

@@ -1,5 +1,6 @@
 """What the gateway's tests share: a clock that stands still, terminals with keys, devices, a gateway in a thread."""
 
+import io
 import json
 import os
 import shutil
@@ -10,7 +11,12 @@ from typing import Any
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
+from cext import decoder
 from gateway.app import Gateway, Loaded
+from gateway.config import VerifyConfig
+from gateway.journal.journal import Accepted, Judged, offsets
+from gateway.registry import Point
+from gateway.verify import check_record
 from protocol import ack, frame, mac, record
 
 NOW_S = 1_772_323_200  # 2026-03-01 00:00 UTC, a quarter hour
@@ -50,13 +56,9 @@ class Sender:
 
 def reading(**values: Any) -> record.Reading:
     """A plausible reading; name what matters."""
-    fields: dict[str, Any] = {
-        **dict.fromkeys(record.Reading._fields),
-        **{"first_s": 2, "last_s": 3, "run_s": 900, "p_mean_w": 4000, "p_min_w": 3500, "p_max_w": 4500},
-        **{"e_import_wh": 1_000_000, "flags": 0, "missed": 0},
-        **values,
-    }
-    return record.Reading(**fields)
+    usual = {"first_s": 2, "last_s": 3, "run_s": 900, "p_mean_w": 4000, "p_min_w": 3500, "p_max_w": 4500}
+    usual |= {"e_import_wh": 1_000_000, "flags": 0, "missed": 0}
+    return record.Reading(**(dict.fromkeys(record.Reading._fields) | usual | values))
 
 
 def window(seq: int, start_s: int | None = NOW_S - 900, readings: list[Any] | None = None, **values: Any) -> bytes:
@@ -120,9 +122,10 @@ class Running:
     def __init__(self, config: Path, clock: StillClock) -> None:
         self._ready = threading.Event()
         self.said = ""
+        self.log = io.StringIO()
         self.reload = threading.Event()
         self._stop = threading.Event()
-        self.gateway = Gateway(Loaded(config), clock, self)  # type: ignore[arg-type]
+        self.gateway = Gateway(Loaded(config), clock, self, self.log)  # type: ignore[arg-type]
         self._thread = threading.Thread(target=self.gateway.run, args=(self._stop, self.reload))
         self._thread.start()
         if not self._ready.wait(10):
@@ -188,3 +191,18 @@ def mosquitto() -> Path:
     found = shutil.which("mosquitto", path=path)
     assert found, "no mosquitto: run `make setup`"
     return Path(found)
+
+
+POINT = Point(number=1, name="furnace", kind="production", rated_power_w=10_000)
+
+
+def accept(sender: Sender, data: bytes, points: dict[int, Point] | None = None, now_s: int = NOW_S) -> Accepted:
+    """An authentic frame, judged, as the pipeline hands it to the journal."""
+    points = {1: POINT} if points is None else points
+    (opened,) = decoder.decode_batch([data], [sender.name], [{sender.key.generation: decoder.KeyState(sender.secret)}])
+    assert isinstance(opened, decoder.Frame), opened
+    judged = [
+        Judged(one, at, check_record(one, points, now_s, VerifyConfig()))
+        for one, at in zip(opened.records, offsets(opened, data), strict=True)
+    ]
+    return Accepted(sender.name, now_s * 1000, data, opened, points, judged)
