@@ -1,0 +1,31 @@
+"""Records as a steel plant's terminal makes them: what sizes and times are measured with."""
+
+import random
+
+from protocol import record
+
+NOMINAL_W = (132_000, 88_000, 45_000, 30_000, 22_000, 15_000, 11_000, 7_500, 4_000)  # motors of one switchboard
+DAYS = 200  # since the registers were at zero
+SAMPLES_DUE = 180  # one in 5 s
+
+
+def reading(rnd: random.Random, nominal_w: int) -> record.Reading:
+    """A three-phase point at about its nominal power; everything that a DTSU666 offers."""
+    mean = nominal_w + rnd.randrange(-nominal_w // 10, nominal_w // 10)
+    energy_wh = nominal_w * 24 * DAYS * 7 // 10 + rnd.randrange(10_000)
+    current_ma = mean * 1000 // 594  # three phases of 220 V at a power factor of 0.9
+    spread = nominal_w // 20
+    values = [
+        rnd.randrange(5), rnd.randrange(5), 900, mean, mean - rnd.randrange(spread), mean + rnd.randrange(spread),
+        energy_wh, 0, energy_wh // 2, energy_wh // 90,
+        *[2200 + rnd.randrange(-15, 15) for _ in range(3)],
+        current_ma, current_ma + rnd.randrange(-900, 900), current_ma + rnd.randrange(-900, 900),
+        900 + rnd.randrange(-20, 20), 0, 0, None,
+    ]  # fmt: skip
+    return record.Reading(*values)
+
+
+def window(rnd: random.Random, points: int = 9, number: int = 0) -> record.Window:
+    """A full window; `number` counts windows."""
+    readings = [reading(rnd, NOMINAL_W[k % len(NOMINAL_W)]) for k in range(points)]
+    return record.Window(1_767_225_600 + 900 * number, 900, 12, 400_000 + 900 * number, 3, 1, SAMPLES_DUE, readings)

@@ -1,0 +1,111 @@
+"""What is encoded comes back, through our codec and through cbor2, which knows nothing of it."""
+
+import hmac
+from typing import Any
+
+import cbor2
+from hypothesis import given
+from hypothesis import strategies as st
+
+from protocol import ack, frame, limits, mac, record
+from tests.protocol import strategies as ours
+
+
+@given(seq=ours.UINT32, window=ours.windows())
+def test_a_window_comes_back_as_it_was(seq: int, window: record.Window) -> None:
+    """FR-20 FR-23 FR-24 FR-25"""
+    data = record.encode_window(seq, window)
+    assert record.decode_record(data) == record.Record(seq, record.WINDOW, window, data)
+
+
+@given(seq=ours.UINT32, event=ours.events())
+def test_an_event_comes_back_as_it_was(seq: int, event: record.Event) -> None:
+    """FR-20 FR-31"""
+    data = record.encode_event(seq, event)
+    assert record.decode_record(data) == record.Record(seq, record.EVENT, event, data)
+
+
+@given(data=ours.record_bytes())
+def test_a_record_is_deterministic_cbor_to_cbor2(data: bytes) -> None:
+    """FR-01 FR-02"""
+    content = cbor2.loads(data)
+    assert cbor2.dumps(content, canonical=True) == data
+    assert not floats_in(content)
+
+
+def floats_in(content: Any) -> bool:
+    return any(map(floats_in, content)) if isinstance(content, list) else isinstance(content, float)
+
+
+@given(seq=ours.UINT32, window=ours.windows())
+def test_cbor2_reads_the_same_numbers_from_a_window(seq: int, window: record.Window) -> None:
+    """FR-23 FR-28"""
+    got_seq, kind, body = cbor2.loads(record.encode_window(seq, window))
+    assert (got_seq, kind) == (seq, record.WINDOW)
+    assert tuple(body[:7]) == tuple(window[:7])
+    u_ref, slots = body[7:]
+    assert len(slots) == len(window.readings)
+    for slot, reading in zip(slots, window.readings, strict=True):
+        assert slot == reading if not isinstance(slot, list) else slot_of(slot, u_ref, window.length_s) == reading
+
+
+def slot_of(slot: list[Any], u_ref: int | None, length_s: int) -> tuple[Any, ...]:
+    """The reading that SPEC.md's table makes of these items: written from the table, not from the codec."""
+    run = {True: length_s, False: 0}[slot[2]] if isinstance(slot[2], bool) else slot[2]
+    mean, ia = slot[3], slot[13]
+    lower = None if slot[4] is None else mean - slot[4]
+    upper = None if slot[5] is None else mean + slot[5]
+    voltages = [None if u is None or u_ref is None else u_ref + u for u in slot[10:13]]
+    currents = [ia, *[None if i is None else ia + i for i in slot[14:16]]]
+    pf = None if slot[16] is None else 1000 - slot[16]
+    flags, missed, q_mean = (slot[17:] + [0, 0, None][len(slot) - 17 :])[:3]
+    return (*slot[:2], run, mean, lower, upper, *slot[6:10], *voltages, *currents, pf, flags, missed, q_mean)
+
+
+@given(key=ours.KEYS, terminal=ours.TERMINALS, fields=ours.payload_fields())
+def test_a_frame_comes_back_and_is_a_cose_mac0_to_others(
+    key: mac.Key, terminal: str, fields: tuple[int, int, int, list[bytes]]
+) -> None:
+    """FR-10 FR-11 FR-13 FR-22"""
+    epoch, boot, sent_ms, records = fields
+    data = frame.seal_frame(key, terminal, epoch, boot, sent_ms, records)
+    wanted = frame.Frame(key.generation, epoch, boot, sent_ms, [record.decode_record(one) for one in records])
+    assert frame.open_frame(data, terminal, {key.generation: key}) == wanted
+    outer = cbor2.loads(data)
+    assert outer.tag == 17
+    header, unprotected, payload, _ = outer.value
+    assert cbor2.loads(header) == {1: 5, 4: bytes([key.generation])}
+    assert unprotected == {}
+    assert cbor2.loads(payload) == [1, epoch, boot, sent_ms, [cbor2.loads(one) for one in records]]
+
+
+@given(secret=st.binary(min_size=32, max_size=32), terminal=ours.TERMINALS, direction=st.integers(0, 1))
+def test_the_tag_is_that_of_rfc_9052(secret: bytes, terminal: str, direction: int) -> None:
+    """FR-13"""
+    data = mac.seal(mac.Key(secret, 9), mac.external_aad(terminal, direction, limits.VERSION), b"\x81\x01")
+    header, _, payload, tag = cbor2.loads(data).value
+    structure = cbor2.dumps(["MAC0", header, cbor2.dumps([terminal, direction, 1]), payload])
+    assert tag == hmac.new(secret, structure, "sha256").digest()
+
+
+@given(
+    key=ours.KEYS, terminal=ours.TERMINALS, epoch=ours.UINT32, durable=ours.ranges(), refused=ours.ranges(reasons=True),
+    time_ms=ours.UINT53, echo=st.none() | st.tuples(ours.UINT32, ours.UINT53),
+)  # fmt: skip
+def test_an_ack_comes_back_as_it_was(
+    key: mac.Key,
+    terminal: str,
+    epoch: int,
+    durable: list[tuple[int, int]],
+    refused: list[tuple[int, int, int]],
+    time_ms: int,
+    echo: tuple[int, int] | None,
+) -> None:
+    """FR-33 FR-34 FR-36"""
+    data = ack.seal_ack(key, terminal, epoch, durable, refused, time_ms, echo)
+    wanted = ack.Ack(key.generation, epoch, durable, refused, time_ms, echo)
+    assert ack.open_ack(data, terminal, {key.generation: key}) == wanted
+    payload = cbor2.loads(cbor2.loads(data).value[2])
+    assert payload[:2] == [1, epoch]
+    assert [tuple(one) for one in payload[2]] == durable
+    assert [tuple(one) for one in payload[3]] == refused
