@@ -13,8 +13,17 @@ import msgspec
 from gateway.strict import ConfigError, Problem, read
 
 Port = Annotated[int, msgspec.Meta(ge=1, le=65535)]
-Name = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_-]{1,32}$")]
-Text = Annotated[str, msgspec.Meta(pattern=r"^\S.{0,254}$")]
+Name = Annotated[
+    str,
+    msgspec.Meta(
+        pattern=r"^[A-Za-z0-9_-]{1,32}$",
+        description="1 to 32 characters of A-Z a-z 0-9 _ - / 1 到 32 个字符：A-Z a-z 0-9 _ -",
+    ),
+]
+Text = Annotated[
+    str,
+    msgspec.Meta(pattern=r"^\S.{0,254}$", description="text of 1 to 255 characters / 1 到 255 个字符的文字"),
+]
 
 
 class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

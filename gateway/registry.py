@@ -23,6 +23,7 @@ from gateway.strict import ConfigError, Problem, read
 from protocol import limits, mac
 
 KEY_FILE_BYTES_MAX = 256  # 64 hex digits and white space; anything longer is some other file
+_KEY_FILE = "a file of 64 hex digits (32 bytes) / 含 64 个十六进制数字的文件"
 _TERMINAL = re.compile(rf"[A-Za-z0-9_-]{{1,{limits.TERMINAL_CHARS_MAX}}}", re.ASCII)
 
 
@@ -111,7 +112,10 @@ def _load_terminal(path: Path, at: str, entry: TerminalEntry, problems: list[Pro
             secret = read_secret(path.resolve().parent / key.file)
             keys[key.generation] = mac.Key(secret, key.generation)
             states[key.generation] = KeyState(secret)
-        except (OSError, ValueError) as error:
+        except OSError as error:
+            text = f"{key.file}: can't be read / 无法读取: {error.strerror}; allowed / 允许: {_KEY_FILE}"
+            problems.append(Problem(path, f"{at}.keys[{number}].file", text))
+        except ValueError as error:
             problems.append(Problem(path, f"{at}.keys[{number}].file", f"{key.file}: {error}"))
     return Terminal(entry.id, keys, states, {point.number: point for point in entry.points})
 
@@ -121,7 +125,7 @@ def read_secret(file: Path) -> bytes:
     with file.open("rb") as stream:
         mode = os.fstat(stream.fileno()).st_mode
         if not stat.S_ISREG(mode):
-            raise ValueError("not a regular file / 不是普通文件; allowed / 允许: a file of 64 hex digits")
+            raise ValueError("not a regular file / 不是普通文件; allowed / 允许: " + _KEY_FILE)
         if mode & 0o007:
             raise ValueError(
                 f"others may use it (mode {stat.S_IMODE(mode):03o}) / 权限过宽; allowed / 允许: mode 600 or 640"
@@ -129,7 +133,7 @@ def read_secret(file: Path) -> bytes:
         content = stream.read(KEY_FILE_BYTES_MAX + 1)
     text = content.strip()
     if len(content) > KEY_FILE_BYTES_MAX or not re.fullmatch(rb"[0-9A-Fa-f]{64}", text):
-        raise ValueError("not a key / 不是有效密钥; allowed / 允许: 64 hex digits (32 bytes) / 64 个十六进制数字")
+        raise ValueError(f"not a key / 不是有效密钥; allowed / 允许: {_KEY_FILE}")
     return bytes.fromhex(text.decode("ascii"))
 
 

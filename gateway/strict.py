@@ -88,7 +88,7 @@ def _convert_struct(value: Any, kind: type[msgspec.Struct], file: Path, key: str
         return None
     before = len(problems)
     fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}
-    for name in value.keys() - fields.keys():
+    for name in sorted(value.keys() - fields.keys()):
         guess = difflib.get_close_matches(name, fields, 1)
         hint = f"; did you mean / 是否想写: {guess[0]}" if guess else ""
         problems.append(Problem(file, _join(key, name), f"unknown key / 未知的键; allowed / 允许: {_keys(kind)}{hint}"))
@@ -103,19 +103,26 @@ def _convert_struct(value: Any, kind: type[msgspec.Struct], file: Path, key: str
 
 def allowed(kind: Any) -> str:
     """What a key of this type takes, in words an operator understands."""
-    low, high, pattern = _bounds(kind)
+    meta = _meta(kind)
     bare = _bare(kind)
+    if meta is not None and meta.description:
+        return meta.description
     if typing.get_origin(bare) is Literal:
         return ", ".join(f'"{one}"' for one in typing.get_args(bare))
-    if bare is int and low is not None and high is not None:
-        return f"an integer {low} to {high} / {low} 到 {high} 的整数"
-    if bare is str:
-        return f"text matching {pattern} / 符合 {pattern} 的文字" if pattern else "text / 文字"
-    names = {int: "an integer / 整数", bool: "true or false / true 或 false", float: "a number / 数字"}
+    if bare is int and meta is not None:
+        return f"an integer {meta.ge} to {meta.le} / {meta.ge} 到 {meta.le} 的整数"
+    if bare is str and meta is not None:
+        return f"text matching {meta.pattern} / 符合 {meta.pattern} 的文字"
     if typing.get_origin(bare) is list:
         return "a list / 列表"
     if isinstance(bare, type) and issubclass(bare, msgspec.Struct):
         return f"a table / 表: {_keys(bare)}"
+    names = {
+        str: "text / 文字",
+        int: "an integer / 整数",
+        bool: "true or false / true 或 false",
+        float: "a number / 数字",
+    }
     return names.get(bare, str(bare))
 
 
@@ -129,14 +136,11 @@ def _bare(kind: Any) -> Any:
     return kind
 
 
-def _bounds(kind: Any) -> tuple[int | None, int | None, str | None]:
-    """(lowest, highest, pattern) of an annotated type."""
+def _meta(kind: Any) -> msgspec.Meta | None:
+    """What an annotated type says of its bounds."""
     if typing.get_origin(kind) in {typing.Union, types.UnionType}:
-        return _bounds(next(one for one in typing.get_args(kind) if one is not type(None)))
-    metas = [one for one in getattr(kind, "__metadata__", ()) if isinstance(one, msgspec.Meta)]
-    if not metas:
-        return None, None, None
-    return typing.cast("int | None", metas[0].ge), typing.cast("int | None", metas[0].le), metas[0].pattern
+        return _meta(next(one for one in typing.get_args(kind) if one is not type(None)))
+    return next((one for one in getattr(kind, "__metadata__", ()) if isinstance(one, msgspec.Meta)), None)
 
 
 def _keys(kind: type[msgspec.Struct]) -> str:

@@ -1,0 +1,79 @@
+"""What is wrong in a configuration is refused at the start: file, key, what is allowed; all of it at once, no network.
+
+config_cases/NAME holds the files that differ from config_cases/good, and expected.txt: one line a problem, {dir} being
+the folder of the case.
+"""
+
+import os
+import shutil
+import socket
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+from typer.testing import CliRunner
+
+from gateway.app import Loaded
+from gateway.cli import app
+from gateway.strict import ConfigError
+
+CASES = Path(__file__).parent / "config_cases"
+NAMES = sorted(case.name for case in CASES.iterdir() if case.name != "good")
+
+
+def laid_out(case: str, folder: Path) -> Path:
+    """The case's files over the good ones. Keys are for their owner only, but for one that is named open.hex."""
+    for source in (CASES / "good", CASES / case):
+        for file in source.iterdir():
+            shutil.copy(file, folder / file.name)
+    for key in folder.glob("*.hex"):
+        key.chmod(0o644 if key.name == "open.hex" else 0o600)
+    return folder / "gateway.toml"
+
+
+@pytest.fixture(autouse=True)
+def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_args: object, **_more: object) -> NoReturn:
+        raise AssertionError("the network was touched")
+
+    monkeypatch.setattr(socket, "socket", refuse)
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+
+
+@pytest.mark.parametrize("case", NAMES)
+def test_each_case_is_refused_with_its_text(case: str, tmp_path: Path) -> None:
+    config = laid_out(case, tmp_path)
+    with pytest.raises(ConfigError) as refused:
+        Loaded(config)
+    found = "".join(f"{problem}\n" for problem in refused.value.problems).replace(str(tmp_path), "{dir}")
+    if os.environ.get("WATTLINE_WRITE_EXPECTED"):
+        (CASES / case / "expected.txt").write_text(found, encoding="utf-8")
+    assert found == (CASES / case / "expected.txt").read_text(encoding="utf-8")
+
+
+def test_the_good_one_is_taken_and_check_says_so(tmp_path: Path) -> None:
+    answer = CliRunner().invoke(app, ["check", "--config", str(laid_out("good", tmp_path)), "--json"])
+    assert (answer.exit_code, answer.stdout) == (
+        0,
+        '{"ok": true, "problems": [], "terminals": 1, "sinks": ["province"]}\n',
+    )
+
+
+def test_check_prints_every_problem_and_fails(tmp_path: Path) -> None:
+    config = laid_out("everything-at-once", tmp_path)
+    answer = CliRunner().invoke(app, ["check", "--config", str(config)])
+    assert answer.exit_code == 1
+    expected = (CASES / "everything-at-once" / "expected.txt").read_text(encoding="utf-8")
+    assert answer.stdout.replace(str(tmp_path), "{dir}") == f"{expected}2 problem(s) / 个问题\n"
+
+
+def test_run_refuses_what_check_refuses(tmp_path: Path) -> None:
+    answer = CliRunner().invoke(app, ["run", "--config", str(laid_out("wrong-key", tmp_path))])
+    assert answer.exit_code == 1
+    assert "mqtt.prot" in answer.stderr
+    assert not (tmp_path / "data").exists()
+
+
+def test_a_config_that_is_not_there_is_named(tmp_path: Path) -> None:
+    answer = CliRunner().invoke(app, ["check", "--config", str(tmp_path / "none.toml")])
+    assert (answer.exit_code, "none.toml: can't be read" in answer.stdout) == (1, True)
