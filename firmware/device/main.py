@@ -10,7 +10,7 @@ from terminal.profile import ProfileError
 
 def main() -> None:
     try:
-        app = App(boards.open_board())
+        app = App(boards.open_board())  # type: ignore[no-untyped-call]
     except (ConfigError, ProfileError) as error:
         print(error)
         sys.exit(2)

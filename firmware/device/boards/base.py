@@ -44,7 +44,7 @@ class BaseBoard:
 
     def __init__(self, hardware_cause: int) -> None:
         self._ticks = Ticks()
-        self._addresses: "dict[tuple[str, int], tuple[str, int]]" = {}
+        self._addresses: "dict[tuple[str, int], object]" = {}
         self._cause = _take_cause(hardware_cause)
 
     def uptime_ms(self) -> int:
@@ -95,7 +95,7 @@ class BaseBoard:
         address = self._resolve(host, port)
         sock = socket.socket()
         try:
-            sock.setblocking(False)
+            sock.settimeout(0)
             await self._connected(sock, address, timeout_ms)
         except BaseException:  # a cancelled connection too: sockets have no finaliser on every port
             sock.close()

@@ -18,7 +18,7 @@ _CAUSES = {machine.PWRON_RESET: base.POWER_ON, machine.WDT_RESET: base.WATCHDOG}
 
 
 class Rs485:
-    """A UART whose driver is enabled only while it sends. Writing blocks for the time of the bytes: 8 ms for a request."""
+    """A UART whose driver is enabled only while it sends. Writing takes the time of the bytes: 8 ms for a request."""
 
     def __init__(self, row: "tuple[int, int, int, int]", baud: int, parity: str, stop: int) -> None:
         number, tx, rx, enable = row
@@ -84,7 +84,7 @@ class Board(base.BaseBoard):
         if self._wlan.isconnected():
             return
         if not self._wlan.active():
-            self._wlan.active(True)
+            self._wlan.active(True)  # noqa: FBT003  MicroPython's interface
             with open(self.data_dir + "/network.json") as file:
                 settings = json.load(file)
             self._wlan.connect(settings["ssid"], settings["password"])  # goes on trying by itself
@@ -92,7 +92,7 @@ class Board(base.BaseBoard):
 
 
 def _mount() -> None:
-    found = Partition.find(Partition.TYPE_DATA, label="wattline", block_size=4096)
+    found = Partition.find(Partition.TYPE_DATA, label="wattline")
     if not found:
         raise OSError("no flash partition labelled wattline")
     base.mount(found[0])

@@ -22,7 +22,7 @@ _CAUSES = {machine.PWRON_RESET: base.POWER_ON, machine.WDT_RESET: base.WATCHDOG}
 
 
 class Rs485:
-    """A UART whose driver is enabled only while it sends. Writing blocks for the time of the bytes: 8 ms for a request."""
+    """A UART whose driver is enabled only while it sends. Writing takes the time of the bytes: 8 ms for a request."""
 
     def __init__(self, row: "tuple[int, int, int, int]", baud: int, parity: str, stop: int) -> None:
         number, tx, rx, enable = row
@@ -90,11 +90,11 @@ class Board(base.BaseBoard):
         if self._wlan.status() != network.STAT_CONNECTING:
             with open(self.data_dir + "/network.json") as file:
                 settings = json.load(file)
-            self._wlan.active(True)
+            self._wlan.active(True)  # noqa: FBT003  MicroPython's interface
             self._wlan.connect(settings["ssid"], settings["password"])
         raise OSError("no Wi-Fi yet")
 
 
 def _mount() -> None:
-    blocks = rp2.Flash().ioctl(4, 0)
+    blocks = rp2.Flash().ioctl(4, 0) or 0
     base.mount(rp2.Flash(start=CODE_BYTES, len=blocks * 4096 - CODE_BYTES), base.DATA_DIR, _PROG_BYTES)

@@ -32,7 +32,7 @@ class FileFlash:
             self.blocks = blocks
             _make_image(path, blocks)
         self._erased = b"\xff" * BLOCK_BYTES
-        self._file = open(path, "r+b")
+        self._file = open(path, "r+b")  # noqa: SIM115  open as long as the board is
 
     def readblocks(self, block: int, buffer: bytearray, offset: int = 0) -> None:
         self._file.seek(block * BLOCK_BYTES + offset)
@@ -56,10 +56,10 @@ class FileFlash:
 
 
 class Uart:
-    """A pty that behaves as machine.UART. It has no line speed and no parity: the speed set can be seen at its other end."""
+    """A pty that behaves as machine.UART. No speed, no parity; but its other end can see the speed that was set."""
 
     def __init__(self, device: str, baud: int) -> None:
-        self._file = open(device, "r+b")
+        self._file = open(device, "r+b")  # noqa: SIM115  open until `close`
         fd = self._file.fileno()
         termios.setraw(fd)
         settings = termios.tcgetattr(fd)

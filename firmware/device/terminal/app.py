@@ -1,11 +1,11 @@
 # The terminal put together: what exists, who is told what, and who is started again when it fails.
-import asyncio
 import gc
 import sys
 
 from protocol import record
-from terminal import clock, config, log, sampler, uplink, uplink_task
+from terminal import bus, clock, config, log, sampler, uplink, uplink_task
 from terminal.say import Console
+from terminal.tasks import together
 
 CAUSE_MEMORY = 16  # board.reset's cause: a task ran out of memory
 _WATCHDOG_MS = 30000  # above the worst: a name server that does not answer stops the whole VM
@@ -23,9 +23,9 @@ class App:
         folder = board.data_dir
         self._config = config.load(folder + "/terminal.json")
         self._say = Console(board.uptime_ms).say
-        self._buses = None
+        self._buses: "list[bus.Bus] | None" = None
         try:
-            self._buses = self._open_buses()  # a wrong profile ends the start here
+            self._open_buses()  # a wrong profile ends the start here
         except OSError as error:
             self._say("no bus yet:", error)  # a port that is not there is tried again by the sampler
         self._clock = clock.Clock(board, clock.next_boot(folder + "/boot"))
@@ -35,7 +35,7 @@ class App:
         self._unwritten: "list[record.Event | record.Window]" = []
         self._uplink = uplink.Uplink(self._log, self._config.uplink, board.random_bytes)
         self._task = uplink_task.UplinkTask(
-            board, self._config, key, self._clock, self._log, self._uplink, self._say, self._on_step
+            board, (self._config, key), self._clock, self._log, self._uplink, self._say, self._on_step
         )
 
     async def run(self) -> None:
@@ -44,20 +44,18 @@ class App:
             "epoch %08x" % self._log.epoch, "next", self._log.next_seq, "pending", self._log.pending_count(),
         )  # fmt: skip
         self._on_event(record.BOOT, None, [self._board.reset_cause()])
-        asyncio.create_task(self._forever("sampler", self._sample))
-        asyncio.create_task(self._forever("uplink", self._task.run))
-        await self._supervise()
+        await together(
+            self._forever("sampler", self._sample), self._forever("uplink", self._task.run), self._supervise()
+        )
 
     async def _sample(self) -> None:
         if self._buses is None:
-            self._buses = self._open_buses()
+            self._open_buses()
         points, interval_s = self._config.points, self._config.sample_interval_s
-        await sampler.run(
-            self._board, self._clock, self._buses, points, interval_s, self._on_window, self._on_event
-        )
+        await sampler.run(self._board, self._clock, self._buses, points, interval_s, self._on_window, self._on_event)
 
-    def _open_buses(self):  # type: ignore[no-untyped-def]
-        return sampler.open_buses(self._board, self._config.buses, _profiles_dir())
+    def _open_buses(self) -> None:
+        self._buses = sampler.open_buses(self._board, self._config.buses, _profiles_dir())
 
     # --- what is told
 
@@ -93,7 +91,7 @@ class App:
     def _write(self) -> None:
         try:
             while self._unwritten:
-                self._log.append(_encoder(self._unwritten[0]))
+                self._log.append(_encoder(self._unwritten[0]))  # type: ignore[no-untyped-call]
                 self._unwritten.pop(0)
         except OSError as error:
             self._say("log: not written:", error)
@@ -139,8 +137,9 @@ class App:
         self._say(
             "status: pending", self._log.pending_count(), "in flight", up.flights, "sent", up.frames_sent,
             "again", up.frames_repeated, "freed", up.records_freed, "refused", up.records_refused,
-            "too large", up.records_too_large, "damaged", self._log.damaged_records, "dropped", self._log.dropped_records,
-            "acks ignored", self._task.acks_ignored, "connections", self._task.connections, "heap", heap_bytes(),
+            "too large", up.records_too_large, "damaged", self._log.damaged_records,
+            "dropped", self._log.dropped_records, "acks ignored", self._task.acks_ignored,
+            "connections", self._task.connections, "heap", heap_bytes(),
         )  # fmt: skip
 
 

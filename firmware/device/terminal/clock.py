@@ -1,15 +1,15 @@
 # Time of day, and how good it is. Never made up: before the first source it is None, and windows go by boot and uptime.
 #
-# Sources: the board's RTC when the program starts (its error is not known), then the gateway's acks. An ack counts only if it is
-# authenticated (protocol.ack) and echoes the (boot, sent_ms) of a frame that this boot sent at most ROUND_TRIP_MAX_MS ago,
-# each once: an ack kept and played again cannot move the clock. What it says lies within its round trip: the gateway's
-# clock was read somewhere between sending and hearing.
+# Sources: the board's RTC when the program starts (its error is not known), then the gateway's acks. An ack counts only
+# if it is authenticated (protocol.ack) and echoes the (boot, sent_ms) of a frame that this boot sent at most
+# ROUND_TRIP_MAX_MS ago, each once: an ack kept and played again cannot move the clock. What it says lies within its
+# round trip: the gateway's clock was read somewhere between sending and hearing.
 import array
 
 from protocol import limits, record
 from terminal import small_file
 
-ROUND_TRIP_MAX_MS = 120000  # a modem that wakes up takes tens of seconds; a minute of error still finds the right window
+ROUND_TRIP_MAX_MS = 120000  # a modem that wakes up takes tens of seconds; a minute of error finds the right window
 STEP_MS = 2000  # a correction beyond this is an event; below, windows of 900 s do not care
 DRIFT_PPM = 100  # a crystal from -40 to 85 degrees, aged ten years
 _STAMPS = 64  # frames whose echo is awaited; older ones would say little about the time

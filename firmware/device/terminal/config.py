@@ -5,18 +5,12 @@ from collections import namedtuple
 
 from protocol import limits, mac
 
-_CONFIG = ("terminal", "sample_interval_s", "buses", "points", "mqtt", "uplink")
-Config = namedtuple("Config", _CONFIG)
-_BUS = ("uart", "baud", "parity", "stop", "meters")
-Bus = namedtuple("Bus", _BUS)
-_METER = ("address", "profile", "point", "ct_ratio", "pt_ratio", "timeout_ms")
-Meter = namedtuple("Meter", _METER)
-_POINT = ("number", "name", "kind", "run_threshold_w")
-Point = namedtuple("Point", _POINT)
-_MQTT = ("host", "port", "keepalive_s")
-Mqtt = namedtuple("Mqtt", _MQTT)
-_UPLINK = ("ack_timeout_ms", "unacked_frames", "records_per_frame")
-Uplink = namedtuple("Uplink", _UPLINK)
+Config = namedtuple("Config", ("terminal", "sample_interval_s", "buses", "points", "mqtt", "uplink"))
+Bus = namedtuple("Bus", ("uart", "baud", "parity", "stop", "meters"))
+Meter = namedtuple("Meter", ("address", "profile", "point", "ct_ratio", "pt_ratio", "timeout_ms"))
+Point = namedtuple("Point", ("number", "name", "kind", "run_threshold_w"))
+Mqtt = namedtuple("Mqtt", ("host", "port", "keepalive_s"))
+Uplink = namedtuple("Uplink", ("ack_timeout_ms", "unacked_frames", "records_per_frame"))
 
 _BAUDS = (1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200)
 _UARTS_MAX = 8  # no board has more
@@ -43,11 +37,12 @@ def load(path: str) -> Config:
 
 
 def load_key(path: str) -> mac.Key:
-    """The key in a file: {"generation": 1..255, "secret": "64 hex digits"}. Raises ConfigError, which never shows the secret."""
+    """The key in a file: {"generation": 1..255, "secret": "64 hex digits"}. Raises ConfigError, without the secret."""
     file = _base(path)
-    data = _Table(file, "", _json(path), ("generation", "secret"))
+    data = _Table(file, "", _json(path))
     generation = data.integer("generation", 1, limits.GENERATION_MAX)
     text = data.get("secret")
+    data.done()
     allowed = "%d hex digits" % (2 * mac.KEY_BYTES)
     if not isinstance(text, str) or len(text) != 2 * mac.KEY_BYTES:
         raise ConfigError(file, "secret", _HIDDEN, allowed)
@@ -62,15 +57,16 @@ def load_key(path: str) -> mac.Key:
 
 def check(data, file: str = "terminal.json") -> Config:  # type: ignore[no-untyped-def]
     """The configuration in parsed JSON. Raises ConfigError."""
-    top = _Table(file, "", data, _CONFIG)
+    top = _Table(file, "", data)
     config = Config(
         _terminal(top),
         top.integer("sample_interval_s", 1, limits.WINDOW_S),
-        [_bus(one) for one in top.tables("buses", 1, _UARTS_MAX, _BUS)],
-        [_point(one) for one in top.tables("points", 1, limits.POINTS_MAX, _POINT)],
-        _mqtt(top.table("mqtt", _MQTT)),
-        _uplink(top.table("uplink", _UPLINK)),
+        top.tables("buses", _UARTS_MAX, _bus),
+        top.tables("points", limits.POINTS_MAX, _point),
+        top.table("mqtt", _mqtt),
+        top.table("uplink", _uplink),
     )
+    top.done()
     _check_unique(file, "buses[%d].uart", [bus.uart for bus in config.buses])
     _check_unique(file, "points[%d].number", [point.number for point in config.points])
     _check_meters(file, config)
@@ -90,7 +86,7 @@ def _bus(table: "_Table") -> Bus:
         table.one_of("baud", _BAUDS),
         table.one_of("parity", ("N", "E", "O")),
         table.one_of("stop", (1, 2)),
-        [_meter(one) for one in table.tables("meters", 1, _METERS_MAX, _METER)],
+        table.tables("meters", _METERS_MAX, _meter),
     )
 
 
@@ -157,55 +153,64 @@ def _check_meters(file: str, config: Config) -> None:
 
 
 class _Table:
-    """A JSON object with exactly the keys that it must have."""
+    """A JSON object. Every key that is there must be asked for, before `done`."""
 
-    def __init__(self, file: str, where: str, data, keys) -> None:  # type: ignore[no-untyped-def]
+    def __init__(self, file: str, where: str, data) -> None:  # type: ignore[no-untyped-def]
         self._file = file
         self._where = where
+        self._asked: "list[str]" = []
         if not isinstance(data, dict):
-            raise ConfigError(file, where or "(top)", data, "an object with %s" % ", ".join(keys))
+            raise ConfigError(file, where or "(top)", data, "an object")
         self._data = data
-        for key in data:
-            if key not in keys:
-                raise self.error(key, data[key], "only the keys %s" % ", ".join(keys))
-        for key in keys:
-            if key not in data:
-                raise self.error(key, None, "it must be there")
+
+    def done(self) -> None:
+        for key in self._data:
+            if key not in self._asked:
+                raise self.error(key, self._data[key], "no other keys than %s" % ", ".join(self._asked))
 
     def error(self, key: str, found, allowed: str) -> ConfigError:  # type: ignore[no-untyped-def]
         return ConfigError(self._file, self._where + key, found, allowed)
 
     def get(self, key: str):  # type: ignore[no-untyped-def]
+        self._asked.append(key)
+        if key not in self._data:
+            raise self.error(key, "missing", "it must be there, beside %s" % ", ".join(sorted(self._data)))
         return self._data[key]
 
     def integer(self, key: str, minimum: int, maximum: int) -> int:
-        value = self._data[key]
+        value = self.get(key)
         if not isinstance(value, int) or isinstance(value, bool) or not minimum <= value <= maximum:
             raise self.error(key, value, "an integer, %d to %d" % (minimum, maximum))
         return value
 
     def text(self, key: str, chars_max: int) -> str:
-        value = self._data[key]
+        value = self.get(key)
         if not isinstance(value, str) or not 1 <= len(value) <= chars_max:
             raise self.error(key, value, "a text of 1 to %d characters" % chars_max)
         return value
 
     def one_of(self, key: str, allowed):  # type: ignore[no-untyped-def]
-        value = self._data[key]
+        value = self.get(key)
         if isinstance(value, bool) or value not in allowed:
             raise self.error(key, value, ", ".join(str(one) for one in allowed))
         return value
 
-    def table(self, key: str, keys) -> "_Table":  # type: ignore[no-untyped-def]
-        return _Table(self._file, self._where + key + ".", self._data[key], keys)
+    def table(self, key: str, read):  # type: ignore[no-untyped-def]
+        """What `read` makes of the object under this key."""
+        return self._read(self._where + key, self.get(key), read)
 
-    def tables(self, key: str, minimum: int, maximum: int, keys) -> "list[_Table]":  # type: ignore[no-untyped-def]
-        value = self._data[key]
-        if not isinstance(value, list) or not minimum <= len(value) <= maximum:
-            raise self.error(key, value, "a list of %d to %d" % (minimum, maximum))
-        return [
-            _Table(self._file, "%s%s[%d]." % (self._where, key, at), one, keys) for at, one in enumerate(value)
-        ]
+    def tables(self, key: str, maximum: int, read) -> list:  # type: ignore[no-untyped-def, type-arg]
+        """What `read` makes of each object in the list under this key."""
+        value = self.get(key)
+        if not isinstance(value, list) or not 1 <= len(value) <= maximum:
+            raise self.error(key, value, "a list of 1 to %d" % maximum)
+        return [self._read("%s%s[%d]" % (self._where, key, at), one, read) for at, one in enumerate(value)]
+
+    def _read(self, where: str, data, read):  # type: ignore[no-untyped-def]
+        table = _Table(self._file, where + ".", data)
+        found = read(table)
+        table.done()
+        return found
 
 
 class _Hidden:
@@ -227,7 +232,7 @@ def _json(path: str):  # type: ignore[no-untyped-def]
 
 
 def _base(path: str) -> str:
-    return path.split("/")[-1]
+    return path.rsplit("/", 1)[-1]
 
 
 def _shown(found) -> str:  # type: ignore[no-untyped-def]

@@ -14,11 +14,12 @@
 #   4. When the log is full, its oldest segment goes, after a LOG_FULL event that says from and to which number.
 #   5. RAM does not grow with what is kept: one number per segment, and at most ACKED_RANGES ranges.
 #
-# Recovery, when it is opened: the names give the segments, and each holds the numbers up to the next one's first (less those
-# acknowledged: segments between two others may be gone). Only the open segment is read through, records checked by CRC. A
-# torn record at its end was never returned for and is passed over; damaged records are given up. Either is told by a LOG_DAMAGED
-# event, and a new segment is begun. Damage in other segments is found when their records are read to be sent, and
-# told likewise. An ack that would need more ranges than ACKED_RANGES is not remembered: the record is sent again.
+# Recovery, when it is opened: the names give the segments, and each holds the numbers up to the next one's first (less
+# those acknowledged: segments between two others may be gone). Only the open segment is read through, records checked
+# by CRC. A torn record at its end was never returned for and is passed over; damaged records are given up. Either is
+# told by a LOG_DAMAGED event, and a new segment is begun. Damage in other segments is found when their records are
+# read to be sent, and told likewise. An ack that would need more ranges than ACKED_RANGES is not remembered: the
+# record is sent again.
 import array
 import errno
 import os
@@ -31,25 +32,20 @@ SEGMENT_BYTES = 32724  # what 8 flash blocks hold beside LittleFS's own pointers
 SEGMENT_BLOCKS = 8
 RESERVED_BLOCKS = 32  # superblock, folders, small files and their successors, the copy of a file's last block
 SEGMENTS_MIN = 3  # one to write, one to drop, one between
+_ENOSPC = 28  # MicroPython's errno module does not name it
 ACKED_RANGES = 256  # a hole per lost frame: far above what is in flight; 2 KiB
 
 
 class Log:
-    """The log in a folder. `encode_event(seq, code, values) -> bytes` makes the records that the log itself has to write."""
+    """The log in a folder. `encode_event(seq, code, values) -> bytes` makes the records of its own."""
 
     def __init__(self, folder: str, encode_event, random_bytes, segments_max: int) -> None:  # type: ignore[no-untyped-def]
         self._folder = folder
         self._encode_event = encode_event
         self._segments_max = max(segments_max, SEGMENTS_MIN)
-        self._header = bytearray(segment.HEADER_BYTES)
         self._acked = RangeSet(ACKED_RANGES)
-        self._file = None  # the open segment
-        self._size = 0
-        self._tail: "segment.Walker | None" = None  # the walk over the open segment
-        self._old_file = None  # the older segment read last, its walk, and its first number
-        self._old: "segment.Walker | None" = None
-        self._old_first = -1
-        self._old_size = 0
+        self._open: "segment.Segment | None" = None  # the segment to which records are added
+        self._old: "segment.Segment | None" = None  # the other one that was read last
         self.failures = 0  # writes that the flash refused
         self.damaged_records = 0
         self.dropped_records = 0
@@ -71,11 +67,12 @@ class Log:
     def append(self, encode) -> int:  # type: ignore[no-untyped-def]
         """Write the record `encode(seq) -> bytes`; it is durable on return. Returns seq.
 
-        Raises ValueError if the record is too long for a frame, OSError if the flash fails. `encode` may be called twice."""
+        Raises ValueError if the record is too long for a frame, OSError if the flash fails. `encode` is called at least
+        once."""
         try:
             return self._append(encode)
         except OSError as error:
-            if error.errno != errno.ENOSPC or self._count < SEGMENTS_MIN:
+            if error.errno != _ENOSPC or self._count < SEGMENTS_MIN:
                 raise
         # The flash holds less than it was said to: the oldest segment must go before there is room to say so.
         values = self._drop_oldest()
@@ -106,16 +103,17 @@ class Log:
     def read(self, seq: int) -> "bytes | None":
         """The record's bytes. None: it is damaged; this was told by an event, and it is not pending any more."""
         at = self._segment_of(seq)
-        walker, size = self._open_walker(at, seq)
-        found = walker.to(seq, size)
+        found_in = self._opened(at)
+        found, walker = found_in.walk_to(seq)
         if found and walker.seq == seq:
             data = walker.data()
             if data is not None:
                 return data
             self._give_up(seq, seq, walker.length)
+        elif found:
+            self._give_up(seq, walker.seq - 1, walker.skipped)
         else:
-            last = walker.seq - 1 if found else self._last(at)
-            self._give_up(seq, last, walker.skipped if found else size - walker.at)
+            self._give_up(seq, self._last(at), found_in.size - walker.at)
         return None
 
     def acknowledge(self, ranges) -> int:  # type: ignore[no-untyped-def]
@@ -136,10 +134,10 @@ class Log:
 
     def close(self) -> None:
         """Close the files; the log is not used any more."""
-        self._close_old()
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+        for one in (self._open, self._old):
+            if one is not None:
+                one.close()
+        self._open = self._old = None
 
     # --- writing
 
@@ -147,55 +145,53 @@ class Log:
         data = encode(self.next_seq)
         if len(data) > segment.RECORD_BYTES_MAX:
             raise ValueError("a record of %d bytes: at most %d" % (len(data), segment.RECORD_BYTES_MAX))
-        if self._file is None or self._size + segment.HEADER_BYTES + len(data) > SEGMENT_BYTES:
-            self._roll()
+        target = self._open
+        if target is None or target.size + segment.HEADER_BYTES + len(data) > SEGMENT_BYTES:
+            target = self._roll()
             data = encode(self.next_seq)
-        return self._write(data)
+        return self._write(target, data)
 
-    def _write(self, data: bytes) -> int:
+    def _write(self, target: segment.Segment, data: bytes) -> int:
         seq = self.next_seq
-        segment.header(self._header, seq, data)
         try:
-            self._file.seek(self._size)
-            self._file.write(self._header)
-            self._file.write(data)
-            self._file.flush()
+            target.append(seq, data)
         except OSError:
-            self._abandon()
+            self._abandon(target)
             raise
-        self._size += segment.HEADER_BYTES + len(data)
         self.next_seq = seq + 1
         return seq
 
-    def _abandon(self) -> None:
+    def _abandon(self, target: segment.Segment) -> None:
         """A write failed: the file holds what was committed before; the next append begins a new segment."""
-        file, self._file, self._tail = self._file, None, None
+        self._open = None
+        self.failures += 1
         try:
-            file.close()
+            target.close()
         except OSError:
             self.failures += 1
-        self.failures += 1
 
-    def _roll(self) -> None:
+    def _roll(self) -> segment.Segment:
         """Begin a new segment; if there are too many then, say which numbers go, and let them go."""
-        if self._file is not None:
-            self._file.close()
-        self._tail = None
-        self._file = open(self._path(self.next_seq), "w+b")
-        self._size = segment.HEAD_BYTES
-        if not self._count or self._firsts[self._count - 1] != self.next_seq:  # else it is there, empty
-            self._firsts[self._count] = self.next_seq
+        if self._open is not None:
+            self._open.close()
+            self._open = None
+        first = self.next_seq
+        target = segment.Segment(open(self._path(first), "w+b"), first, 0)  # noqa: SIM115  it stays open
+        if not self._count or self._firsts[self._count - 1] != first:  # else it is there, empty
+            self._firsts[self._count] = first
             self._count += 1
         try:
-            self._file.write(segment.head(self.epoch, self.next_seq))
+            target.begin(self.epoch)
         except OSError:
-            self._abandon()
+            self._abandon(target)
             raise
+        self._open = target
         while self._count > self._segments_max:
             values = self._unacknowledged(0)
             if values:
-                self._write(self._encode_event(self.next_seq, record.LOG_FULL, values))
+                self._write(target, self._encode_event(self.next_seq, record.LOG_FULL, values))
             self._drop_oldest()
+        return target
 
     def _drop_oldest(self) -> "tuple[int, int] | None":
         """Delete the oldest segment; (first, last) of the pending numbers that went with it."""
@@ -221,8 +217,9 @@ class Log:
                 at += 1
 
     def _delete(self, at: int) -> None:
-        if self._old_first == self._firsts[at]:
-            self._close_old()
+        if self._old is not None and self._old.first == self._firsts[at]:
+            self._old.close()
+            self._old = None
         os.remove(self._path(self._firsts[at]))
         for after in range(at, self._count - 1):
             self._firsts[after] = self._firsts[after + 1]
@@ -246,27 +243,18 @@ class Log:
         """The highest number that a segment can hold."""
         return (self._firsts[at + 1] if at + 1 < self._count else self.next_seq) - 1
 
-    def _open_walker(self, at: int, seq: int) -> "tuple[segment.Walker, int]":
-        """A walk that has not passed `seq`, and the size of what it walks over."""
+    def _opened(self, at: int) -> segment.Segment:
+        """The segment, open. One that is not written to stays open until another is wanted."""
         first = self._firsts[at]
-        if at + 1 == self._count and self._file is not None:
-            if self._tail is None or self._tail.passed(seq):
-                self._tail = segment.Walker(self._file, first)
-            return self._tail, self._size
-        if self._old_first != first:
-            self._close_old()
-            self._old_file = open(self._path(first), "rb")
-            self._old_first = first
-            self._old_size = os.stat(self._path(first))[6]
-        if self._old is None or self._old.passed(seq):
-            self._old = segment.Walker(self._old_file, first)
-        return self._old, self._old_size
-
-    def _close_old(self) -> None:
-        if self._old_file is not None:
-            self._old_file.close()
-        self._old_file = self._old = None
-        self._old_first = -1
+        for one in (self._open, self._old):
+            if one is not None and one.first == first:
+                return one
+        if self._old is not None:
+            self._old.close()
+            self._old = None
+        path = self._path(first)
+        self._old = segment.Segment(open(path, "rb"), first, os.stat(path)[6])  # noqa: SIM115  it stays open
+        return self._old
 
     def _give_up(self, first: int, last: int, size: int) -> None:
         """Tell that these records are damaged, then let them go."""
@@ -308,7 +296,7 @@ class Log:
 
     def _scan(self, size: int) -> None:
         """Read the last segment through."""
-        file = open(self._path(self.next_seq), "r+b")
+        file = open(self._path(self.next_seq), "r+b")  # noqa: SIM115  it stays open
         walker = segment.Walker(file, self.next_seq)
         bad: "list[tuple[int, int]]" = []
         bad_bytes = 0
@@ -329,7 +317,7 @@ class Log:
             file.close()
             self._damaged_tail(bad, bad_bytes + left)
         else:
-            self._file, self._size = file, size
+            self._open = segment.Segment(file, self._firsts[self._count - 1], size)
 
     def _damaged_tail(self, bad: "list[tuple[int, int]]", size: int) -> None:
         """Tell what is lost of the open segment, in a new one."""

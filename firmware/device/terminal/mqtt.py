@@ -1,8 +1,9 @@
 # One MQTT 5 connection, from CONNECT to its end. Whatever goes wrong raises; who called it connects again.
 #
-# The session is kept by the broker (clean start 0), so that acks wait there while the link is down. Of our own side's session
-# state nothing is kept here: the log is it. A frame without PUBACK when the connection ends is handed back, and its records go out
-# again in a new frame; nothing in the system needs the old packet to be repeated under its old id.
+# The session is kept by the broker (clean start 0), so that acks wait there while the link is down. On our side the
+# log is the session's state: the records of a frame that had no PUBACK when its connection ended go out again in a new
+# frame. (MQTT-4.4.0-1 would have the old packet repeated under its old id; nobody needs it, and it would have to be
+# kept.)
 import asyncio
 
 from terminal import mqtt_packet as packet
@@ -15,15 +16,30 @@ _CONNECT_TIMEOUT_MS = 15000  # a modem that wakes up, a TCP connection and the C
 _WRITE_TIMEOUT_MS = 30000  # TCP has given up on a segment several times by then
 
 
-class Session:
-    """A connection. `on_puback(token)` and `on_message(topic, payload)` are called from `run`."""
+async def connect(board, settings, client_id: str, topics: "tuple[str, str]", on_puback, on_message):  # type: ignore[no-untyped-def]
+    """A Session, connected and subscribed; `topics` (up, down), `settings` config.Mqtt.
 
-    def __init__(self, board, on_puback, on_message) -> None:  # type: ignore[no-untyped-def]
+    `on_puback(token)` and `on_message(topic, payload)` are called from its `run`. Raises OSError, EOFError,
+    asyncio.TimeoutError, MqttError."""
+    reader, writer = await board.connect(settings.host, settings.port, _CONNECT_TIMEOUT_MS)
+    session = Session(board, reader, writer, on_puback, on_message)
+    try:
+        await board.wait_for_ms(session.begin(settings, client_id, topics), _CONNECT_TIMEOUT_MS)
+    except BaseException:
+        await session.close()
+        raise
+    return session
+
+
+class Session:
+    """A connection, from its first byte to `close`."""
+
+    def __init__(self, board, reader, writer, on_puback, on_message) -> None:  # type: ignore[no-untyped-def]
         self._board = board
         self._on_puback = on_puback
         self._on_message = on_message
-        self._reader = None
-        self._writer = None
+        self._reader = reader
+        self._writer = writer
         self._tokens: "dict[int, object]" = {}  # packet id of each publish without PUBACK
         self._packet_id = 1  # 1 is the SUBSCRIBE's
         self._quota = IN_FLIGHT_MAX
@@ -36,15 +52,9 @@ class Session:
         self.payload_max = 0
         self.abrupt = False  # closed without a goodbye
 
-    async def open(self, settings, client_id: str, topic_up: str, topic_down: str) -> None:  # type: ignore[no-untyped-def]
-        """Connect and subscribe. Raises OSError, EOFError, asyncio.TimeoutError, MqttError; `close` must follow in any case."""
-        self._reader, self._writer = await self._board.connect(settings.host, settings.port, _CONNECT_TIMEOUT_MS)
-        await self._board.wait_for_ms(self._handshake(settings, client_id, topic_up, topic_down), _CONNECT_TIMEOUT_MS)
-
-    async def _handshake(self, settings, client_id: str, topic_up: str, topic_down: str) -> None:  # type: ignore[no-untyped-def]
-        await self._send(
-            packet.connect(client_id, settings.keepalive_s, SESSION_EXPIRY_S, RECEIVE_MAXIMUM, PACKET_MAX)
-        )
+    async def begin(self, settings, client_id: str, topics: "tuple[str, str]") -> None:  # type: ignore[no-untyped-def]
+        """CONNECT, and SUBSCRIBE to topics[1]."""
+        await self._send(packet.connect(client_id, settings.keepalive_s, SESSION_EXPIRY_S, RECEIVE_MAXIMUM, PACKET_MAX))
         first, body = await self._receive()
         if first >> 4 != packet.CONNACK:
             raise packet.MqttError("no CONNACK", packet.PROTOCOL_ERROR)
@@ -56,8 +66,8 @@ class Session:
         self.session_present = connack.session_present
         self._quota = min(IN_FLIGHT_MAX, connack.receive_maximum)
         self._keepalive_ms = 1000 * (settings.keepalive_s if connack.keepalive_s is None else connack.keepalive_s)
-        self.payload_max = connack.packet_max - packet.overhead(topic_up)
-        await self._send(packet.subscribe(topic_down, 1))
+        self.payload_max = connack.packet_max - packet.overhead(topics[0])
+        await self._send(packet.subscribe(topics[1], 1))
         self._heard_ms = self._board.real_ms()
 
     async def run(self) -> None:
@@ -92,7 +102,7 @@ class Session:
             raise packet.MqttError("packet type %d" % kind, packet.PROTOCOL_ERROR)
 
     async def keep_alive(self) -> None:
-        """Ping while nothing is sent; raises OSError when the broker has been silent for one and a half times the keep-alive."""
+        """Ping when the line is idle; OSError when the broker is silent for one and a half times the keep-alive."""
         while True:
             if not self._keepalive_ms:
                 await self._board.pause_ms(60000)
@@ -117,9 +127,7 @@ class Session:
 
     async def close(self, reason: int = 0) -> None:
         """Say goodbye if that is possible at once, and close."""
-        if self._writer is None:
-            return
-        writer, self._writer = self._writer, None
+        writer = self._writer
         try:
             writer.write(packet.disconnect(reason))
             await self._board.wait_for_ms(writer.drain(), 500)

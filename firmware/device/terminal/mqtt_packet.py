@@ -1,4 +1,4 @@
-# MQTT 5.0 packets (OASIS Standard, 2019), those that the terminal sends and gets: bytes to values and back, without I/O.
+# MQTT 5.0 packets (OASIS Standard, 2019), those that the terminal sends and gets: bytes to values and back, no I/O.
 # QoS 0 and 1; no topic aliases (the terminal allows none), no extended authentication. Everything received is bounded.
 import struct
 

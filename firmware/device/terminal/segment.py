@@ -3,8 +3,8 @@
 #   head     "WLG1"  epoch u32  first_seq u32  crc32 of these 12 bytes                                  16 bytes
 #   record   length u16  ~length u16  seq u32  crc32 of these 8 bytes and of the data   data            12 bytes + data
 #
-# All little endian. seq rises by one from record to record. The doubled length lets a walk pass a record whose data is damaged;
-# where a header itself is damaged, the walk looks byte by byte for the next record whose CRC is right.
+# All little endian. seq rises by one from record to record. The doubled length lets a walk pass a record whose data is
+# damaged; where a header itself is damaged, the walk looks byte by byte for the next record whose CRC is right.
 import binascii
 import struct
 
@@ -30,14 +30,43 @@ def head_epoch(data: bytes) -> "int | None":
     return epoch if binascii.crc32(data[:12]) == crc else None
 
 
-def header(target: bytearray, seq: int, data: bytes) -> None:
-    """A record's header, into the first HEADER_BYTES of `target`."""
-    struct.pack_into("<HHI", target, 0, len(data), len(data) ^ 0xFFFF, seq)
-    struct.pack_into("<I", target, 8, binascii.crc32(data, binascii.crc32(target[:8])))
+class Segment:
+    """A segment file that is open: its records can be found, and more be added."""
+
+    def __init__(self, file, first: int, size: int) -> None:  # type: ignore[no-untyped-def]
+        self.first = first
+        self.size = size
+        self._file = file
+        self._header = bytearray(HEADER_BYTES)
+        self._walker = Walker(file, first)
+
+    def begin(self, epoch: int) -> None:
+        """Write the head; it is committed with the first record."""
+        self._file.write(head(epoch, self.first))
+        self.size = HEAD_BYTES
+
+    def append(self, seq: int, data: bytes) -> None:
+        """Add a record; it is committed on return. Raises OSError; then the file must be closed."""
+        struct.pack_into("<HHI", self._header, 0, len(data), len(data) ^ 0xFFFF, seq)
+        struct.pack_into("<I", self._header, 8, binascii.crc32(data, binascii.crc32(self._header[:8])))
+        self._file.seek(self.size)
+        self._file.write(self._header)
+        self._file.write(data)
+        self._file.flush()
+        self.size += HEADER_BYTES + len(data)
+
+    def walk_to(self, seq: int) -> "tuple[bool, Walker]":
+        """(found, walker): where `Walker.to` ends for this number."""
+        if self._walker.passed(seq):
+            self._walker = Walker(self._file, self.first)
+        return self._walker.to(seq, self.size), self._walker
+
+    def close(self) -> None:
+        self._file.close()
 
 
 class Walker:
-    """Goes through the records of an open segment file, in order. After `next()` or `to()` gave True: `seq`, `length`."""
+    """Goes through the records of an open segment file, in order. `seq`, `length` are of the one it stepped to."""
 
     def __init__(self, file, first: int) -> None:  # type: ignore[no-untyped-def]
         self._file = file
@@ -68,7 +97,7 @@ class Walker:
         return False
 
     def to(self, seq: int, size: int) -> bool:
-        """Step to the record `seq`, or to the first one after it if it is not there (then `self.seq` tells). False: end."""
+        """Step to the record `seq`, or to the first after it if it is not there (`self.seq` tells). False: end."""
         while self.next(size):
             if self.seq >= seq:
                 return True

@@ -1,15 +1,15 @@
 # Which records go into the next frame, what is on its way, what an ack frees, and when something is sent again. No I/O.
 #
 # Two lanes. Live: the newest records, newest first; backlog: all others, oldest first; live before backlog, always. A
-# *flight* is a frame that was sent and not acknowledged. It stands for all pending numbers from its first to its last, so
-# a flight is a few numbers; at most `unacked_frames` of them are kept, in arrays made once.
+# *flight* is a frame that was sent and not acknowledged. It stands for all pending numbers from its first to its last,
+# so a flight is a few numbers; at most `unacked_frames` of them are kept, in arrays made once.
 #
 # Nothing but an ack of the gateway frees a record; the broker's PUBACK only says that the frame need not be sent again
 # at once when the connection ends. While acks come, a flight without one is sent again when ack_timeout_ms passed
-# without any ack, or _PATIENCE times that in any case. When no ack came since the flight began, the gateway is away: one
-# frame, of the newest records, is sent again, after 1, 2, 4 ... 32 times ack_timeout_ms (+-25 %), until an ack is heard.
-# Then all flights get ack_timeout_ms once more, because the broker is likely to hand the gateway what it has kept. New
-# records are sent at once in any case, as far as flights are left.
+# without any ack, or _PATIENCE times that in any case. When no ack came since the flight began, the gateway is away:
+# one frame, of the newest records, is sent again, after 1, 2, 4 ... 32 times ack_timeout_ms (+-25 %), until an ack is
+# heard. Then all flights get ack_timeout_ms once more, because the broker is likely to hand the gateway what it has
+# kept. New records are sent at once in any case, as far as flights are left.
 import array
 
 from protocol import limits
@@ -135,7 +135,7 @@ class Uplink:
         return oldest
 
     def _expire(self, now_ms: int) -> None:
-        """End the oldest flight if it is overdue, so that its records go out again; or find that the gateway is away."""
+        """End the oldest flight if it is overdue: its records go out again. Or find that the gateway is away."""
         if not self.flights:
             return
         at = self._oldest()

@@ -15,19 +15,18 @@ _STEADY_MS = 30000  # a connection that held so long was a good one: the next at
 
 
 class UplinkTask:
-    """`config` is config.Config, `say` prints a line, `on_step(seconds)` is told that the clock was set."""
+    """`settings` is (config.Config, protocol.mac.Key); `say` prints a line; `on_step(seconds)`: the clock was set."""
 
-    def __init__(self, board, config, key, clock, log, uplink, say, on_step) -> None:  # type: ignore[no-untyped-def]  # noqa: PLR0913
+    def __init__(self, board, settings, clock, log, uplink, say, on_step) -> None:  # type: ignore[no-untyped-def]
         self._board = board
-        self._config = config
-        self._key = key
+        self._config, self._key = settings
         self._clock = clock
         self._log = log
         self._uplink = uplink
         self._say = say
         self._on_step = on_step
-        self._up = "wattline/up/" + config.terminal
-        self._down = "wattline/down/" + config.terminal
+        self._up = "wattline/up/" + self._config.terminal
+        self._down = "wattline/down/" + self._config.terminal
         self._changed = asyncio.Event()
         self.acks_ignored = 0
         self.connections = 0
@@ -55,9 +54,11 @@ class UplinkTask:
         return bound // 2 + bound * self._board.random_bytes(1)[0] // 512
 
     async def _connection(self) -> None:
-        session = mqtt.Session(self._board, self._uplink.pubacked, self._message)
+        topics = (self._up, self._down)
+        session = await mqtt.connect(
+            self._board, self._config.mqtt, self._config.terminal, topics, self._uplink.pubacked, self._message
+        )
         try:
-            await session.open(self._config.mqtt, self._config.terminal, self._up, self._down)
             if session.payload_max < 2 * FRAME_OVERHEAD:
                 raise MqttError("the broker takes no frame", PACKET_TOO_LARGE)
             self.connections += 1
@@ -76,9 +77,7 @@ class UplinkTask:
                 await self._wait(self._uplink.next_ms(self._board.real_ms()))
                 continue
             stamp, records = found
-            data = frame.seal_frame(
-                self._key, self._config.terminal, self._log.epoch, self._clock.boot, stamp, records
-            )
+            data = frame.seal_frame(self._key, self._config.terminal, self._log.epoch, self._clock.boot, stamp, records)
             await session.publish(self._up, data, stamp)
 
     async def _wait(self, ms: int) -> None:
