@@ -1,4 +1,4 @@
-"""wattline.cddl agrees with the vectors as far as a schema can: shape and bounds, not what items mean for each other."""
+"""wattline.cddl agrees with the vectors as far as a schema can: shape and bounds, not what items mean together."""
 
 import json
 import subprocess
