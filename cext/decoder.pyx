@@ -211,7 +211,8 @@ cdef object slot_object(const SlotRow *slot):
         return None
     if slot.kind == SLOT_NONE:
         return slot.value[0]
-    return Reading(*[slot.value[which] if has(slot, <Value> which) else None for which in range(<int> VALUES)])
+    values = [slot.value[which] if has(slot, <Value> which) else None for which in range(<int> VALUES)]
+    return tuple.__new__(Reading, values)  # as Reading(*values), without a call in Python
 
 
 def decode_batch(frames, terminals, keys):
