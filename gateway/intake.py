@@ -82,6 +82,9 @@ class Intake:
         self._stopping.set()
         self._client.disconnect()
         self._client.loop_stop()
+        # paho closes its inner sockets when it is collected: no cycle may keep it
+        self._client.on_connect = self._client.on_disconnect = None
+        self._client.on_subscribe = self._client.on_message = None
 
     def take(self, count: int, idle_s: float, wait_s: float) -> list[Delivery]:
         """Up to `count` deliveries: waits idle_s for the first one, then wait_s for others to share its commit."""

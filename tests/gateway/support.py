@@ -183,6 +183,7 @@ class Device:
     def close(self) -> None:
         self.client.disconnect()
         self.client.loop_stop()
+        self.client.on_message = self.client.on_subscribe = self.client.on_connect = None
 
 
 def mosquitto() -> Path:

@@ -5,14 +5,27 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from gateway.forward.outbox import status
+from gateway.hj212.times import data_time
 from hil.broker import Broker
 from hil.platform_ledger import Ledger, load
 from hil.process import Process
-from tests.gateway.support import NOW_S, Device, Running, Sender, event, window, write_config
+from protocol import record
+from tests.gateway.support import (
+    NOW_S,
+    Device,
+    Running,
+    Sender,
+    StillClock,
+    event,
+    reading,
+    window,
+    write_config,
+)
 
 MN = "010000A8900016F000169DC0"
 MAPPING = f"""
@@ -78,7 +91,24 @@ def windows(first: int, count: int) -> list[bytes]:
     return [window(seq, NOW_S - 900 * (count - index)) for index, seq in enumerate(range(first, first + count))]
 
 
-def test_each_window_reaches_the_platform_once(
+def delivered(running: Running) -> float:
+    return running.metric("wattline_sink_delivered_records_total", sink="province")
+
+
+def wait_until(happened: Callable[[], bool], timeout_s: float = 20) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not happened():
+        assert time.monotonic() < deadline, "it did not happen"
+        time.sleep(0.02)
+
+
+def uploads(platform: PlatformProcess) -> list[dict[str, Any]]:
+    """What the platform was sent and kept, in order, repeats included."""
+    rows = [json.loads(line) for line in platform.journal.read_text().splitlines()]
+    return [row for row in rows if row["kind"] == "upload"]
+
+
+def test_each_window_reaches_the_platform_once_and_events_are_skipped_and_counted(
     tmp_path: Path,
     broker: Broker,
     platform: PlatformProcess,
@@ -91,9 +121,117 @@ def test_each_window_reaches_the_platform_once(
     found = platform.wait_for(5)
     assert found.counts.duplicates == found.counts.conflicts == found.counts.qn_reused == 0
     assert {key[0] for key in found.values} == {MN}
-    deadline = time.monotonic() + 10
-    while running.metric("wattline_sink_delivered_records_total", sink="province") < 5 and time.monotonic() < deadline:
-        time.sleep(0.02)
+    wait_until(lambda: delivered(running) == 5)
+    wait_until(lambda: running.metric("wattline_sink_skipped_records_total", sink="province", reason="event") == 1)
     state = status(tmp_path / "data", "province")
     assert (state["confirmed"], state["under_way"]) == (6, 0)
     assert state["counts"] == {"delivered": 5, "skipped_event": 1}
+
+
+def test_a_packet_is_sent_again_under_its_qn_over_silence_and_restart(
+    tmp_path: Path,
+    broker: Broker,
+    platform: PlatformProcess,
+    start: Callable[[Path], Running],
+    device: Callable[..., Device],
+    clock: StillClock,
+) -> None:
+    config = configure(tmp_path, broker, platform)
+    platform.obey(mode="silent", keep=True)
+    time.sleep(0.2)
+    running = start(config)
+    device().publish("T0001", Sender().frame(windows(1, 3)))
+    wait_until(lambda: len(uploads(platform)) >= 3)  # the same packet, again and again
+    assert delivered(running) == 0
+    running.stop()
+    clock.now_s += 7200
+    platform.obey(mode="normal")
+    again = start(config)
+    wait_until(lambda: delivered(again) == 3)
+    found = platform.ledger().counts
+    assert found.messages == 3
+    assert found.repeats >= 3
+    assert found.duplicates == found.conflicts == found.qn_reused == 0
+    assert len({row["qn"] for row in uploads(platform)}) == 3
+
+
+def test_when_the_platform_is_back_new_windows_go_before_the_backlog(
+    tmp_path: Path,
+    broker: Broker,
+    platform: PlatformProcess,
+    start: Callable[[Path], Running],
+    device: Callable[..., Device],
+    clock: StillClock,
+) -> None:
+    sender, terminal = Sender(), device()
+    config = configure(tmp_path, broker, platform)
+    platform.obey(mode="refuse")
+    time.sleep(0.2)
+    running = start(config)
+    terminal.publish("T0001", sender.frame(windows(1, 40)))
+    terminal.down(1)
+    clock.now_s += 36 * 900
+    terminal.publish("T0001", sender.frame([window(41, clock.now_s - 900)]))
+    terminal.down(2)
+    platform.obey(mode="normal")
+    wait_until(lambda: delivered(running) == 41)
+    order = [row["cp"][0][0][1] for row in uploads(platform)]
+    assert order.index(data_time(clock.now_s - 900)) <= 16  # behind what was under way when it came, and no more
+    assert platform.ledger().counts.messages == 41
+
+
+def test_what_is_marked_leaves_as_marked_and_what_was_not_read_says_so(
+    tmp_path: Path,
+    broker: Broker,
+    platform: PlatformProcess,
+    start: Callable[[Path], Running],
+    device: Callable[..., Device],
+) -> None:
+    """S-17: a register that falls is never passed on as normal."""
+    running = start(configure(tmp_path, broker, platform))
+    records = [
+        window(1, NOW_S - 2700),
+        window(2, NOW_S - 1800, [reading(e_import_wh=1)]),
+        window(3, NOW_S - 900, [record.NONE_SILENT]),
+    ]
+    device().publish("T0001", Sender().frame(records))
+    found = platform.wait_for(3)
+    letters = [found.values[MN, "2051", data_time(NOW_S - ago)]["i33200-Flag"] for ago in (2700, 1800, 900)]
+    assert letters == ["N", "D", "B"]
+    assert running.metric("wattline_findings_total", check="energy_fell", severity="mark") == 1
+
+
+def test_a_window_without_time_is_forwarded_once_it_has_a_place(
+    tmp_path: Path,
+    broker: Broker,
+    platform: PlatformProcess,
+    start: Callable[[Path], Running],
+    device: Callable[..., Device],
+) -> None:
+    sender, terminal = Sender(), device()
+    start(configure(tmp_path, broker, platform))
+    terminal.publish("T0001", sender.frame([window(1, None, end_uptime_s=1000)]))
+    terminal.down(1)
+    time.sleep(0.5)
+    assert platform.ledger().counts.messages == 0
+    terminal.publish("T0001", sender.frame([window(2, NOW_S - 900, end_uptime_s=1900)]))
+    found = platform.wait_for(2)
+    assert (MN, "2051", data_time(NOW_S - 1800)) in found.complete
+
+
+def test_a_terminal_that_the_platform_does_not_know_is_a_dead_letter_and_holds_up_nobody(
+    tmp_path: Path,
+    broker: Broker,
+    platform: PlatformProcess,
+    start: Callable[[Path], Running],
+    device: Callable[..., Device],
+) -> None:
+    config = configure(tmp_path, broker, platform)
+    stranger, terminal = Sender("T0002", b"2" * 32), device()
+    write_config(tmp_path, broker.port, [Sender(), stranger], platform.sink())
+    running = start(config)
+    terminal.publish("T0002", stranger.frame([window(1)]))
+    terminal.publish("T0001", Sender().frame([window(1)]))
+    platform.wait_for(1)
+    wait_until(lambda: running.metric("wattline_sink_dead_records_total", sink="province", reason="unmapped") == 1)
+    assert status(tmp_path / "data", "province")["dead"] == {"unmapped": 1}

@@ -1,0 +1,120 @@
+"""Lanes and outbox: each record is taken once, fresh ones first, and nothing under way is forgotten."""
+
+import random
+import sqlite3
+import tempfile
+from pathlib import Path
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gateway.config import VerifyConfig
+from gateway.forward import lanes
+from gateway.forward.outbox import BACKLOG, Outbox, Taken, status
+from gateway.hj212.packet import Packet
+from gateway.hj212.times import qn_of
+from gateway.journal.journal import Journal
+from gateway.journal.reader import Reader, Stored
+from tests.gateway.support import NOW_S, Sender, accept, event, window
+
+DAY_S = 86400
+
+
+def is_fresh(one: Stored) -> bool:
+    return (one.start_s or 0) > NOW_S - 3600
+
+
+def packet(record: int, part: int = 0) -> Packet:
+    return Packet(qn_of(NOW_S * 1000 + record * 10 + part), "M", b"%d.%d" % (record, part))
+
+
+def take(reader: Reader, outbox: Outbox, limit: int) -> list[Stored]:
+    found = lanes.select(reader, outbox, limit, is_fresh)
+    outbox.take(
+        Taken(packets=[(one.id, [packet(one.id)]) for one in found.records], ahead=found.ahead, cursors=found.cursors)
+    )
+    return found.records
+
+
+def take_all(reader: Reader, outbox: Outbox, limit: int) -> list[Stored]:
+    """Until two looks in a row find nothing."""
+    found, empty = [], 0
+    while empty < 2:
+        part = take(reader, outbox, limit)
+        empty = 0 if part else empty + 1
+        found += part
+    return found
+
+
+def test_fresh_windows_go_before_the_backlog(tmp_path: Path) -> None:
+    sender, journal = Sender(), Journal(tmp_path, VerifyConfig())
+    old = [window(seq, NOW_S - DAY_S + 900 * seq) for seq in range(50)]
+    fresh = [window(seq, NOW_S - 1800 + 900 * (seq - 50)) for seq in (50, 51)]
+    journal.commit([accept(sender, sender.frame([*old, *fresh]))])
+    reader, outbox = Reader(tmp_path), Outbox(tmp_path, "s")
+    assert [one.seq for one in take(reader, outbox, 16)] == [50, 51]
+    assert [one.seq for one in take(reader, outbox, 16)] == list(range(16))
+    journal.commit([accept(sender, sender.frame([window(60, NOW_S - 900)]))])
+    assert [one.seq for one in take(reader, outbox, 16)] == [60]
+    assert [one.seq for one in take_all(reader, outbox, 16)] == list(range(16, 50))
+
+
+# what comes into the journal; windows without time are placed by any that has one, and by an anchor: an event with time
+kinds = st.lists(st.sampled_from(["old", "fresh", "unplaced", "event", "anchor"]), max_size=60)
+
+
+@settings(max_examples=40)
+@given(kinds, st.integers(1, 20), st.integers(0, 2**32))
+def test_each_window_is_taken_exactly_once_whatever_comes_when_and_over_restarts(
+    found: list[str], limit: int, seed: int
+) -> None:
+    chance, sender, taken = random.Random(seed), Sender(), list[int]()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        journal = Journal(folder, VerifyConfig())
+        reader, outbox = Reader(folder), Outbox(folder, "s")
+        placed = bool({"old", "fresh", "anchor"} & set(found))  # each carries time and uptime
+        for seq, kind in enumerate(found):
+            journal.commit([accept(sender, sender.frame([_record(seq, kind)]))])
+            if chance.random() < 0.5:
+                taken += [one.seq for one in take(reader, outbox, limit)]
+            if chance.random() < 0.2:
+                outbox.close()
+                outbox = Outbox(folder, "s")
+        taken += [one.seq for one in take_all(reader, outbox, limit)]
+        wanted = [seq for seq, kind in enumerate(found) if kind in {"old", "fresh"} or (kind == "unplaced" and placed)]
+        assert sorted(taken) == wanted
+        assert outbox.cursors()[BACKLOG] == len(found)
+        assert sqlite3.connect(folder / "sink-s.sqlite3").execute("SELECT count(*) FROM ahead").fetchone() == (0,)
+        for one in (journal, reader, outbox):
+            one.close()
+
+
+def _record(seq: int, kind: str) -> bytes:
+    if kind == "old":
+        return window(seq, NOW_S - DAY_S + 900 * seq)
+    if kind == "fresh":
+        return window(seq, NOW_S - 900)
+    if kind == "unplaced":
+        return window(seq, None, end_uptime_s=900)
+    return event(seq, NOW_S if kind == "anchor" else None)
+
+
+def test_a_record_is_delivered_when_all_its_packets_are_confirmed(tmp_path: Path) -> None:
+    outbox = Outbox(tmp_path, "s")
+    outbox.take(Taken(packets=[(1, [packet(1, 0), packet(1, 1)]), (2, [packet(2)])], cursors={BACKLOG: 2}))
+    assert outbox.confirm([packet(1, 0).qn, packet(2).qn]) == [2]
+    assert status(tmp_path, "s")["confirmed"] == 0
+    outbox.close()
+    again = Outbox(tmp_path, "s")
+    assert again.under_way() == [packet(1, 1)]
+    assert again.confirm([packet(1, 1).qn, packet(2).qn]) == [1]
+    assert status(tmp_path, "s") == {"confirmed": 2, "under_way": 0, "dead": {}, "counts": {"delivered": 2}}
+
+
+def test_the_last_qn_outlives_the_process(tmp_path: Path) -> None:
+    outbox = Outbox(tmp_path, "s")
+    assert outbox.last_qn() is None
+    outbox.take(Taken(last_qn="20260301000000123"))
+    outbox.close()
+    assert Outbox(tmp_path, "s").last_qn() == "20260301000000123"
