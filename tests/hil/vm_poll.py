@@ -1,0 +1,43 @@
+# Runs on MicroPython: the firmware's own bus code against emulated meters on a pty.
+#
+#   micropython tests/hil/vm_poll.py DEVICE BAUD SECONDS ADDRESS=PROFILE ...
+#
+# Polls all meters in turn for that long; prints one JSON line a poll, and at the end {"transactions", "seconds"}.
+import asyncio
+import json
+import sys
+import time
+
+from boards.unix import Uart
+from terminal import bus, profile
+
+
+class Board:
+    def real_ms(self) -> int:
+        now: int = time.ticks_ms()  # type: ignore[attr-defined]  # a test of seconds does not see it wrap
+        return now
+
+    async def pause_ms(self, ms: int) -> None:
+        await asyncio.sleep_ms(ms)  # type: ignore[attr-defined]
+
+
+async def main(device: str, baud: int, span_ms: int, meters: list) -> None:  # type: ignore[type-arg]
+    board = Board()
+    one = bus.Bus(board, Uart(device, baud), baud, meters)
+    transactions = 0
+    begun_ms = board.real_ms()
+    while board.real_ms() - begun_ms < span_ms:
+        for meter in meters:
+            if one.wait_ms(meter):
+                await board.pause_ms(one.wait_ms(meter))
+            print(json.dumps({"address": meter.address, "result": await one.poll(meter)}))
+            transactions += len(meter.requests)
+    print(json.dumps({"transactions": transactions, "ms": board.real_ms() - begun_ms}))
+
+
+folder = __file__[: __file__.rindex("/")] + "/../../firmware/device/profiles"
+found = []
+for argument in sys.argv[4:]:
+    address, name = argument.split("=")
+    found.append(bus.Meter(int(address), int(address), profile.load(name, folder), (1, 1), 100))
+asyncio.run(main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), found))
