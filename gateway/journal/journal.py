@@ -4,6 +4,7 @@ import hashlib
 import sqlite3
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,7 +12,7 @@ from cext.decoder import Frame, Record, Window
 from gateway.config import VerifyConfig
 from gateway.database import StoreUnavailableError, connect, migrate, transaction
 from gateway.journal import history, placement
-from gateway.journal.history import marks_text
+from gateway.journal.history import EnergyHistory, marks_text
 from gateway.registry import Point
 from gateway.verify import MARK, Finding, registers_of
 from protocol.record import EVENT, WINDOW
@@ -43,10 +44,19 @@ class Accepted(NamedTuple):
 
 
 class Committed(NamedTuple):
-    """outcomes[i][j]: what became of record j of frame i. found: findings that only the neighbours could show."""
+    """outcomes[i][j]: what became of record j of frame i. found: what only the records before could show."""
 
     outcomes: list[list[str]]
     found: list[Finding]
+
+
+@dataclass
+class _Open:
+    """The file, open, and what is remembered of it as long as it is."""
+
+    connection: sqlite3.Connection
+    terminals: dict[str, int]  # name to row
+    energy: EnergyHistory
 
 
 class Journal:
@@ -56,8 +66,7 @@ class Journal:
         """Open or make the file. Raises StoreUnavailableError, NewerSchemaError."""
         self._path = folder / FILE
         self._config = config
-        self._terminals: dict[str, int] = {}
-        self._connection: sqlite3.Connection | None = None
+        self._opened: _Open | None = None
         self._open()
 
     def commit(self, frames: Sequence[Accepted]) -> Committed:
@@ -65,26 +74,25 @@ class Journal:
 
         Raises StoreUnavailableError: nothing is stored, the same call may be made again, for ever.
         """
-        connection = self._open()
+        opened = self._open()
         try:
-            with transaction(connection):
+            with transaction(opened.connection):
                 found: list[Finding] = []
-                outcomes = [self._add_frame(connection, frame, found) for frame in frames]
-                self._count(connection, outcomes)
+                outcomes = [_add_frame(opened, frame, found) for frame in frames]
+                _count(opened.connection, outcomes)
         except StoreUnavailableError:
-            self.close()  # the connection's state after an I/O error is unknown: begin afresh
+            self.close()  # what is remembered may not be stored, and the connection may be broken: begin afresh
             raise
         return Committed(outcomes, found)
 
     def close(self) -> None:
         """Close the file; the next commit opens it again."""
-        if self._connection is not None:
-            self._connection.close()
-        self._connection = None
-        self._terminals.clear()  # some may stem from a transaction that was rolled back
+        if self._opened is not None:
+            self._opened.connection.close()
+        self._opened = None
 
-    def _open(self) -> sqlite3.Connection:
-        if self._connection is None:
+    def _open(self) -> _Open:
+        if self._opened is None:
             try:
                 self._path.parent.mkdir(parents=True, exist_ok=True)
                 connection = connect(self._path)
@@ -92,75 +100,12 @@ class Journal:
                 raise StoreUnavailableError(f"{self._path}: {error}") from error
             try:
                 migrate(connection, SCHEMA)
-                self._terminals = dict(connection.execute("SELECT name, id FROM terminals"))
+                terminals = dict(connection.execute("SELECT name, id FROM terminals"))
             except BaseException:
                 connection.close()
                 raise
-            self._connection = connection
-        return self._connection
-
-    def _add_frame(self, connection: sqlite3.Connection, one: Accepted, found: list[Finding]) -> list[str]:
-        terminal = self._terminal(connection, one.terminal)
-        frame_id: int | None = None
-        outcomes = []
-        for judged in one.judged:
-            digest = hashlib.sha256(judged.record.raw).digest()
-            outcome = _outcome(connection, (terminal, one.frame.epoch, judged.record.seq), digest)
-            if outcome == NEW:
-                if frame_id is None:
-                    frame_id = _insert_frame(connection, terminal, one)
-                self._add_record(connection, (terminal, frame_id, digest), one, judged, found)
-            outcomes.append(outcome)
-        return outcomes
-
-    def _add_record(
-        self,
-        connection: sqlite3.Connection,
-        stored: tuple[int, int, bytes],
-        one: Accepted,
-        judged: Judged,
-        found: list[Finding],
-    ) -> None:
-        terminal, frame_id, digest = stored
-        each = judged.record
-        body, kind, time_s, uptime_s, length_s = each.body, EVENT, None, 0, 0
-        if isinstance(body, Window):
-            kind, time_s, uptime_s, length_s = WINDOW, body.start_s, body.end_uptime_s, body.length_s
-        else:
-            time_s, uptime_s = body.time_s, body.uptime_s
-        marks = marks_text((mark.check, mark.point) for mark in judged.findings if mark.severity == MARK)
-        cursor = connection.execute(
-            "INSERT INTO records (terminal, epoch, seq, type, start_s, length_s, boot, uptime_s,"
-            " frame, at, size, digest, marks) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                *(terminal, one.frame.epoch, each.seq, kind, time_s, length_s, body.boot, uptime_s),
-                *(frame_id, judged.at, len(each.raw), digest, marks),
-            ),
-        )
-        boot = (terminal, one.frame.epoch, body.boot)
-        if time_s is not None:
-            anchor = placement.Anchor(body.clock_error_s, uptime_s, each.seq, time_s + length_s)
-            history.improve_anchor(connection, boot, anchor)
-        elif isinstance(body, Window):
-            history.place(connection, boot, int(cursor.lastrowid or 0), uptime_s, length_s)
-        if isinstance(body, Window):
-            log = (terminal, one.frame.epoch)
-            registers = registers_of(each.seq, body)
-            found += history.add_registers(connection, log, registers, one.points, self._config)
-
-    def _terminal(self, connection: sqlite3.Connection, name: str) -> int:
-        if name not in self._terminals:
-            cursor = connection.execute("INSERT INTO terminals (name) VALUES (?)", (name,))
-            self._terminals[name] = int(cursor.lastrowid or 0)
-        return self._terminals[name]
-
-    def _count(self, connection: sqlite3.Connection, outcomes: list[list[str]]) -> None:
-        totals: Counter[str] = Counter()
-        for of_frame in outcomes:
-            kind = "accepted" if NEW in of_frame else "repeated" if REPEATED in of_frame else "refused"
-            totals[f"frames_{kind}"] += 1
-            totals.update(f"records_{outcome}" for outcome in of_frame)
-        add_counts(connection, totals)
+            self._opened = _Open(connection, terminals, EnergyHistory(connection, self._config))
+        return self._opened
 
 
 def offsets(frame: Frame, data: bytes) -> list[int]:
@@ -173,8 +118,65 @@ def offsets(frame: Frame, data: bytes) -> list[int]:
     return found
 
 
-def add_counts(connection: sqlite3.Connection, totals: Mapping[str, int]) -> None:
-    """Add to the file's counters; within a transaction."""
+def _add_frame(opened: _Open, one: Accepted, found: list[Finding]) -> list[str]:
+    connection, terminal = opened.connection, _terminal(opened, one.terminal)
+    frame_id: int | None = None
+    outcomes = []
+    for judged in one.judged:
+        digest = hashlib.sha256(judged.record.raw).digest()
+        outcome = _outcome(connection, (terminal, one.frame.epoch, judged.record.seq), digest)
+        if outcome == NEW:
+            if frame_id is None:
+                frame_id = _insert_frame(connection, terminal, one)
+            found += _add_record(opened, (terminal, frame_id, digest), one, judged)
+        outcomes.append(outcome)
+    return outcomes
+
+
+def _terminal(opened: _Open, name: str) -> int:
+    """The terminal's row, made at its first record."""
+    if name not in opened.terminals:
+        cursor = opened.connection.execute("INSERT INTO terminals (name) VALUES (?)", (name,))
+        opened.terminals[name] = int(cursor.lastrowid or 0)
+    return opened.terminals[name]
+
+
+def _add_record(opened: _Open, stored: tuple[int, int, bytes], one: Accepted, judged: Judged) -> list[Finding]:
+    """Store a new record of a frame; stored: (terminal's row, frame's row, digest). Returns what only history shows."""
+    (terminal, frame_id, digest), each, body = stored, judged.record, judged.record.body
+    log, connection = (terminal, one.frame.epoch), opened.connection
+    of_this: list[Finding] = []
+    of_later: list[Finding] = []
+    kind, time_s, uptime_s, length_s = EVENT, None, 0, 0
+    if isinstance(body, Window):
+        kind, time_s, uptime_s, length_s = WINDOW, body.start_s, body.end_uptime_s, body.length_s
+        of_this, of_later = opened.energy.add(log, registers_of(each.seq, body), one.points)
+    else:
+        time_s, uptime_s = body.time_s, body.uptime_s
+    marks = marks_text((mark.check, mark.point) for mark in judged.findings + of_this if mark.severity == MARK)
+    cursor = connection.execute(
+        "INSERT INTO records (terminal, epoch, seq, type, start_s, length_s, boot, uptime_s,"
+        " frame, at, size, digest, marks) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            *(*log, each.seq, kind, time_s, length_s, body.boot, uptime_s),
+            *(frame_id, judged.at, len(each.raw), digest, marks),
+        ),
+    )
+    if time_s is not None:
+        anchor = placement.Anchor(body.clock_error_s, uptime_s, each.seq, time_s + length_s)
+        history.improve_anchor(connection, (*log, body.boot), anchor)
+    elif kind == WINDOW:
+        history.place(connection, (*log, body.boot), int(cursor.lastrowid or 0), uptime_s, length_s)
+    return of_this + of_later
+
+
+def _count(connection: sqlite3.Connection, outcomes: list[list[str]]) -> None:
+    """Add to the file's totals."""
+    totals: Counter[str] = Counter()
+    for of_frame in outcomes:
+        kind = "accepted" if NEW in of_frame else "repeated" if REPEATED in of_frame else "refused"
+        totals[f"frames_{kind}"] += 1
+        totals.update(f"records_{outcome}" for outcome in of_frame)
     connection.executemany(
         "INSERT INTO counters (name, value) VALUES (?, ?) ON CONFLICT DO UPDATE SET value = value + excluded.value",
         totals.items(),

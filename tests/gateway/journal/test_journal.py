@@ -93,7 +93,7 @@ def test_a_full_disk_stores_nothing_of_the_batch_and_the_same_batch_goes_in_late
     sender = Sender()
     journal.commit([accept(sender, sender.frame([window(0)]))])
     batch = [accept(sender, sender.frame([window(seq)])) for seq in range(1, 500)]
-    full = journal._open()
+    full = journal._open().connection
     full.execute("PRAGMA max_page_count = 40")  # SQLite answers as it does for a disk without room
     with pytest.raises(StoreUnavailableError, match="full"):
         journal.commit(batch)
@@ -135,7 +135,7 @@ def test_a_migration_cut_short_leaves_the_old_version(tmp_path: Path, monkeypatc
 
 
 def test_commits_are_durable_by_setting(journal: Journal) -> None:
-    connection = journal._open()
+    connection = journal._open().connection
     assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     assert connection.execute("PRAGMA synchronous").fetchone() == (2,)
 
