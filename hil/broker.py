@@ -9,6 +9,7 @@ from typing import Self
 
 from hil.process import BenchError, Process
 
+# Log to stderr, which is unbuffered: what was logged before a kill -9 is in the file.
 # Debian's own configuration is persistence plus defaults: `max_queued_messages` (1000) and the rest are mosquitto's.
 _CONFIG = """\
 listener {port} 127.0.0.1
@@ -17,7 +18,7 @@ persistence true
 persistence_location {folder}/
 connection_messages true
 log_type all
-log_dest stdout
+log_dest stderr
 log_timestamp_format %s
 sys_interval 1
 {user}

@@ -19,7 +19,7 @@ What = Literal[
     "broker_outage",  # a clean stop; back after `lasts`
     "broker_kill",  # kill -9: what was only in its memory is gone
     "gateway_outage",
-    "gateway_kill",
+    "gateway_kill",  # kill -9 right after its first commit from then on
     "terminal_kill",  # a power cut in the switchboard
     "platform_silent",  # takes everything, answers nothing
     "meter_silent",  # `point` answers nothing (without `point`: all meters)
@@ -39,6 +39,7 @@ class Point(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     address: Annotated[int, msgspec.Meta(ge=1, le=247)]
     rated_w: Annotated[int, msgspec.Meta(ge=100, le=10_000_000)]
     follows: Name | None = None  # treatment: the production point whose work it cleans
+    shifts: Literal[2, 3] = 2  # production: from 06:00 to 22:00, or round the clock
 
 
 class Fault(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -49,6 +50,25 @@ class Fault(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     lasts: Duration
     day: Annotated[int, msgspec.Meta(ge=1, le=366)] = 1
     point: Name | None = None
+
+
+class Profile(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """Interval data that drives the production: kWh per interval (hil/load_file.py).
+
+    first_s: the local time of day, in s, at which its first interval begins; that day is the scenario's first.
+    """
+
+    file: str
+    time_column: str
+    energy_column: str
+    first_s: Annotated[int, msgspec.Meta(ge=0, lt=86400)] = 0
+
+
+class Uplink(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """How the terminal sends, where a scenario wants that to be unusual."""
+
+    records_per_frame: Annotated[int, msgspec.Meta(ge=1, le=64)] = 8
+    unacked_frames: Annotated[int, msgspec.Meta(ge=1, le=4096)] = 8
 
 
 class Scenario(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -64,6 +84,9 @@ class Scenario(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     seed: Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)] = 1
     sample_interval_s: Annotated[int, msgspec.Meta(ge=1, le=300)] = 60
     rtc: Literal["set", "none"] = "set"  # none: the terminal boots without the time
+    target: Literal["unix"] = "unix"  # the real MicroPython VM on this machine
+    profile: Profile | None = None
+    uplink: Uplink = Uplink()
     faults: list[Fault] = []
 
     @property
@@ -81,12 +104,16 @@ class Scenario(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
         """The factory's time zone."""
         return timezone(self.start.utcoffset() or timedelta())
 
+    @property
+    def midnight_ms(self) -> int:
+        """Virtual Unix ms of the local midnight before its beginning."""
+        return int(self.start.replace(hour=0, minute=0, second=0, microsecond=0).timestamp()) * 1000
+
     def span_ms(self, fault: Fault) -> tuple[int, int]:
         """(from, to) of a fault, virtual Unix ms."""
         hour, minute = (int(part) for part in fault.at.split(":"))
-        midnight = self.start.replace(hour=0, minute=0, second=0, microsecond=0)
-        at = midnight + timedelta(days=fault.day - 1, hours=hour, minutes=minute)
-        from_ms = int(at.timestamp()) * 1000
+        at = timedelta(days=fault.day - 1, hours=hour, minutes=minute)
+        from_ms = self.midnight_ms + int(at.total_seconds()) * 1000
         return from_ms, from_ms + duration_s(fault.lasts) * 1000
 
     def spans(self, what: What) -> Iterator[tuple[int, int]]:
@@ -150,6 +177,8 @@ def _factory(scenario: Scenario) -> Iterator[tuple[str, str]]:
             yield f"{key}.profile", _unknown(point.profile, known)
         if point.follows is not None and point.follows not in production:
             yield f"{key}.follows", _unknown(point.follows, production)
+        if (point.kind == "treatment") != (point.follows is not None):
+            yield f"{key}.follows", "for every treatment point, and for no other / 治污测点必填，其他测点不填"
 
 
 def _faults(scenario: Scenario) -> Iterator[tuple[str, str]]:

@@ -53,6 +53,7 @@ class Truth:
 
     start_ms: int
     end_ms: int
+    sample_interval_ms: int
     lives: Sequence[Life]
     polls: Mapping[int, Sequence[Poll]]
     troubles: Sequence[Trouble]

@@ -58,8 +58,14 @@ def read_polls(file: Path) -> dict[int, list[Poll]]:
     """What each meter showed, by its address, in order of time."""
     polls: dict[int, list[Poll]] = defaultdict(list)
     for row in _rows(file):
-        polls[row["address"]].append(Poll(row["t_ms"], row["values"]))
+        if "values" in row:
+            polls[row["address"]].append(Poll(row["t_ms"], row["values"]))
     return {address: sorted(found, key=lambda poll: poll.t_ms) for address, found in polls.items()}
+
+
+def read_writes(file: Path) -> list[str]:
+    """Requests to meters that would have changed something: there must never be one."""
+    return [f"address {row['address']}, function {row['function']}" for row in _rows(file) if "event" in row]
 
 
 def _rows(file: Path) -> list[dict[str, Any]]:

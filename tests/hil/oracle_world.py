@@ -26,7 +26,7 @@ def truth(windows: int = 8, silent: frozenset[int] = frozenset()) -> Truth:
         ]
     end_ms = START_MS + windows * WINDOW_S * 1000
     lives = [Life(START_MS - 120_000, end_ms + 120_000)]
-    return Truth(START_MS, end_ms, lives, polls, [], tolerance_ms=5_000, boot_ms=BOOT_MS)
+    return Truth(START_MS, end_ms, INTERVAL_S * 1000, lives, polls, [], tolerance_ms=5_000, boot_ms=BOOT_MS)
 
 
 def reading(world: Truth, point: int, number: int) -> Reading | int:

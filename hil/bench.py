@@ -1,0 +1,124 @@
+"""One bench: the meters, broker, terminal, gateway and platform of a scenario, brought up in order and always ended."""
+
+import json
+import shutil
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Self
+
+from hil import wiring
+from hil.broker import Broker, free_port
+from hil.clock import ScaledClock
+from hil.gateway import Gateway
+from hil.meter_bus import MeterBus
+from hil.process import BenchError, Process
+from hil.scenario import Scenario
+from hil.terminal import ROOT, Terminal
+
+VM = ROOT / "build" / "vm64" / "micropython"
+MOSQUITTO = ROOT / "build" / "mosquitto" / "mosquitto"
+# real seconds in which everything must be up before the scenario's time begins; a machine that is busy gets more
+LEADS_S = (3.0, 8.0, 20.0)
+TERMINAL_LEAD_S = 1.0  # the VM starts in some 0.2 s
+
+
+class Bench:
+    """The parts of one run, in a folder of their own; as a context manager it ends them whatever happens."""
+
+    def __init__(self, scenario: Scenario, folder: Path) -> None:
+        for tool in (VM, MOSQUITTO):
+            if not tool.exists():
+                raise BenchError(f"{tool} is not there: run `make setup` / 缺少工具，请先运行 make setup")
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        self.scenario = scenario
+        self.folder = folder = folder.resolve()  # what is started names its files
+        self._stack = ExitStack()
+        self.broker = self._stack.enter_context(Broker(MOSQUITTO, folder / "broker"))
+        self.platform = self._stack.enter_context(Platform(folder / "platform"))
+        self.clock = ScaledClock(0, 0, 1)
+        self.meters: MeterBus
+        self.gateway: Gateway
+        self.terminal: Terminal
+
+    def bring_up(self, absent: set[str]) -> None:
+        """Start everything but `absent` (broker, gateway); virtual time then is shortly before the scenario's start."""
+        self.platform.start()
+        if "broker" not in absent:
+            self.broker.start()
+        config = wiring.write_gateway(self.scenario, self.folder / "gateway", self.broker.port, self.platform.port)
+        for lead_s in LEADS_S:
+            if self._try(config, absent, lead_s):
+                return
+        raise BenchError(
+            f"not everything was up within {LEADS_S[-1]:g} s: is the machine busy? / 启动过慢，机器是否繁忙？"
+        )
+
+    def _try(self, gateway_config: Path, absent: set[str], lead_s: float) -> bool:
+        """Start what knows the time, so that it begins in lead_s; False, and all of it ended, if that was too short."""
+        scenario = self.scenario
+        self.clock = ScaledClock.starting_in(lead_s, scenario.start_ms, scenario.factor)
+        with ExitStack() as started:
+            self.meters = started.enter_context(MeterBus(scenario, self.folder / "meters", self.clock))
+            self.gateway = started.enter_context(Gateway(gateway_config, self.clock))
+            uart = self.meters.start()
+            self.terminal = started.enter_context(
+                Terminal(VM, self.folder / "terminal", self.clock, uart, scenario.rtc)
+            )
+            self.terminal.provision(wiring.terminal_json(scenario, self.broker.port), wiring.key_json(scenario.seed))
+            if "gateway" not in absent:
+                self.gateway.start()
+                if "broker" not in absent:
+                    self.gateway.wait_until_ready()
+            at_ms = scenario.start_ms - int(TERMINAL_LEAD_S * 1000 * scenario.factor)
+            if self.clock.now_ms() > at_ms:
+                return False
+            self.clock.sleep_until(at_ms)
+            self.terminal.start()
+            self._stack.push(started.pop_all())
+        return True
+
+    def end(self) -> None:
+        """End everything in the order in which nothing is lost that was about to be written."""
+        self.terminal.kill()
+        self.gateway.scrape()
+        self.gateway.stop()
+        self.platform.process.stop()
+        self.meters.process.stop()
+        self.broker.stop()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+
+class Platform:
+    """The HJ 212 platform's process (hil/platform.py)."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.journal = folder / "received.jsonl"
+        self._control = folder / "control.jsonl"
+        self.port = free_port()
+        command = [sys.executable, "-m", "hil.platform", "--port", str(self.port)]
+        command += ["--journal", str(self.journal), "--control", str(self._control)]
+        self.process = Process("platform", command, folder / "platform.log")
+
+    def start(self) -> None:
+        """Start it and wait until it listens."""
+        self.process.start()
+        self.process.wait_for_line(r'^\{"port":', 20)
+
+    def obey(self, mode: str, **more: object) -> None:
+        """Change how it behaves (hil.platform.Mode)."""
+        with self._control.open("a", encoding="utf-8") as control:
+            control.write(json.dumps({"mode": mode, **more}) + "\n")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.kill()

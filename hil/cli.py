@@ -1,0 +1,173 @@
+"""`wattline hil`: play scenarios on the bench, and say what was lost. Exit status 0 only if the oracle passes."""
+
+import contextlib
+import sys
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any, Literal, NoReturn
+
+import msgspec
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from gateway.strict import ConfigError
+from hil import report as reports
+from hil import runner
+from hil import scenario as scenarios
+from hil.load import Recorded
+from hil.load_file import LoadFileError, read_intervals
+from hil.picture import draw
+from hil.process import BenchError
+from hil.scenario import Scenario
+from hil.story import curves
+
+OUT = Path("build")
+PLAIN_EVERY_PERCENT = 10  # where there is no terminal, a line now and then shows that it lives
+
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_show_locals=False)
+
+
+@app.callback()
+def _group() -> None:
+    """The bench: real firmware against emulated meters and faults. 测试台"""
+
+
+@app.command(epilog="Exit status / 退出码: 0 the oracle passes, 1 it does not, 2 the bench could not run.")
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder of the run. 输出目录")] = OUT / "demo",
+    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON. 以 JSON 输出")] = False,
+) -> None:
+    """One factory, one terminal, one day with faults; ends with a table, a picture and a report. 演示"""
+    _play(_scenario("day"), out, as_json=as_json)
+
+
+@app.command(
+    epilog="Examples / 示例:\n\n"
+    "  wattline hil run broker_outage\n\n"
+    "  wattline hil run day --profile plant.csv --time-column date --energy-column Usage_kWh --days 2\n\n"
+    "Exit status / 退出码: 0 the oracle passes, 1 it does not, 2 the bench could not run."
+)
+def run(  # noqa: PLR0913, PLR0917  (a command's options are its parameters)
+    name: Annotated[str, typer.Argument(metavar="SCENARIO", help="A name from `wattline hil list`, or a .toml file.")],
+    profile: Annotated[
+        Path | None, typer.Option(help="CSV of interval data that drives the production. 负荷数据 CSV")
+    ] = None,
+    time_column: Annotated[str, typer.Option(help="Its column of times. 时间列")] = "time",
+    energy_column: Annotated[str, typer.Option(help="Its column of kWh per interval. 电量列 (kWh)")] = "kWh",
+    days: Annotated[int | None, typer.Option(min=1, max=31, help="Days to play. 天数")] = None,
+    factor: Annotated[int | None, typer.Option(min=1, max=3600, help="How much faster than life. 加速倍数")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, max=2**31 - 1, help="Of keys and loads. 随机种子")] = None,
+    target: Annotated[Literal["unix"], typer.Option(help="unix: the real MicroPython VM here. 目标")] = "unix",
+    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON. 以 JSON 输出")] = False,
+    out: Annotated[Path | None, typer.Option(help="Folder of the run. 输出目录")] = None,
+) -> None:
+    """Play a scenario: real VM, real broker, real gateway. 运行场景"""
+    chosen = msgspec.structs.replace(_scenario(name), target=target)
+    changes: dict[str, Any] = {}
+    if days is not None:
+        changes["hours"] = 24 * days
+    if factor is not None:
+        changes["factor"] = factor
+    if seed is not None:
+        changes["seed"] = seed
+    chosen = msgspec.structs.replace(chosen, **changes)
+    if profile is not None:
+        chosen = _with_profile(chosen, profile, time_column, energy_column)
+    _play(chosen, out or OUT / "hil" / f"{chosen.name}-{chosen.seed}", as_json=as_json)
+
+
+@app.command(name="list")
+def list_() -> None:
+    """The scenarios that come with the bench. 场景列表"""
+    for name in scenarios.names():
+        one = _scenario(name)
+        typer.echo(f"{name:16} {one.hours:3} h  x{one.factor}  {one.title} / {one.title_zh}")
+
+
+def _scenario(name: str) -> Scenario:
+    try:
+        return scenarios.load(name)
+    except ConfigError as error:
+        _end_with(2, str(error))
+
+
+def _with_profile(chosen: Scenario, file: Path, time_column: str, energy_column: str) -> Scenario:
+    """The scenario with its production driven by a file of interval data."""
+    try:
+        intervals = read_intervals(file, time_column, energy_column)
+    except LoadFileError as error:
+        _end_with(2, str(error))
+    for note in intervals.notes:
+        typer.echo(f"{file}: {note}", err=True)
+    first = intervals.start.hour * 3600 + intervals.start.minute * 60 + intervals.start.second
+    held_ms = len(intervals.energies_wh) * intervals.interval_s * 1000
+    if chosen.midnight_ms + first * 1000 + held_ms < chosen.end_ms:
+        _end_with(2, f"{file}: ends before the scenario does; fewer --days / 数据短于场景，请减少 --days")
+    rated_w = Recorded(intervals, 0).rated_w
+    points = [
+        msgspec.structs.replace(point, rated_w=max(rated_w, 100)) if point.kind == "production" else point
+        for point in chosen.points
+    ]
+    source = scenarios.Profile(str(file), time_column, energy_column, first)
+    return msgspec.structs.replace(chosen, profile=source, points=points)
+
+
+def _play(chosen: Scenario, out: Path, *, as_json: bool) -> None:
+    console = Console(stderr=as_json)
+    try:
+        with _progress(chosen, console) as watch:
+            outcome = runner.run(chosen, out, watch)
+    except (BenchError, ConfigError) as error:
+        _end_with(2, f"the bench could not run / 测试台无法运行: {error}")
+    report_file, picture_file = out / "report.json", out / "day.png"
+    reports.write(outcome.report, report_file)
+    draw(curves(chosen, outcome), outcome.truth.troubles, chosen.zone, picture_file)
+    if as_json:
+        typer.echo(report_file.read_text(encoding="utf-8"), nl=False)
+    reports.show(outcome.report, console)
+    console.print(f"picture / 图: {picture_file}", highlight=False, soft_wrap=True)
+    console.print(f"report / 报告: {report_file}", highlight=False, soft_wrap=True)
+    raise typer.Exit(0 if outcome.report.verdict == "pass" else 1)
+
+
+@contextlib.contextmanager
+def _progress(chosen: Scenario, console: Console) -> Iterator[runner.Watch]:
+    """Shows how far virtual time has come, and each event as a line; plain lines where nobody looks."""
+    if console.is_terminal:
+        columns = [
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.fields[clock]}"),
+            TimeElapsedColumn(),
+        ]
+        with Progress(*columns, console=console) as progress:
+            task = progress.add_task(chosen.name, total=1.0, clock="")
+
+            def watch(share: float, text: str) -> None:
+                progress.update(task, completed=share, clock=_local(chosen, share))
+                if text:
+                    progress.console.print(f"{_local(chosen, share)}  {text}", highlight=False)
+
+            yield watch
+        return
+    shown = -1
+
+    def plain(share: float, text: str) -> None:
+        nonlocal shown
+        step = int(share * 100) // PLAIN_EVERY_PERCENT
+        if text or step > shown:
+            shown = max(step, shown)
+            sys.stderr.write(f"{chosen.name} {_local(chosen, share)} {share:4.0%} {text}\n")
+
+    yield plain
+
+
+def _local(chosen: Scenario, share: float) -> str:
+    return (chosen.start + timedelta(hours=chosen.hours * share)).strftime("%a %H:%M")
+
+
+def _end_with(status: int, text: str) -> NoReturn:
+    typer.echo(text, err=True)
+    raise typer.Exit(status)

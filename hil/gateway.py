@@ -1,0 +1,95 @@
+"""The gateway as a process of the bench: the product's composition root, with its own configuration and data."""
+
+import json
+import sqlite3
+import sys
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Self
+
+from hil.clock import ScaledClock
+from hil.process import Process
+
+READY_S = 20.0  # a busy machine imports slowly
+
+
+class Gateway:
+    """A gateway in `folder` (gateway.toml, keys, data/)."""
+
+    def __init__(self, config: Path, clock: ScaledClock) -> None:
+        self.data = config.parent / "data"
+        self.metrics = config.parent / "metrics.txt"
+        command = [sys.executable, "-m", "hil.gateway_process", str(config)]
+        self.process = Process("gateway", command, config.parent / "gateway.log", clock.env())
+        self._start = 0
+
+    def start(self) -> None:
+        """Start it; it connects as soon as there is a broker."""
+        self._start = len(self.process.text().encode())
+        self.process.start()
+
+    def wait_until_ready(self) -> None:
+        """Return once it has subscribed. Raises BenchError."""
+        self.process.wait_for_line(r'^\{"ready": true', READY_S, self._start)
+
+    def kill(self) -> None:
+        """kill -9."""
+        self.process.kill()
+
+    def stop(self) -> None:
+        """SIGTERM: it commits what it has taken."""
+        self.process.stop()
+
+    def scrape(self) -> None:
+        """Keep what its /metrics says now; nothing if it has not told its port yet."""
+        for line in self.process.text(self._start).splitlines():
+            if line.startswith('{"ready": true'):
+                port = int(json.loads(line)["metrics_port"])
+                try:
+                    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=2) as answer:
+                        self.metrics.write_bytes(answer.read())
+                except (urllib.error.URLError, TimeoutError) as error:
+                    self.metrics.write_text(f"# not to be had: {error}\n", encoding="utf-8")
+
+    def frames(self) -> int:
+        """Frames in its journal now."""
+        return self._number("journal.sqlite3", "SELECT count(*) FROM frames")
+
+    def windows(self) -> int:
+        """Windows in its journal now."""
+        return self._number("journal.sqlite3", "SELECT count(*) FROM records WHERE type = 1")
+
+    def counters(self) -> dict[str, int]:
+        """The journal's own counters, over all its starts."""
+        rows = _rows(self.data / "journal.sqlite3", "SELECT name, value FROM counters")
+        return {str(name): int(str(value)) for name, value in rows}
+
+    def quarantined(self) -> int:
+        """Frames and records in quarantine."""
+        return self._number("quarantine.sqlite3", "SELECT count(*) FROM refused")
+
+    def _number(self, file: str, query: str) -> int:
+        rows = _rows(self.data / file, query)
+        return int(str(rows[0][0])) if rows else 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.kill()
+
+
+def _rows(file: Path, query: str) -> list[tuple[object, ...]]:
+    """What a query finds; nothing where the file or its tables are not made yet."""
+    if not file.exists():
+        return []
+    connection = sqlite3.connect(f"file:{file}?mode=ro", uri=True, timeout=5)
+    try:
+        return connection.execute(query).fetchall()
+    except sqlite3.OperationalError as error:
+        if "no such table" in str(error):
+            return []
+        raise
+    finally:
+        connection.close()

@@ -1,0 +1,88 @@
+"""The RS-485 bus of the bench as a process: every meter of the scenario on one pty (hil/meters.py)."""
+
+import json
+import random
+import sys
+from pathlib import Path
+from typing import Any, Self
+
+from hil.clock import ScaledClock
+from hil.process import Process
+from hil.scenario import Point, Scenario
+
+START_S = 20.0  # a busy machine imports slowly
+
+
+class MeterBus:
+    """The meters of a scenario, with their loads and what goes wrong with them; `log` says every answer they gave."""
+
+    def __init__(self, scenario: Scenario, folder: Path, clock: ScaledClock) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.log = folder / "served.jsonl"
+        config = folder / "meters.json"
+        config.write_text(json.dumps(meters_json(scenario, self.log.name), indent=1), encoding="utf-8")
+        command = [sys.executable, "-m", "hil.meters", "--config", str(config)]
+        self.process = Process("meters", command, folder / "meters.log", clock.env())
+
+    def start(self) -> Path:
+        """Start them; returns the device that is the terminal's UART."""
+        self.process.start()
+        found = self.process.wait_for_line(r'^\{"pty": "(/dev/[^"]+)"\}$', START_S)
+        return Path(found[1])
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.kill()
+
+
+def meters_json(scenario: Scenario, log: str) -> dict[str, Any]:
+    """The bus as hil.meters takes it."""
+    register = random.Random(scenario.seed)
+    meters = [
+        {
+            "address": point.address,
+            "profile": point.profile,
+            "load": _load(scenario, point),
+            "start_import_wh": register.randrange(10**6, 10**9),  # no meter in the field begins at 0
+            "faults": _faults(scenario, point),
+        }
+        for point in scenario.points
+    ]
+    return {"meters": meters, "log": log}
+
+
+def _load(scenario: Scenario, point: Point) -> dict[str, Any]:
+    if point.follows is not None:
+        follows = next(other for other in scenario.points if other.name == point.follows)
+        off = list(scenario.spans("treatment_off"))
+        own = {"kind": "treatment", "rated_w": point.rated_w, "off": off, "seed": scenario.seed + point.address}
+        return {**own, "follows": _load(scenario, follows)}
+    if point.kind != "production":
+        return {"kind": "constant", "rated_w": point.rated_w}
+    if scenario.profile is not None:
+        source = scenario.profile
+        return {
+            "kind": "csv",
+            "file": str(Path(source.file).resolve()),
+            "time_column": source.time_column,
+            "energy_column": source.energy_column,
+            "start_ms": scenario.midnight_ms + source.first_s * 1000,
+        }
+    offset_s = int(scenario.zone.utcoffset(None).total_seconds())
+    shifts = {"kind": "shifts", "shifts": point.shifts, "utc_offset_s": offset_s}
+    return {**shifts, "rated_w": point.rated_w, "seed": scenario.seed + point.address}
+
+
+def _faults(scenario: Scenario, point: Point) -> list[dict[str, Any]]:
+    spans = [
+        scenario.span_ms(fault)
+        for fault in scenario.faults
+        if fault.what == "meter_silent" and fault.point in {None, point.name}
+    ]
+    # a meter that is silent from the scenario's start was never there
+    return [
+        {"fault": "silent", "from_ms": 0 if from_ms == scenario.start_ms else from_ms, "to_ms": to_ms}
+        for from_ms, to_ms in spans
+    ]

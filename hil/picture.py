@@ -1,0 +1,169 @@
+"""The day as a picture: production against treatment power, as the journal has it, with what went wrong marked."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import tzinfo
+from pathlib import Path
+
+import matplotlib as mpl
+
+mpl.use("Agg")  # before pyplot: the bench has no display
+
+import matplotlib.pyplot as plt
+from matplotlib import font_manager
+from matplotlib.axes import Axes
+from matplotlib.dates import DateFormatter, HourLocator
+from matplotlib.patches import Patch
+
+from hil.oracle.evidence import Poll, Trouble
+
+CJK_FONTS = ("Noto Sans CJK SC", "Noto Sans CJK JP", "WenQuanYi Micro Hei", "WenQuanYi Zen Hei", "Source Han Sans SC")
+COLOURS = {
+    "production": ("#1f5fa8", "#5aa0dc", "#0b2f5c", "#8c6bb1"),
+    "treatment": ("#1f7a3d", "#7cb82f", "#0b4a2a", "#2aa198"),
+}
+HOLE_MS = 300_000  # the meters' truth is drawn through polls no farther apart than this
+WORDS = {
+    "title": ("Production against treatment power", "产污与治污设施功率"),
+    "production": ("production", "产污设施"),
+    "treatment": ("treatment", "治污设施"),
+    "truth": ("what the meters showed", "电表真实值"),
+    "gap": ("meter silent: no reading, none invented", "电表无应答：无读数，不虚构"),
+    "broker_outage": ("broker outage: stored, sent later", "代理中断：先存后传"),
+    "treatment_off": ("treatment OFF while production runs", "生产运行而治污停运"),
+    "other": ("other fault", "其他故障"),
+    "power": ("kW", "kW"),
+    "time": ("local time", "当地时间"),
+}
+SHADES = {"broker_outage": "#c9c9c9", "treatment_off": "#f2a6a0", "other": "#e6d9f2"}
+
+
+@dataclass(frozen=True)
+class Curve:
+    """The windows of one point: (start, end, min, mean, max) in virtual ms and W; None where there is no reading."""
+
+    name: str
+    kind: str
+    windows: Sequence[tuple[int, int, tuple[int, int, int] | None]]
+    truth: Sequence[Poll]
+
+
+def draw(curves: Sequence[Curve], troubles: Sequence[Trouble], zone: tzinfo, file: Path) -> None:
+    """Write the picture. One panel a kind, so that treatment can be held against production hour by hour."""
+    words = _words()
+    kinds = [kind for kind in COLOURS if any(curve.kind == kind for curve in curves)]
+    figure, panels = plt.subplots(len(kinds), 1, sharex=True, figsize=(13, 3.6 * len(kinds)), squeeze=False)
+    shown: dict[str, Patch] = {}
+    for kind, axes in zip(kinds, panels[:, 0], strict=True):
+        _panel(axes, [curve for curve in curves if curve.kind == kind], words)
+        axes.set_title(words[kind], loc="left", color=COLOURS[kind][0], fontweight="bold")
+        axes.set_ylabel(words["power"])
+        shown |= _shade(axes, troubles, words)
+    bottom = panels[-1, 0]
+    hours = range(0, 24, min(24, _hours_between_ticks(curves)))
+    bottom.xaxis.set_major_locator(HourLocator(byhour=hours, tz=zone))  # type: ignore[no-untyped-call]
+    bottom.xaxis.set_major_formatter(DateFormatter("%H:%M", tz=zone))  # type: ignore[no-untyped-call]
+    bottom.set_xlabel(words["time"])
+    figure.suptitle(words["title"], fontsize=15, fontweight="bold")
+    gap = Patch(facecolor="#fff3dd", edgecolor="#d98200", hatch="////", alpha=0.55, label=words["gap"])
+    if any(window[2] is None for curve in curves for window in curve.windows):
+        shown["gap"] = gap
+    figure.legend(handles=list(shown.values()), loc="lower center", ncols=3, frameon=False)
+    figure.tight_layout(rect=(0, 0.06, 1, 1))
+    figure.savefig(file, dpi=110)
+    plt.close(figure)
+
+
+def _panel(axes: Axes, curves: Sequence[Curve], words: Mapping[str, str]) -> None:
+    """The points of one kind: mean as steps, least to most as a band, the meters' truth as a thin line."""
+    for number, curve in enumerate(curves):
+        colours = COLOURS[curve.kind]
+        base = colours[number % len(colours)]
+        times, lows, means, highs = _steps(curve)
+        axes.fill_between(times, lows, highs, step="post", color=base, alpha=0.13, linewidth=0)
+        axes.step(times, means, where="post", color=base, linewidth=2, label=curve.name)
+        axes.plot(*_truth(curve), color="#444444", linewidth=0.5, alpha=0.8, zorder=3)
+        for start_ms, end_ms, powers in curve.windows:
+            if powers is None:
+                axes.axvspan(
+                    _at(start_ms),
+                    _at(end_ms),
+                    facecolor="#fff3dd",
+                    edgecolor="#d98200",
+                    hatch="////",
+                    lw=0,
+                    alpha=0.55,
+                    zorder=0,
+                )
+    axes.plot([], [], color="#444444", linewidth=0.5, label=words["truth"])
+    axes.set_ylim(bottom=0)
+    axes.set_xlim(_at(curves[0].windows[0][0]), _at(curves[0].windows[-1][1]))
+    axes.grid(visible=True, color="#e3e3e3", linewidth=0.6)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False)
+
+
+def _truth(curve: Curve) -> tuple[list[float], list[float]]:
+    """What the meter showed, in kW, broken where it showed nothing."""
+    times: list[float] = []
+    powers: list[float] = []
+    before_ms = 0
+    for poll in curve.truth:
+        if "p_w" not in poll.values:
+            continue
+        if poll.t_ms - before_ms > HOLE_MS:
+            times.append(_at(poll.t_ms))
+            powers.append(float("nan"))
+        times.append(_at(poll.t_ms))
+        powers.append(poll.values["p_w"] / 1000)
+        before_ms = poll.t_ms
+    return times, powers
+
+
+def _steps(curve: Curve) -> tuple[list[float], list[float], list[float], list[float]]:
+    """Times, least, mean and most in kW; NaN where there is no reading, so that a gap is drawn as one."""
+    times, lows, means, highs = [], [], [], []
+    for start_ms, end_ms, powers in curve.windows:
+        low, mean, high = (value / 1000 for value in powers) if powers else (float("nan"),) * 3
+        for t_ms in (start_ms, end_ms):
+            times.append(_at(t_ms))
+            lows.append(low)
+            means.append(mean)
+            highs.append(high)
+    return times, lows, means, highs
+
+
+def _shade(axes: Axes, troubles: Sequence[Trouble], words: Mapping[str, str]) -> dict[str, Patch]:
+    """Shade the troubles; returns the legend's entry for each kind."""
+    shown = {}
+    for trouble in troubles:
+        if trouble.what.startswith("meter_silent"):
+            continue  # drawn as what it makes: a gap
+        kind = trouble.what if trouble.what in SHADES else "other"
+        axes.axvspan(_at(trouble.from_ms), _at(trouble.to_ms), color=SHADES[kind], alpha=0.5, zorder=0, lw=0)
+        label = words[kind] if kind != "other" else f"{words[kind]}: {trouble.what}"
+        shown[trouble.what] = Patch(color=SHADES[kind], alpha=0.5, label=label)
+    return shown
+
+
+def _hours_between_ticks(curves: Sequence[Curve]) -> int:
+    """So that there are at most about 16 ticks."""
+    ends = [window[1] for curve in curves for window in curve.windows]
+    starts = [window[0] for curve in curves for window in curve.windows]
+    hours = (max(ends) - min(starts)) / 3_600_000 if ends else 1
+    return next(step for step in (1, 2, 3, 6, 12, 24) if hours / step <= 16 or step == 24)
+
+
+def _words() -> dict[str, str]:
+    """Labels in English, and in Chinese too where a font can show it."""
+    installed = {font.name for font in font_manager.fontManager.ttflist}
+    font = next((name for name in CJK_FONTS if name in installed), None)
+    if font is None:
+        return {key: english for key, (english, _chinese) in WORDS.items()}
+    mpl.rcParams["font.sans-serif"] = [font, *mpl.rcParams["font.sans-serif"]]
+    return {key: english if english == zh else f"{english} / {zh}" for key, (english, zh) in WORDS.items()}
+
+
+def _at(t_ms: int) -> float:
+    """An instant as matplotlib counts: days since 1970, UTC."""
+    return t_ms / 86_400_000

@@ -1,0 +1,90 @@
+"""What a run reports: `report.json` (the form every scenario, demo and soak has) and a table for people."""
+
+from pathlib import Path
+
+import msgspec
+from rich.console import Console
+from rich.table import Table
+
+from hil.oracle.evidence import Count, Finding, Tally, Verdict
+
+FINDINGS_SHOWN = 10  # a screen; all of them are in report.json
+
+
+class Frames(msgspec.Struct):
+    """Frames: published by the terminal, repetitions included; and what the gateway made of those it got."""
+
+    sent: int
+    accepted: int
+    repeated: int
+    refused: int
+
+
+class Report(msgspec.Struct):
+    """One run. verdict: `pass` or `fail`; target: `unix` is the real MicroPython VM on this machine."""
+
+    scenario: str
+    seed: int
+    target: str
+    windows: Count
+    readings: int
+    frames: Frames
+    sinks: dict[str, Tally]
+    verdict: str
+    findings: list[Finding]
+    factor: int
+    virtual_hours: float
+    real_s: float
+    drained: bool  # everything had arrived before the bench stopped waiting
+    faults: list[str]
+
+
+def write(report: Report, file: Path) -> None:
+    """The report as JSON, atomically: a half report must not be taken for one."""
+    part = file.with_suffix(".part")
+    part.write_bytes(msgspec.json.format(msgspec.json.encode(report), indent=2) + b"\n")
+    part.replace(file)
+
+
+def verdict_word(verdict: Verdict) -> str:
+    """`pass` or `fail`."""
+    return "pass" if verdict.passed else "fail"
+
+
+def show(report: Report, console: Console) -> None:
+    """The table, then what was found and why."""
+    console.print(_table(report))
+    for finding in report.findings[:FINDINGS_SHOWN]:
+        why = f" [{finding.cause}]" if finding.cause else ""
+        console.print(f"  {finding.code}: {finding.text}{why}", markup=False, highlight=False)
+    hidden = len(report.findings) - FINDINGS_SHOWN
+    if hidden > 0:
+        console.print(f"  ... {hidden} more in report.json / 其余见 report.json")
+    if report.verdict == "pass":
+        console.print("Oracle: every invariant held / 判定：全部通过", style="bold green")
+    else:
+        console.print("Oracle: NOT passed / 判定：未通过", style="bold red")
+
+
+def _table(report: Report) -> Table:
+    title = f"{report.scenario}: {report.virtual_hours:g} h in {report.real_s:.0f} s (x{report.factor})"
+    table = Table(title=title, title_justify="left")
+    table.add_column("")
+    table.add_column("")
+    table.add_column("count / 数量", justify="right")
+    windows, frames = report.windows, report.frames
+    delivered = sum(tally.delivered for tally in report.sinks.values())
+    rows = [
+        ("windows closed", "关闭的窗口", windows.closed),
+        ("journalled", "已入账", windows.journalled),
+        ("forwarded", "已转发", delivered),
+        ("lost", "丢失", windows.lost + sum(tally.lost for tally in report.sinks.values())),
+        ("duplicated", "重复", windows.duplicated + sum(tally.duplicated for tally in report.sinks.values())),
+        ("invented", "虚构", windows.invented),
+        ("refused frames", "拒收的帧", frames.refused),
+        ("readings", "读数", report.readings),
+        ("frames sent / repeated", "发送帧 / 重发", f"{frames.sent} / {frames.repeated}"),
+    ]
+    for english, chinese, value in rows:
+        table.add_row(english, chinese, str(value))
+    return table

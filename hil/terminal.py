@@ -1,0 +1,87 @@
+"""The terminal as a process of the bench: the real MicroPython VM, its flash in a file, straps in the environment."""
+
+import json
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from hil.clock import ScaledClock
+from hil.oracle.evidence import Life
+from hil.process import BenchError, Process
+
+ROOT = Path(__file__).parent.parent
+DEVICE = ROOT / "firmware" / "device"
+PROVISION_S = 30  # formatting a new image takes under a second
+
+
+class Terminal:
+    """A terminal with its own flash image. `lives` are its starts so far, in virtual time."""
+
+    def __init__(self, vm: Path, folder: Path, clock: ScaledClock, uart: Path, rtc: Literal["set", "none"]) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder = folder
+        self.image = folder / "flash.img"
+        self._clock = clock
+        self._vm = vm
+        self._rtc_set = rtc == "set"
+        self._starts: list[int] = []
+        self._ends: list[int] = []
+        env = {
+            "MICROPYPATH": f"{ROOT}:{DEVICE}:.frozen",
+            "WATTLINE_FLASH": str(self.image),
+            "WATTLINE_UART0": str(uart),
+            "WATTLINE_RTC": rtc,
+            **clock.env(),
+        }
+        self.process = Process("terminal", [str(vm), str(DEVICE / "main.py")], folder / "terminal.log", env)
+
+    def provision(self, config: Mapping[str, Any], key: Mapping[str, Any]) -> None:
+        """Make the flash image anew, with this configuration and key in it. Raises BenchError."""
+        self.image.unlink(missing_ok=True)
+        files = {"terminal.json": config, "key": key}
+        for name, content in files.items():
+            (self.folder / name).write_text(json.dumps(content), encoding="utf-8")
+        self.run_vm("provision.py", *(str(self.folder / name) for name in files))
+
+    def run_vm(self, script: str, *args: str) -> str:
+        """Run one of hil/vm/'s scripts on the VM, with the terminal's straps; returns what it printed."""
+        command = [str(self._vm), str(ROOT / "hil" / "vm" / script), *args]
+        done = subprocess.run(
+            command, env=self.process.env, capture_output=True, text=True, timeout=PROVISION_S, check=False
+        )
+        if done.returncode:
+            raise BenchError(f"{script} failed / 失败: {done.stdout[-400:]}{done.stderr[-400:]}")
+        return done.stdout
+
+    def start(self) -> None:
+        """Power on."""
+        self.process.start()
+        self._starts.append(self._clock.now_ms())
+
+    def kill(self) -> None:
+        """Power cut."""
+        if len(self._ends) < len(self._starts):
+            self._ends.append(self._clock.now_ms())
+        self.process.kill()
+
+    def keep_alive(self) -> str | None:
+        """Start it again if it has ended by itself: a reset. Returns what to find in that, None while it runs."""
+        if not self._starts or len(self._ends) == len(self._starts) or self.process.running:
+            return None
+        status = self.process.status
+        self._ends.append(self._clock.now_ms())
+        self.start()
+        return None if status == 0 else f"the terminal ended with status {status}: {self.process.tail()}"
+
+    @property
+    def lives(self) -> list[Life]:
+        """Its starts, each to its end or to now."""
+        ends = [*self._ends, *([self._clock.now_ms()] if len(self._ends) < len(self._starts) else [])]
+        return [Life(start_ms, end_ms, self._rtc_set) for start_ms, end_ms in zip(self._starts, ends, strict=True)]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()

@@ -1,0 +1,51 @@
+"""What the end-to-end tests share: real parts of the bench, put together by hand."""
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from hil import wiring
+from hil.bench import MOSQUITTO, VM
+from hil.broker import Broker, free_port
+from hil.clock import ScaledClock
+from hil.gateway import Gateway
+from hil.scenario import Scenario, load
+from hil.terminal import Terminal
+
+
+class Parts:
+    """Broker, gateway and a provisioned terminal in real time, nothing started; no meter answers."""
+
+    def __init__(self, folder: Path, broker: Broker, uplink: dict[str, int], uart: Path) -> None:
+        scenario: Scenario = load("platform_silent")
+        now_ms = time.time_ns() // 1_000_000
+        clock = ScaledClock(time.time_ns(), now_ms, 1)
+        config = wiring.write_gateway(scenario, folder / "gateway", broker.port, free_port())
+        self.broker = broker
+        self.gateway = Gateway(config, clock)
+        self.terminal = Terminal(VM, folder / "terminal", clock, uart, "set")
+        self.terminal.provision(wiring.terminal_json(scenario, broker.port, uplink), wiring.key_json(scenario.seed))
+
+
+@contextmanager
+def parts(folder: Path, uplink: dict[str, int]) -> Iterator[Parts]:
+    """The parts, all of them ended on the way out."""
+    master, slave = os.openpty()
+    try:
+        with Broker(MOSQUITTO, folder / "broker") as broker:
+            made = Parts(folder, broker, uplink, Path(os.ttyname(slave)))
+            with made.gateway, made.terminal:
+                yield made
+    finally:
+        os.close(master)
+        os.close(slave)
+
+
+def wait_until(what: str, condition: Callable[[], bool], timeout_s: float) -> None:
+    """Return once the condition holds; fails, saying what for, after timeout_s."""
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline, f"not within {timeout_s:g} s: {what}"
+        time.sleep(0.1)
