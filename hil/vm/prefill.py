@@ -1,6 +1,7 @@
 """Append N synthetic records to the log of a flash image, on the VM: micropython prefill.py IMAGE N
 
-They are windows of one point, in boot 1, one after the other, unplaced in time. Prints a JSON object: the epoch, the first and last seq.
+They are windows of one point, one after the other, in a boot of their own, unplaced in time. Prints a JSON object: the
+epoch, the first and last seq.
 """
 
 import json
@@ -8,8 +9,10 @@ import os
 import sys
 
 from boards import base, unix
-from protocol import limits, record
+from plain_events import log_event
 from terminal import clock, log
+
+from protocol import limits, record
 
 
 def window(number: int, boot: int) -> record.Window:
@@ -22,12 +25,6 @@ def window(number: int, boot: int) -> record.Window:
     return record.Window(
         None, limits.WINDOW_S, boot, end_s, record.CLOCK_NONE, limits.CLOCK_ERROR_S_MAX, 180, [reading]
     )
-
-
-def log_event(seq: int, code: int, values: "tuple[int, ...]") -> bytes:
-    """What the log itself has to say."""
-    unknown = (record.CLOCK_NONE, limits.CLOCK_ERROR_S_MAX)
-    return record.encode_event(seq, record.Event(None, 1, 0, *unknown, code, None, list(values)))
 
 
 def main(image: str, count: int) -> None:

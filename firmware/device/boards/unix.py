@@ -51,6 +51,9 @@ class FileFlash:
         return 0
 
     def _put(self, at: int, data: bytes) -> None:
+        self._write(at, data)
+
+    def _write(self, at: int, data: bytes) -> None:
         self._file.seek(at)
         self._file.write(data)
 

@@ -25,6 +25,7 @@ import errno
 import os
 
 from protocol import record
+from protocol.errors import FrameError
 from terminal import segment, small_file
 from terminal.ranges import RangeSet
 
@@ -187,19 +188,37 @@ class Log:
             raise
         self._open = target
         while self._count > self._segments_max:
-            values = self._unacknowledged(0)
+            values = self._going(0)
             if values:
                 self._write(target, self._encode_event(self.next_seq, record.LOG_FULL, values))
             self._drop_oldest()
         return target
 
     def _drop_oldest(self) -> "tuple[int, int] | None":
-        """Delete the oldest segment; (first, last) of the pending numbers that went with it."""
-        values = self._unacknowledged(0)
-        if values:
-            self.dropped_records += values[1] - values[0] + 1 - self._acked.overlap(values[0], values[1])
+        """Delete the oldest segment; what to tell about it."""
+        values = self._going(0)
+        pending = self._unacknowledged(0)
+        if pending:
+            self.dropped_records += pending[1] - pending[0] + 1 - self._acked.overlap(pending[0], pending[1])
         self._delete(0)
         return values
+
+    def _going(self, at: int) -> "tuple[int, int] | None":
+        """(first, last) to tell when a segment goes: what is pending in it, and what LOG_FULL events that go with it
+        told. Such events are the first records of their segment (`_roll`)."""
+        pending = self._unacknowledged(at)
+        if pending is None:
+            return None
+        first, last = pending
+        for seq in range(self._firsts[at], last + 1):
+            found, walker = self._opened(at).walk_to(seq)
+            data = walker.data() if found and walker.seq == seq else None
+            told = _told_full(data) if data else None
+            if told is None:
+                break
+            if not self._acked.covers(seq, seq):
+                first = min(first, told)
+        return first, last
 
     def _unacknowledged(self, at: int) -> "tuple[int, int] | None":
         """(first, last) pending number of a segment that is not the open one."""
@@ -328,6 +347,18 @@ class Log:
 
     def _path(self, first: int) -> str:
         return "%s/records/%08x" % (self._folder, first)
+
+
+def _told_full(data: bytes) -> "int | None":
+    """The first number that a LOG_FULL event tells; None if the record is none."""
+    try:
+        found = record.decode_record(data)
+    except FrameError:
+        return None
+    if found.type != record.EVENT or found.body.code != record.LOG_FULL:
+        return None
+    first: int = found.body.values[0]
+    return first
 
 
 def segments_for(flash_bytes: int, block_bytes: int = 4096) -> int:
