@@ -39,5 +39,5 @@ folder = __file__[: __file__.rindex("/")] + "/../../firmware/device/profiles"
 found = []
 for argument in sys.argv[4:]:
     address, name = argument.split("=")
-    found.append(bus.Meter(int(address), int(address), profile.load(name, folder), (1, 1), 100))
+    found.append(bus.Meter(int(address), int(address), profile.load(name, folder), (1, 1), 400))
 asyncio.run(main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), found))

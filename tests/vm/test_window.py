@@ -111,6 +111,13 @@ def test_the_first_set_closes_the_open_window_early() -> None:
     assert open_windows.next_slot_ms(756791) == 756790 + 5000
 
 
+def test_a_clock_that_is_set_before_anything_was_due_leaves_no_empty_window() -> None:
+    open_windows = aggregator(1500, None)
+    assert open_windows.tick(now(2500, 1000 * START_S + 600000)) == []
+    closed = run(open_windows, 5000, 302500, 1000 * START_S + 597500)
+    assert [(w.start_s, w.length_s) for w in closed] == [(START_S + 600, 300)]
+
+
 def test_a_step_closes_the_open_window_by_the_clock_it_began_with() -> None:
     for step_ms in (3600000, -3600000, 11000, -11000, 86400000, -86400000, 568024668000):
         open_windows = aggregator()

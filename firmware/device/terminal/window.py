@@ -52,8 +52,8 @@ class Aggregator:
             closed.append(self._close(self._span.end_ms, self._span.length_s))
             self._open(self._span.next())
         if stepped:
-            if now.uptime_ms - self._span.start_ms >= 1000 or self._any_sample():
-                closed.append(self._close(now.uptime_ms, None))
+            if now.uptime_ms - self._span.start_ms >= self._interval_ms or self._any_try():
+                closed.append(self._close(now.uptime_ms, None))  # else nothing was due in it yet
             self._open(_span_after_step(now.uptime_ms, now.unix_ms))
             self._now = now
         return closed
@@ -72,8 +72,8 @@ class Aggregator:
         slot = span.start_ms + ((uptime_ms - span.start_ms) // self._interval_ms + 1) * self._interval_ms
         return min(slot, span.end_ms)
 
-    def _any_sample(self) -> bool:
-        return any(tally.taken for tally in self._tallies.values())
+    def _any_try(self) -> bool:
+        return any(tally.taken or tally.reason != record.NONE_NOT_SAMPLED for tally in self._tallies.values())
 
     def _open(self, span: "_Span") -> None:
         self._span = span
