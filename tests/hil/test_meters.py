@@ -221,6 +221,7 @@ def test_the_firmware_on_the_real_vm_reads_what_the_meters_showed(site: Site) ->
     assert read == served
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("fault", "expected"),
     [
