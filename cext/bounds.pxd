@@ -5,11 +5,13 @@ from libc.stdint cimport int64_t, uint32_t, uint64_t
 cdef extern from *:
     """
     #define WL_UINT32_MAX ((uint64_t)0xFFFFFFFFu)
+    #define WL_UINT64_MAX UINT64_MAX
     #define WL_UINT53_MAX (((uint64_t)1 << 53) - 1)
     #define WL_POWER_W_MAX ((int64_t)0x7FFFFFFF)
     #define WL_CURRENT_MA_MAX ((int64_t)0x7FFFFFFF)
     """
     const uint64_t UINT32_MAX "WL_UINT32_MAX"
+    const uint64_t UINT64_MAX "WL_UINT64_MAX"  # a version
     const uint64_t UINT53_MAX "WL_UINT53_MAX"  # energies, instants in ms, an event's integers
     const int64_t POWER_W_MAX "WL_POWER_W_MAX"
     const int64_t CURRENT_MA_MAX "WL_CURRENT_MA_MAX"

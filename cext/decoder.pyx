@@ -101,7 +101,7 @@ cdef inline void open_envelope(Job *job) noexcept nogil:
     if r.reason == OK:
         r = reader_over(job.data, job.frame.payload_at, job.frame.payload_end, ENDS_EARLY)
         read_array(&r, 1, <uint32_t> bounds.UINT32_MAX)
-        if read_uint(&r, bounds.UINT32_MAX) != bounds.VERSION:
+        if read_uint(&r, bounds.UINT64_MAX) != bounds.VERSION:
             fail(&r, VERSION_UNKNOWN)
     refuse(job, r.reason, r.reason_at)
 

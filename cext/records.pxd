@@ -182,6 +182,8 @@ cdef inline void read_event(Reader *r, RecordRow *record, Rows *rows) noexcept n
     record.code = <uint16_t> read_uint(r, bounds.EVENT_CODE_MAX)
     record.has_point = not read_null(r)
     record.point = <uint8_t> read_uint(r, bounds.POINTS_MAX) if record.has_point else 0
+    if record.has_point and record.point == 0:
+        fail(r, RANGE)
     count = read_array(r, 0, bounds.EVENT_INTS_MAX)
     record.first = rows.integer_count
     record.count = count

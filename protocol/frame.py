@@ -63,5 +63,5 @@ def payload_reader(envelope: mac.Envelope) -> cbor.Reader:
 def expect_version(reader: cbor.Reader) -> None:
     """Raise FrameError `version` unless the payload is an array that begins with this version (FR-15)."""
     reader.array(1, limits.UINT32_MAX)
-    if reader.uint(limits.UINT32_MAX) != limits.VERSION:
+    if reader.uint(limits.VERSION_MAX) != limits.VERSION:
         raise reader.fail("version")

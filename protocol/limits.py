@@ -10,6 +10,7 @@ EVENT_INTS_MAX = 8  # an event says what happened; it is not a data carrier
 TERMINAL_CHARS_MAX = 32  # fits a topic, a label and a QR code
 
 UINT32_MAX = 0xFFFFFFFF
+VERSION_MAX = 0xFFFFFFFFFFFFFFFF  # any unsigned integer can be a version: a newer one is unknown, never malformed
 WINDOW_S = 900  # the regulator's interval; a window is cut short only by the first clock set
 SAMPLES_DUE_MAX = 900  # one a second: a 9600 baud bus does no better
 CLOCK_SOURCE_MAX = 3

@@ -304,6 +304,8 @@ def _read_event(reader: cbor.Reader) -> Event:
     clock_error_s = reader.uint(limits.CLOCK_ERROR_S_MAX)
     code = reader.uint(limits.EVENT_CODE_MAX)
     point = reader.optional_uint(limits.POINTS_MAX)
+    if point == 0:
+        raise reader.fail("range")
     bound = limits.ENERGY_WH_MAX
     values = [reader.integer(-bound, bound) for _ in range(reader.array(0, limits.EVENT_INTS_MAX))]
     return Event(time_s, boot, uptime_s, clock_source, clock_error_s, code, point, values)

@@ -70,7 +70,7 @@ def events() -> st.SearchStrategy[record.Event]:
         st.integers(0, limits.CLOCK_SOURCE_MAX),
         st.integers(0, limits.CLOCK_ERROR_S_MAX),
         st.integers(0, limits.EVENT_CODE_MAX),
-        st.none() | st.integers(0, limits.POINTS_MAX),
+        st.none() | st.integers(1, limits.POINTS_MAX),
         st.lists(st.integers(-bound, bound), max_size=limits.EVENT_INTS_MAX),
     )
 

@@ -160,5 +160,6 @@ def _shape(book: Book) -> None:
         )
     after = Item(b"\x00")
     _refuse(book, "shape FR-03 Trailing", "a byte after the payload", Item(whole, [after]), "trailing", after)
-    tree, new = _changed((0,), 2)
-    _refuse(book, "shape FR-15 Version", "version 2", tree, "version", at_path(tree, 0))
+    for version in (2, 0, 2**32, 2**64 - 1):
+        tree, new = _changed((0,), version)
+        _refuse(book, "shape FR-15 Version", f"version {version}", tree, "version", new)

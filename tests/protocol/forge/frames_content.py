@@ -75,6 +75,7 @@ def _bounds_of_header(book: Book) -> None:
         _one(book, "bound FR-44 Bound Overflow", f"{name} far past its bound: {far}", path, far, "range")
     _one(book, "bound FR-44 Bound", "length_s 0", (*BODY, 1), 0, "range")
     _one(book, "bound FR-29 Bound", "none, because 0", (*BODY, 8, 2), 0, "range")
+    _one(book, "bound FR-44 Bound", "point 0", (*EVENT_BODY, 6), 0, "range")
 
 
 def _bounds_of_reading(book: Book) -> None:

@@ -217,12 +217,16 @@ def _versions(book: Book) -> None:
     book.invalid("version", "FR-14", "Version KeyId", comment, frame.lay(), "version", tree.inside[0])
     _wrong_versions(book)
     _wrong_payloads(book)
+    for version in (2**32 - 1, 2**53, 2**63, 2**64 - 2):
+        tree = item([version])
+        comment = f"only a version: {version}"
+        book.refuse("version", "FR-15", "Version", comment, tree, "version", tree.inside[0])
 
 
 def _wrong_versions(book: Book) -> None:
     for value, reason in (
-        (2**32, "range"),
-        (2**64 - 1, "range"),
+        (2**32, "version"),
+        (2**64 - 1, "version"),
         (-1, "type"),
         ("1", "type"),
         (1.0, "float"),

@@ -93,8 +93,8 @@ def _edges_of_numbers(book: Book) -> None:
     values = [c.UINT53, -c.UINT53, 0, -1, 23, 24, -24, -25]
     full = c.event(c.UINT32, 255, values, time_s=c.UINT32, uptime_s=c.UINT32, point=32, **top)
     _add(book, "FR-44", "Largest", "an event at its upper bounds", c.frame([full]))
-    low = c.frame([c.event(0, 0, [0], time_s=0, boot=0, uptime_s=0, point=0, clock_source=0, clock_error_s=0)])
-    _add(book, "FR-44", "Smallest", "an event of zeros", {**low, "epoch": 0, "boot": 0, "sent_ms": 0})
+    low = c.frame([c.event(0, 0, [0], time_s=0, boot=0, uptime_s=0, point=1, clock_source=0, clock_error_s=0)])
+    _add(book, "FR-44", "Smallest", "an event at its lower bounds", {**low, "epoch": 0, "boot": 0, "sent_ms": 0})
     for value in (255, 256, 65_535, 65_536, c.UINT32, c.UINT32 + 1):
         pair = c.event(1, 6, [value, -1 - value])
         _add(book, "FR-01", "HeadWidth", f"integers at a change of width: {value} and {-1 - value}", c.frame([pair]))
