@@ -7,8 +7,9 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, TextIO, TypeVar
 
 from gateway import config as configuration
 from gateway import registry as terminals
@@ -25,6 +26,7 @@ from gateway.quarantine.quarantine import Quarantine
 from gateway.registry import Registry
 from gateway.strict import ConfigError, Problem
 
+T = TypeVar("T")
 LOCK = "gateway.lock"
 IDLE_S = 0.2  # how soon a signal is seen
 
@@ -40,10 +42,9 @@ class Loaded:
         """Raises ConfigError with the problems of all files."""
         problems: list[Problem] = []
         self.config: GatewayConfig = configuration.load(config_path)
-        self.registry = _collect(problems, lambda: terminals.load(Path(self.config.terminals)), Registry())
+        self.registry = _collect(problems, partial(terminals.load, Path(self.config.terminals)), Registry())
         self.mappings = [
-            _collect(problems, lambda path=Path(sink.mapping): load_mapping(path), Mapping({}))  # type: ignore[misc]
-            for sink in self.config.sink
+            _collect(problems, partial(load_mapping, Path(sink.mapping)), Mapping({})) for sink in self.config.sink
         ]
         if problems:
             raise ConfigError(problems)
@@ -151,7 +152,8 @@ class Gateway:
             self._out.flush()
 
 
-def _collect(problems: list[Problem], load: Callable[[], Any], otherwise: Any) -> Any:
+def _collect(problems: list[Problem], load: Callable[[], T], otherwise: T) -> T:
+    """What `load` gives; where it refuses, its problems are added, and the others still get their say."""
     try:
         return load()
     except ConfigError as error:

@@ -64,7 +64,7 @@ def gateway(tmp_path: Path, broker: Broker, start: Callable[[Path], Running]) ->
 def test_each_bad_frame_is_quarantined_with_its_reason_and_neighbours_pass(
     tmp_path: Path, gateway: Running, device: Callable[..., Device]
 ) -> None:
-    """S-04, S-05, R-18 in a first form."""
+    """S-04, S-05: pinned algorithm, no frame under another terminal's topic; each counted by its reason."""
     terminal = device()
     for number, (data, _) in enumerate(BAD.values(), start=1):
         terminal.publish("T0001", data)
@@ -113,7 +113,7 @@ def test_a_name_that_is_no_terminal_is_quarantined_by_topic(
 def test_a_terminal_that_is_not_known_is_listed_and_taken_once_admitted(
     tmp_path: Path, broker: Broker, gateway: Running, device: Callable[..., Device]
 ) -> None:
-    """S-19 in part: the registry is reloaded without a restart."""
+    """P-37."""
     stranger = Sender("T0009", b"s" * 32)
     terminal = device("T0009")
     terminal.publish("T0009", stranger.frame([window(1)]))
@@ -133,7 +133,7 @@ def test_a_terminal_that_is_not_known_is_listed_and_taken_once_admitted(
 def test_a_conflict_is_refused_for_good_kept_as_evidence_and_raises_an_alarm(
     tmp_path: Path, gateway: Running, device: Callable[..., Device]
 ) -> None:
-    """S-07 in part: two records under one identity, both kept."""
+    """S-07: two records under one identity, both kept."""
     terminal = device()
     forged = SENDER.frame([window(1, readings=[reading(p_mean_w=4001)])])
     terminal.publish("T0001", SENDER.frame([window(1)]))
@@ -163,6 +163,7 @@ def test_a_record_that_cannot_be_true_is_refused_for_good_and_its_neighbour_kept
 def test_keys_are_never_written_anywhere(
     tmp_path: Path, gateway: Running, device: Callable[..., Device], capfd: pytest.CaptureFixture[str]
 ) -> None:
+    """P-36."""
     terminal = device()
     for data, _ in BAD.values():
         terminal.publish("T0001", data)

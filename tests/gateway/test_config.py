@@ -42,6 +42,7 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("case", NAMES)
 def test_each_case_is_refused_with_its_text(case: str, tmp_path: Path) -> None:
+    """P-32."""
     config = laid_out(case, tmp_path)
     with pytest.raises(ConfigError) as refused:
         Loaded(config)
@@ -60,6 +61,7 @@ def test_the_good_one_is_taken_and_check_says_so(tmp_path: Path) -> None:
 
 
 def test_check_prints_every_problem_and_fails(tmp_path: Path) -> None:
+    """P-32."""
     config = laid_out("everything-at-once", tmp_path)
     answer = CliRunner().invoke(app, ["check", "--config", str(config)])
     assert answer.exit_code == 1

@@ -50,6 +50,7 @@ def intake(broker: Broker, states: list[str]) -> Iterator[Intake]:
 
 
 def test_no_more_frames_are_in_memory_than_receive_maximum_says(intake: Intake, device: Callable[..., Device]) -> None:
+    """P-31."""
     terminal = device()
     for seq in range(20):
         terminal.publish("T0001", b"%d" % seq)
@@ -109,7 +110,7 @@ def test_it_comes_back_when_the_broker_does(tmp_path: Path, broker: Broker, star
 
 @pytest.mark.slow
 def test_a_full_disk_acknowledges_nothing_and_all_comes_when_there_is_room(tmp_path: Path, broker: Broker) -> None:
-    """A real process whose files may not grow: the kernel refuses its writes, as a full disk does."""
+    """P-30: A real process whose files may not grow: the kernel refuses its writes, as a full disk does."""
     config = write_config(tmp_path, broker.port, [SENDER])
     command = [sys.executable, "-c", "from gateway.cli import app; app()", "run", "--config", str(config)]
     with (tmp_path / "log").open("wb") as log:

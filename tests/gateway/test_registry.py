@@ -89,7 +89,7 @@ def test_a_reload_with_wrong_files_changes_nothing(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_running_gateway_takes_what_is_admitted_at_sighup_and_ends_at_sigterm(tmp_path: Path, broker: Broker) -> None:
-    """The real process: ready line, SIGHUP, a second gateway on the same data, SIGTERM."""
+    """P-37: The real process: ready line, SIGHUP, a second gateway on the same data, SIGTERM."""
     config = write_config(tmp_path, broker.port, [Sender()])
     write_key(tmp_path / "T0009.hex", STRANGER.secret)
     command = [sys.executable, "-c", "from gateway.cli import app; app()", "run", "--config", str(config)]

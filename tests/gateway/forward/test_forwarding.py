@@ -136,6 +136,7 @@ def test_a_packet_is_sent_again_under_its_qn_over_silence_and_restart(
     device: Callable[..., Device],
     clock: StillClock,
 ) -> None:
+    """P-33."""
     config = configure(tmp_path, broker, platform)
     platform.obey(mode="silent", keep=True)
     time.sleep(0.2)
@@ -163,6 +164,7 @@ def test_when_the_platform_is_back_new_windows_go_before_the_backlog(
     device: Callable[..., Device],
     clock: StillClock,
 ) -> None:
+    """P-34."""
     sender, terminal = Sender(), device()
     config = configure(tmp_path, broker, platform)
     platform.obey(mode="refuse")

@@ -68,6 +68,7 @@ kinds = st.lists(st.sampled_from(["old", "fresh", "unplaced", "event", "anchor"]
 def test_each_window_is_taken_exactly_once_whatever_comes_when_and_over_restarts(
     found: list[str], limit: int, seed: int
 ) -> None:
+    """P-34."""
     chance, sender, taken = random.Random(seed), Sender(), list[int]()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

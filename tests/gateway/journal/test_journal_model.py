@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.config import VerifyConfig
-from gateway.journal.journal import FILE, NEW, Accepted, Journal
+from gateway.journal.journal import FILE, NEW, REPEATED, Accepted, Journal
 from tests.gateway.support import NOW_S, POINT, Sender, accept, event, reading, window
 
 # Everything that the journal says of its records, without the order in which it took them.
@@ -114,3 +114,18 @@ def test_a_backlog_of_4096_records_is_taken_in_any_order(tmp_path: Path) -> None
     frames = [accept(sender, sender.frame(records[at : at + 16])) for at in range(0, 4096, 16)]
     outcomes = [one for frame in journal.commit(frames).outcomes for one in frame]
     assert outcomes == [NEW] * 4096
+
+
+def test_captured_frames_sent_again_change_nothing_also_after_a_restart(tmp_path: Path) -> None:
+    """S-01: 10,000 of 10,000."""
+    sender, chance = Sender(), random.Random(1)
+    captured = [accept(sender, sender.frame([window(seq, NOW_S - 900 * (60 - seq))])) for seq in range(50)]
+    journal = Journal(tmp_path, VerifyConfig())
+    journal.commit(captured)
+    journal.close()
+    before = sqlite3.connect(tmp_path / FILE).execute(_CONTENT).fetchall()
+    journal = Journal(tmp_path, VerifyConfig())
+    for _ in range(20):
+        assert journal.commit(chance.choices(captured, k=500)).outcomes == [[REPEATED]] * 500
+    assert sqlite3.connect(tmp_path / FILE).execute(_CONTENT).fetchall() == before
+    assert sqlite3.connect(tmp_path / FILE).execute("SELECT count(*) FROM frames").fetchone() == (50,)

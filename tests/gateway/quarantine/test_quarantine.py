@@ -24,6 +24,7 @@ def test_what_is_kept_is_found_again_after_a_restart(tmp_path: Path) -> None:
 
 
 def test_when_full_the_oldest_of_the_loudest_source_goes_and_is_counted(tmp_path: Path) -> None:
+    """P-35."""
     store = Quarantine(tmp_path, QuarantineConfig(max_frames=10))
     store.add([refused("quiet", at_ms=1)])
     evicted = store.add([refused("loud", data=b"%d" % number, at_ms=number) for number in range(100)])
