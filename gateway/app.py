@@ -99,7 +99,7 @@ class Gateway:
             for sink, mapping in zip(self._config.sink, self._mappings, strict=True)
         ]
         self.metrics.terminals.set(len(self._registry))
-        self._metrics_port = self.metrics.serve(self._config.metrics.port)
+        self._metrics_port, close_metrics = self.metrics.serve(self._config.metrics.port)
         intake.start()
         for sink in sinks:
             sink.start()
@@ -113,6 +113,7 @@ class Gateway:
                 sink.stop()
             journal.close()
             quarantine.close()
+            close_metrics()
             os.close(lock)
             self._log.info("stopped")
 

@@ -1,5 +1,7 @@
 """Prometheus metrics. Every loss, refusal, mark, repetition and delay has a counter; labels come from closed lists."""
 
+from collections.abc import Callable
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
 
 _SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5)
@@ -15,10 +17,16 @@ class Metrics:
         self._make_stores()
         self._make_sinks()
 
-    def serve(self, port: int) -> int:
-        """Serve /metrics on loopback, in the background; returns the port (given 0: the one that the OS chose)."""
-        server, _ = start_http_server(port, addr="127.0.0.1", registry=self.registry)
-        return int(server.server_port)
+    def serve(self, port: int) -> tuple[int, Callable[[], None]]:
+        """Serve /metrics on loopback, in the background: (the port, for 0 the one that the OS chose; how to end it)."""
+        server, thread = start_http_server(port, addr="127.0.0.1", registry=self.registry)
+
+        def close() -> None:
+            server.shutdown()
+            server.server_close()
+            thread.join()
+
+        return int(server.server_port), close
 
     def _make_intake(self) -> None:
         registry = self.registry
