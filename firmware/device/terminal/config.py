@@ -19,6 +19,7 @@ _NAME_CHARS_MAX = 64
 _RATIO_MAX = 10000  # DTSU666 takes CT ratios up to 9999
 _UNACKED_MAX = 4096  # 100 KB of bookkeeping: a bench's number; a board has 8
 _DAY_MS = 86400000
+_CHARS_MAX = 16384  # 32 points with their meters take 8 KB
 
 
 class ConfigError(ValueError):
@@ -222,13 +223,43 @@ _HIDDEN = _Hidden()
 
 
 def _json(path: str):  # type: ignore[no-untyped-def]
+    text = _text(path)
+    if not _is_whole(text):
+        raise ConfigError(_base(path), "(file)", "cut short, or more than one value", "one JSON object")
     try:
-        with open(path) as file:
-            return json.load(file)
-    except OSError as error:
-        raise ConfigError(_base(path), "(file)", error, "a file that can be read")  # noqa: B904  the file is named
+        return json.loads(text)
     except ValueError:
         raise ConfigError(_base(path), "(file)", "not JSON", "JSON")  # noqa: B904  its cause may show a secret
+
+
+def _text(path: str) -> str:
+    try:
+        with open(path) as file:
+            text = file.read(_CHARS_MAX + 1)
+    except (OSError, UnicodeError) as error:
+        raise ConfigError(_base(path), "(file)", error, "a file of text that can be read")  # noqa: B904  it is named
+    if len(text) > _CHARS_MAX:
+        raise ConfigError(_base(path), "(file)", "longer", "at most %d characters" % _CHARS_MAX)
+    return text
+
+
+def _is_whole(text: str) -> bool:
+    """True if every bracket is closed, the first one at the end: MicroPython's parser takes what is cut short."""
+    depth = 0
+    in_string = escaped = False
+    for at, letter in enumerate(text):
+        if in_string:
+            in_string = escaped or letter != '"'
+            escaped = letter == "\\" and not escaped
+        elif letter == '"':
+            in_string = True
+        elif letter in "{[":
+            depth += 1
+        elif letter in "}]":
+            depth -= 1
+            if depth <= 0:
+                return depth == 0 and not text[at + 1 :].strip()
+    return False
 
 
 def _base(path: str) -> str:

@@ -42,7 +42,7 @@ class Uplink:
         self._live_from = 0  # where the live lane begins
         self._live_sent = 0  # of the live lane, all up to here was given out
         self._backlog_sent = 0  # of the backlog, all up to here was given out
-        self._heard_ms = 0  # of the last ack
+        self._heard_ms = -1  # of the last ack
         self._silence = 0  # how often a frame was sent again since an ack was heard
         self._probe_ms = 0  # when it is sent again next
         self.frames_sent = 0
@@ -104,7 +104,7 @@ class Uplink:
         if self._silence:
             self._silence = 0
             for at in range(self.flights):
-                self._began[at] = now_ms - 1  # before what was just heard: the gateway is there
+                self._began[at] = now_ms
             self._rewind(renew_live=True)
         self._heard_ms = now_ms
         return freed + refused
@@ -123,7 +123,7 @@ class Uplink:
 
     def _due_ms(self, at: int) -> int:
         began = self._began[at]
-        if self._heard_ms > began:
+        if self._heard_ms >= began:
             return min(self._heard_ms + self._timeout_ms, began + _PATIENCE * self._timeout_ms)
         return began + self._timeout_ms
 
@@ -141,7 +141,7 @@ class Uplink:
         at = self._oldest()
         if now_ms < self._due_ms(at):
             return
-        if self._heard_ms > self._began[at]:
+        if self._heard_ms >= self._began[at]:
             self._remove(at)
             self.frames_repeated += 1
             self._rewind(renew_live=False)

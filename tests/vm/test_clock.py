@@ -1,0 +1,156 @@
+# Time of day: from whom it is taken, how good it is said to be, and who cannot move it. Runs on both interpreters.
+from terminal.clock import DRIFT_PPM, ROUND_TRIP_MAX_MS, Clock
+
+from protocol import limits, record
+
+NOW_S = 1790000000
+
+
+class Board:
+    def __init__(self, rtc_s: "int | None" = None) -> None:
+        self.uptime = 5000
+        self.rtc = rtc_s
+
+    def uptime_ms(self) -> int:
+        return self.uptime
+
+    def rtc_s(self) -> "int | None":
+        return self.rtc
+
+    def set_rtc_s(self, unix_s: int) -> None:
+        self.rtc = unix_s
+
+
+def answered(clock: Clock, board: Board, true_ms: int, trip_ms: int = 200) -> "int | None":
+    """A frame goes up at `true_ms`, its ack comes down trip_ms later, written half-way."""
+    sent = clock.stamp()
+    board.uptime += trip_ms
+    return clock.heard(true_ms + trip_ms // 2, (clock.boot, sent))
+
+
+def test_without_a_source_there_is_no_time() -> None:
+    clock = Clock(Board(), 3)
+    assert clock.now_ms() is None
+    assert clock.now_s() is None
+    assert clock.source == record.CLOCK_NONE
+    assert clock.error_s() == limits.CLOCK_ERROR_S_MAX
+
+
+def test_the_rtc_is_taken_and_its_error_is_not_known() -> None:
+    board = Board(NOW_S)
+    clock = Clock(board, 3)
+    assert clock.now_s() == NOW_S
+    assert clock.source == record.CLOCK_RTC
+    assert clock.error_s() == limits.CLOCK_ERROR_S_MAX
+    board.uptime += 90000
+    assert clock.now_s() == NOW_S + 90
+
+
+def test_the_first_ack_sets_the_clock_within_half_the_round_trip() -> None:
+    for trip in (0, 1, 80, 3000, ROUND_TRIP_MAX_MS):
+        board = Board()
+        clock = Clock(board, 3)
+        assert answered(clock, board, NOW_S * 1000, trip) == 0
+        now = clock.now_ms()
+        assert now is not None
+        assert abs(now - (NOW_S * 1000 + trip)) <= trip // 2 + 1
+        assert clock.source == record.CLOCK_GATEWAY
+        assert clock.error_s() == (trip // 2 + 1 + 999) // 1000
+        assert board.rtc is not None
+        assert abs(board.rtc * 1000 - now) <= 1000
+
+
+def test_a_replayed_ack_does_not_move_the_clock() -> None:
+    # S-09
+    board = Board()
+    clock = Clock(board, 3)
+    sent = clock.stamp()
+    assert clock.heard(NOW_S * 1000, (3, sent)) == 0
+    board.uptime += 60000
+    before = clock.now_ms()
+    assert clock.heard(NOW_S * 1000 - 9999999, (3, sent)) is None
+    assert clock.heard(NOW_S * 1000, (3, sent)) is None
+    assert clock.now_ms() == before
+
+
+def test_an_ack_that_answers_nothing_of_this_boot_does_not_move_the_clock() -> None:
+    # S-09
+    board = Board()
+    clock = Clock(board, 3)
+    sent = clock.stamp()
+    for echo in (None, (2, sent), (4, sent), (3, sent - 1), (3, sent + 1), (3, 0)):
+        assert clock.heard(NOW_S * 1000, echo) is None
+        assert clock.now_ms() is None
+    board.uptime += ROUND_TRIP_MAX_MS + 1
+    assert clock.heard(NOW_S * 1000, (3, sent)) is None, "an ack held back for too long"
+    assert clock.now_ms() is None
+
+
+def test_a_right_clock_is_confirmed_and_not_moved() -> None:
+    board = Board(NOW_S)
+    clock = Clock(board, 3)
+    before = clock.now_ms()
+    assert before is not None
+    assert answered(clock, board, before + 300, 4000) is None
+    assert clock.now_ms() == before + 4000
+    assert clock.source == record.CLOCK_GATEWAY
+    assert clock.error_s() == 3, "half the round trip, and the difference"
+
+
+def test_a_wrong_clock_is_set_and_the_step_is_told() -> None:
+    # R-16
+    for step in (900, -900, 3600, -3600, 86400, -86400, 18 * 31556952, -18 * 31556952):
+        board = Board(NOW_S)
+        clock = Clock(board, 3)
+        assert answered(clock, board, (NOW_S + step) * 1000, 100) == step
+        assert clock.now_s() == NOW_S + step
+        assert clock.error_s() == 1
+
+
+def test_a_small_correction_is_no_event_and_never_runs_back() -> None:
+    board = Board()
+    clock = Clock(board, 3)
+    answered(clock, board, NOW_S * 1000, 20)
+    board.uptime += 86400000
+    true = NOW_S * 1000 + 20 + 86400000 - 1500  # the crystal was fast
+    before = clock.now_ms()
+    assert before is not None
+    assert answered(clock, board, true, 20) is None
+    assert clock.now_ms() == before, "it waits"
+    board.uptime += 2000
+    assert clock.now_ms() == true + 2020
+
+
+def test_the_error_grows_with_the_crystals_drift() -> None:
+    board = Board()
+    clock = Clock(board, 3)
+    answered(clock, board, NOW_S * 1000, 20)
+    board.uptime += 10 * 86400000
+    assert clock.error_s() == -(-(11 + 10 * 86400000 * DRIFT_PPM // 1000000) // 1000)
+    board.uptime += 100000 * 86400000
+    assert clock.error_s() == limits.CLOCK_ERROR_S_MAX - 1, "known, and very bad"
+
+
+def test_a_vague_ack_does_not_spoil_a_good_clock() -> None:
+    board = Board()
+    clock = Clock(board, 3)
+    answered(clock, board, NOW_S * 1000, 20)
+    good = clock.now_ms()
+    assert good is not None
+    # it went up at once, and took a minute to come down: half-way is 30 s off
+    sent = clock.stamp()
+    board.uptime += 60000
+    assert clock.heard(good, (3, sent)) is None
+    assert clock.now_ms() == good + 60000
+    assert clock.error_s() == 1
+
+
+def test_no_two_frames_have_the_same_stamp() -> None:
+    board = Board()
+    clock = Clock(board, 3)
+    stamps = [clock.stamp() for _ in range(100)]
+    assert stamps == list(range(5000, 5100))
+    board.uptime = 9000
+    assert clock.stamp() == 9000
+    assert clock.heard(NOW_S * 1000, (3, 5000)) is None, "too many frames ago"
+    assert clock.heard(NOW_S * 1000, (3, 5099)) == 0

@@ -1,0 +1,366 @@
+# Which records go into the next frame, and when again: with a log in memory and a broker and a gateway that lose what
+# they like. Runs on both interpreters.
+from collections import namedtuple
+
+from terminal import config
+from terminal.uplink import FRAME_OVERHEAD, LIVE_RECORDS, Uplink
+
+from protocol import limits
+
+TIMEOUT_MS = 10000
+FRAME_MAX = 100000  # the broker's; the protocol's own bound is below
+
+Ack = namedtuple("Ack", ("durable", "refused"))
+
+
+class Store:
+    """What the uplink needs of terminal.log.Log."""
+
+    def __init__(self, count: int = 0, size: int = 400) -> None:
+        self.next_seq = 1
+        self.records: dict[int, bytes] = {}
+        self.freed: set[int] = set()
+        self.damaged: set[int] = set()
+        self.add(count, size)
+
+    def add(self, count: int = 1, size: int = 400) -> None:
+        for _ in range(count):
+            self.records[self.next_seq] = self.next_seq.to_bytes(4, "big") + bytes(size - 4)
+            self.next_seq += 1
+
+    def pending(self) -> "list[int]":
+        return [seq for seq in range(1, self.next_seq) if seq not in self.freed]
+
+    def next_pending(self, after: int) -> "int | None":
+        for seq in range(max(after + 1, 1), self.next_seq):
+            if seq not in self.freed:
+                return seq
+        return None
+
+    def previous_pending(self, before: int) -> "int | None":
+        for seq in range(min(before, self.next_seq) - 1, 0, -1):
+            if seq not in self.freed:
+                return seq
+        return None
+
+    def acknowledged(self, first: int, last: int) -> bool:
+        return all(seq in self.freed for seq in range(first, last + 1))
+
+    def read(self, seq: int) -> "bytes | None":
+        if seq in self.damaged:
+            self.freed.add(seq)
+            return None
+        return self.records[seq]
+
+    def acknowledge(self, ranges) -> int:  # type: ignore[no-untyped-def]
+        new = 0
+        for one in ranges:
+            for seq in range(one[0], one[1] + 1):
+                if 0 < seq < self.next_seq and seq not in self.freed:
+                    self.freed.add(seq)
+                    new += 1
+        return new
+
+
+class Stamps:
+    def __init__(self) -> None:
+        self.last = 0
+
+    def __call__(self) -> int:
+        self.last += 1
+        return self.last
+
+
+class Desk:
+    """An uplink with its surroundings."""
+
+    def __init__(self, store: Store, flights: int = 8, records: int = 8, jitter: int = 128) -> None:
+        self.store = store
+        self.now = 1000
+        self.jitter = jitter
+        self.stamps = Stamps()
+        settings = config.Uplink(TIMEOUT_MS, flights, records)
+        self.uplink = Uplink(store, settings, lambda count: bytes((self.jitter,) * count))
+        self.uplink.connected(session_present=True)
+
+    def frame(self, frame_max: int = FRAME_MAX) -> "list[int] | None":
+        """The numbers in the next frame."""
+        found = self.uplink.compose(self.now, self.stamps, frame_max)
+        if found is None:
+            return None
+        assert found[0] == self.stamps.last
+        return [int.from_bytes(data[:4], "big") for data in found[1]]
+
+    def frames(self) -> "list[list[int]]":
+        """All that is to be sent now."""
+        found = []
+        one = self.frame()
+        while one is not None:
+            found.append(one)
+            one = self.frame()
+        return found
+
+    def ack(self, *seqs: int) -> int:
+        return self.uplink.acknowledged(Ack([(seq, seq) for seq in seqs], []), self.now)
+
+    def wait(self) -> None:
+        """Until something is to be sent again, by its own word."""
+        self.now += self.uplink.next_ms(self.now)
+
+
+def test_live_records_go_first_then_the_backlog_oldest_first() -> None:
+    # R-04
+    desk = Desk(Store(30), flights=100)
+    frames = desk.frames()
+    assert frames[0] == [27, 28, 29, 30]
+    assert len(frames[0]) == LIVE_RECORDS
+    assert frames[1:] == [list(range(1, 9)), list(range(9, 17)), list(range(17, 25)), [25, 26]]
+
+
+def test_a_new_record_overtakes_the_backlog() -> None:
+    desk = Desk(Store(100), flights=100, records=2)
+    assert [desk.frame() for _ in range(4)] == [[99, 100], [97, 98], [1, 2], [3, 4]]
+    desk.store.add(2)
+    assert [desk.frame() for _ in range(2)] == [[101, 102], [5, 6]]
+
+
+def test_500_frames_go_out_without_any_ack_and_pubacks_free_nothing() -> None:
+    # R-02
+    desk = Desk(Store(500), flights=500, records=1)
+    frames = desk.frames()
+    assert len(frames) == 500
+    assert sorted(one[0] for one in frames) == list(range(1, 501))
+    for stamp in range(1, 501):
+        desk.uplink.pubacked(stamp)
+    assert desk.store.pending() == list(range(1, 501))
+    assert desk.uplink.flights == 500
+
+
+def test_no_more_flights_than_allowed_and_an_ack_makes_room() -> None:
+    desk = Desk(Store(100), flights=3, records=5)
+    assert len(desk.frames()) == 3
+    assert desk.uplink.flights == 3
+    assert desk.ack(97, 98, 99) == 3
+    assert desk.frames() == [], "a flight ends when all of it is acknowledged"
+    assert desk.ack(100) == 1
+    assert desk.frames() == [[11, 12, 13, 14, 15]]
+
+
+def test_a_refusal_for_good_frees_and_is_counted() -> None:
+    desk = Desk(Store(3))
+    desk.frames()
+    assert desk.uplink.acknowledged(Ack([(1, 2)], [(3, 3, 2)]), desk.now) == 3
+    assert (desk.uplink.records_freed, desk.uplink.records_refused) == (2, 1)
+    assert desk.uplink.flights == 0
+
+
+def test_while_acks_come_only_the_missing_frame_is_sent_again() -> None:
+    desk = Desk(Store(40), flights=6, records=8)
+    frames = desk.frames()
+    desk.now += 100
+    for one in frames[:2] + frames[3:]:
+        desk.ack(*one)
+    assert desk.frames() == []
+    desk.now += TIMEOUT_MS - 1
+    assert desk.frames() == []
+    desk.now += 1
+    assert desk.frames() == [frames[2]]
+    assert desk.uplink.frames_repeated == 1
+
+
+def test_a_frame_is_not_forgotten_because_others_are_answered_all_the_time() -> None:
+    desk = Desk(Store(9), flights=6, records=8)
+    frames = desk.frames()
+    desk.ack(*frames[0])
+    again = []
+    for _ in range(20):
+        desk.now += TIMEOUT_MS // 2
+        desk.store.add()
+        for one in desk.frames():
+            if one == frames[1]:
+                again.append(desk.now)
+            else:
+                desk.ack(*one)
+    assert len(again) >= 1
+    assert again[0] - 1000 <= 7 * TIMEOUT_MS
+
+
+def test_a_gateway_that_is_away_is_asked_rarely_and_with_the_newest() -> None:
+    desk = Desk(Store(100), flights=8, records=8)
+    assert len(desk.frames()) == 8
+    asked = []
+    for _ in range(60):
+        desk.wait()
+        found = desk.frames()
+        if found:
+            assert found == [[97, 98, 99, 100]]
+            asked.append(desk.now)
+    waits = [(asked[at + 1] - asked[at]) // TIMEOUT_MS for at in range(len(asked) - 1)]
+    assert asked[0] == 1000 + TIMEOUT_MS
+    assert waits[:6] == [1, 2, 4, 8, 16, 32]
+    assert waits[-1] == 32
+
+
+def test_the_intervals_are_spread() -> None:
+    found = []
+    for jitter in (0, 128, 255):
+        desk = Desk(Store(1), jitter=jitter)
+        desk.frames()
+        for _ in range(2):
+            desk.wait()
+            assert desk.frames() == [[1]]
+        found.append(desk.uplink.next_ms(desk.now))
+    assert found[0] == 2 * TIMEOUT_MS * 3 // 4
+    assert found[1] == 2 * TIMEOUT_MS
+    assert 2 * TIMEOUT_MS * 5 // 4 - 100 < found[2] < 2 * TIMEOUT_MS * 5 // 4
+
+
+def test_a_new_record_is_sent_at_once_though_the_gateway_is_away() -> None:
+    desk = Desk(Store(4), flights=3)
+    desk.frames()
+    desk.wait()
+    assert desk.frames() == [[1, 2, 3, 4]]
+    for seq in (5, 6):
+        desk.store.add()
+        assert desk.frames() == [[seq]]
+    desk.store.add()
+    assert desk.frames() == [], "all flights are out"
+    desk.wait()
+    assert desk.frames() == [[7]], "it is what the gateway is asked with"
+    assert desk.uplink.flights == 3
+
+
+def test_when_the_gateway_is_back_everything_gets_through() -> None:
+    # what the broker has kept is acknowledged without being sent again
+    desk = Desk(Store(100), flights=8, records=8)
+    frames = desk.frames()
+    for _ in range(4):
+        desk.wait()
+        desk.frames()
+    sent = desk.uplink.frames_sent
+    for one in frames:
+        desk.now += 10
+        desk.ack(*one)
+    more = desk.frames()
+    assert desk.uplink.frames_sent - sent == len(more) == 5
+    # and what it has lost is sent again after one time-out
+    for one in more[:1]:
+        desk.ack(*one)
+    desk.now += TIMEOUT_MS
+    assert sorted(desk.frames()) == sorted(more[1:])
+
+
+def test_a_new_connection_sends_again_what_the_broker_has_not_confirmed() -> None:
+    # R-15
+    desk = Desk(Store(40), records=8)
+    frames = desk.frames()
+    whole = list(frames)
+    desk.uplink.pubacked(1)
+    desk.uplink.pubacked(3)
+    desk.uplink.connected(session_present=True)
+    del frames[2], frames[0]
+    assert desk.frames() == frames
+    desk.uplink.connected(session_present=False)
+    assert desk.frames() == whole
+
+
+def test_the_backlog_of_a_new_connection_is_all_but_the_newest() -> None:
+    desk = Desk(Store(4), records=8)
+    assert desk.frames() == [[1, 2, 3, 4]]
+    desk.store.add(20)
+    desk.uplink.connected(session_present=False)
+    assert desk.frames() == [[21, 22, 23, 24], list(range(1, 9)), list(range(9, 17)), [17, 18, 19, 20]]
+
+
+def test_no_frame_is_larger_than_anyone_takes() -> None:
+    # R-25
+    for frame_max in (1024, 2048, limits.FRAME_BYTES_MAX, 65535):
+        store = Store()
+        for at in range(60):
+            store.add(1, 20 + at * 379 % 900)
+        desk = Desk(store, flights=100, records=64)
+        found = desk.frame(frame_max)
+        seen: list[int] = []
+        while found is not None:
+            size = FRAME_OVERHEAD + sum(len(store.records[seq]) for seq in found)
+            assert size <= min(frame_max, limits.FRAME_BYTES_MAX)
+            assert len(found) <= limits.RECORDS_MAX
+            assert found == sorted(found)
+            seen += found
+            found = desk.frame(frame_max)
+        assert sorted(seen) == store.pending()
+
+
+def test_a_record_that_no_frame_of_this_broker_takes_holds_up_no_other() -> None:
+    store = Store(3)
+    store.add(1, 2000)
+    store.add(20)
+    store.add(1, 2000)
+    store.add(1)
+    desk = Desk(store, flights=100)
+    found = [desk.frame(1024) for _ in range(30)]
+    seen = sorted(seq for one in found if one for seq in one)
+    assert seen == [seq for seq in range(1, 27) if seq not in (4, 25)]
+    assert desk.uplink.records_too_large
+    desk.uplink.connected(session_present=False)
+    assert sorted(seq for one in desk.frames() for seq in one) == store.pending()
+
+
+def test_damaged_records_are_left_out() -> None:
+    store = Store(20)
+    store.damaged = {1, 2, 7, 8, 17, 20}
+    desk = Desk(store, flights=100)
+    seen = sorted(seq for one in desk.frames() for seq in one)
+    assert seen == [seq for seq in range(1, 21) if seq not in store.damaged]
+
+
+def test_whatever_is_lost_on_the_way_in_the_end_everything_is_acknowledged() -> None:
+    # R-06, and nothing is freed that was not acknowledged
+    for seed in range(40):
+        play(seed)
+
+
+class Game:
+    """A broker and a gateway that lose what they like until step 300, and nothing after it."""
+
+    def __init__(self, seed: int) -> None:
+        self.state = seed * 7919 + 1
+        self.store = Store(self.below(60))
+        self.desk = Desk(self.store, 1 + self.below(10), 1 + self.below(9), self.below(256))
+        self.gateway: set[int] = set()
+
+    def below(self, bound: int) -> int:
+        self.state = (self.state * 1103515245 + 12345) & 0x7FFFFFFF
+        return (self.state >> 10) % bound
+
+    def step(self, step: int) -> None:
+        calm = step >= 300
+        if step < 200 and not self.below(4):
+            self.store.add()
+        if not calm and not self.below(25):
+            self.desk.uplink.connected(session_present=bool(self.below(2)))
+        for one in self.desk.frames():
+            self.deliver(one, calm, away=not calm and bool(step // 40 % 2))
+        if self.below(2):
+            self.desk.wait()
+        else:
+            self.desk.now += self.below(3000)
+        if calm:
+            self.desk.now += TIMEOUT_MS
+
+    def deliver(self, one: "list[int]", calm: bool, away: bool) -> None:
+        if self.below(5):
+            self.desk.uplink.pubacked(self.desk.stamps.last)
+        if not away and (calm or self.below(3)):
+            self.gateway.update(one)
+            if calm or self.below(3):
+                self.desk.ack(*one)
+
+
+def play(seed: int) -> None:
+    game = Game(seed)
+    for step in range(400):
+        game.step(step)
+        assert game.store.freed <= game.gateway
+        assert game.desk.uplink.flights <= game.desk.uplink._flights_max
+    assert game.store.pending() == [], (seed, game.store.pending())
