@@ -1,7 +1,7 @@
 """Opens the log of a flash image, on the VM, and prints what is pending: micropython log_dump.py IMAGE SEGMENTS
 
 A JSON object a line: first {"epoch", "next", "damaged"}, then {"seq", and "text" of the record up to its filling, its
-"length", or "event" and "values"}.
+"length", or "event" and "values", or "window" and its end}.
 """
 
 import json
@@ -13,6 +13,13 @@ from plain_events import log_event
 from terminal import log
 
 from protocol import record
+
+
+def told(one: record.Record) -> "dict[str, object]":
+    """What a real record says, in short."""
+    if one.type == record.EVENT:
+        return {"event": one.body.code, "values": one.body.values}
+    return {"window": one.body.end_uptime_s}
 
 
 def main(image: str, segments: int) -> None:
@@ -27,8 +34,7 @@ def main(image: str, segments: int) -> None:
         if data is None:
             found["text"] = None
         elif data[0] == 0x83:
-            body = record.decode_record(data).body
-            found["event"], found["values"] = body.code, body.values
+            found.update(told(record.decode_record(data)))
         else:
             found["text"], found["length"] = data.rstrip(b"x").decode(), len(data)
         print(json.dumps(found))

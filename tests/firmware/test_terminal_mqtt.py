@@ -1,0 +1,237 @@
+"""The whole terminal on the real VM against Debian's mosquitto and a gateway of a few lines (gateway_double.py)."""
+
+import json
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from hil.broker import Broker
+from hil.clock import ScaledClock
+from hil.terminal import Terminal
+from protocol import ack, mac, record
+from tests.firmware.gateway_double import GatewayDouble, gateway_double
+
+pytestmark = [pytest.mark.e2e]
+
+REPO = Path(__file__).resolve().parents[2]
+SECRET = bytes(range(32))
+KEY = mac.Key(SECRET, 1)
+NAME = "T-77"
+START_MS = 1_790_000_100_000
+
+
+class Site:
+    """A broker, and a terminal with a bus on which nobody answers; nothing is started."""
+
+    def __init__(self, folder: Path, vm: str, factor: int, rtc: str, uart: Path) -> None:
+        self.clock = ScaledClock(time.time_ns(), START_MS, factor)
+        self.broker = Broker(REPO / "build/mosquitto/mosquitto", folder / "broker")
+        program = REPO / "build" / vm / "micropython"
+        assert rtc in ("set", "none")
+        self.terminal = Terminal(program, folder / "terminal", self.clock, uart, "set" if rtc == "set" else "none")
+
+    def provision(self, **uplink: int) -> None:
+        meter = {"address": 1, "profile": "dtsu666", "point": 1, "ct_ratio": 1, "pt_ratio": 1, "timeout_ms": 20}
+        config = {
+            "terminal": NAME,
+            "sample_interval_s": 60,
+            "buses": [{"uart": 0, "baud": 9600, "parity": "N", "stop": 1, "meters": [meter]}],
+            "points": [{"number": 1, "name": "furnace", "kind": "production", "run_threshold_w": 500}],
+            "mqtt": {"host": "127.0.0.1", "port": self.broker.port, "keepalive_s": 60},
+            "uplink": {"ack_timeout_ms": 500, "unacked_frames": 8, "records_per_frame": 8, **uplink},
+        }
+        self.terminal.provision(config, {"generation": 1, "secret": SECRET.hex()})
+
+    def prefill(self, count: int) -> tuple[int, int]:
+        """(epoch, last number)."""
+        told = json.loads(self.terminal.run_vm("prefill.py", str(self.terminal.image), str(count)).splitlines()[-1])
+        return told["epoch"], told["last"]
+
+    def pending(self) -> list[int]:
+        """What the log of the terminal, which must not run, still has to tell."""
+        lines = self.terminal.run_vm("log_dump.py", str(self.terminal.image), "252").splitlines()
+        return [json.loads(line)["seq"] for line in lines[1:]]
+
+    def gateway(self, key: mac.Key = KEY):  # type: ignore[no-untyped-def]
+        return gateway_double(self.broker.port, NAME, key, self.clock.now_ms)
+
+
+@contextmanager
+def site(folder: Path, vm: str = "vm64", factor: int = 1, rtc: str = "set") -> Iterator[Site]:
+    master, slave = os.openpty()
+    try:
+        made = Site(folder, vm, factor, rtc, Path(os.ttyname(slave)))
+        with made.broker, made.terminal:
+            yield made
+    finally:
+        os.close(master)
+        os.close(slave)
+
+
+def seqs(gateway: GatewayDouble) -> set[int]:
+    return set(gateway.records)
+
+
+@pytest.mark.parametrize("vm", ["vm64", "vm32"])
+def test_everything_is_delivered_and_freed(tmp_path: Path, vm: str) -> None:
+    """R-04: a backlog and the new records, on both VMs; what is acknowledged is not in the log any more."""
+    with site(tmp_path, vm) as made:
+        made.provision()
+        epoch, last = made.prefill(300)
+        made.broker.start()
+        with made.gateway() as gateway:
+            made.terminal.start()
+            gateway.wait("300 records and the boot", lambda: seqs(gateway) >= set(range(1, last + 2)))
+            time.sleep(0.3)  # for the last ack to arrive
+            made.terminal.kill()
+        assert {one.epoch for one in gateway.frames} == {epoch}
+        assert [one.seq for one in gateway.frames[0].records] == [298, 299, 300, 301], "live first"
+        assert [one.seq for one in gateway.frames[1].records] == list(range(1, 9)), "then the oldest"
+        assert gateway.records[301].body.code == record.BOOT
+        assert set(made.pending()).isdisjoint(range(1, last + 1))
+
+
+def test_without_acks_all_is_kept_and_sent_again(tmp_path: Path) -> None:
+    """R-02: PUBACKs free nothing; the gateway's silence makes the terminal ask again, less and less often."""
+    with site(tmp_path) as made:
+        made.provision(ack_timeout_ms=200)
+        _, last = made.prefill(40)
+        made.broker.start()
+        with made.gateway() as gateway:
+            gateway.answering = False
+            made.terminal.start()
+            newest = (last - 2, last - 1, last, last + 1)
+            gateway.wait(
+                "the newest records, three times",
+                lambda: [tuple(each.seq for each in one.records) for one in gateway.frames].count(newest) >= 3,
+            )
+            assert len(gateway.frames) <= 6 + 4, "only one frame is repeated"
+            made.terminal.kill()
+            assert made.pending() == list(range(1, last + 2))
+            gateway.answering = True
+            made.terminal.start()
+            gateway.wait("the second boot", lambda: len(gateway.events(record.BOOT)) == 2)
+            time.sleep(0.5)
+            made.terminal.kill()
+        assert made.pending() == []
+        assert {one.boot for one in gateway.frames} == {2, 3}, "the first boot was the prefilling"
+
+
+def test_refused_for_good_is_freed_too(tmp_path: Path) -> None:
+    """What the gateway will never take does not come back."""
+    with site(tmp_path) as made:
+        made.provision()
+        made.prefill(10)
+        made.broker.start()
+        with made.gateway() as gateway:
+            gateway.refuse = {3, 7}
+            made.terminal.start()
+            gateway.wait("all", lambda: seqs(gateway) >= set(range(1, 12)))
+            time.sleep(0.3)
+            made.terminal.kill()
+        assert made.pending() == []
+
+
+def test_an_ack_of_another_key_terminal_or_epoch_is_ignored(tmp_path: Path) -> None:
+    """S-05: neither a record is freed nor the clock set by what is not this gateway's word to this terminal."""
+    with site(tmp_path, rtc="none") as made:
+        made.provision()
+        epoch, last = made.prefill(5)
+        made.broker.start()
+        with made.gateway() as gateway:
+            gateway.answering = False
+            made.terminal.start()
+            gateway.wait("a frame", lambda: bool(gateway.frames))
+            echo = (gateway.frames[0].boot, gateway.frames[0].sent_ms)
+            everything = [(1, last + 1)]
+            other = mac.Key(bytes(32), 1)
+            good = ack.seal_ack(KEY, NAME, epoch, everything, [], made.clock.now_ms(), echo)
+            for forged in (
+                ack.seal_ack(other, NAME, epoch, everything, [], made.clock.now_ms(), echo),
+                ack.seal_ack(mac.Key(SECRET, 2), NAME, epoch, everything, [], made.clock.now_ms(), echo),
+                ack.seal_ack(KEY, "T-78", epoch, everything, [], made.clock.now_ms(), echo),
+                ack.seal_ack(KEY, NAME, epoch ^ 1, everything, [], made.clock.now_ms(), echo),
+                good[:-1],
+                good + b"\0",
+                good[:40] + bytes((good[40] ^ 1,)) + good[41:],
+                b"",
+            ):
+                gateway.send(forged)
+            made.terminal.process.wait_for_line("(?s)(ack ignored.*){8}", 10)
+            assert "clock set" not in made.terminal.process.text()
+            made.terminal.kill()
+            assert made.pending() == list(range(1, last + 2))
+
+
+def test_the_time_comes_from_the_ack_and_a_replay_does_not_move_it(tmp_path: Path) -> None:
+    """S-09: a terminal without a clock gets one with its first ack; acks played again and again change nothing."""
+    with site(tmp_path, factor=600, rtc="none") as made:
+        made.provision()
+        made.broker.start()
+        with made.gateway() as gateway:
+            started_ms = made.clock.now_ms()
+            made.terminal.start()
+            gateway.wait("the clock's event", lambda: bool(gateway.events(record.CLOCK_SET)))
+            boot, clock_set = gateway.events(record.BOOT)[0], gateway.events(record.CLOCK_SET)[0]
+            assert (boot.time_s, boot.clock_source) == (None, record.CLOCK_NONE)
+            assert clock_set.clock_source == record.CLOCK_GATEWAY
+            assert abs(clock_set.time_s * 1000 - made.clock.now_ms()) < 600_000
+            old = list(gateway.acks)
+            for _ in range(10):
+                for one in old:
+                    gateway.client.publish(f"wattline/down/{NAME}", one, qos=1)
+                time.sleep(0.1)
+            gateway.wait("two more windows", lambda: len(windows(gateway)) >= 3)
+            made.terminal.kill()
+        # a better answer may correct the first one by seconds, a replay would by the minutes that it is old
+        assert all(abs(one.values[0]) < 120 for one in gateway.events(record.CLOCK_SET))
+        for window in windows(gateway):
+            if window.start_s is not None:
+                end_ms = (window.start_s + window.length_s) * 1000
+                assert abs(end_ms - started_ms - 1000 * window.end_uptime_s) < 180_000
+                assert window.readings == [record.NONE_SILENT], "no meter answers: none, because"
+
+
+def windows(gateway: GatewayDouble) -> list[record.Window]:
+    return [one.body for one in gateway.records.values() if one.type == record.WINDOW]
+
+
+def test_it_starts_without_a_broker_and_connects_when_there_is_one(tmp_path: Path) -> None:
+    """R-13: the windows that close meanwhile are delivered then; the broker dying later changes nothing."""
+    with site(tmp_path, factor=900) as made:
+        made.provision()
+        made.terminal.start()
+        made.terminal.process.wait_for_line("uplink: OSError", 10)
+        time.sleep(1.2)
+        made.broker.start()
+        with made.gateway() as gateway:
+            gateway.wait("a window and the boot", lambda: bool(windows(gateway) and gateway.events(record.BOOT)))
+            made.broker.kill()
+            before = len(windows(gateway))
+            made.terminal.process.wait_for_line("uplink: (EOFError|OSError).*\n(.*\n)*.*uplink: OSError", 10)
+            made.broker.start()
+            gateway.wait("more windows", lambda: len(windows(gateway)) >= before + 2, 40)
+            made.terminal.kill()
+        seen = sorted(gateway.records)
+        assert seen == list(range(1, len(seen) + 1)), "no number is missing"
+
+
+def test_a_wrong_configuration_ends_the_start_before_anything_is_touched(tmp_path: Path) -> None:
+    """The key, and what is allowed, are told; no connection is made."""
+    with site(tmp_path) as made:
+        made.provision(unacked_frames=0)
+        made.broker.start()
+        made.terminal.start()
+        deadline = time.monotonic() + 10
+        while made.terminal.process.running and time.monotonic() < deadline:
+            time.sleep(0.02)
+        assert made.terminal.process.status == 2
+        assert (
+            "terminal.json: uplink.unacked_frames: 0; allowed / 允许: an integer, 1 to 4096"
+            in made.terminal.process.text()
+        )
+        assert NAME not in made.broker.process.text()
