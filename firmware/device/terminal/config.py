@@ -1,6 +1,7 @@
 # terminal.json and the key file: loaded once, checked completely, before anything is touched.
 # An error names the file, the key, and what is allowed there.
 import json
+import os
 from collections import namedtuple
 
 from protocol import limits, mac
@@ -19,7 +20,7 @@ _NAME_CHARS_MAX = 64
 _RATIO_MAX = 10000  # DTSU666 takes CT ratios up to 9999
 _UNACKED_MAX = 4096  # 100 KB of bookkeeping: a bench's number; a board has 8
 _DAY_MS = 86400000
-_CHARS_MAX = 16384  # 32 points with their meters take 8 KB
+_BYTES_MAX = 16384  # 32 points with their meters take 8 KB
 
 
 class ConfigError(ValueError):
@@ -234,13 +235,13 @@ def _json(path: str):  # type: ignore[no-untyped-def]
 
 def _text(path: str) -> str:
     try:
-        with open(path) as file:
-            text = file.read(_CHARS_MAX + 1)
+        size = os.stat(path)[6]
+        if size <= _BYTES_MAX:
+            with open(path) as file:
+                return file.read()
     except (OSError, UnicodeError) as error:
         raise ConfigError(_base(path), "(file)", error, "a file of text that can be read")  # noqa: B904  it is named
-    if len(text) > _CHARS_MAX:
-        raise ConfigError(_base(path), "(file)", "longer", "at most %d characters" % _CHARS_MAX)
-    return text
+    raise ConfigError(_base(path), "(file)", "%d bytes" % size, "at most %d bytes" % _BYTES_MAX)
 
 
 def _is_whole(text: str) -> bool:
