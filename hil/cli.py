@@ -18,6 +18,7 @@ from hil import runner
 from hil import scenario as scenarios
 from hil.load import Recorded
 from hil.load_file import LoadFileError, read_intervals
+from hil.meter_bus import share_permille
 from hil.picture import draw
 from hil.process import BenchError
 from hil.scenario import Scenario
@@ -105,9 +106,10 @@ def _with_profile(chosen: Scenario, file: Path, time_column: str, energy_column:
     held_ms = len(intervals.energies_wh) * intervals.interval_s * 1000
     if chosen.midnight_ms + first * 1000 + held_ms < chosen.end_ms:
         _end_with(2, f"{file}: ends before the scenario does; fewer --days / 数据短于场景，请减少 --days")
-    rated_w = Recorded(intervals, 0).rated_w
     points = [
-        msgspec.structs.replace(point, rated_w=max(rated_w, 100)) if point.kind == "production" else point
+        msgspec.structs.replace(point, rated_w=max(Recorded(intervals, 0, share_permille(chosen, point)).rated_w, 100))
+        if point.kind == "production"
+        else point
         for point in chosen.points
     ]
     source = scenarios.Profile(str(file), time_column, energy_column, first)

@@ -113,11 +113,11 @@ class Treatment:
 class Recorded:
     """Interval data played from start_ms on; the first interval's power before that, the last one's after the end."""
 
-    def __init__(self, intervals: Intervals, start_ms: int) -> None:
+    def __init__(self, intervals: Intervals, start_ms: int, share_permille: int = 1000) -> None:
         self._start_ms = start_ms
         self._interval_ms = 1000 * intervals.interval_s
         # Wh per interval to mW; rounded to a mW, a millionth of what such data resolves
-        self._powers_mw = [round(wh * 3_600_000 / intervals.interval_s) for wh in intervals.energies_wh]
+        self._powers_mw = [round(wh * share_permille * 3_600 / intervals.interval_s) for wh in intervals.energies_wh]
 
     @property
     def rated_w(self) -> int:
@@ -145,7 +145,8 @@ def from_config(config: Mapping[str, Any]) -> Load:
         if kind == "shifts":
             return Shifts(config["rated_w"], config["shifts"], config["utc_offset_s"], config["seed"])
         if kind == "csv":
-            return recorded(config["file"], config["time_column"], config["energy_column"], config["start_ms"])
+            share = config.get("share_permille", 1000)  # of a plant that several feeders make up
+            return recorded(config["file"], config["time_column"], config["energy_column"], config["start_ms"], share)
         if kind == "treatment":
             follows = from_config(config["follows"])
             follows_w = follows.rated_w if isinstance(follows, (Shifts, Recorded)) else config["follows"]["rated_w"]
@@ -156,6 +157,6 @@ def from_config(config: Mapping[str, Any]) -> Load:
 
 
 @lru_cache(4)
-def recorded(file: str, time_column: str, energy_column: str, start_ms: int) -> Recorded:
+def recorded(file: str, time_column: str, energy_column: str, start_ms: int, share_permille: int) -> Recorded:
     """The load in a CSV file; read once, however many meters share it. Raises LoadFileError."""
-    return Recorded(read_intervals(Path(file), time_column, energy_column), start_ms)
+    return Recorded(read_intervals(Path(file), time_column, energy_column), start_ms, share_permille)

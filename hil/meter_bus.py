@@ -69,10 +69,17 @@ def _load(scenario: Scenario, point: Point) -> dict[str, Any]:
             "time_column": source.time_column,
             "energy_column": source.energy_column,
             "start_ms": scenario.midnight_ms + source.first_s * 1000,
+            "share_permille": share_permille(scenario, point),
         }
     offset_s = int(scenario.zone.utcoffset(None).total_seconds())
     shifts = {"kind": "shifts", "shifts": point.shifts, "utc_offset_s": offset_s}
     return {**shifts, "rated_w": point.rated_w, "seed": scenario.seed + point.address}
+
+
+def share_permille(scenario: Scenario, point: Point) -> int:
+    """How much of a plant's recorded energy a production point has: the points share it by rated power."""
+    rated_w = sum(other.rated_w for other in scenario.points if other.kind == "production")
+    return max(1, 1000 * point.rated_w // rated_w)
 
 
 def _faults(scenario: Scenario, point: Point) -> list[dict[str, Any]]:

@@ -60,9 +60,10 @@ def draw(curves: Sequence[Curve], troubles: Sequence[Trouble], zone: tzinfo, fil
         axes.set_ylabel(words["power"])
         shown |= _shade(axes, troubles, words)
     bottom = panels[-1, 0]
-    hours = range(0, 24, min(24, _hours_between_ticks(curves)))
+    step = _hours_between_ticks(curves)
+    hours, form = range(0, 24, step), "%H:%M" if step < 3 else "%m-%d\n%H:%M"
     bottom.xaxis.set_major_locator(HourLocator(byhour=hours, tz=zone))  # type: ignore[no-untyped-call]
-    bottom.xaxis.set_major_formatter(DateFormatter("%H:%M", tz=zone))  # type: ignore[no-untyped-call]
+    bottom.xaxis.set_major_formatter(DateFormatter(form, tz=zone))  # type: ignore[no-untyped-call]
     bottom.set_xlabel(words["time"])
     figure.suptitle(words["title"], fontsize=15, fontweight="bold")
     gap = Patch(facecolor="#fff3dd", edgecolor="#d98200", hatch="////", alpha=0.55, label=words["gap"])

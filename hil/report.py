@@ -56,7 +56,7 @@ def show(report: Report, console: Console) -> None:
     console.print(_table(report))
     for finding in report.findings[:FINDINGS_SHOWN]:
         why = f" [{finding.cause}]" if finding.cause else ""
-        console.print(f"  {finding.code}: {finding.text}{why}", markup=False, highlight=False)
+        console.print(f"  {finding.code}: {finding.text}{why}", markup=False, highlight=False, soft_wrap=True)
     hidden = len(report.findings) - FINDINGS_SHOWN
     if hidden > 0:
         console.print(f"  ... {hidden} more in report.json / 其余见 report.json")
@@ -69,8 +69,8 @@ def show(report: Report, console: Console) -> None:
 def _table(report: Report) -> Table:
     title = f"{report.scenario}: {report.virtual_hours:g} h in {report.real_s:.0f} s (x{report.factor})"
     table = Table(title=title, title_justify="left")
-    table.add_column("")
-    table.add_column("")
+    table.add_column("what")
+    table.add_column("项目")
     table.add_column("count / 数量", justify="right")
     windows, frames = report.windows, report.frames
     delivered = sum(tally.delivered for tally in report.sinks.values())

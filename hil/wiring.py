@@ -17,7 +17,7 @@ SINK = "platform"
 GENERATION = 1
 RUN_SHARE = 20  # a point runs above a twentieth of its rated power: above standby, below any work
 # real time: a pty answers in a millisecond, so this is silence even on a machine that is busy with other things
-METER_TIMEOUT_MS = 60
+METER_TIMEOUT_MS = 40
 ACK_TIMEOUT_MS = 1500  # real time: the gateway answers within its commit, some 10 ms
 ANSWER_TIMEOUT_MS = 1000
 RECONNECT_MS = 500

@@ -2,7 +2,6 @@
 
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
 
 from hil.oracle.evidence import Finding, Poll, Truth
 from hil.oracle.windows import Placed
@@ -41,7 +40,7 @@ def _check_slot(one: Placed, point: int, truth: Truth) -> Iterator[Finding]:
         yield Finding(3, "reading_while_silent", f"{where}: the meter showed nothing, the reading says it did", why)
     else:
         wrong = [*_check_energies(one, slot, polls, truth), *_check_powers(one, slot, served, truth)]
-        wrong += _check_run(slot, served, truth, truth.thresholds_w.get(point))
+        wrong += _check_run(one, slot, served, truth, truth.thresholds_w.get(point))
         yield from (Finding(3, code, f"{where}: {text}", why) for code, text in wrong)
 
 
@@ -118,32 +117,36 @@ def _fits(one: Placed, reading: Reading, served: Sequence[Poll], truth: Truth) -
 
 
 def weighted_mean(one: Placed, served: Sequence[Poll], interval_ms: int) -> float:
-    """The mean power, weighted by time (FR-23's table): a sample counts until the next, the first also back to the
-    window's start, the last on to its end; over a hole of more than one and a half intervals for one interval.
+    """The mean power, weighted by time."""
+    shares = weights(one, served, interval_ms)
+    return sum(w * poll.values["p_w"] for w, poll in zip(shares, served, strict=True)) / sum(shares)
+
+
+def weights(one: Placed, served: Sequence[Poll], interval_ms: int) -> list[int]:
+    """For how many ms each sample counts: until the next, the first also back to the window's start, the last on to
+    its end; over a hole of more than one and a half intervals for one interval.
     """
     ends = [poll.t_ms for poll in served[1:]] + [one.to_ms]
-    gaps = [end - poll.t_ms for poll, end in zip(served, ends, strict=True)]
-    weights = [max(gap if 2 * gap <= 3 * interval_ms else interval_ms, 1) for gap in gaps]
-    lead_ms = served[0].t_ms - one.from_ms
-    if 0 < lead_ms <= interval_ms:
-        weights[0] += lead_ms
-    return sum(w * poll.values["p_w"] for w, poll in zip(weights, served, strict=True)) / sum(weights)
+    gaps = [end - poll.t_ms for poll, end in zip(served, ends, strict=False)]
+    found = [max(gap if 2 * gap <= 3 * interval_ms else interval_ms, 1) for gap in gaps]
+    if found and 0 < served[0].t_ms - one.from_ms <= interval_ms:
+        found[0] += served[0].t_ms - one.from_ms
+    return found
 
 
 def _check_run(
-    reading: Reading, served: Sequence[Poll], truth: Truth, threshold_w: int | None
+    one: Placed, reading: Reading, served: Sequence[Poll], truth: Truth, threshold_w: int | None
 ) -> Iterator[tuple[str, str]]:
-    """The run time lies between what was surely and what was possibly above the threshold."""
-    if threshold_w is None or reading.p_mean_w is None:
+    """The run time is that for which samples above the threshold count, give or take what instants seem to be off."""
+    if threshold_w is None or reading.p_mean_w is None or reading.missed:
         return
-    surely = possibly = 0.0
-    for a, b in pairwise(served):
-        above = (a.values["p_w"] > threshold_w) + (b.values["p_w"] > threshold_w)
-        surely += (above == 2) * (b.t_ms - a.t_ms) / 1000
-        possibly += (above > 0) * (b.t_ms - a.t_ms) / 1000
-    if any(poll.values["p_w"] > threshold_w for poll in served):
-        possibly += reading.first_s + reading.last_s  # what no sample tells counts with its neighbour
-    slack_s = 2 * truth.tolerance_ms / 1000  # served reaches that far beyond the window
-    if reading.missed == 0 and not surely - slack_s <= reading.run_s <= possibly + slack_s:
-        text = f"ran {reading.run_s} s; the meter was above {threshold_w} W for {surely:.0f} to {possibly:.0f} s"
-        yield "run_altered", text
+    inside = [poll for poll in served if one.from_ms <= poll.t_ms < one.to_ms]
+    above = [
+        weight
+        for weight, poll in zip(weights(one, inside, truth.sample_interval_ms), inside, strict=True)
+        if poll.values["p_w"] > threshold_w
+    ]
+    run_s = sum(above) / 1000
+    slack_s = 2 * truth.tolerance_ms / 1000
+    if abs(run_s - reading.run_s) > slack_s:
+        yield "run_altered", f"ran {reading.run_s} s; the meter was above {threshold_w} W for {run_s:.0f} s"

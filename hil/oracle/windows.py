@@ -4,10 +4,11 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeGuard
 
 from hil.oracle.evidence import Count, Finding, Journal, Kept, Life, Truth
 from hil.oracle.words import cause, shown
-from protocol.record import Window
+from protocol.record import CLOCK_SET, Event, Window
 
 WINDOW_MS = 900_000
 
@@ -65,6 +66,7 @@ def check_windows(journal: Journal, placed: Sequence[Placed], truth: Truth) -> t
     """The account of windows, and a finding for each that is lost, there twice or invented."""
     findings = [*_identities(journal), *_kept_and_listed(journal)]
     spanned = in_span(placed, truth)
+    steps = [(one.body.boot, one.body.uptime_s) for one in journal.kept if _is_clock_set(one.body)]
     count = Count()
     seen: set[int] = set()
     for one in placed:
@@ -74,7 +76,7 @@ def check_windows(journal: Journal, placed: Sequence[Placed], truth: Truth) -> t
             count.duplicated += 1
         if one.window.start_s is not None:
             seen.add(one.window.start_s)
-        findings += _plausible(one, truth)
+        findings += _plausible(one, steps, truth)
     missing = [gap for life in truth.lives for gap in _gaps(life, placed, truth)]
     for gap_from, gap_to, windows in missing:
         count.lost += windows
@@ -107,15 +109,30 @@ def _kept_and_listed(journal: Journal) -> Iterator[Finding]:
             yield Finding(4, "window_altered", f"record {identity[1]} is not what its frame says")
 
 
-def _plausible(one: Placed, truth: Truth) -> Iterator[Finding]:
-    """A window can have been closed only by a terminal that lived at its end, at an aligned instant."""
+def _is_clock_set(body: Window | Event) -> TypeGuard[Event]:
+    return isinstance(body, Event) and body.code == CLOCK_SET
+
+
+def _plausible(one: Placed, steps: Sequence[tuple[int, int]], truth: Truth) -> Iterator[Finding]:
+    """A window can have been closed only by a terminal that lived at its end, at a quarter of an hour, or where its
+    clock was set: `steps` has (boot, uptime_s) of each set that the journal knows of.
+    """
     where = f"window {shown(one.from_ms)} (boot {one.window.boot}, seq {one.kept.seq})"
     if one.life is None:
         yield Finding(3, "window_of_no_boot", f"{where}: the terminal had no such start")
     elif not one.life.from_ms - truth.tolerance_ms <= one.to_ms <= one.life.to_ms + truth.tolerance_ms:
         yield Finding(3, "window_while_dead", f"{where}: the terminal had no power at its end")
-    if one.window.start_s is not None and one.window.start_s % 900:
-        yield Finding(3, "window_unaligned", f"{where}: does not begin at a quarter of an hour")
+    window = one.window
+    # an unplaced window has only its end in whole seconds of uptime; its begin follows, to a second
+    rounding_s, grid_s = (1, window.end_uptime_s) if window.start_s is None else (0, window.start_s + window.length_s)
+    near_s = (truth.sample_interval_ms + truth.tolerance_ms) / 1000  # a set is seen at the next sample
+    for before_s in (window.length_s, 0):
+        off_s = (grid_s - before_s + rounding_s) % 900
+        uptime_s = window.end_uptime_s - before_s
+        was_set = any(boot == window.boot and abs(set_s - uptime_s) <= near_s for boot, set_s in steps)
+        if off_s > 2 * rounding_s and not was_set:
+            yield Finding(3, "window_unaligned", f"{where}: off the quarter of an hour, though no clock was set")
+            return
 
 
 def _gaps(life: Life, placed: Sequence[Placed], truth: Truth) -> Iterator[tuple[int, int, int]]:
