@@ -4,13 +4,17 @@
 # if it is authenticated (protocol.ack) and echoes the (boot, sent_ms) of a frame that this boot sent at most
 # ROUND_TRIP_MAX_MS ago, each once: an ack kept and played again cannot move the clock. What it says lies within its
 # round trip: the gateway's clock was read somewhere between sending and hearing.
+#
+# A better time that our own bound of error allowed for is approached at SLEW_PPM, and the bound says how far there is
+# to go: no window is cut, and the time never runs back. One that it did not allow for is a step, and an event.
 import array
 
 from protocol import limits, record
 from terminal import small_file
 
 ROUND_TRIP_MAX_MS = 120000  # a modem that wakes up takes tens of seconds; a minute of error finds the right window
-STEP_MS = 2000  # a correction beyond this is an event; below, windows of 900 s do not care
+STEP_MS = 2000  # a step beyond this is an event; below, windows of 900 s do not care
+SLEW_PPM = 10000  # 9 s in a window, below terminal.window.STEP_MS
 DRIFT_PPM = 100  # a crystal from -40 to 85 degrees, aged ten years
 _STAMPS = 64  # frames whose echo is awaited; older ones would say little about the time
 _RTC_STEP_MS = 1000  # RTCs count whole seconds
@@ -23,16 +27,17 @@ class Clock:
         self.boot = boot
         self.source = record.CLOCK_NONE
         self._board = board
-        self._offset_ms = 0  # Unix time less uptime
+        self._offset_ms = 0  # Unix time less uptime, as it is told
+        self._target_ms = 0  # and as it should be
+        self._moved_ms = 0  # uptime at which _offset_ms was moved towards it
         self._error_ms: "int | None" = None  # at _checked_ms; None: not known
         self._checked_ms = 0
-        self._latest_ms = 0  # told last: a small correction back makes the clock wait, not run back
         self._stamps = array.array("Q", bytes(8 * _STAMPS))
         self._stamp_at = 0
         self._stamped_ms = 0
         rtc_s = board.rtc_s()
         if rtc_s is not None:
-            self._offset_ms = rtc_s * 1000 + _RTC_STEP_MS // 2 - board.uptime_ms()
+            self._offset_ms = self._target_ms = rtc_s * 1000 + _RTC_STEP_MS // 2 - board.uptime_ms()
             self.source = record.CLOCK_RTC
 
     def uptime_ms(self) -> int:
@@ -44,8 +49,7 @@ class Clock:
         """Unix time; None: not known yet."""
         if self.source == record.CLOCK_NONE:
             return None
-        self._latest_ms = max(self._latest_ms, self._offset_ms + self.uptime_ms())
-        return self._latest_ms
+        return self._told_ms()
 
     def now_s(self) -> "int | None":
         """Unix time; None: not known yet."""
@@ -79,36 +83,49 @@ class Clock:
     def _compare(self, time_ms: int, error_ms: int) -> "int | None":
         """Take the better of our time and `time_ms` +- `error_ms`."""
         if self.source == record.CLOCK_NONE:
-            self._set(time_ms, error_ms)
+            self._aim(time_ms, error_ms)
+            self._offset_ms = self._target_ms
             return 0
         own_error = self._error_now_ms()
-        own = self._offset_ms + self.uptime_ms()
+        own = self._told_ms()
         step = time_ms - own
         if abs(step) <= error_ms:  # ours is confirmed
             confirmed = error_ms + abs(step)
             if own_error is None or confirmed < own_error:
-                self._set(own, confirmed)
+                self._aim(own, confirmed)
             self.source = record.CLOCK_GATEWAY
             return None
-        if own_error is not None and own_error <= error_ms and abs(step) <= own_error + error_ms:
-            return None  # both can be right, and ours is the narrower
-        self._set(time_ms, error_ms)
-        if abs(step) <= STEP_MS:
+        if own_error is not None and abs(step) <= own_error + error_ms:  # both can be right: go to the narrower
+            if error_ms < own_error:
+                self._aim(time_ms, error_ms)
             return None
-        self._latest_ms = 0
-        return (step + 500) // 1000
+        self._aim(time_ms, error_ms)
+        self._offset_ms = self._target_ms
+        return (step + 500) // 1000 if abs(step) > STEP_MS else None
 
-    def _set(self, time_ms: int, error_ms: int) -> None:
+    def _aim(self, time_ms: int, error_ms: int) -> None:
+        """From now on `time_ms` +- `error_ms` is what the clock should tell."""
         self._checked_ms = self.uptime_ms()
-        self._offset_ms = time_ms - self._checked_ms
+        self._target_ms = time_ms - self._checked_ms
         self._error_ms = error_ms
         self.source = record.CLOCK_GATEWAY
         self._board.set_rtc_s(time_ms // 1000)
 
+    def _told_ms(self) -> int:
+        """What the clock tells, a little nearer to what it should."""
+        uptime = self.uptime_ms()
+        gap = self._target_ms - self._offset_ms
+        most = (uptime - self._moved_ms) * SLEW_PPM // 1000000
+        if most or not gap:
+            self._offset_ms += max(-most, min(most, gap))
+            self._moved_ms = uptime
+        return self._offset_ms + uptime
+
     def _error_now_ms(self) -> "int | None":
         if self._error_ms is None:
             return None
-        return self._error_ms + (self.uptime_ms() - self._checked_ms) * DRIFT_PPM // 1000000
+        drift = (self.uptime_ms() - self._checked_ms) * DRIFT_PPM // 1000000
+        return self._error_ms + drift + abs(self._target_ms - self._offset_ms)
 
     def _take_stamp(self, sent_ms: int) -> bool:
         """True, once, for the stamp of a frame."""
