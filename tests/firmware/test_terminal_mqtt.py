@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ import pytest
 
 from hil.broker import Broker
 from hil.clock import ScaledClock
+from hil.process import Process
 from hil.terminal import Terminal
 from protocol import ack, mac, record
 from tests.firmware.gateway_double import GatewayDouble, gateway_double
@@ -34,14 +36,14 @@ class Site:
         assert rtc in ("set", "none")
         self.terminal = Terminal(program, folder / "terminal", self.clock, uart, "set" if rtc == "set" else "none")
 
-    def provision(self, **uplink: int) -> None:
+    def provision(self, keepalive_s: int = 60, **uplink: int) -> None:
         meter = {"address": 1, "profile": "dtsu666", "point": 1, "ct_ratio": 1, "pt_ratio": 1, "timeout_ms": 20}
         config = {
             "terminal": NAME,
             "sample_interval_s": 60,
             "buses": [{"uart": 0, "baud": 9600, "parity": "N", "stop": 1, "meters": [meter]}],
             "points": [{"number": 1, "name": "furnace", "kind": "production", "run_threshold_w": 500}],
-            "mqtt": {"host": "127.0.0.1", "port": self.broker.port, "keepalive_s": 60},
+            "mqtt": {"host": "127.0.0.1", "port": self.broker.port, "keepalive_s": keepalive_s},
             "uplink": {"ack_timeout_ms": 500, "unacked_frames": 8, "records_per_frame": 8, **uplink},
         }
         self.terminal.provision(config, {"generation": 1, "secret": SECRET.hex()})
@@ -235,3 +237,39 @@ def test_a_wrong_configuration_ends_the_start_before_anything_is_touched(tmp_pat
             in made.terminal.process.text()
         )
         assert NAME not in made.broker.process.text()
+
+
+def test_a_broker_that_hangs_is_left_and_found_again(tmp_path: Path) -> None:
+    """R-13: TCP stays open, nothing answers; the keep-alive notices."""
+    with site(tmp_path) as made:
+        made.provision(keepalive_s=1)
+        made.broker.start()
+        with made.gateway() as gateway:
+            made.terminal.start()
+            gateway.wait("the boot", lambda: bool(gateway.events(record.BOOT)))
+            pause(made.broker.process, signal.SIGSTOP)
+            made.terminal.process.wait_for_line("uplink: OSError the broker is silent", 10)
+            pause(made.broker.process, signal.SIGCONT)
+            made.terminal.process.wait_for_line("(?s)(uplink: connected.*){2}", 20)
+            made.terminal.kill()
+
+
+def pause(process: Process, how: signal.Signals) -> None:
+    assert process._child is not None
+    os.kill(process._child.pid, how)
+
+
+def test_a_broker_that_refuses_frames_is_told_of_and_nothing_is_freed(tmp_path: Path) -> None:
+    """MQTT 5 makes an ACL's refusal visible; under 3.1.1 the broker would say success and drop it."""
+    with site(tmp_path) as made:
+        rules = tmp_path / "acl"
+        rules.write_text("topic read wattline/down/#\n")
+        with (tmp_path / "broker" / "mosquitto.conf").open("a") as config:
+            config.write(f"acl_file {rules}\n")
+        made.provision()
+        _, last = made.prefill(5)
+        made.broker.start()
+        made.terminal.start()
+        made.terminal.process.wait_for_line("uplink: MqttError the broker refused a frame: 0x87 not authorized", 10)
+        made.terminal.kill()
+        assert made.pending() == list(range(1, last + 2))

@@ -95,12 +95,9 @@ class Uplink:
         refused: int = self._log.acknowledge(ack.refused)
         self.records_freed += freed
         self.records_refused += refused
-        at = 0
-        while at < self.flights:
-            if self._log.acknowledged(self._first[at], self._last[at]):
-                self._remove(at)
-            else:
-                at += 1
+        for ranges in (ack.durable, ack.refused):
+            for one in ranges:
+                self._land(one[0], one[1])
         if self._silence:
             self._silence = 0
             for at in range(self.flights):
@@ -277,6 +274,16 @@ class Uplink:
         self._state[at] = _SENT
         self.flights = at + 1
         self.frames_sent += 1
+
+    def _land(self, first: int, last: int) -> None:
+        """End the flights that first..last touch and of which nothing is pending any more."""
+        at = 0
+        while at < self.flights:
+            touched = self._first[at] <= last and self._last[at] >= first
+            if touched and self._log.acknowledged(self._first[at], self._last[at]):
+                self._remove(at)
+            else:
+                at += 1
 
     def _remove(self, at: int) -> None:
         last = self.flights = self.flights - 1
