@@ -1,0 +1,82 @@
+"""What the commands of `wattline gateway` share: options, how files are opened, how answers and failures are said."""
+
+import json
+import sqlite3
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+from gateway import config as configuration
+from gateway import registry
+from gateway.config import GatewayConfig
+from gateway.journal.reader import Reader
+from gateway.quarantine.quarantine import QuarantineReader
+from gateway.strict import ConfigError
+
+NOT_WELL = 1
+EXIT_CODES = "Exit codes / 退出码: 0 done, 1 not done or not all well (reason printed), 2 wrong usage."
+
+Config = Annotated[Path, typer.Option("--config", help="gateway.toml. 网关配置文件")]
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on standard output. 输出 JSON")]
+
+
+def examples(*lines: str) -> str:
+    """A command's epilog: how it is called, and what its exit codes mean."""
+    return "Examples / 示例:\n\n" + "\n\n".join(f"  wattline gateway {line}" for line in lines) + f"\n\n{EXIT_CODES}"
+
+
+def load(path: Path) -> GatewayConfig:
+    """gateway.toml, or the end of the command with every problem that it has."""
+    try:
+        return configuration.load(path)
+    except ConfigError as error:
+        fail(*(str(problem) for problem in error.problems))
+
+
+def load_registry(loaded: GatewayConfig) -> registry.Registry:
+    """terminals.toml, likewise."""
+    try:
+        return registry.load(Path(loaded.terminals))
+    except ConfigError as error:
+        fail(*(str(problem) for problem in error.problems))
+
+
+def open_journal(folder: Path) -> Reader:
+    """The journal, to read."""
+    try:
+        return Reader(folder)
+    except sqlite3.OperationalError:
+        fail(f"{folder}: no journal yet; run the gateway first / 尚无日志库，请先运行网关")
+
+
+def open_quarantine(loaded: GatewayConfig) -> QuarantineReader:
+    """The quarantine, to read."""
+    try:
+        return QuarantineReader(Path(loaded.data_dir))
+    except sqlite3.OperationalError:
+        fail(f"{loaded.data_dir}: no quarantine yet; run the gateway first / 尚无隔离区，请先运行网关")
+
+
+def time_text(unix_ms: int) -> str:
+    """Unix milliseconds as ISO 8601, UTC."""
+    return datetime.fromtimestamp(unix_ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def line_text(values: Mapping[str, object]) -> str:
+    """Names and values on one line."""
+    return ", ".join(f"{name} {value}" for name, value in values.items()) or "-"
+
+
+def print_json(value: object) -> None:
+    """One JSON document on a line of standard output."""
+    typer.echo(json.dumps(value, ensure_ascii=False))
+
+
+def fail(*lines: str) -> NoReturn:
+    """Say why on standard error, and end with 1."""
+    for line in lines:
+        typer.echo(line, err=True)
+    raise typer.Exit(NOT_WELL)
