@@ -27,14 +27,14 @@ SCRIPTS = REPO / "hil" / "vm"
 TEARS = ((0, 0), (50, 0), (99, 0), (100, 0), (50, 16), (0, 4096))
 
 
-def vm(script: str, *args: object, name: str = "vm64") -> subprocess.Popen[str]:
+def vm(script: str, *args: object, name: str = "vm64", blocks: str = BLOCKS) -> subprocess.Popen[str]:
     """One of hil/vm/'s scripts, started."""
     return subprocess.Popen(
         [str(REPO / "build" / name / "micropython"), str(SCRIPTS / script), *map(str, args)],
         env={
             **os.environ,
             "MICROPYPATH": f"{REPO}:{REPO / 'firmware/device'}:.frozen",
-            "WATTLINE_FLASH_BLOCKS": BLOCKS,
+            "WATTLINE_FLASH_BLOCKS": blocks,
         },
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -210,3 +210,18 @@ def test_killed_at_any_moment_again_and_again(tmp_path: Path, name: str) -> None
         except AssertionError as error:
             pytest.fail(f"{shown}, run {witness.run}: {error}")
     assert len(witness.runs) > 100, shown
+
+
+@pytest.mark.slow
+def test_an_8_mib_flash_holds_six_months_of_windows_of_9_points(tmp_path: Path) -> None:
+    """R-04: and each of them can be read again after a restart."""
+    image = tmp_path / "flash.img"
+    windows = 183 * 96
+    said, _ = (process := vm("prefill.py", image, windows, 9, blocks="2048")).communicate(timeout=300)
+    assert process.returncode == 0, said
+    told = json.loads(said)
+    assert (told["first"], told["last"], told["dropped"]) == (1, windows, 0)
+    said, _ = (process := vm("log_dump.py", image, 252)).communicate(timeout=300)
+    assert process.returncode == 0, said
+    ends = [json.loads(line)["window"] for line in said.splitlines()[1:]]
+    assert ends == [900 * (number + 1) for number in range(windows)]

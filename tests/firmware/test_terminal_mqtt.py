@@ -203,7 +203,7 @@ def windows(gateway: GatewayDouble) -> list[record.Window]:
 
 
 def test_it_starts_without_a_broker_and_connects_when_there_is_one(tmp_path: Path) -> None:
-    """R-13: the windows that close meanwhile are delivered then; the broker dying later changes nothing."""
+    """The windows that close meanwhile are delivered then; the broker dying later changes nothing."""
     with site(tmp_path, factor=900) as made:
         made.provision()
         made.terminal.start()
@@ -240,7 +240,7 @@ def test_a_wrong_configuration_ends_the_start_before_anything_is_touched(tmp_pat
 
 
 def test_a_broker_that_hangs_is_left_and_found_again(tmp_path: Path) -> None:
-    """R-13: TCP stays open, nothing answers; the keep-alive notices."""
+    """TCP stays open, nothing answers; the keep-alive notices."""
     with site(tmp_path) as made:
         made.provision(keepalive_s=1)
         made.broker.start()

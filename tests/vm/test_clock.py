@@ -98,7 +98,6 @@ def test_a_right_clock_is_confirmed_and_not_moved() -> None:
 
 
 def test_a_wrong_clock_is_set_and_the_step_is_told() -> None:
-    #
     for step in (900, -900, 3600, -3600, 86400, -86400, 18 * 31556952, -18 * 31556952):
         board = Board(NOW_S)
         clock = Clock(board, 3)

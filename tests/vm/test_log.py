@@ -192,6 +192,7 @@ def test_a_segment_goes_only_when_all_of_it_is_acknowledged() -> None:
 
 
 def test_a_full_log_says_what_it_drops_before_it_drops_it() -> None:
+    #
     folder = new_folder()
     store = filled(folder, 200, segments=3)
     store.acknowledge([(10, 20)])
@@ -212,6 +213,7 @@ def test_a_full_log_says_what_it_drops_before_it_drops_it() -> None:
 
 
 def test_a_flash_smaller_than_it_was_said_to_be_drops_the_oldest_and_says_so() -> None:
+    #
     folder = new_folder(40)
     store = filled(folder, 0, segments=100)
     if not folder.startswith("/ram"):

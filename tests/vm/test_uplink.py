@@ -251,7 +251,6 @@ def test_when_the_gateway_is_back_everything_gets_through() -> None:
 
 
 def test_a_new_connection_sends_again_what_the_broker_has_not_confirmed() -> None:
-    #
     desk = Desk(Store(40), records=8)
     frames = desk.frames()
     whole = list(frames)
@@ -315,7 +314,7 @@ def test_damaged_records_are_left_out() -> None:
 
 
 def test_whatever_is_lost_on_the_way_in_the_end_everything_is_acknowledged() -> None:
-    # R-06, and nothing is freed that was not acknowledged
+    # and nothing is freed that was not acknowledged
     for seed in range(40):
         play(seed)
 
