@@ -157,7 +157,7 @@ def _voltage_reference(readings: "list[Reading | int | None]") -> "int | None":
         if isinstance(slot, tuple):
             for voltage in (slot.ua_dv, slot.ub_dv, slot.uc_dv):
                 if voltage is not None:
-                    return voltage  # type: ignore[no-any-return]
+                    return int(voltage)
     return None
 
 
