@@ -290,6 +290,16 @@ def test_no_frame_is_larger_than_anyone_takes() -> None:
         assert sorted(seen) == store.pending()
 
 
+def test_a_frame_adds_no_more_than_is_reckoned_with() -> None:
+    #
+    records = [record.encode_event(1, record.Event(None, 1, 0, 0, 65535, 1, None, []))] * limits.RECORDS_MAX
+    largest = limits.UINT32_MAX
+    data = frame.seal_frame(mac.Key(bytes(32), 255), "T" * 32, largest, largest, limits.UPTIME_MS_MAX, records)
+    assert len(data) - sum(len(one) for one in records) <= FRAME_OVERHEAD
+    longest = segment.RECORD_BYTES_MAX
+    assert longest + FRAME_OVERHEAD <= limits.FRAME_BYTES_MAX
+
+
 def test_a_record_that_no_frame_of_this_broker_takes_holds_up_no_other() -> None:
     store = Store(3)
     store.add(1, 2000)

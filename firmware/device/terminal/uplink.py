@@ -15,7 +15,7 @@ import array
 from protocol import limits
 
 LIVE_RECORDS = 4  # what counts as live when a connection begins: the last hour
-FRAME_OVERHEAD = 96  # all of a frame but its records: 92 at most, MAC included
+FRAME_OVERHEAD = 96  # all of a frame but its records: 71 bytes at most in version 1
 _BACKOFF_MAX = 5  # 2**5 times the time-out: 5 minutes at 10 s
 _PATIENCE = 6
 _IDLE_MS = 60000  # nobody waits longer without looking
