@@ -2,10 +2,10 @@
 # they like. Runs on both interpreters.
 from collections import namedtuple
 
-from terminal import config
+from terminal import config, segment
 from terminal.uplink import FRAME_OVERHEAD, LIVE_RECORDS, Uplink
 
-from protocol import limits
+from protocol import frame, limits, mac, record
 
 TIMEOUT_MS = 10000
 FRAME_MAX = 100000  # the broker's; the protocol's own bound is below
