@@ -15,6 +15,7 @@ from gateway import config as configuration
 from gateway import registry as terminals
 from gateway.clock import Clock, SystemClock, steady_s
 from gateway.config import GatewayConfig
+from gateway.files import Watched
 from gateway.forward.hj212_sink import Mapping, load_mapping
 from gateway.forward.runner import SinkRunner
 from gateway.intake import Intake
@@ -42,6 +43,7 @@ class Loaded:
         """Raises ConfigError with the problems of all files."""
         problems: list[Problem] = []
         self.config: GatewayConfig = configuration.load(config_path)
+        self.terminals_file = Watched(Path(self.config.terminals), steady_s)
         self.registry = _collect(problems, partial(terminals.load, Path(self.config.terminals)), Registry())
         self.mappings = [
             _collect(problems, partial(load_mapping, Path(sink.mapping)), Mapping({})) for sink in self.config.sink
@@ -53,7 +55,8 @@ class Loaded:
 def run(config_path: Path, clock: Clock | None = None) -> None:
     """Run until SIGTERM or SIGINT. Prints {"ready": true, ...} on standard output once frames can come in.
 
-    SIGHUP reloads terminals and keys. Raises ConfigError, AlreadyRunningError, StoreUnavailableError, NewerSchemaError.
+    SIGHUP, or a change of terminals.toml, reloads terminals and keys. Raises ConfigError, AlreadyRunningError,
+    StoreUnavailableError, NewerSchemaError.
     """
     stop, reload = threading.Event(), threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -68,6 +71,7 @@ class Gateway:
     def __init__(self, loaded: Loaded, clock: Clock, out: TextIO, log: TextIO) -> None:
         self._config = loaded.config
         self._registry = loaded.registry
+        self._terminals_file = loaded.terminals_file
         self._mappings = loaded.mappings
         self._clock = clock
         self._out = out
@@ -120,7 +124,7 @@ class Gateway:
     def _take_until(self, stop: threading.Event, reload: threading.Event, intake: Intake, pipeline: Pipeline) -> None:
         settings = self._config.intake
         while not stop.is_set():
-            if reload.is_set():
+            if self._terminals_file.changed() or reload.is_set():
                 reload.clear()
                 self._reload()
             batch = intake.take(settings.batch_frames, IDLE_S, settings.batch_wait_ms / 1000)

@@ -4,6 +4,7 @@ Exit codes everywhere: 0 done; 1 not done or not all well, for the reason printe
 """
 
 import sqlite3
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, cast
 
@@ -26,6 +27,7 @@ from gateway.cli_common import (
     time_text,
 )
 from gateway.database import NewerSchemaError, StoreUnavailableError
+from gateway.files import WATCH_EVERY_S
 from gateway.forward import outbox
 from gateway.quarantine.quarantine import QuarantineReader
 from gateway.strict import ConfigError, convert
@@ -101,7 +103,13 @@ def unknown(config: Config, as_json: AsJson = False) -> None:
     admitted = load_registry(loaded)
     store = open_quarantine(loaded)
     rows = [
-        {"terminal": one.source, "first": time_text(one.first_ms), "last": time_text(one.last_ms), "frames": one.frames}
+        {
+            "terminal": one.source,
+            "revoked": admitted.revoked(one.source) is not None,
+            "first": time_text(one.first_ms),
+            "last": time_text(one.last_ms),
+            "frames": one.frames,
+        }
         for one in store.unknown()
         if admitted.get(one.source) is None
     ]
@@ -110,7 +118,8 @@ def unknown(config: Config, as_json: AsJson = False) -> None:
         print_json({"unknown": rows})
         return
     for row in rows:
-        typer.echo(f"{row['terminal']:<32}  {row['frames']} frames  {row['first']} .. {row['last']}")
+        state = "  revoked / 已吊销" if row["revoked"] else ""
+        typer.echo(f"{row['terminal']:<32}  {row['frames']} frames  {row['first']} .. {row['last']}{state}")
     typer.echo(f"{len(rows)} not admitted / 个终端未登记")
 
 
@@ -132,7 +141,7 @@ def admit(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Add a terminal to terminals.toml; a running gateway takes it in at SIGHUP. 登记终端
+    """Add a terminal to terminals.toml; a running gateway takes it in within seconds, at SIGHUP at once. 登记终端
 
     The file is replaced as a whole, and only if the result is valid.
     """
@@ -153,6 +162,34 @@ def admit(
         return
     typer.echo(f"{terminal}: admitted / 已登记 -> {path}")
     typer.echo(f"next / 下一步: kill -HUP {pid}" if pid else "the gateway does not run / 网关未运行")
+
+
+@app.command(epilog=examples("revoke --config gateway.toml T0042", "revoke --config gateway.toml T0042 --json"))
+def revoke(
+    config: Config,
+    terminal: Annotated[str, typer.Argument(help="Its id. 终端编号")],
+    as_json: AsJson = False,
+) -> None:
+    """Refuse a terminal from now on: its keys count no more. 吊销终端
+
+    Marks it as revoked in terminals.toml; a running gateway refuses it within seconds, without a restart. What it sent
+    before stays in the journal. To take it back, give it a new key and delete the line `revoked`.
+    """
+    loaded = load(config)
+    try:
+        registry.revoke(Path(loaded.terminals), terminal, datetime.now(UTC))
+    except (ConfigError, OSError) as error:
+        fail(*str(error).splitlines())
+    pid = application.running_pid(Path(loaded.data_dir))
+    if as_json:
+        print_json({"revoked": terminal, "running_pid": pid})
+        return
+    typer.echo(f"{terminal}: revoked / 已吊销 -> {loaded.terminals}")
+    typer.echo(
+        f"the gateway (pid {pid}) sees it within {WATCH_EVERY_S:.0f} s / 运行中的网关将在数秒内生效"
+        if pid
+        else "the gateway does not run / 网关未运行"
+    )
 
 
 def _point(text: str) -> dict[str, Any]:

@@ -4,14 +4,18 @@
 id = "T0001"
 keys = [{generation = 1, file = "keys/T0001.1.hex"}]      # 64 hex digits, readable by the gateway's user only
 points = [{number = 1, name = "furnace", kind = "production", rated_power_w = 250000}]
+commissioned = 2026-03-01T00:00:00Z                       # windows are due from here on; else from its first record
+revoked = 2026-09-01T00:00:00Z                            # refused from the moment that this stands here
 """
 
 import os
 import re
 import stat
 import tempfile
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -19,12 +23,23 @@ import msgspec
 
 from cext.decoder import KeyState
 from gateway.config import Name, Section, Text, duplicates
+from gateway.files import sync_folder
 from gateway.strict import ConfigError, Problem, read
 from protocol import limits, mac
 
 KEY_FILE_BYTES_MAX = 256  # 64 hex digits and white space; anything longer is some other file
 _KEY_FILE = "a file of 64 hex digits (32 bytes) / 含 64 个十六进制数字的文件"
+_HEAD = re.compile(r"[ \t]*\[\[[ \t]*terminal[ \t]*\]\][ \t]*(#.*)?\r?\n?")
 _TERMINAL = re.compile(rf"[A-Za-z0-9_-]{{1,{limits.TERMINAL_CHARS_MAX}}}", re.ASCII)
+
+
+Instant = Annotated[
+    datetime,
+    msgspec.Meta(
+        tz=True,
+        description="a time with its zone, as 2026-03-01T00:00:00Z / 带时区的时间，如 2026-03-01T00:00:00Z",
+    ),
+]
 
 
 class KeyEntry(Section, frozen=True):
@@ -51,6 +66,8 @@ class TerminalEntry(Section, frozen=True):
     id: Name
     keys: list[KeyEntry]
     points: list[Point] = msgspec.field(default_factory=list)
+    commissioned: Instant | None = None
+    revoked: Instant | None = None
 
 
 class RegistryFile(Section, frozen=True):
@@ -61,26 +78,40 @@ class RegistryFile(Section, frozen=True):
 
 @dataclass(frozen=True)
 class Terminal:
-    """An admitted terminal.
+    """A terminal of the file.
 
-    By generation: `keys` seal what goes down, `states` open what comes up. By number: `points`.
+    By generation: `keys` seal what goes down, `states` open what comes up; a revoked one has none.
+    By number: `points`.
     """
 
     id: str
-    keys: Mapping[int, mac.Key]
-    states: Mapping[int, KeyState]
+    keys: Mapping[int, mac.Key] = field(repr=False)
+    states: Mapping[int, KeyState] = field(repr=False)
     points: Mapping[int, Point]
+    commissioned_s: int | None = None
+    revoked_s: int | None = None
 
 
 class Registry:
-    """The admitted terminals by id."""
+    """The terminals by id: those that are admitted, and apart from them those that were revoked."""
 
     def __init__(self, terminals: Iterable[Terminal] = ()) -> None:
-        self._terminals = {terminal.id: terminal for terminal in terminals}
+        known = {terminal.id: terminal for terminal in terminals}
+        self._terminals = {name: one for name, one in known.items() if one.revoked_s is None}
+        self._revoked = {name: one for name, one in known.items() if one.revoked_s is not None}
 
     def get(self, terminal: str) -> Terminal | None:
-        """The terminal, or None if it is not admitted."""
+        """The terminal, or None if it is not admitted (any more)."""
         return self._terminals.get(terminal)
+
+    def revoked(self, terminal: str) -> Terminal | None:
+        """The terminal if it was revoked."""
+        return self._revoked.get(terminal)
+
+    def all(self) -> Iterator[Terminal]:
+        """Every terminal of the file, revoked or not, by id."""
+        known = self._terminals | self._revoked
+        return (known[name] for name in sorted(known))
 
     def __len__(self) -> int:
         return len(self._terminals)
@@ -104,10 +135,10 @@ def load(path: Path) -> Registry:
 def _load_terminal(path: Path, at: str, entry: TerminalEntry, problems: list[Problem]) -> Terminal:
     problems += duplicates(path, f"{at}.points", "number", entry.points, lambda point: point.number)
     problems += duplicates(path, f"{at}.keys", "generation", entry.keys, lambda key: key.generation)
-    if not entry.keys:
+    if not entry.keys and entry.revoked is None:
         problems.append(Problem(path, f"{at}.keys", "none / 没有密钥; allowed / 允许: at least one key"))
     keys, states = {}, {}
-    for number, key in enumerate(entry.keys):
+    for number, key in enumerate(entry.keys if entry.revoked is None else []):  # the others' files may be gone
         try:
             secret = read_secret(path.resolve().parent / key.file)
             keys[key.generation] = mac.Key(secret, key.generation)
@@ -117,7 +148,12 @@ def _load_terminal(path: Path, at: str, entry: TerminalEntry, problems: list[Pro
             problems.append(Problem(path, f"{at}.keys[{number}].file", text))
         except ValueError as error:
             problems.append(Problem(path, f"{at}.keys[{number}].file", f"{key.file}: {error}"))
-    return Terminal(entry.id, keys, states, {point.number: point for point in entry.points})
+    points = {point.number: point for point in entry.points}
+    return Terminal(entry.id, keys, states, points, _unix_s(entry.commissioned), _unix_s(entry.revoked))
+
+
+def _unix_s(instant: datetime | None) -> int | None:
+    return None if instant is None else int(instant.timestamp())
 
 
 def read_secret(file: Path) -> bytes:
@@ -145,16 +181,51 @@ def admit(path: Path, entry: TerminalEntry) -> None:
     text = path.read_text(encoding="utf-8")
     if text and not text.endswith("\n"):
         text += "\n"
+    _replace(path, text + "\n" + _toml(entry))
+
+
+def revoke(path: Path, terminal: str, at: datetime) -> None:
+    """Mark a terminal of the file as revoked at this time, atomically; nothing else of the file changes.
+
+    Raises ConfigError, also where it is not in the file, or stands there in a form that must be edited by hand.
+    """
+    text = path.read_text(encoding="utf-8")
+    entries = read(path, RegistryFile).terminal
+    number = next((number for number, entry in enumerate(entries) if entry.id == terminal), None)
+    if number is None:
+        raise ConfigError([Problem(path, "terminal", f"{terminal}: not in this file / 文件中没有此终端")])
+    if entries[number].revoked is not None:
+        raise ConfigError([Problem(path, f"terminal[{number}].revoked", f"{terminal}: revoked already / 已吊销")])
+    stamp = at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    lines = text.splitlines(keepends=True)
+    heads = [at_line for at_line, line in enumerate(lines) if _HEAD.fullmatch(line)]
+    if len(heads) == len(entries):
+        lines.insert(heads[number] + 1, f"revoked = {stamp}\n")
+    expected = tomllib.loads(text)
+    expected["terminal"][number]["revoked"] = datetime.fromisoformat(stamp)
+    try:
+        is_exact = tomllib.loads("".join(lines)) == expected
+    except tomllib.TOMLDecodeError:
+        is_exact = False
+    if not is_exact:
+        cure = f"add by hand / 请手工加入: revoked = {stamp}"
+        raise ConfigError([Problem(path, f"terminal[{number}]", f"{terminal}: not written as [[terminal]]; {cure}")])
+    _replace(path, "".join(lines))
+
+
+def _replace(path: Path, text: str) -> None:
+    """Put the text in the file's place if it loads. Raises ConfigError."""
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     candidate = Path(name)
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-            stream.write(text + "\n" + _toml(entry))
+            stream.write(text)
             stream.flush()
             os.fsync(stream.fileno())
         candidate.chmod(stat.S_IMODE(path.stat().st_mode))
         load(candidate)
         candidate.replace(path)
+        sync_folder(path.parent)
     except ConfigError as error:
         raise ConfigError([Problem(path, one.key, one.text) for one in error.problems]) from error
     finally:

@@ -1,0 +1,45 @@
+"""Files as the gateway treats them: durable where it says so, watched where an operator may edit them."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+WATCH_EVERY_S = 5.0  # a look costs one stat; a revoked terminal must be refused within a minute
+
+
+def sync_folder(folder: Path) -> None:
+    """Make renames and new names in a folder durable."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+class Watched:
+    """A file that may be edited or replaced while we run. Made before the file is read, so that no change is missed."""
+
+    def __init__(self, path: Path, steady_s: Callable[[], float], every_s: float = WATCH_EVERY_S) -> None:
+        self._path = path
+        self._steady_s = steady_s
+        self._every_s = every_s
+        self._seen = self._state()
+        self._look_at_s = steady_s() + every_s
+
+    def changed(self) -> bool:
+        """Whether it is another file, or has another content, than at the last True; looks every few seconds only."""
+        if self._steady_s() < self._look_at_s:
+            return False
+        self._look_at_s = self._steady_s() + self._every_s
+        state = self._state()
+        if state is None or state == self._seen:
+            return False  # gone: between two steps of somebody's editor; what was read stays in force
+        self._seen = state
+        return True
+
+    def _state(self) -> tuple[int, int, int] | None:
+        try:
+            found = self._path.stat()
+        except OSError:
+            return None
+        return found.st_ino, found.st_mtime_ns, found.st_size
