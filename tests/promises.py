@@ -1,8 +1,8 @@
-"""Holds docs/promises.md and protocol/SPEC.md against the tests: `python tests/promises.py` prints what does not fit.
+"""Holds docs/promises.md and protocol/*.md against the tests: `python tests/promises.py` prints what does not fit.
 
 A promise is a row `| ID | text | test |` of docs/promises.md, where the last cell names its tests as
 `tests/path.py::function` (or `::Class::function`), separated by blanks. A clause is a row `| FR-nn | text |` of
-protocol/SPEC.md. A test *quotes* an id in its docstring, in a comment inside it or in the comment right above it.
+a text in protocol/. A test *quotes* an id in its docstring, in a comment inside it or in the comment right above it.
 
 Checked: each promise names a test; each named test exists and quotes the promise's id; each clause is quoted by some
 test; each id that a test quotes is a promise or a clause; no id stands twice.
@@ -28,19 +28,19 @@ Quotes = dict[str, set[str]]
 def findings(repo: Path) -> list[str]:
     """Everything that does not fit, as lines to read; empty when all is well."""
     promises = rows(repo / "docs/promises.md")
-    clauses = rows(repo / "protocol/SPEC.md")
+    clauses = _clauses(repo)
     quotes = quoted(repo)
     known = {name for name, _ in promises + clauses}
     return [
         *_doubles(promises + clauses),
         *_unproved(promises, quotes),
         *(
-            f"{name}: no test quotes this clause of protocol/SPEC.md"
+            f"{name}: no test quotes this clause of protocol/"
             for name, _ in clauses
             if not any(name in ids for test, ids in quotes.items() if "::" in test)
         ),
         *(
-            f"{name}: quoted by {test}, but neither docs/promises.md nor protocol/SPEC.md has it"
+            f"{name}: quoted by {test}, but neither docs/promises.md nor a text of protocol/ has it"
             for test, ids in sorted(quotes.items())
             for name in sorted(ids - known)
         ),
@@ -52,6 +52,10 @@ def rows(file: Path) -> Rows:
     return [
         (found[1], found[2]) for line in file.read_text(encoding="utf-8").splitlines() if (found := ROW.match(line))
     ]
+
+
+def _clauses(repo: Path) -> Rows:
+    return [row for file in sorted((repo / "protocol").glob("*.md")) for row in rows(file)]
 
 
 def _doubles(all_rows: Rows) -> Iterator[str]:
@@ -138,7 +142,7 @@ def main() -> int:
     found = findings(repo)
     for line in found:
         print(line)
-    count = len(rows(repo / "docs/promises.md")) + len(rows(repo / "protocol/SPEC.md"))
+    count = len(rows(repo / "docs/promises.md")) + len(_clauses(repo))
     print(f"promises: {count} promises and clauses, {len(found)} findings")
     return 1 if found else 0
 

@@ -56,7 +56,7 @@ def test_a_good_tree_has_no_findings(tmp_path: Path) -> None:
             f"{R1}: tests/test_a.py::test_not_a_quote does not quote it",
         ),
         ({"promises": ("TestB::", "")}, f"{P1}: there is no test tests/room/test_b.py::test_early"),
-        ({"test_b": (FR1, "")}, f"{FR1}: no test quotes this clause of protocol/SPEC.md"),
+        ({"test_b": (FR1, "")}, f"{FR1}: no test quotes this clause of protocol/"),
         ({"test_b": (P1, S9)}, f"{S9}: quoted by tests/room/test_b.py::TestB::test_early, but neither"),
         ({"test_b": (f"{P1} and {FR1}", f"{P1}\n\n\n# {FR1}")}, f"{FR1}: no test quotes this clause"),
         ({"test_b": ("class TestB", f"# {S9}\n\nclass TestB")}, f"{S9}: quoted by tests/room/test_b.py, but neither"),
