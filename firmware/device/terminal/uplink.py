@@ -5,8 +5,8 @@
 # so a flight is a few numbers; at most `unacked_frames` of them are kept, in arrays made once.
 #
 # Nothing but an ack of the gateway frees a record; the broker's PUBACK only says that the frame need not be sent again
-# at once when the connection ends. While acks come, a flight without one is sent again when ack_timeout_ms passed
-# without any ack, or _PATIENCE times that in any case. When no ack came since the flight began, the gateway is away:
+# at once when the connection ends. A flight without an ack, while others got theirs, is sent again when ack_timeout_ms
+# passed without any ack, and all that are as old with it; or after _PATIENCE times that in any case. When no ack came since the flight began, the gateway is away:
 # one frame, of the newest records, is sent again, after 1, 2, 4 ... 32 times ack_timeout_ms (+-25 %), until an ack is
 # heard. Then all flights get ack_timeout_ms once more, because the broker is likely to hand the gateway what it has
 # kept. New records are sent at once in any case, as far as flights are left.
@@ -43,6 +43,7 @@ class Uplink:
         self._live_sent = 0  # of the live lane, all up to here was given out
         self._backlog_sent = 0  # of the backlog, all up to here was given out
         self._heard_ms = -1  # of the last ack
+        self._lost_until_ms = -1  # flights begun up to here are lost: an ack came since, then none for its time-out
         self._silence = 0  # how often a frame was sent again since an ack was heard
         self._probe_ms = 0  # when it is sent again next
         self.frames_sent = 0
@@ -119,7 +120,9 @@ class Uplink:
     # --- sending again
 
     def _due_ms(self, at: int) -> int:
-        began = self._began[at]
+        began: int = self._began[at]
+        if began <= self._lost_until_ms:
+            return began
         if self._heard_ms >= began:
             return min(self._heard_ms + self._timeout_ms, began + _PATIENCE * self._timeout_ms)
         return began + self._timeout_ms
@@ -139,6 +142,9 @@ class Uplink:
         if now_ms < self._due_ms(at):
             return
         if self._heard_ms >= self._began[at]:
+            if now_ms >= self._heard_ms + self._timeout_ms:
+                # a broker hands on in order: of what it was given before the last ack came, it has the rest no more
+                self._lost_until_ms = self._heard_ms
             self._remove(at)
             self.frames_repeated += 1
             self._rewind(renew_live=False)
