@@ -169,12 +169,12 @@ def test_while_acks_come_only_the_missing_frame_is_sent_again() -> None:
 
 
 def test_all_frames_that_the_broker_dropped_go_out_again_together() -> None:
-    # of 40 the broker handed on the first 10, and then nothing: one time-out is waited for, not one for each of the others
+    # of 40 the broker handed on 10: one time-out is waited for, not one for each of the others
     desk = Desk(Store(40), flights=64, records=1)
     sent = desk.frames()
     desk.now += 100
     desk.ack(*[one[0] for one in sent[:10]])
-    again: "list[list[int]]" = []
+    again: list[list[int]] = []
     desk.now += TIMEOUT_MS
     for _ in range(30):
         one = desk.frame()
