@@ -8,8 +8,9 @@
 # at once when the connection ends. A flight without an ack, while others got theirs, is sent again when ack_timeout_ms
 # passed without any ack, and all that are as old with it; or after _PATIENCE times that in any case. When no ack came
 # since the flight began, the gateway is away: one frame, of the newest records, is sent again, after 1, 2, 4 ... 32
-# times ack_timeout_ms (+-25 %), until an ack is heard. Then all flights get ack_timeout_ms once more, because the broker
-# is likely to hand the gateway what it has kept. New records are sent at once in any case, as far as flights are left.
+# times ack_timeout_ms (+-25 %), until an ack is heard. Then all flights get ack_timeout_ms once more, because the
+# broker is likely to hand the gateway what it has kept. New records are sent at once in any case, as far as flights
+# are left.
 import array
 
 from protocol import limits
