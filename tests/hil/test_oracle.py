@@ -45,6 +45,7 @@ def test_a_dropped_window_is_lost(number: int) -> None:
 
 @given(st.sets(NUMBER, min_size=1))
 def test_every_dropped_window_is_counted(numbers: set[int]) -> None:
+    # P-51
     truth = world.truth()
     records = [one for one in world.true_records(truth) if one.seq not in numbers]
     verdict, _ = codes(truth, world.journal(records))
@@ -54,6 +55,7 @@ def test_every_dropped_window_is_counted(numbers: set[int]) -> None:
 
 @given(NUMBER)
 def test_a_record_twice_in_the_table_is_doubled(number: int) -> None:
+    # P-51
     truth = world.truth()
     journal = world.journal(world.true_records(truth))
     verdict, found = codes(truth, Journal(journal.kept, [*journal.rows, journal.rows[number]]))
@@ -73,6 +75,7 @@ def test_a_window_under_two_numbers_is_doubled(number: int) -> None:
 
 
 def test_a_window_while_the_terminal_had_no_power_is_invented() -> None:
+    # P-51
     truth = world.truth()
     dead = [Life(truth.lives[0].from_ms, truth.start_ms + 4 * 900_000), Life(truth.end_ms, truth.end_ms + 1)]
     verdict, found = codes(replace(truth, lives=dead), world.journal(world.true_records(truth)))
@@ -91,6 +94,7 @@ def test_a_window_off_the_quarter_hour_is_invented() -> None:
 
 @given(NUMBER)
 def test_a_record_without_an_authenticated_frame_is_forged(number: int) -> None:
+    # P-51
     truth = world.truth()
     journal = world.journal(world.true_records(truth))
     kept = [one for one in journal.kept if one.seq != number]
@@ -108,7 +112,7 @@ def test_a_record_in_a_frame_but_not_in_the_table_is_lost() -> None:
 
 @given(NUMBER, st.integers(1, 10**6))
 def test_an_energy_that_was_never_shown_is_altered(number: int, by_wh: int) -> None:
-    """One Wh is enough: energies are evidence."""
+    """P-51: One Wh is enough: energies are evidence."""
     truth = world.truth()
     records = world.true_records(truth)
     shown = {poll.values["e_import_wh"] for poll in truth.polls[1]}
@@ -120,6 +124,7 @@ def test_an_energy_that_was_never_shown_is_altered(number: int, by_wh: int) -> N
 
 @given(st.integers(1, WINDOWS - 1))
 def test_the_window_before_again_with_a_fresh_stamp_is_stale(number: int) -> None:
+    # P-51
     truth = world.truth()
     records = world.true_records(truth)
     old = world.body(records[number - 1])
@@ -197,6 +202,7 @@ def test_a_window_that_the_platform_never_got_is_lost_there() -> None:
 
 
 def test_a_window_sent_again_under_a_new_number_counts_twice() -> None:
+    # P-51
     verdict, found = sent(lambda uploads: uploads.append(replace(uploads[2], number="another")))
     assert found == {"forward_twice"}
     assert verdict.sinks["platform"].duplicated == 1

@@ -169,7 +169,7 @@ def test_while_acks_come_only_the_missing_frame_is_sent_again() -> None:
 
 
 def test_all_frames_that_the_broker_dropped_go_out_again_together() -> None:
-    # of 40 the broker handed on 10: one time-out is waited for, not one for each of the others
+    # of 40 the broker handed on 10: one time-out is waited for, not one for each of the others
     desk = Desk(Store(40), flights=64, records=1)
     sent = desk.frames()
     desk.now += 100

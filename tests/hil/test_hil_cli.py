@@ -1,0 +1,79 @@
+"""`wattline hil`: what a user is told before anything is started. (What a run does: tests/e2e.)"""
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from hil import cli, runner, scenario
+from hil.process import BenchError
+
+
+def call(*args: str) -> Result:
+    return CliRunner().invoke(cli.app, list(args))
+
+
+@pytest.fixture
+def no_bench(monkeypatch: pytest.MonkeyPatch) -> list[scenario.Scenario]:
+    """A bench that only notes what it was asked to play."""
+    asked: list[scenario.Scenario] = []
+
+    def refuse(chosen: scenario.Scenario, _out: Path, _watch: runner.Watch) -> runner.Outcome:
+        asked.append(chosen)
+        raise BenchError("not today")
+
+    monkeypatch.setattr(runner, "run", refuse)
+    return asked
+
+
+def csv_of(folder: Path, days: int) -> Path:
+    rows = [
+        f"2026-01-{day:02d} {minute // 60:02d}:{minute % 60:02d},{day}"
+        for day in range(1, days + 1)
+        for minute in range(0, 1440, 15)
+    ]
+    file = folder / "plant.csv"
+    file.write_text("time,kWh\n" + "\n".join(rows) + "\n", encoding="utf-8")
+    return file
+
+
+def test_all_scenarios_are_listed() -> None:
+    result = call("list")
+    assert result.exit_code == 0
+    for name in scenario.names():
+        assert name in result.output
+
+
+def test_an_unknown_scenario_is_refused_with_a_suggestion() -> None:
+    result = call("run", "terminal_kil")
+    assert result.exit_code == 2
+    assert "terminal_kill" in result.output
+
+
+def test_a_bench_that_cannot_run_is_no_verdict(no_bench: list[scenario.Scenario]) -> None:
+    result = call("run", "day", "--days", "2", "--factor", "900", "--seed", "7")
+    assert result.exit_code == 2
+    assert "not today" in result.output
+    assert (no_bench[0].hours, no_bench[0].factor, no_bench[0].seed) == (48, 900, 7)
+
+
+def test_a_profile_drives_the_production_in_shares(no_bench: list[scenario.Scenario], tmp_path: Path) -> None:
+    call("run", "day", "--profile", str(csv_of(tmp_path, 2)), "--days", "2")
+    (chosen,) = no_bench
+    assert chosen.profile is not None
+    production = [point.rated_w for point in chosen.points if point.kind == "production"]
+    assert 7990 <= sum(production) <= 8010  # 2 kWh in 15 minutes is 8 kW
+    assert production[0] == 3 * production[1]
+
+
+def test_a_profile_shorter_than_the_scenario_is_refused(no_bench: list[scenario.Scenario], tmp_path: Path) -> None:
+    result = call("run", "day", "--profile", str(csv_of(tmp_path, 1)), "--days", "2")
+    assert result.exit_code == 2
+    assert "ends before" in result.output
+    assert no_bench == []
+
+
+def test_a_column_that_is_not_there_is_refused_naming_those_that_are(tmp_path: Path) -> None:
+    result = call("run", "day", "--profile", str(csv_of(tmp_path, 2)), "--energy-column", "Usage")
+    assert result.exit_code == 2
+    assert "kWh" in result.output

@@ -1,0 +1,95 @@
+"""Scenarios are checked whole before anything is started."""
+
+from pathlib import Path
+
+import msgspec
+import pytest
+from terminal import config as terminal_config
+
+from gateway import config as gateway_config
+from gateway import registry
+from gateway.forward.hj212_mapping import load_mapping
+from gateway.strict import ConfigError
+from hil import faults, scenario, wiring
+from hil.meter_bus import meters_json
+from hil.meters import Config
+
+DAY = scenario.FOLDER / "day.toml"
+
+
+def refused(tmp_path: Path, before: str, after: str) -> str:
+    """What is said to the day with one thing changed."""
+    text = DAY.read_text(encoding="utf-8")
+    assert before in text
+    file = tmp_path / "changed.toml"
+    file.write_text(text.replace(before, after, 1), encoding="utf-8")
+    with pytest.raises(ConfigError) as error:
+        scenario.load(str(file))
+    assert str(file) in str(error.value)
+    return str(error.value)
+
+
+@pytest.mark.parametrize("name", scenario.names())
+def test_every_scenario_is_understood_by_everyone_who_is_told_of_it(name: str, tmp_path: Path) -> None:
+    one = scenario.load(name)
+    assert one.name == name
+    terminal_config.check(wiring.terminal_json(one, 1883))
+    config = gateway_config.load(wiring.write_gateway(one, tmp_path, 1883, 2))
+    assert len(registry.load(Path(config.terminals))) == 1
+    stations = load_mapping(Path(config.sink[0].mapping)).stations
+    assert len(stations[wiring.TERMINAL].items) == len(one.points) * len(wiring.QUANTITIES)
+    msgspec.convert(meters_json(one, "log"), Config)
+    assert [action.at_ms for action in faults.actions(one)] == sorted(action.at_ms for action in faults.actions(one))
+
+
+def test_the_day_is_the_day_that_the_demo_promises() -> None:
+    day = scenario.load("day")
+    assert day.hours == 24
+    kinds = {(point.kind, point.profile) for point in day.points}
+    assert len(day.points) >= 4
+    assert {"production", "treatment"} <= {kind for kind, _ in kinds}
+    assert {"dtsu666", "sdm630"} <= {profile for _, profile in kinds}
+    spans = {fault.what: scenario.duration_s(fault.lasts) for fault in day.faults}
+    assert spans["broker_outage"] == 2 * 3600
+    assert spans["treatment_off"] == 3600
+    assert "meter_silent" in spans
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        ("broker_outage", "broker_outtage", "broker_outage"),
+        ("hours = 24", "hourz = 24", "hours"),
+        ("factor = 600", "factor = 6000", "1 to 3600"),
+        ("factor = 600", 'factor = "600"', "1 to 3600"),
+        ('profile = "dtsu666"', 'profile = "dtsu66"', "dtsu666"),
+        ("address = 2", "address = 1", "there twice"),
+        ('name = "paint_line"', 'name = "furnace"', "there twice"),
+        ('point = "paint_line"', 'point = "paint_lane"', "paint_line"),
+        ('follows = "furnace"', 'follows = "furnase"', "furnace"),
+        (', follows = "furnace"', "", "follows"),
+        ('at = "09:00"', 'at = "25:00"', "allowed"),
+        ('at = "09:00"', 'at = "23:00"', "outside the scenario"),
+        ('lasts = "2 h"', 'lasts = "2 hours"', "allowed"),
+        ("2026-03-02T00:00:00+08:00", "2026-03-02T00:07:00+08:00", "quarter"),
+        ("2026-03-02T00:00:00+08:00", "2026-03-02T00:00:00", "offset"),
+    ],
+)
+def test_what_cannot_be_played_is_refused_with_what_is_allowed(
+    tmp_path: Path, before: str, after: str, said: str
+) -> None:
+    """P-53"""
+    assert said in refused(tmp_path, before, after)
+
+
+def test_an_unknown_name_is_an_error_with_a_suggestion() -> None:
+    with pytest.raises(ConfigError, match="broker_outage"):
+        scenario.load("broker_outrage")
+
+
+def test_what_begins_with_the_scenario_is_a_part_that_comes_up_late() -> None:
+    cold = scenario.load("cold_start")
+    assert faults.absent(cold) == {"broker", "gateway"}
+    texts = [action.text for action in faults.actions(cold)]
+    assert "broker outage begins" not in texts
+    assert "broker outage ends" in texts
