@@ -84,8 +84,8 @@ class Clock:
     def uptime_ms(self) -> int:
         return self._board.now_ms
 
-    def now_ms(self) -> int:
-        return START_MS + self._board.now_ms
+    def unix_ms(self, uptime_ms: int) -> int:
+        return START_MS + uptime_ms
 
     def error_s(self) -> int:
         return 2

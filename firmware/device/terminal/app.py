@@ -71,9 +71,12 @@ class App:
 
     def _event(self, code: int, point: "int | None", values) -> record.Event:  # type: ignore[no-untyped-def]
         now = self._clock
+        uptime_ms = now.uptime_ms()
+        unix_ms = now.unix_ms(uptime_ms)
         return record.Event(
-            now.now_s(), now.boot, now.uptime_ms() // 1000, now.source, now.error_s(), code, point, list(values)
-        )
+            None if unix_ms is None else unix_ms // 1000,
+            now.boot, uptime_ms // 1000, now.source, now.error_s(), code, point, list(values),
+        )  # fmt: skip
 
     def _log_event(self, seq: int, code: int, values) -> bytes:  # type: ignore[no-untyped-def]
         """The log's own records: damage, and what was dropped because it was full."""

@@ -47,9 +47,11 @@ class Clock:
 
     def now_ms(self) -> "int | None":
         """Unix time; None: not known yet."""
-        if self.source == record.CLOCK_NONE:
-            return None
-        return self._told_ms()
+        return self.unix_ms(self.uptime_ms())
+
+    def unix_ms(self, uptime_ms: int) -> "int | None":
+        """Unix time at an uptime that was just read, so that both are of one instant; None: not known yet."""
+        return None if self.source == record.CLOCK_NONE else self._told_ms(uptime_ms)
 
     def now_s(self) -> "int | None":
         """Unix time; None: not known yet."""
@@ -58,7 +60,7 @@ class Clock:
 
     def error_s(self) -> int:
         """Bound of the error; limits.CLOCK_ERROR_S_MAX: not known."""
-        error = self._error_now_ms()
+        error = self._error_at_ms(self.uptime_ms())
         if error is None:
             return limits.CLOCK_ERROR_S_MAX
         return min((error + 999) // 1000, limits.CLOCK_ERROR_S_MAX - 1)
@@ -75,45 +77,45 @@ class Clock:
         time (0) or by more than STEP_MS, else None."""
         if echo is None or echo[0] != self.boot or not self._take_stamp(echo[1]):
             return None
-        round_trip = self.uptime_ms() - echo[1]
+        uptime = self.uptime_ms()
+        round_trip = uptime - echo[1]
         if round_trip > ROUND_TRIP_MAX_MS:
             return None
-        return self._compare(time_ms + round_trip // 2, round_trip // 2 + 1)
+        return self._compare(uptime, time_ms + round_trip // 2, round_trip // 2 + 1)
 
-    def _compare(self, time_ms: int, error_ms: int) -> "int | None":
-        """Take the better of our time and `time_ms` +- `error_ms`."""
+    def _compare(self, uptime: int, time_ms: int, error_ms: int) -> "int | None":
+        """Take the better of our time and `time_ms` +- `error_ms`, both at `uptime`."""
         if self.source == record.CLOCK_NONE:
-            self._aim(time_ms, error_ms)
+            self._aim(uptime, time_ms, error_ms)
             self._offset_ms = self._target_ms
             return 0
-        own_error = self._error_now_ms()
-        own = self._told_ms()
+        own_error = self._error_at_ms(uptime)
+        own = self._told_ms(uptime)
         step = time_ms - own
         if abs(step) <= error_ms:  # ours is confirmed
             confirmed = error_ms + abs(step)
             if own_error is None or confirmed < own_error:
-                self._aim(own, confirmed)
+                self._aim(uptime, own, confirmed)
             self.source = record.CLOCK_GATEWAY
             return None
         if own_error is not None and abs(step) <= own_error + error_ms:  # both can be right: go to the narrower
             if error_ms < own_error:
-                self._aim(time_ms, error_ms)
+                self._aim(uptime, time_ms, error_ms)
             return None
-        self._aim(time_ms, error_ms)
+        self._aim(uptime, time_ms, error_ms)
         self._offset_ms = self._target_ms
         return (step + 500) // 1000 if abs(step) > STEP_MS else None
 
-    def _aim(self, time_ms: int, error_ms: int) -> None:
-        """From now on `time_ms` +- `error_ms` is what the clock should tell."""
-        self._checked_ms = self.uptime_ms()
-        self._target_ms = time_ms - self._checked_ms
+    def _aim(self, uptime: int, time_ms: int, error_ms: int) -> None:
+        """From now on the clock should tell what it was at `uptime`: `time_ms` +- `error_ms`."""
+        self._checked_ms = uptime
+        self._target_ms = time_ms - uptime
         self._error_ms = error_ms
         self.source = record.CLOCK_GATEWAY
         self._board.set_rtc_s(time_ms // 1000)
 
-    def _told_ms(self) -> int:
+    def _told_ms(self, uptime: int) -> int:
         """What the clock tells, a little nearer to what it should."""
-        uptime = self.uptime_ms()
         gap = self._target_ms - self._offset_ms
         most = (uptime - self._moved_ms) * SLEW_PPM // 1000000
         if most or not gap:
@@ -121,10 +123,10 @@ class Clock:
             self._moved_ms = uptime
         return self._offset_ms + uptime
 
-    def _error_now_ms(self) -> "int | None":
+    def _error_at_ms(self, uptime: int) -> "int | None":
         if self._error_ms is None:
             return None
-        drift = (self.uptime_ms() - self._checked_ms) * DRIFT_PPM // 1000000
+        drift = (uptime - self._checked_ms) * DRIFT_PPM // 1000000
         return self._error_ms + drift + abs(self._target_ms - self._offset_ms)
 
     def _take_stamp(self, sent_ms: int) -> bool:

@@ -109,7 +109,8 @@ class Sampler:
 
     def _now(self) -> window.Instant:
         clock = self._clock
-        return window.Instant(clock.uptime_ms(), clock.now_ms(), clock.source, clock.error_s())
+        uptime_ms = clock.uptime_ms()
+        return window.Instant(uptime_ms, clock.unix_ms(uptime_ms), clock.source, clock.error_s())
 
 
 async def run(board, clock, buses, points, interval_s: int, on_window, on_event) -> None:  # type: ignore[no-untyped-def]
