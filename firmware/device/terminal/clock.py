@@ -53,11 +53,6 @@ class Clock:
         """Unix time at an uptime that was just read, so that both are of one instant; None: not known yet."""
         return None if self.source == record.CLOCK_NONE else self._told_ms(uptime_ms)
 
-    def now_s(self) -> "int | None":
-        """Unix time; None: not known yet."""
-        now = self.now_ms()
-        return None if now is None else now // 1000
-
     def error_s(self) -> int:
         """Bound of the error; limits.CLOCK_ERROR_S_MAX: not known."""
         error = self._error_at_ms(self.uptime_ms())
