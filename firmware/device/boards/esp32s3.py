@@ -1,84 +1,38 @@
 # ESP32-S3 on Wi-Fi, with RS-485 transceivers. README.md is the contract.
 import json
-import time
 
 import machine
 import network
 from esp32 import Partition
 
-from boards import base
+from boards import base, mcu
 
-# tx, rx, driver enable; UART0 of the bench's straps is the first row here. The chip's UART0 is the console.
+# UART, tx, rx, driver enable; UART0 of the bench's straps is the first row here. The chip's UART0 is the console.
 _UARTS = ((1, 17, 18, 16), (2, 5, 6, 7))
-_PARITY = {"N": None, "E": 0, "O": 1}
-_BITS_PER_CHARACTER = 11  # start, 8 data, parity, stop
-_RX_BYTES = 512  # two of the longest Modbus answers
-
-_CAUSES = {machine.PWRON_RESET: base.POWER_ON, machine.WDT_RESET: base.WATCHDOG}
 
 
-class Rs485:
-    """A UART whose driver is enabled only while it sends. Writing takes the time of the bytes: 8 ms for a request."""
-
-    def __init__(self, row: "tuple[int, int, int, int]", baud: int, parity: str, stop: int) -> None:
-        number, tx, rx, enable = row
-        self._enable = machine.Pin(enable, machine.Pin.OUT, value=0)
-        self._uart = machine.UART(
-            number,
-            baudrate=baud,
-            bits=8,
-            parity=_PARITY[parity],
-            stop=stop,
-            tx=tx,
-            rx=rx,
-            timeout=0,
-            rxbuf=_RX_BYTES,
-        )
-        self._character_us = _BITS_PER_CHARACTER * 1000000 // baud
-
-    def read(self, count: int = 256) -> "bytes | None":
-        return self._uart.read(count)
-
-    def readinto(self, buffer: bytearray) -> "int | None":
-        return self._uart.readinto(buffer)
-
-    def write(self, data: bytes) -> "int | None":
-        self._enable.on()
-        try:
-            written = self._uart.write(data)
-            self._uart.flush()
-            time.sleep_us(self._character_us)  # flush may return while the last character is still on the line
-        finally:
-            self._enable.off()
-        return written
-
-
-class Board(base.BaseBoard):
+class Board(mcu.McuBoard):
     name = "esp32s3"
 
     def __init__(self) -> None:
         _mount()
-        super().__init__(_CAUSES.get(machine.reset_cause(), base.HARD))
-        self._rtc = machine.RTC()
+        super().__init__()
         self._wlan = network.WLAN(network.WLAN.IF_STA)
 
-    def set_rtc_s(self, unix_s: int) -> None:
-        year, month, day, hour, minute, second, weekday, _ = time.gmtime(unix_s - base.EPOCH_S)
-        self._rtc.datetime((year, month, day, weekday, hour, minute, second, 0))
-
-    def uart(self, number: int, baud: int, parity: str, stop: int) -> Rs485:
-        if number >= len(_UARTS):
-            raise OSError("this board has %d RS-485 ports" % len(_UARTS))
-        return Rs485(_UARTS[number], baud, parity, stop)
-
-    def unique_id(self) -> bytes:
-        return machine.unique_id()
-
-    def watchdog(self, timeout_ms: int):  # type: ignore[no-untyped-def]
-        return machine.WDT(timeout=timeout_ms).feed
-
-    def _restart(self) -> None:
-        machine.reset()
+    def uart(self, number: int, baud: int, parity: str, stop: int) -> mcu.Rs485:
+        port, tx, rx, enable = mcu.row_of(_UARTS, number)
+        uart = machine.UART(
+            port,
+            baudrate=baud,
+            bits=8,
+            parity=mcu.PARITY[parity],
+            stop=stop,
+            tx=tx,
+            rx=rx,
+            timeout=0,
+            rxbuf=mcu.RX_BYTES,
+        )
+        return mcu.Rs485(uart, enable, baud)
 
     def _link_up(self) -> None:
         if self._wlan.isconnected():

@@ -1,0 +1,65 @@
+# What the boards with a microcontroller share: RS-485 ports, RTC, watchdog, reset. README.md is the contract.
+import time
+
+import machine
+
+from boards import base
+
+PARITY = {"N": None, "E": 0, "O": 1}
+RX_BYTES = 512  # two of the longest Modbus answers
+_BITS_PER_CHARACTER = 11  # start, 8 data, parity, stop
+
+_CAUSES = {machine.PWRON_RESET: base.POWER_ON, machine.WDT_RESET: base.WATCHDOG}
+
+
+class Rs485:
+    """A UART whose driver is enabled only while it sends. Writing takes the time of the bytes: 8 ms for a request."""
+
+    def __init__(self, uart: machine.UART, enable_pin: int, baud: int) -> None:
+        self._uart = uart
+        self._enable = machine.Pin(enable_pin, machine.Pin.OUT, value=0)
+        self._character_us = _BITS_PER_CHARACTER * 1000000 // baud
+
+    def read(self, count: int = 256) -> "bytes | None":
+        return self._uart.read(count)
+
+    def readinto(self, buffer: bytearray) -> "int | None":
+        return self._uart.readinto(buffer)
+
+    def write(self, data: bytes) -> "int | None":
+        self._enable.on()
+        try:
+            written = self._uart.write(data)
+            self._uart.flush()
+            time.sleep_us(self._character_us)  # flush may return while the last character is still on the line
+        finally:
+            self._enable.off()
+        return written
+
+
+class McuBoard(base.BaseBoard):
+    """A board with `machine`; each adds its ports, its flash and its link."""
+
+    def __init__(self) -> None:
+        super().__init__(_CAUSES.get(machine.reset_cause(), base.HARD))
+        self._rtc = machine.RTC()
+
+    def set_rtc_s(self, unix_s: int) -> None:
+        year, month, day, hour, minute, second, weekday, _ = time.gmtime(unix_s - base.EPOCH_S)
+        self._rtc.datetime((year, month, day, weekday, hour, minute, second, 0))
+
+    def unique_id(self) -> bytes:
+        return machine.unique_id()
+
+    def watchdog(self, timeout_ms: int):  # type: ignore[no-untyped-def]
+        return machine.WDT(timeout=timeout_ms).feed
+
+    def _restart(self) -> None:
+        machine.reset()
+
+
+def row_of(rows: tuple, number: int) -> tuple:  # type: ignore[type-arg]
+    """The pins of a port. Raises OSError if the board has no such port."""
+    if number >= len(rows):
+        raise OSError("this board has %d RS-485 ports" % len(rows))
+    return rows[number]
