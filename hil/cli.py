@@ -1,5 +1,6 @@
 """`wattline hil`: play scenarios on the bench, and say what was lost. Exit status 0 only if the oracle passes."""
 
+import asyncio
 import contextlib
 import sys
 from collections.abc import Iterator
@@ -13,8 +14,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from gateway.strict import ConfigError
+from hil import platform, runner
 from hil import report as reports
-from hil import runner
 from hil import scenario as scenarios
 from hil.load import Recorded
 from hil.load_file import LoadFileError, read_intervals
@@ -85,6 +86,17 @@ def list_() -> None:
     for name in scenarios.names():
         one = _scenario(name)
         typer.echo(f"{name:16} {one.hours:3} h  x{one.factor}  {one.title} / {one.title_zh}")
+
+
+@app.command(name="platform")
+def platform_(
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0: take one from the system. 端口")] = 0,
+    journal: Annotated[Path | None, typer.Option(help="JSON lines of what was taken in; appended to.")] = None,
+    control: Annotated[Path | None, typer.Option(help="JSON lines that change how it behaves; followed.")] = None,
+) -> None:
+    """An HJ 212 platform that takes uploads and acknowledges them, until Ctrl-C. 平台模拟器"""
+    with contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(platform.run(port, journal, control))
 
 
 def _scenario(name: str) -> Scenario:

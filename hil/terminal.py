@@ -41,7 +41,9 @@ class Terminal:
         self.image.unlink(missing_ok=True)
         files = {"terminal.json": config, "key": key}
         for name, content in files.items():
-            (self.folder / name).write_text(json.dumps(content), encoding="utf-8")
+            file = self.folder / name
+            file.touch(mode=0o600)  # one of them is the key
+            file.write_text(json.dumps(content), encoding="utf-8")
         self.run_vm("provision.py", *(str(self.folder / name) for name in files))
 
     def run_vm(self, script: str, *args: str) -> str:

@@ -1,5 +1,10 @@
 """`wattline hil`: what a user is told before anything is started. (What a run does: tests/e2e.)"""
 
+import json
+import signal
+import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -77,3 +82,13 @@ def test_a_column_that_is_not_there_is_refused_naming_those_that_are(tmp_path: P
     result = call("run", "day", "--profile", str(csv_of(tmp_path, 2)), "--energy-column", "Usage")
     assert result.exit_code == 2
     assert "kWh" in result.output
+
+
+def test_the_platform_serves_until_it_is_interrupted() -> None:
+    command = [sys.executable, "-c", "from hil.cli import app; app()", "platform"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        port = json.loads(process.stdout.readline())["port"]
+        socket.create_connection(("127.0.0.1", port), 5).close()
+        process.send_signal(signal.SIGINT)
+        assert process.wait(20) == 0
