@@ -29,7 +29,7 @@ $(STAMP)/venv: $(STAMP)/system $(SETUP)/venv.sh $(SETUP)/requirements.lock
 	@$(SETUP)/venv.sh $(PYTHON) $(VENV)
 	@touch $@
 
-$(STAMP)/project: $(STAMP)/venv $(SETUP)/project.sh pyproject.toml setup.py $(wildcard cext/*.pxd cext/*.h) cext/decoder.pyx
+$(STAMP)/project: $(STAMP)/venv $(SETUP)/project.sh pyproject.toml setup.py $(wildcard cext/*.p[xy][idx] cext/*.h)
 	@$(SETUP)/project.sh $(VENV)
 	@touch $@
 

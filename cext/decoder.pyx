@@ -1,20 +1,23 @@
 # cython: boundscheck=False, wraparound=False, cdivision=True, auto_pickle=False
 """Frames in, checked rows out, a batch a call; the same result as protocol.frame.open_frame on every input (FR-50).
 
-The stages: structure of all frames (no GIL), look-up of keys, tags and content into rows (no GIL), rows into tuples.
-The parts, each one file: sha256.h, reader.pxd (every byte passes there), envelope.pxd, records.pxd, rows.pxd, bounds.pxd.
+The stages: structure of all frames (no GIL), look-up of keys, tags, then content into rows (no GIL); rows as columns, or
+as tuples. One module of several parts, so that the C compiler sees all: bounds, reader (every byte of a frame passes
+there), envelope (with sha256*.h), rows, records, columns, tuples. decoder.pyi is the contract.
 """
 
 from collections import namedtuple
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
-from libc.stdlib cimport calloc, free
+from libc.stdlib cimport calloc, free, realloc
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.string cimport memcpy, memset
 
-from cext cimport bounds
-from cext.envelope cimport *
-from cext.reader cimport *
-from cext.records cimport *
-from cext.rows cimport *
+include "bounds.pxi"
+include "reader.pxi"
+include "envelope.pxi"
+include "rows.pxi"
+include "records.pxi"
 
 cdef extern from "Python.h":
     const char *PyUnicode_AsUTF8AndSize(object text, Py_ssize_t *size) except NULL
@@ -46,6 +49,24 @@ REASON_NAMES = (
     "record_type", "algorithm", "mac",
 )
 
+cdef size_t sha256_count = 0
+cdef const sha256_implementation_t *sha256_found = sha256_implementations(&sha256_count)
+cdef sha256_blocks_t *sha256_blocks = sha256_found[0].blocks
+
+# What this machine can compute SHA-256 with, the fastest first: that one is in use.
+SHA256_IMPLEMENTATIONS = tuple([sha256_found[i].name.decode() for i in range(sha256_count)])
+SHA256_IMPLEMENTATION = SHA256_IMPLEMENTATIONS[0]
+
+NO_POINT, NONE_BECAUSE, READING = <int> SLOT_NO_POINT, <int> SLOT_NONE, <int> SLOT_READING
+
+
+cdef const sha256_implementation_t *implementation_named(str name) except NULL:
+    cdef size_t i
+    for i in range(sha256_count):
+        if sha256_found[i].name == name.encode():
+            return &sha256_found[i]
+    raise KeyError(name)
+
 
 cdef class KeyState:
     """A terminal's secret of one generation, as the two hash states that HMAC needs. Made once a key; shows nothing."""
@@ -53,22 +74,32 @@ cdef class KeyState:
     cdef hmac_key_t state
 
     def __cinit__(self, bytes secret not None):
-        if len(secret) != bounds.KEY_BYTES:
+        if len(secret) != KEY_BYTES:
             raise ValueError("a key has 32 bytes")
-        hmac_key_init(&self.state, <const uint8_t *> PyBytes_AS_STRING(secret), bounds.KEY_BYTES)
+        hmac_key_init(&self.state, sha256_blocks, <const uint8_t *> PyBytes_AS_STRING(secret), KEY_BYTES)
 
     def __dealloc__(self):
         wipe(&self.state, sizeof(self.state))
 
 
-def hmac_sha256(bytes secret not None, bytes data not None):
-    """HMAC-SHA256 of `data` under a secret of at most 64 bytes: what the decoder computes, for its tests."""
+def sha256(bytes data not None, str implementation not None):
+    """SHA-256 of `data` by one of SHA256_IMPLEMENTATIONS, else KeyError: what the decoder computes, for its tests."""
+    cdef sha256_t state
+    cdef uint8_t digest[32]
+    sha256_begin(&state, implementation_named(implementation).blocks)
+    sha256_update(&state, <const uint8_t *> PyBytes_AS_STRING(data), len(data))
+    sha256_final(&state, digest)
+    return (<char *> digest)[:32]
+
+
+def hmac_sha256(bytes secret not None, bytes data not None, str implementation=SHA256_IMPLEMENTATION):
+    """HMAC-SHA256 of `data` under a secret of at most 64 bytes, likewise."""
     cdef hmac_key_t key
     cdef sha256_t state
     cdef uint8_t mac[32]
     if len(secret) > 64:
         raise ValueError("a secret has at most 64 bytes")
-    hmac_key_init(&key, <const uint8_t *> PyBytes_AS_STRING(secret), len(secret))
+    hmac_key_init(&key, implementation_named(implementation).blocks, <const uint8_t *> PyBytes_AS_STRING(secret), len(secret))
     hmac_begin(&state, &key)
     sha256_update(&state, <const uint8_t *> PyBytes_AS_STRING(data), len(data))
     hmac_final(&state, &key, mac)
@@ -76,50 +107,55 @@ def hmac_sha256(bytes secret not None, bytes data not None):
     return (<char *> mac)[:32]
 
 
-cdef struct Job:  # one frame of a batch; all pointers are into objects that the Batch holds
+include "columns.pxi"
+include "tuples.pxi"
+
+
+cdef struct Job:  # one frame, or one payload, of a batch; all pointers are into objects that the Batch holds
     const uint8_t *data
-    Py_ssize_t size
+    size_t size
     const char *terminal
-    Py_ssize_t terminal_bytes
+    size_t terminal_bytes
     const hmac_key_t *key
-    FrameRow frame
+    Envelope envelope
+    FrameRow *frame
 
 
 cdef inline void refuse(Job *job, Reason reason, uint32_t offset) noexcept nogil:
-    job.frame.reason = reason
-    job.frame.reason_at = offset
+    memset(job.frame, 0, sizeof(FrameRow))
+    job.frame.reason = <uint8_t> reason
+    job.frame.offset = offset
+
+
+cdef inline Reader payload_reader(const Job *job) noexcept nogil:
+    return reader_over(job.data, job.envelope.payload_at, job.envelope.payload_end, ENDS_EARLY)
 
 
 cdef inline void open_envelope(Job *job) noexcept nogil:
     """Size, structure, version: in this order (FR-14). What it costs does not grow with the payload."""
     cdef Reader r
-    if job.size > bounds.FRAME_BYTES_MAX:
-        refuse(job, OVERSIZE, bounds.FRAME_BYTES_MAX)
+    if job.size > FRAME_BYTES_MAX:
+        refuse(job, OVERSIZE, FRAME_BYTES_MAX)
         return
     r = reader_over(job.data, 0, <uint32_t> job.size, TRUNCATED)
-    read_envelope(&r, &job.frame)
-    if r.reason == OK:
-        r = reader_over(job.data, job.frame.payload_at, job.frame.payload_end, ENDS_EARLY)
-        read_array(&r, 1, <uint32_t> bounds.UINT32_MAX)
-        if read_uint(&r, bounds.UINT64_MAX) != bounds.VERSION:
-            fail(&r, VERSION_UNKNOWN)
+    if read_envelope(&r, &job.envelope):
+        r = payload_reader(job)
+        if read_version(&r):
+            return
     refuse(job, r.reason, r.reason_at)
 
 
-cdef inline void open_content(Job *job, Rows *rows) noexcept nogil:
-    """Tag, then content; a frame that is refused leaves no row behind."""
+cdef inline void open_content(Job *job, Rows *rows, uint32_t index) noexcept nogil:
+    """The payload into rows; a frame that is refused leaves none behind."""
     cdef size_t records = rows.record_count, slots = rows.slot_count, integers = rows.integer_count
-    cdef Reader r
-    if not tag_is_good(job.data, &job.frame, job.key, job.terminal, <size_t> job.terminal_bytes):
-        refuse(job, MAC, job.frame.tag_at)
+    cdef Reader r = payload_reader(job)
+    job.frame.generation = job.envelope.generation
+    if read_content(&r, job.frame, rows, index):
         return
-    r = reader_over(job.data, job.frame.payload_at, job.frame.payload_end, ENDS_EARLY)
-    read_content(&r, &job.frame, rows)
     refuse(job, r.reason, r.reason_at)
-    if r.reason != OK:
-        rows.record_count = records
-        rows.slot_count = slots
-        rows.integer_count = integers
+    rows.record_count = records
+    rows.slot_count = slots
+    rows.integer_count = integers
 
 
 cdef class Batch:
@@ -127,35 +163,46 @@ cdef class Batch:
 
     cdef Job *jobs
     cdef Py_ssize_t count
-    cdef Rows rows
+    cdef Storage storage
     cdef tuple frames
     cdef tuple terminals
     cdef list keys
 
-    def __cinit__(self, frames, terminals):
+    def __cinit__(self, frames):
         cdef Py_ssize_t i
+        cdef bytes data
         self.frames = tuple(frames)
-        self.terminals = tuple(terminals)
-        self.keys = []
         self.count = len(self.frames)
-        if len(self.terminals) != self.count:
-            raise ValueError("as many terminals as frames")
+        if self.count > BATCH_FRAMES_MAX:
+            raise ValueError(f"a batch has at most {BATCH_FRAMES_MAX} frames")
+        self.storage = Storage(<size_t> self.count)
         self.jobs = <Job *> calloc(<size_t> self.count + 1, sizeof(Job))
         if self.jobs == NULL:
             raise MemoryError
         for i in range(self.count):
-            self.point_at(&self.jobs[i], self.frames[i], self.terminals[i])
+            data = self.frames[i]
+            if data is None:
+                raise TypeError("a frame is bytes")
+            self.jobs[i].data = <const uint8_t *> PyBytes_AS_STRING(data)
+            self.jobs[i].size = <size_t> PyBytes_GET_SIZE(data)
+            self.jobs[i].frame = &self.storage.frames[i]
 
     def __dealloc__(self):
         free(self.jobs)
-        free_rows(&self.rows)
 
-    cdef int point_at(self, Job *job, bytes data, str terminal) except -1:
-        if data is None or terminal is None:
-            raise TypeError("a frame is bytes, a terminal str")
-        job.data = <const uint8_t *> PyBytes_AS_STRING(data)
-        job.size = PyBytes_GET_SIZE(data)
-        job.terminal = PyUnicode_AsUTF8AndSize(terminal, &job.terminal_bytes)
+    cdef int claim(self, terminals) except -1:
+        """Who says to have sent each frame."""
+        cdef Py_ssize_t i, size = 0
+        cdef str terminal
+        self.terminals = tuple(terminals)
+        if len(self.terminals) != self.count:
+            raise ValueError("as many terminals as frames")
+        for i in range(self.count):
+            terminal = self.terminals[i]
+            if terminal is None:
+                raise TypeError("a terminal is str")
+            self.jobs[i].terminal = PyUnicode_AsUTF8AndSize(terminal, &size)
+            self.jobs[i].terminal_bytes = <size_t> size
         return 0
 
     cdef int look_up(self, keys) except -1:
@@ -165,72 +212,107 @@ cdef class Batch:
         cdef Py_ssize_t i
         if len(keys) != self.count:
             raise ValueError("as many keyrings as frames")
+        self.keys = []
         for i in range(self.count):
             job = &self.jobs[i]
             if job.frame.reason != OK:
                 continue
-            key = keys[i].get(job.frame.generation)
+            key = keys[i].get(job.envelope.generation)
             if key is None:
-                refuse(job, KID, job.frame.kid_at)
+                refuse(job, KID, job.envelope.kid_at)
                 continue
             self.keys.append(key)
             job.key = &key.state
         return 0
 
-    cdef object result(self, Py_ssize_t i):
-        cdef const FrameRow *frame = &self.jobs[i].frame
-        cdef size_t n
-        if frame.reason != OK:
-            return Refusal(REASON_NAMES[<int> frame.reason], frame.reason_at)
-        records = [self.record(&self.rows.records[n], self.frames[i]) for n in range(frame.first, frame.first + frame.count)]
-        return Frame(frame.generation, frame.epoch, frame.boot, frame.sent_ms, records)
+    cdef int authenticate(self, terminals, keys) except -1:
+        """Envelope, version, key and tag of each frame, in this order (FR-14)."""
+        cdef Py_ssize_t i
+        cdef Job *job
+        self.claim(terminals)
+        with nogil:
+            for i in range(self.count):
+                open_envelope(&self.jobs[i])
+        self.look_up(keys)
+        with nogil:
+            for i in range(self.count):
+                job = &self.jobs[i]
+                if job.frame.reason == OK and not tag_is_good(
+                    job.data, &job.envelope, job.key, job.terminal, job.terminal_bytes
+                ):
+                    refuse(job, MAC, job.envelope.tag_at)
+        return 0
 
-    cdef object record(self, const RecordRow *r, bytes data):
-        raw = data[r.begin : r.end]
-        return Record(r.seq, r.kind, self.window(r) if r.kind == bounds.WINDOW else self.event(r), raw)
+    cdef int take_payloads(self) except -1:
+        """What was given are payloads: their size and version, in place of an envelope."""
+        cdef Py_ssize_t i
+        cdef Job *job
+        cdef Reader r
+        for i in range(self.count):
+            job = &self.jobs[i]
+            if job.size > FRAME_BYTES_MAX:
+                refuse(job, OVERSIZE, FRAME_BYTES_MAX)
+                continue
+            job.envelope.payload_end = <uint32_t> job.size
+            r = payload_reader(job)
+            if not read_version(&r):
+                refuse(job, r.reason, r.reason_at)
+        return 0
 
-    cdef object window(self, const RecordRow *r):
-        cdef size_t n
-        readings = [slot_object(&self.rows.slots[n]) for n in range(r.first, r.first + r.count)]
-        start_s = r.time_s if r.has_time else None
-        return Window(
-            start_s, r.length_s, r.boot, r.uptime_s, r.clock_source, r.clock_error_s, r.samples_due, readings
-        )
+    cdef int decode(self) except -1:
+        """The content of those that are not refused yet."""
+        cdef Py_ssize_t i
+        with nogil:
+            for i in range(self.count):
+                if self.jobs[i].frame.reason == OK:
+                    open_content(&self.jobs[i], &self.storage.rows, <uint32_t> i)
+        if self.storage.rows.out_of_memory:
+            raise MemoryError
+        return 0
 
-    cdef object event(self, const RecordRow *r):
-        cdef size_t n
-        values = [self.rows.integers[n] for n in range(r.first, r.first + r.count)]
-        time_s = r.time_s if r.has_time else None
-        point = r.point if r.has_point else None
-        return Event(time_s, r.boot, r.uptime_s, r.clock_source, r.clock_error_s, r.code, point, values)
+    cdef int digest(self) except -1:
+        """SHA-256 of each record's bytes."""
+        cdef const Rows *rows = &self.storage.rows
+        cdef sha256_t state
+        cdef RecordRow *record
+        cdef size_t i
+        with nogil:
+            for i in range(rows.record_count):
+                record = &rows.records[i]
+                sha256_begin(&state, sha256_blocks)
+                sha256_update(&state, self.jobs[record.frame].data + record.begin, record.end - record.begin)
+                sha256_final(&state, record.digest)
+        return 0
+
+    cdef Columns columns(self, bint digests):
+        self.decode()
+        if digests:
+            self.digest()
+        return columns_over(self.storage, digests)
 
 
-cdef object slot_object(const SlotRow *slot):
-    cdef int which
-    if slot.kind == SLOT_NO_POINT:
-        return None
-    if slot.kind == SLOT_NONE:
-        return slot.value[0]
-    values = [slot.value[which] if has(slot, <Value> which) else None for which in range(<int> VALUES)]
-    return tuple.__new__(Reading, values)  # as Reading(*values), without a call in Python
-
-
-def decode_batch(frames, terminals, keys):
-    """Authenticate and decode frames that go up: one Frame or Refusal for each, in order.
+def decode_columns(frames, terminals, keys, *, bint digests=False):
+    """Authenticate and decode frames that go up, into columns.
 
     frames[i] is claimed by terminals[i], whose keys are keys[i] (generation: KeyState). A bad frame costs its neighbours
     nothing. Releases the GIL while it works. Raises TypeError and ValueError for wrong arguments, never for wrong bytes.
     """
-    cdef Batch batch = Batch(frames, terminals)
-    cdef Py_ssize_t i
-    with nogil:
-        for i in range(batch.count):
-            open_envelope(&batch.jobs[i])
-    batch.look_up(keys)
-    with nogil:
-        for i in range(batch.count):
-            if batch.jobs[i].frame.reason == OK:
-                open_content(&batch.jobs[i], &batch.rows)
-    if batch.rows.out_of_memory:
-        raise MemoryError
-    return [batch.result(i) for i in range(batch.count)]
+    cdef Batch batch = Batch(frames)
+    batch.authenticate(terminals, keys)
+    return batch.columns(digests)
+
+
+def decode_payloads(payloads, *, bint digests=False):
+    """Decode payloads of frames that were authenticated before, as the journal's own were; nothing is verified here."""
+    cdef Batch batch = Batch(payloads)
+    batch.take_payloads()
+    return batch.columns(digests)
+
+
+def decode_batch(frames, terminals, keys):
+    """As decode_columns, into tuples: one Frame or Refusal for each frame, in order."""
+    cdef Batch batch = Batch(frames)
+    cdef size_t i
+    batch.authenticate(terminals, keys)
+    batch.decode()
+    return [frame_object(batch.storage, i, batch.frames[i]) for i in range(batch.storage.frame_count)]

@@ -1,10 +1,11 @@
-"""One frame through both decoders; every failure prints what replays it."""
+"""One frame through both decoders and both forms of the compiled one's result; a failure prints what replays it."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cext import decoder
-from protocol import frame, limits, mac
+from protocol import frame, limits, mac, record
 from protocol.errors import FrameError
 
 SECRET = bytes(range(32))
@@ -29,7 +30,69 @@ def expect_same(frames: Sequence[bytes]) -> list[decoder.Frame | decoder.Refusal
         wanted = by_python(data)
         assert one == wanted, f"replay: by_python(bytes.fromhex('{data.hex()}'))\n python: {wanted}\n cext: {one}"
         assert isinstance(one, decoder.Frame) == isinstance(wanted, frame.Frame), data.hex()
+    columns = decoder.decode_columns(frames, [TERMINAL] * len(frames), [STATES] * len(frames), digests=True)
+    assert from_columns(columns, frames) == got, f"replay: columns of {[data.hex() for data in frames]}"
     return got
+
+
+def from_columns(columns: decoder.Columns, frames: Sequence[bytes]) -> list[decoder.Frame | decoder.Refusal]:
+    """What decode_batch says, put together from the columns alone; raises where they contradict each other."""
+    f = columns.frames
+    assert len(columns) == len(f) == len(frames)
+    found: list[decoder.Frame | decoder.Refusal] = []
+    record_at = 0
+    for n, data in enumerate(frames):
+        if f.reason[n]:
+            assert not any((f.generation[n], f.epoch[n], f.boot[n], f.sent_ms[n], f.first_record[n], f.record_count[n]))
+            found.append(decoder.Refusal(decoder.REASON_NAMES[f.reason[n]], f.offset[n]))
+            continue
+        assert f.first_record[n] == record_at
+        record_at += f.record_count[n]
+        records = [_record(columns, row, n, data) for row in range(f.first_record[n], record_at)]
+        found.append(decoder.Frame(f.generation[n], f.epoch[n], f.boot[n], f.sent_ms[n], records))
+    assert record_at == len(columns.records)
+    kinds = columns.records.type.tolist()
+    counts = columns.records.count.tolist()
+    assert sum(count for kind, count in zip(kinds, counts, strict=True) if kind == 1) == len(columns.slots)
+    assert sum(count for kind, count in zip(kinds, counts, strict=True) if kind == 2) == len(columns.integers)
+    return found
+
+
+def _record(columns: decoder.Columns, row: int, n: int, data: bytes) -> decoder.Record:
+    r = columns.records
+    assert r.frame[row] == n
+    raw = data[r.begin[row] : r.end[row]]
+    assert bytes(r.digest.tolist()[row]) == hashlib.sha256(raw).digest()
+    time_s = r.time_s[row] if r.has_time[row] else None
+    assert time_s is not None or r.time_s[row] == 0
+    clock = (r.boot[row], r.uptime_s[row], r.clock_source[row], r.clock_error_s[row])
+    rows = range(r.first[row], r.first[row] + r.count[row])
+    body: decoder.Window | decoder.Event
+    if r.type[row] == record.WINDOW:
+        assert (r.code[row], r.point[row]) == (0, 0)
+        slots = [_slot(columns.slots, at, row, point) for point, at in enumerate(rows, start=1)]
+        body = decoder.Window(time_s, r.length_s[row], *clock, r.samples_due[row], slots)
+    else:
+        assert (r.length_s[row], r.samples_due[row]) == (0, 0)
+        values = [columns.integers[at] for at in rows]
+        body = decoder.Event(time_s, *clock, r.code[row], r.point[row] or None, values)
+    return decoder.Record(r.seq[row], r.type[row], body, raw)
+
+
+def _slot(slots: decoder.SlotTable, at: int, row: int, point: int) -> decoder.Reading | int | None:
+    assert (slots.record[at], slots.point[at]) == (row, point)
+    kind, present = slots.kind[at], slots.present[at]
+    names = decoder.Reading._fields
+    columns = [getattr(slots, name)[at] for name in names]
+    assert all(present >> bit & 1 or not value for bit, value in enumerate(columns)), "what is absent is not 0"
+    if kind == decoder.READING:
+        assert slots.none_reason[at] == 0
+        return decoder.Reading._make(value if present >> bit & 1 else None for bit, value in enumerate(columns))
+    assert present == 0
+    if kind == decoder.NONE_BECAUSE:
+        return slots.none_reason[at]
+    assert (kind, slots.none_reason[at]) == (decoder.NO_POINT, 0)
+    return None
 
 
 def reseal(payload: bytes) -> bytes:

@@ -2,7 +2,11 @@
 
 import hashlib
 import hmac
+import platform
+import re
+from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -31,18 +35,35 @@ CASES = [
 ]
 
 
-def test_rfc_4231() -> None:
+@pytest.mark.parametrize("implementation", decoder.SHA256_IMPLEMENTATIONS)
+def test_rfc_4231(implementation: str) -> None:
     for secret, data, wanted in CASES:
-        assert decoder.hmac_sha256(secret, data).hex() == wanted
+        assert decoder.hmac_sha256(secret, data, implementation).hex() == wanted
 
 
-def test_every_length_around_the_blocks() -> None:
+@pytest.mark.parametrize("implementation", decoder.SHA256_IMPLEMENTATIONS)
+def test_every_length_around_the_blocks(implementation: str) -> None:
     data = bytes(n * 7 & 0xFF for n in range(4200))
     for size in [*range(260), 4095, 4096, 4097, 4200]:
+        assert decoder.sha256(data[:size], implementation) == hashlib.sha256(data[:size]).digest(), size
         wanted = hmac.new(b"k" * 32, data[:size], "sha256").digest()
-        assert decoder.hmac_sha256(b"k" * 32, data[:size]) == wanted, size
+        assert decoder.hmac_sha256(b"k" * 32, data[:size], implementation) == wanted, size
 
 
 @given(secret=st.binary(max_size=64), data=st.binary(max_size=600))
 def test_any_secret_and_data(secret: bytes, data: bytes) -> None:
-    assert decoder.hmac_sha256(secret, data) == hmac.new(secret, data, "sha256").digest()
+    for implementation in decoder.SHA256_IMPLEMENTATIONS:
+        assert decoder.sha256(data, implementation) == hashlib.sha256(data).digest()
+        assert decoder.hmac_sha256(secret, data, implementation) == hmac.new(secret, data, "sha256").digest()
+
+
+def test_the_choice_is_the_fastest_that_this_cpu_can_run() -> None:
+    assert decoder.SHA256_IMPLEMENTATIONS[-1] == "portable"
+    assert decoder.SHA256_IMPLEMENTATIONS.index(decoder.SHA256_IMPLEMENTATION) == 0
+    cpu = Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    if platform.machine() == "x86_64":
+        assert ("x86 SHA" in decoder.SHA256_IMPLEMENTATIONS) == bool(
+            re.search(r"^flags\b.*\bsha_ni\b", cpu, re.MULTILINE)
+        )
+    with pytest.raises(KeyError, match="MD5"):
+        decoder.sha256(b"", "MD5")
