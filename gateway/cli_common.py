@@ -12,6 +12,7 @@ import typer
 from gateway import config as configuration
 from gateway import registry
 from gateway.config import GatewayConfig
+from gateway.gaps.source import Source
 from gateway.journal.reader import Reader
 from gateway.quarantine.quarantine import QuarantineReader
 from gateway.strict import ConfigError
@@ -21,6 +22,7 @@ EXIT_CODES = "Exit codes / 退出码: 0 done, 1 not done or not all well (reason
 
 Config = Annotated[Path, typer.Option("--config", help="gateway.toml. 网关配置文件")]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on standard output. 输出 JSON")]
+AsLines = Annotated[bool, typer.Option("--json", help="A JSON object a line. 每行输出一个 JSON")]
 
 
 def examples(*lines: str) -> str:
@@ -48,6 +50,14 @@ def open_journal(folder: Path) -> Reader:
     """The journal, to read."""
     try:
         return Reader(folder)
+    except sqlite3.OperationalError:
+        fail(f"{folder}: no journal yet; run the gateway first / 尚无日志库，请先运行网关")
+
+
+def open_source(folder: Path, future_s: int) -> Source:
+    """The gap ledger's facts."""
+    try:
+        return Source(folder, future_s)
     except sqlite3.OperationalError:
         fail(f"{folder}: no journal yet; run the gateway first / 尚无日志库，请先运行网关")
 
