@@ -14,6 +14,7 @@ from gateway import registry
 from gateway.config import GatewayConfig
 from gateway.gaps.source import Source
 from gateway.journal.reader import Reader
+from gateway.journal.spans import Spans
 from gateway.quarantine.quarantine import QuarantineReader
 from gateway.strict import ConfigError
 
@@ -23,6 +24,7 @@ EXIT_CODES = "Exit codes / 退出码: 0 done, 1 not done or not all well (reason
 Config = Annotated[Path, typer.Option("--config", help="gateway.toml. 网关配置文件")]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on standard output. 输出 JSON")]
 AsLines = Annotated[bool, typer.Option("--json", help="A JSON object a line. 每行输出一个 JSON")]
+OneTerminal = Annotated[str | None, typer.Option("--terminal", help="This one only. 仅此终端")]
 
 
 def examples(*lines: str) -> str:
@@ -54,6 +56,14 @@ def open_journal(folder: Path) -> Reader:
         fail(f"{folder}: no journal yet; run the gateway first / 尚无日志库，请先运行网关")
 
 
+def open_spans(folder: Path) -> Spans:
+    """The journal, to look back into."""
+    try:
+        return Spans(folder)
+    except sqlite3.OperationalError:
+        fail(f"{folder}: no journal yet; run the gateway first / 尚无日志库，请先运行网关")
+
+
 def open_source(folder: Path, future_s: int) -> Source:
     """The gap ledger's facts."""
     try:
@@ -73,6 +83,17 @@ def open_quarantine(loaded: GatewayConfig) -> QuarantineReader:
 def time_text(unix_ms: int) -> str:
     """Unix milliseconds as ISO 8601, UTC."""
     return datetime.fromtimestamp(unix_ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def parse_time(text: str) -> int:
+    """Unix seconds of ISO 8601; without a zone it is UTC. Raises typer.BadParameter."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise typer.BadParameter(
+            f"{text!r}; allowed / 允许: 2026-03-01, 2026-03-01T08:00:00+08:00, 2026-03-01T00:00:00Z"
+        ) from error
+    return int((found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp())
 
 
 def line_text(values: Mapping[str, object]) -> str:

@@ -12,12 +12,14 @@ from gateway.cli_common import (
     NOT_WELL,
     AsLines,
     Config,
+    OneTerminal,
     examples,
     fail,
     line_text,
     load,
     load_registry,
     open_source,
+    parse_time,
     print_json,
     time_text,
 )
@@ -31,20 +33,8 @@ DAY_S = 86400
 SHORTFALL = 0.9  # received / due below this is what the field's rule objects to
 
 
-def parse_time(text: str) -> int:
-    """Unix seconds of ISO 8601; without a zone it is UTC. Raises typer.BadParameter."""
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise typer.BadParameter(
-            f"{text!r}; allowed / 允许: 2026-03-01, 2026-03-01T08:00:00+08:00, 2026-03-01T00:00:00Z"
-        ) from error
-    return int((found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp())
-
-
 From = Annotated[str | None, typer.Option("--from", help="First instant, ISO 8601, UTC unless it says. 起始时刻")]
 To = Annotated[str | None, typer.Option("--to", help="End, not included; now if left out. 结束时刻（不含）")]
-OneTerminal = Annotated[str | None, typer.Option("--terminal", help="This one only. 仅此终端")]
 
 
 def gaps(

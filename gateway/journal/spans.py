@@ -3,6 +3,7 @@
 The only other place that names the journal's columns is reader.py.
 """
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,7 +22,7 @@ _FROM = " FROM records JOIN frames ON frames.id = records.frame LEFT JOIN placem
 class Entry(NamedTuple):
     """A record without its bytes. start_s: a window's start (where it was placed), an event's time; None: not known.
 
-    uptime_s: at the window's end, at the event. received_ms: by the gateway's clock. marks: JSON, as it is stored.
+    uptime_s: at the window's end, at the event. received_ms: by the gateway's clock. marks: (check, point or None).
     """
 
     id: int
@@ -33,7 +34,7 @@ class Entry(NamedTuple):
     boot: int
     uptime_s: int
     received_ms: int
-    marks: str
+    marks: list[tuple[str, int | None]]
 
 
 class Spans:
@@ -80,7 +81,7 @@ class Spans:
             (terminal, since_id),
         )
         while some := rows.fetchmany(_ROWS_A_TIME):
-            yield from (Entry(*row) for row in some)
+            yield from map(_entry, some)
 
     def before(self, terminal: int, epoch: int, seq: int) -> Entry | None:
         """The record before this number that knows its time."""
@@ -89,7 +90,7 @@ class Spans:
             " AND coalesce(placements.start_s, records.start_s) IS NOT NULL ORDER BY records.seq DESC LIMIT 1",
             (terminal, epoch, seq),
         ).fetchone()
-        return Entry(*row) if row else None
+        return _entry(row) if row else None
 
     def numbers(self, terminal: int, epoch: int, first: int, last: int) -> Iterator[int]:
         """The numbers first..last of a log that are in the journal, ascending."""
@@ -122,7 +123,7 @@ class Spans:
             f" WHERE {which} LIMIT ?",
             values,
         )
-        return [(row[0], Entry(*row[1:])) for row in rows]
+        return [(row[0], _entry(row[1:])) for row in rows]
 
     def raw(self, record: int) -> bytes:
         """A record's bytes, out of its frame."""
@@ -132,3 +133,8 @@ class Spans:
             (record,),
         ).fetchone()
         return bytes(data)
+
+
+def _entry(row: tuple[Any, ...]) -> Entry:
+    marks = [] if row[-1] == "[]" else [(check, point) for check, point in json.loads(row[-1])]
+    return Entry._make((*row[:-1], marks))
