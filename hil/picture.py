@@ -31,11 +31,12 @@ WORDS = {
     "gap": ("meter silent: no reading, none invented", "电表无应答：无读数，不虚构"),
     "broker_outage": ("broker outage: stored, sent later", "代理中断：先存后传"),
     "treatment_off": ("treatment OFF while production runs", "生产运行而治污停运"),
+    "treatment_off_idle": ("treatment off, production idle too", "治污停运，生产亦停"),
     "other": ("other fault", "其他故障"),
     "power": ("kW", "kW"),
     "time": ("local time", "当地时间"),
 }
-SHADES = {"broker_outage": "#c9c9c9", "treatment_off": "#f2a6a0", "other": "#e6d9f2"}
+SHADES = {"broker_outage": "#c9c9c9", "treatment_off": "#f2a6a0", "treatment_off_idle": "#f2a6a0", "other": "#e6d9f2"}
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ def draw(curves: Sequence[Curve], troubles: Sequence[Trouble], zone: tzinfo, fil
         _panel(axes, [curve for curve in curves if curve.kind == kind], words)
         axes.set_title(words[kind], loc="left", color=COLOURS[kind][0], fontweight="bold")
         axes.set_ylabel(words["power"])
-        shown |= _shade(axes, troubles, words)
+        shown |= _shade(axes, troubles, curves, words)
     bottom = panels[-1, 0]
     step = _hours_between_ticks(curves)
     hours, form = range(0, 24, step), "%H:%M" if step < 3 else "%m-%d\n%H:%M"
@@ -134,7 +135,9 @@ def _steps(curve: Curve) -> tuple[list[float], list[float], list[float], list[fl
     return times, lows, means, highs
 
 
-def _shade(axes: Axes, troubles: Sequence[Trouble], words: Mapping[str, str]) -> dict[str, Patch]:
+def _shade(
+    axes: Axes, troubles: Sequence[Trouble], curves: Sequence[Curve], words: Mapping[str, str]
+) -> dict[str, Patch]:
     """Shade the troubles; returns the legend's entry for each kind."""
     shown = {}
     for trouble in troubles:
@@ -142,9 +145,23 @@ def _shade(axes: Axes, troubles: Sequence[Trouble], words: Mapping[str, str]) ->
             continue  # drawn as what it makes: a gap
         kind = trouble.what if trouble.what in SHADES else "other"
         axes.axvspan(_at(trouble.from_ms), _at(trouble.to_ms), color=SHADES[kind], alpha=0.5, zorder=0, lw=0)
+        if kind == "treatment_off" and not _production_runs(curves, trouble):
+            kind = "treatment_off_idle"
         label = words[kind] if kind != "other" else f"{words[kind]}: {trouble.what}"
         shown[trouble.what] = Patch(color=SHADES[kind], alpha=0.5, label=label)
     return shown
+
+
+def _production_runs(curves: Sequence[Curve], trouble: Trouble) -> bool:
+    """Whether some production point worked in that time: above a tenth of the most that it drew."""
+    for curve in curves:
+        means = [(start_ms, powers[1]) for start_ms, _end_ms, powers in curve.windows if powers]
+        most = max((mean for _start, mean in means), default=0)
+        if curve.kind == "production" and any(
+            trouble.from_ms <= start_ms < trouble.to_ms and mean > most / 10 for start_ms, mean in means
+        ):
+            return True
+    return False
 
 
 def _hours_between_ticks(curves: Sequence[Curve]) -> int:
