@@ -15,7 +15,7 @@ TYPINGS := build/typings
 help: ## list the targets / 列出所有目标
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: setup-check $(STAMP)/zcbor $(STAMP)/mosquitto $(STAMP)/vm64 $(STAMP)/vm32 ## prepare everything below .venv/ and build/ / 准备全部环境
+setup: setup-check $(STAMP)/sanitized $(STAMP)/zcbor $(STAMP)/mosquitto $(STAMP)/vm64 $(STAMP)/vm32 ## prepare everything below .venv/ and build/ / 准备全部环境
 	@echo '[setup] ready / 环境就绪'
 
 setup-check: $(STAMP)/project $(STAMP)/typings-esp32 $(STAMP)/typings-rp2
@@ -31,6 +31,10 @@ $(STAMP)/venv: $(STAMP)/system $(SETUP)/venv.sh $(SETUP)/requirements.lock
 
 $(STAMP)/project: $(STAMP)/venv $(SETUP)/project.sh pyproject.toml setup.py $(wildcard cext/*.p[xy][idx] cext/*.h)
 	@$(SETUP)/project.sh $(VENV)
+	@touch $@
+
+$(STAMP)/sanitized: $(STAMP)/project $(SETUP)/sanitized.sh
+	@$(SETUP)/sanitized.sh $(VENV) build/sanitized
 	@touch $@
 
 $(STAMP)/typings-%: $(STAMP)/venv $(SETUP)/typings.sh $(SETUP)/typings-%.lock

@@ -32,7 +32,30 @@ def expect_same(frames: Sequence[bytes]) -> list[decoder.Frame | decoder.Refusal
         assert isinstance(one, decoder.Frame) == isinstance(wanted, frame.Frame), data.hex()
     columns = decoder.decode_columns(frames, [TERMINAL] * len(frames), [STATES] * len(frames), digests=True)
     assert from_columns(columns, frames) == got, f"replay: columns of {[data.hex() for data in frames]}"
+    _expect_same_of_payloads(frames, got)
     return got
+
+
+def _expect_same_of_payloads(frames: Sequence[bytes], got: Sequence[decoder.Frame | decoder.Refusal]) -> None:
+    """Each payload alone, where it ends with the memory that holds it: a step too far is one out of bounds."""
+    payloads, wanted = [], []
+    for data, one in zip(frames, got, strict=True):
+        begin = _payload_at(data)
+        if begin and one[0] not in ("kid", "mac"):
+            payloads.append(payload_of(data))
+            said = one[1] - begin if isinstance(one, decoder.Refusal) else 0
+            wanted.append((one.reason, said) if isinstance(one, decoder.Refusal) else ("", 0))
+    table = decoder.decode_payloads(payloads).frames
+    alone = [(decoder.REASON_NAMES[reason], at) for reason, at in zip(table.reason, table.offset, strict=True)]
+    assert alone == wanted, f"replay: payloads {[one.hex() for one in payloads]}"
+
+
+def _payload_at(data: bytes) -> int:
+    """Where the payload begins; 0 if there is none."""
+    try:
+        return mac.Envelope(data).payload_at
+    except FrameError:
+        return 0
 
 
 def from_columns(columns: decoder.Columns, frames: Sequence[bytes]) -> list[decoder.Frame | decoder.Refusal]:

@@ -187,6 +187,27 @@ def test_the_most_rows_a_frame_can_have() -> None:
     assert sum(map(len, rows_of(columns))) < 370_000
 
 
+def test_rows_are_freed() -> None:
+    """600 batches of some 2 MB of rows each, columns and tuples, views kept and dropped: the process stays small."""
+    code = """
+import resource, sys
+from cext import decoder
+payload = bytes.fromhex(sys.argv[1])
+def peak_mib(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+kept = []
+for n in range(600):
+    columns = decoder.decode_payloads([payload, payload[:-1]] * 500, digests=True)
+    kept = [*kept[-3:], columns.slots.values, columns.records.frame]
+    decoder.decode_batch([payload], ["T"], [{}])
+    if n == 20:
+        before = peak_mib()
+assert peak_mib() - before < 30, (before, peak_mib())
+"""
+    words = [sys.executable, "-c", code, payload_of(typical()).hex()]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+
+
 @contextmanager
 def counting() -> Iterator[list[int]]:
     """A thread that counts while it can."""

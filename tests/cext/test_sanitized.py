@@ -1,0 +1,78 @@
+"""The compiled code under gcc's address and undefined-behaviour sanitizers: the decoder's tests once more."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+REPO = Path(__file__).resolve().parents[2]
+SANITIZED = REPO / "build/sanitized"
+# what runs here again; the others are about processes and arguments
+TESTS = ["test_vectors.py", "test_mac.py", "test_parity.py", "test_bad_input.py", "test_columns.py"]
+# the tests in this very process, with a decoder that is known to be the sanitized one
+SESSION = """
+import sys, pytest
+from cext import decoder
+assert "sanitized" in decoder.__file__
+sys.exit(pytest.main(sys.argv[1:]))
+"""
+# a write past the end that only the sanitizer's run-time library can see
+OVERFLOW = "import ctypes; ctypes.memmove(ctypes.create_string_buffer(8), b'x' * 64, 64)"
+
+
+def runtime() -> str:
+    """gcc's own libasan, which must be loaded before Python."""
+    asked = ["gcc", "-print-file-name=libasan.so"]
+    found = subprocess.run(asked, capture_output=True, text=True, check=True, timeout=60).stdout.strip()
+    assert Path(found).is_absolute(), f"gcc has no libasan ({found}); on Debian libgcc-12-dev brings it"
+    return found
+
+
+def run(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """Python with the sanitized cext instead of the other; findings go to files in `folder`, past pytest's capture."""
+    log = f"log_path={folder}/finding"
+    extra = {
+        "LD_PRELOAD": runtime(),
+        # CPython keeps interned objects until it ends, and each would be reported; test_columns.py measures our own
+        "ASAN_OPTIONS": f"detect_leaks=0:{log}",
+        "UBSAN_OPTIONS": f"print_stacktrace=1:{log}",
+        "PYTHONMALLOC": "malloc",  # each bytes object is a block of its own, with a forbidden zone around it
+        "PYTHONPATH": os.pathsep.join((str(SANITIZED), str(REPO))),
+    }
+    command = [sys.executable, "-P", *words]
+    return subprocess.run(
+        command, cwd=REPO, env=os.environ | extra, capture_output=True, text=True, check=False, timeout=900
+    )
+
+
+def findings(folder: Path) -> str:
+    """What the sanitizers wrote."""
+    return "".join(file.read_text(encoding="utf-8") for file in sorted(folder.glob("finding*")))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def built() -> None:
+    assert list(SANITIZED.glob("cext/decoder*.so")), "build/sanitized is missing; run: make setup"
+
+
+def test_the_sanitizers_are_there_and_stop_what_is_out_of_bounds(tmp_path: Path) -> None:
+    shown = run(tmp_path, "-c", "from cext import decoder; print(decoder.__file__)")
+    assert Path(shown.stdout.strip()).is_relative_to(SANITIZED), shown.stderr
+    library = Path(shown.stdout.strip()).read_bytes()
+    assert b"__asan_report_load" in library
+    assert b"__ubsan_handle" in library
+    caught = run(tmp_path, "-c", OVERFLOW)
+    assert caught.returncode != 0
+    assert "heap-buffer-overflow" in findings(tmp_path)
+
+
+@pytest.mark.slow
+def test_nothing_is_read_or_written_out_of_bounds(tmp_path: Path) -> None:
+    """P-21: no finding in any of the decoder's tests, mutations and random bytes included."""
+    tests = [f"tests/cext/{name}" for name in TESTS]
+    done = run(tmp_path, "-c", SESSION, "-q", "-p", "no:cacheprovider", "-o", "pythonpath=build/sanitized .", *tests)
+    assert done.returncode == 0, findings(tmp_path)[:5000] + done.stdout[-5000:] + done.stderr[-5000:]
+    assert findings(tmp_path) == ""
+    assert "passed" in done.stdout
