@@ -6,13 +6,15 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, TextIO, TypeVar
 
 from gateway import config as configuration
 from gateway import registry as terminals
+from gateway.backup.restore import finish as finish_restore
 from gateway.clock import Clock, SystemClock, steady_s
 from gateway.config import GatewayConfig
 from gateway.files import Watched
@@ -85,6 +87,8 @@ class Gateway:
         folder = Path(self._config.data_dir)
         folder.mkdir(parents=True, exist_ok=True)
         lock = _lock(folder)
+        if finish_restore(folder):
+            self._log.warning("restore_finished")
         journal = Journal(folder, self._config.verify)
         quarantine = Quarantine(folder, self._config.quarantine)
         intake = Intake(self._config.mqtt, steady_s, self._on_state)
@@ -177,6 +181,17 @@ def _lock(folder: Path) -> int:
     os.ftruncate(descriptor, 0)
     os.write(descriptor, f"{os.getpid()}\n".encode())
     return descriptor
+
+
+@contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """No gateway runs on this data_dir meanwhile. Raises AlreadyRunningError, OSError."""
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = _lock(folder)
+    try:
+        yield
+    finally:
+        os.close(lock)
 
 
 def running_pid(folder: Path) -> int | None:

@@ -11,7 +11,7 @@ from typing import Annotated, Any, cast
 import typer
 
 from gateway import app as application
-from gateway import cli_export, cli_gaps, cli_quarantine, registry
+from gateway import cli_backup, cli_export, cli_gaps, cli_quarantine, registry
 from gateway.cli_common import (
     NOT_WELL,
     AsJson,
@@ -36,6 +36,7 @@ app = typer.Typer(no_args_is_help=True, pretty_exceptions_show_locals=False)
 app.add_typer(cli_quarantine.app, name="quarantine")
 cli_gaps.register(app)
 cli_export.register(app)
+cli_backup.register(app)
 
 
 @app.callback()

@@ -16,6 +16,20 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
+def write_durably(file: Path, data: bytes) -> None:
+    """Put the content in the file's place, as a whole, on the disk."""
+    partial = file.with_name(f".{file.name}.partial")
+    try:
+        with partial.open("wb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+        partial.rename(file)
+    finally:
+        partial.unlink(missing_ok=True)
+    sync_folder(file.resolve().parent)
+
+
 class Watched:
     """A file that may be edited or replaced while we run. Made before the file is read, so that no change is missed."""
 

@@ -105,6 +105,18 @@ def file_of(folder: Path, sink: str) -> Path:
     return folder / f"sink-{sink}.sqlite3"
 
 
+def reach(folder: Path, sink: str) -> tuple[int, int]:
+    """The furthest record, and placement, of the journal that a sink's file speaks of; 0 where it speaks of none."""
+    connection = connect_for_reading(file_of(folder, sink))
+    try:
+        cursors = dict(connection.execute("SELECT name, value FROM cursors"))
+        rows = connection.execute("SELECT max(record) FROM ahead UNION SELECT max(record) FROM outbox")
+        records = [row[0] or 0 for row in rows]
+        return max([cursors.get(LIVE, 0), cursors.get(BACKLOG, 0), *records]), cursors.get(PLACEMENTS, 0)
+    finally:
+        connection.close()
+
+
 def status(folder: Path, sink: str) -> dict[str, object]:
     """What `wattline gateway status` says of a sink. confirmed: every record up to this id is settled."""
     path = file_of(folder, sink)

@@ -1,0 +1,88 @@
+"""`wattline gateway backup` and `restore`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+
+from gateway import app as application
+from gateway.backup.backup import backup as make
+from gateway.backup.restore import restore as put_back
+from gateway.backup.stores import BackupError
+from gateway.cli_common import AsJson, Config, examples, fail, load, print_json, time_text
+from gateway.clock import SystemClock
+
+
+def backup(
+    config: Config,
+    out: Annotated[Path, typer.Option("--out", help="The folder to make; it must not exist yet. 备份目录（新建）")],
+    as_json: AsJson = False,
+) -> None:
+    """Copy journal, quarantine and sinks' state, while the gateway runs or not. 备份
+
+    Everything acknowledged before the call is in it. Keys and configuration are not: back them up by themselves.
+    """
+    loaded = load(config)
+    try:
+        found = make(Path(loaded.data_dir), out, SystemClock().now_ms)
+    except BackupError as error:
+        fail(str(error))
+    size = sum(one.bytes for one in found.files)
+    if as_json:
+        print_json({"backup": str(out), "bytes": size, **msgspec.to_builtins(found)})
+    else:
+        files = ", ".join(one.name for one in found.files)
+        typer.echo(f"{out}: {files}; {size} bytes; up to record {found.last_record} / 备份完成")
+
+
+def restore(
+    config: Config,
+    from_: Annotated[Path, typer.Option("--from", help="A folder that `backup` made. 备份目录")],
+    force: Annotated[
+        Path | None,
+        typer.Option("--force", metavar="DATA_DIR", help="Replace what this data_dir holds. 替换此目录中的数据"),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Put a backup into data_dir, all of it or nothing; the gateway must not run. 恢复
+
+    What the gateway acknowledged after the backup is gone, unless a terminal still holds it. Replaced files are kept
+    aside, in data_dir/replaced-TIME.
+    """
+    loaded = load(config)
+    data_dir = Path(loaded.data_dir)
+    if force is not None and force.resolve() != data_dir.resolve():
+        fail(f"--force {force}: data_dir is {data_dir} / 与配置中的 data_dir 不一致")
+    try:
+        with application.held(data_dir):
+            found, aside = put_back(from_, data_dir, SystemClock().now_ms(), force=force is not None)
+    except (BackupError, application.AlreadyRunningError, OSError) as error:
+        fail(str(error))
+    made = time_text(found.began_ms)
+    if as_json:
+        print_json(
+            {
+                "restored": str(data_dir),
+                "made": made,
+                "last_record": found.last_record,
+                "files": [one.name for one in found.files],
+                "replaced": None if aside is None else str(aside),
+            }
+        )
+        return
+    typer.echo(f"{data_dir}: as of {made}, up to record {found.last_record} / 已恢复至备份时刻")
+    if aside is not None:
+        typer.echo(f"what was there is in / 原有数据移至: {aside}")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command("backup", epilog=examples("backup --config gateway.toml --out /backup/2026-03-01"))(backup)
+    app.command(
+        "restore",
+        epilog=examples(
+            "restore --config gateway.toml --from /backup/2026-03-01",
+            "restore --config gateway.toml --from /backup/2026-03-01 --force /srv/wattline/data",
+        ),
+    )(restore)
