@@ -96,15 +96,21 @@ def _check_powers(one: Placed, reading: Reading, served: Sequence[Poll], truth: 
         return
     starts = [i for i, poll in enumerate(served) if abs(poll.t_ms - first_ms) <= truth.tolerance_ms]
     ends = [i for i, poll in enumerate(served) if abs(poll.t_ms - last_ms) <= truth.tolerance_ms]
-    if not any(_fits(one, reading, served[i : j + 1], truth) for i in starts for j in ends if j >= i):
+    lossy = bool(starts and ends) and _lost_answers(one, reading, served[max(starts) : min(ends) + 1])
+    if not any(_fits(one, reading, served[i : j + 1], truth, lossy=lossy) for i in starts for j in ends if j >= i):
         said = (reading.p_min_w, reading.p_mean_w, reading.p_max_w)
         yield "power_altered", f"min/mean/max {said} W are not what the meter showed ({min(powers)} to {max(powers)} W)"
 
 
-def _fits(one: Placed, reading: Reading, served: Sequence[Poll], truth: Truth) -> bool:
+def _lost_answers(one: Placed, reading: Reading, served: Sequence[Poll]) -> bool:
+    """Whether the meter showed more than was taken: a try that came to nothing, or one that had to be made again."""
+    return bool(reading.missed > 0 or len(served) > one.window.samples_due - reading.missed)
+
+
+def _fits(one: Placed, reading: Reading, served: Sequence[Poll], truth: Truth, *, lossy: bool) -> bool:
     """Whether these samples give this least, mean and most.
 
-    With answers lost on the way any part of them may have been taken: then only bounds can be checked.
+    With answers lost on the way (`lossy`) any part of them may have been taken: then only bounds can be checked.
     """
     powers = [poll.values["p_w"] for poll in served]
     low, mean, high = reading.p_min_w, reading.p_mean_w, reading.p_max_w
@@ -113,7 +119,7 @@ def _fits(one: Placed, reading: Reading, served: Sequence[Poll], truth: Truth) -
         slack = (high - low) * truth.tolerance_ms / (one.to_ms - one.from_ms) + MEAN_ROUNDING_W
         if abs(weighted_mean(one, served, truth.sample_interval_ms) - mean) <= slack:
             return True
-    return reading.missed > 0 and low in powers and high in powers and low <= mean <= high
+    return lossy and low in powers and high in powers and low <= mean <= high
 
 
 def weighted_mean(one: Placed, served: Sequence[Poll], interval_ms: int) -> float:
@@ -138,9 +144,9 @@ def _check_run(
     one: Placed, reading: Reading, served: Sequence[Poll], truth: Truth, threshold_w: int | None
 ) -> Iterator[tuple[str, str]]:
     """The run time is that for which samples above the threshold count, give or take what instants seem to be off."""
-    if threshold_w is None or reading.p_mean_w is None or reading.missed:
-        return
     inside = [poll for poll in served if one.from_ms <= poll.t_ms < one.to_ms]
+    if threshold_w is None or reading.p_mean_w is None or _lost_answers(one, reading, inside):
+        return
     above = [
         weight
         for weight, poll in zip(weights(one, inside, truth.sample_interval_ms), inside, strict=True)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hil.oracle import judge
-from hil.oracle.evidence import Journal, Life, Sink, Trouble, Truth, Upload, Verdict
+from hil.oracle.evidence import Journal, Life, Poll, Sink, Trouble, Truth, Upload, Verdict
 from tests.hil import oracle_world as world
 
 WINDOWS = 8
@@ -163,6 +163,18 @@ def test_powers_that_were_not_shown_are_caught(change: dict[str, int]) -> None:
     records[1] = world.altered(records[1], 1, **change)
     _, found = codes(truth, world.journal(records))
     assert found == {"power_altered"}
+
+
+def test_a_try_that_had_to_be_made_again_is_no_lie_but_a_power_never_shown_still_is() -> None:
+    truth = world.truth()
+    records = world.true_records(truth)
+    begin_ms = world.START_MS + world.WINDOW_S * 1000
+    # the meter showed 500 W once more than it was heard: its answer came too late, and it was asked again
+    unheard = Poll(begin_ms + 300_500, {**truth.polls[1][20].values, "p_w": 500})
+    truth.polls[1] = sorted([*truth.polls[1], unheard], key=lambda poll: poll.t_ms)
+    assert codes(truth, world.journal(records))[1] == set()
+    records[1] = world.altered(records[1], 1, p_min_w=499)
+    assert codes(truth, world.journal(records))[1] == {"power_altered"}
 
 
 def test_a_run_time_beyond_what_was_above_the_threshold_is_caught() -> None:

@@ -108,10 +108,10 @@ class _Span:
         return abs(unix_ms - uptime_ms - self._first_offset_ms) > STEP_MS
 
     def follow(self, uptime_ms: int, unix_ms: "int | None") -> None:
-        # The window ends when the clock, as it now is, shows its end.
+        # The window ends when the clock, as it now is, shows its end; never before it began, however short it is.
         if unix_ms is not None and self.start_s is not None:
             self._offset_ms = unix_ms - uptime_ms
-            self.end_ms = 1000 * (self.start_s + self.length_s) - self._offset_ms
+            self.end_ms = max(1000 * (self.start_s + self.length_s) - self._offset_ms, self.start_ms)
 
     def next(self) -> "_Span":
         start_s = None if self.start_s is None else self.start_s + self.length_s
