@@ -171,7 +171,7 @@ def test_a_try_that_had_to_be_made_again_is_no_lie_but_a_power_never_shown_still
     begin_ms = world.START_MS + world.WINDOW_S * 1000
     # the meter showed 500 W once more than it was heard: its answer came too late, and it was asked again
     unheard = Poll(begin_ms + 300_500, {**truth.polls[1][20].values, "p_w": 500})
-    truth.polls[1] = sorted([*truth.polls[1], unheard], key=lambda poll: poll.t_ms)
+    truth = replace(truth, polls={**truth.polls, 1: sorted([*truth.polls[1], unheard], key=lambda poll: poll.t_ms)})
     assert codes(truth, world.journal(records))[1] == set()
     records[1] = world.altered(records[1], 1, p_min_w=499)
     assert codes(truth, world.journal(records))[1] == {"power_altered"}
