@@ -72,7 +72,21 @@ def test_before_the_first_run_status_says_what_to_do(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["run", "check", "status", "unknown", "admit", "revoke", "gaps", "export", "backup", "restore", "quarantine list", "quarantine show"]
+    "command",
+    [
+        "run",
+        "check",
+        "status",
+        "unknown",
+        "admit",
+        "revoke",
+        "gaps",
+        "export",
+        "backup",
+        "restore",
+        "quarantine list",
+        "quarantine show",
+    ],
 )
 def test_help_has_examples_and_exit_codes(command: str) -> None:
     answer = CliRunner().invoke(app, [*command.split(), "--help"])
