@@ -7,7 +7,8 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any, TextIO, TypeVar
@@ -25,8 +26,10 @@ from gateway.journal.journal import Journal
 from gateway.logs import make_logger
 from gateway.metrics import Metrics
 from gateway.pipeline import Pipeline, StoppedError
+from gateway.quarantine.orders import Desk, Done, Order, Work
 from gateway.quarantine.quarantine import Quarantine
 from gateway.registry import Registry
+from gateway.replay import AnswersOnly, replayer
 from gateway.strict import ConfigError, Problem
 
 T = TypeVar("T")
@@ -102,6 +105,7 @@ class Gateway:
             log=self._log,
             stop=stop,
         )
+        desk = Desk(folder, quarantine, replayer(pipeline, lambda: self._registry), steady_s)
         sinks = [
             SinkRunner(sink, mapping, folder, self._clock, self.metrics, self._log)
             for sink, mapping in zip(self._config.sink, self._mappings, strict=True)
@@ -112,20 +116,23 @@ class Gateway:
         for sink in sinks:
             sink.start()
         try:
-            self._take_until(stop, reload, intake, pipeline)
+            self._take_until(stop, reload, intake, pipeline, desk)
         except StoppedError:
             self._log.warning("stopped_without_disk")  # what was not committed is with the broker, or the terminal
         finally:
             intake.stop()
             for sink in sinks:
                 sink.stop()
+            desk.close()
             journal.close()
             quarantine.close()
             close_metrics()
             os.close(lock)
             self._log.info("stopped")
 
-    def _take_until(self, stop: threading.Event, reload: threading.Event, intake: Intake, pipeline: Pipeline) -> None:
+    def _take_until(
+        self, stop: threading.Event, reload: threading.Event, intake: Intake, pipeline: Pipeline, desk: Desk
+    ) -> None:
         settings = self._config.intake
         while not stop.is_set():
             if self._terminals_file.changed() or reload.is_set():
@@ -134,6 +141,8 @@ class Gateway:
             batch = intake.take(settings.batch_frames, IDLE_S, settings.batch_wait_ms / 1000)
             if batch:
                 pipeline.process(batch, self._registry)
+            if done := desk.step():
+                self._log.info("order_done", **asdict(done))
             self.metrics.waiting.set(intake.waiting)
         for _ in range(0, intake.waiting, settings.batch_frames):  # what is in memory, and not all that follows
             pipeline.process(intake.take(settings.batch_frames, 0, 0), self._registry)
@@ -159,6 +168,36 @@ class Gateway:
             self._announced = True
             self._out.write(json.dumps({"ready": True, "metrics_port": self._metrics_port}) + "\n")
             self._out.flush()
+
+
+def carry_out(config_path: Path, order: Order, clock: Clock) -> Done:
+    """An order on quarantine while no gateway runs: the same pipeline, but nobody to send acks to.
+
+    Raises ConfigError, AlreadyRunningError, StoreUnavailableError, NewerSchemaError, OSError.
+    """
+    loaded = Loaded(config_path)
+    folder = Path(loaded.config.data_dir)
+    with held(folder), ExitStack() as open_stores:
+        finish_restore(folder)
+        journal = Journal(folder, loaded.config.verify)
+        open_stores.callback(journal.close)
+        quarantine = Quarantine(folder, loaded.config.quarantine)
+        open_stores.callback(quarantine.close)
+        pipeline = Pipeline(
+            intake=AnswersOnly(lambda _terminal, _data: False),
+            journal=journal,
+            quarantine=quarantine,
+            metrics=Metrics(),
+            clock=clock,
+            verify=loaded.config.verify,
+            log=make_logger(clock, sys.stderr),
+            stop=threading.Event(),
+        )
+        work = Work(order, folder, quarantine, replayer(pipeline, lambda: loaded.registry))
+        open_stores.callback(work.close)
+        while work.step():
+            pass
+        return work.done
 
 
 def _collect(problems: list[Problem], load: Callable[[], T], otherwise: T) -> T:

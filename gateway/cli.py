@@ -11,7 +11,7 @@ from typing import Annotated, Any, cast
 import typer
 
 from gateway import app as application
-from gateway import cli_backup, cli_export, cli_gaps, cli_quarantine, registry
+from gateway import cli_backup, cli_export, cli_gaps, cli_quarantine, cli_tail, registry
 from gateway.cli_common import (
     NOT_WELL,
     AsJson,
@@ -37,6 +37,7 @@ app.add_typer(cli_quarantine.app, name="quarantine")
 cli_gaps.register(app)
 cli_export.register(app)
 cli_backup.register(app)
+cli_tail.register(app)
 
 
 @app.callback()

@@ -14,6 +14,7 @@ from gateway.database import StoreUnavailableError, connect, connect_for_reading
 
 SCHEMA = Path(__file__).parent / "schema"
 FILE = "quarantine.sqlite3"
+_COLUMNS = "id, received_ms, source, topic, reason, at, length, data"
 UNKNOWN_MAX = 10_000  # names that are not admitted: more than a province has, less than a flood can invent
 
 
@@ -75,6 +76,25 @@ class Quarantine:
         except StoreUnavailableError:
             self.close()
             raise
+
+    def remove(self, ids: Sequence[int]) -> int:
+        """Forget these, durably; returns how many there were. Raises StoreUnavailableError: nothing is forgotten."""
+        if not ids:
+            return 0
+        connection, gone = self._open(), []
+        try:
+            with transaction(connection):
+                for number in ids:
+                    gone += connection.execute(
+                        "DELETE FROM refused WHERE id = ? RETURNING source, length(data)", (number,)
+                    ).fetchall()
+        except StoreUnavailableError:
+            self.close()
+            raise
+        for source, length in gone:
+            frames, size = self._sizes[source]
+            self._sizes[source] = (frames - 1, size - length)
+        return len(gone)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -152,7 +172,7 @@ class QuarantineReader:
     def newest(self, limit: int, source: str | None = None, reason: str | None = None) -> Iterator[Kept]:
         """The newest first."""
         rows = self._connection.execute(
-            "SELECT id, received_ms, source, topic, reason, at, length, data FROM refused"
+            f"SELECT {_COLUMNS} FROM refused"  # noqa: S608
             " WHERE (?1 IS NULL OR source = ?1) AND (?2 IS NULL OR reason = ?2) ORDER BY id DESC LIMIT ?3",
             (source, reason, limit),
         )
@@ -160,10 +180,26 @@ class QuarantineReader:
 
     def get(self, number: int) -> Kept | None:
         """The one with this id."""
-        row = self._connection.execute(
-            "SELECT id, received_ms, source, topic, reason, at, length, data FROM refused WHERE id = ?", (number,)
-        ).fetchone()
+        row = self._connection.execute(f"SELECT {_COLUMNS} FROM refused WHERE id = ?", (number,)).fetchone()  # noqa: S608
         return Kept(row[0], Refused(*row[1:])) if row else None
+
+    def of_reason(self, reason: str, after: int, up_to: int, limit: int) -> list[Kept]:
+        """Those of a reason with an id in (after, up_to], the oldest first."""
+        rows = self._connection.execute(
+            f"SELECT {_COLUMNS} FROM refused WHERE reason = ? AND id > ? AND id <= ? ORDER BY id LIMIT ?",  # noqa: S608
+            (reason, after, up_to, limit),
+        )
+        return [Kept(row[0], Refused(*row[1:])) for row in rows]
+
+    def since(self, after: int) -> list[Kept]:
+        """All with a greater id."""
+        rows = self._connection.execute(f"SELECT {_COLUMNS} FROM refused WHERE id > ? ORDER BY id", (after,))  # noqa: S608
+        return [Kept(row[0], Refused(*row[1:])) for row in rows]
+
+    def last_id(self) -> int:
+        """The newest id that is kept; 0 if none is."""
+        (newest,) = self._connection.execute("SELECT coalesce(max(id), 0) FROM refused").fetchone()
+        return int(newest)
 
     def counts(self) -> dict[str, int]:
         """How many are kept, by reason."""

@@ -1,0 +1,53 @@
+"""Refused frames through the pipeline again: as deliveries that no carrier waits for."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from gateway.intake import Delivery
+from gateway.pipeline import Pipeline
+from gateway.quarantine.quarantine import Refused
+from gateway.registry import Registry
+
+_NO_TOKEN = (0, 0)
+
+
+@dataclass(frozen=True)
+class AnswersOnly:
+    """In the place of a carrier: nothing comes in by it, acks go out by `answer`."""
+
+    answer: Callable[[str, bytes], bool]
+
+    def start(self) -> None:
+        """Nothing to start."""
+
+    def stop(self) -> None:
+        """Nothing to stop."""
+
+    def take(self, count: int, idle_s: float, wait_s: float) -> list[Delivery]:
+        """Nothing comes."""
+        del count, idle_s, wait_s
+        return []
+
+    def release(self, token: tuple[int, int]) -> None:
+        """Nobody waits."""
+
+    def publish_down(self, terminal: str, data: bytes) -> bool:
+        """Send an ack; False: not sent, the terminal will send again."""
+        return self.answer(terminal, data)
+
+    @property
+    def waiting(self) -> int:
+        """None."""
+        return 0
+
+
+def replayer(pipeline: Pipeline, registry: Callable[[], Registry]) -> Callable[[Sequence[Refused]], None]:
+    """What puts frames through this pipeline, by the registry as it is then. It raises StoppedError as that does."""
+    again = replace(pipeline, intake=AnswersOnly(pipeline.intake.publish_down))
+
+    def replay(frames: Sequence[Refused]) -> None:
+        batch = [Delivery(one.source, one.topic, one.data, one.length, _NO_TOKEN) for one in frames]
+        if batch:
+            again.process(batch, registry())
+
+    return replay
