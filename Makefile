@@ -7,10 +7,11 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := build/stamp
+SECONDS ?= 600
 SETUP := deploy/setup
 TYPINGS := build/typings
 
-.PHONY: help setup setup-check lint types promises check test test-quick demo lock clean
+.PHONY: help setup setup-check lint types promises check test test-quick fuzz demo lock clean
 
 help: ## list the targets / 列出所有目标
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,6 +46,10 @@ $(STAMP)/zcbor: $(STAMP)/venv $(SETUP)/zcbor.sh $(SETUP)/zcbor.lock
 	@$(SETUP)/zcbor.sh $(BIN)/python build/zcbor
 	@touch $@
 
+$(STAMP)/fuzz: $(STAMP)/venv $(SETUP)/fuzz.sh $(SETUP)/fuzz.lock
+	@$(SETUP)/fuzz.sh $(BIN)/python build/atheris
+	@touch $@
+
 $(STAMP)/mosquitto: $(SETUP)/mosquitto.sh $(SETUP)/apt_install.sh
 	@mkdir -p $(STAMP)
 	@$(SETUP)/mosquitto.sh build/mosquitto
@@ -75,6 +80,10 @@ test: setup ## the whole suite / 全部测试
 
 test-quick: setup ## what one runs between edits, under a minute / 快速测试
 	$(BIN)/python -m pytest -m 'not slow and not e2e'
+
+fuzz: setup-check $(STAMP)/sanitized $(STAMP)/fuzz ## look for bytes on which the decoders differ: SECONDS=600 SEED=n / 模糊测试
+	build/atheris/bin/python -m tests.fuzz.run --seconds $(SECONDS) $(if $(SEED),--seed $(SEED))
+	$(BIN)/python -m tests.cext.sanitized -m tests.fuzz.replay build/fuzz/corpus
 
 demo: setup ## one factory, one terminal, one day, with faults / 演示：一个工厂的一天
 	$(BIN)/wattline hil demo

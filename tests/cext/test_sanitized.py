@@ -1,16 +1,13 @@
 """The compiled code under gcc's address and undefined-behaviour sanitizers: the decoder's tests once more."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-REPO = Path(__file__).resolve().parents[2]
-SANITIZED = REPO / "build/sanitized"
+from tests.cext.sanitized import SANITIZED, findings, run
+
 # what runs here again; the others are about processes and arguments
-TESTS = ["test_vectors.py", "test_mac.py", "test_parity.py", "test_bad_input.py", "test_columns.py"]
+TESTS = ["test_vectors.py", "test_mac.py", "test_parity.py", "test_bad_input.py", "test_columns.py", "../fuzz"]
 # the tests in this very process, with a decoder that is known to be the sanitized one
 SESSION = """
 import sys, pytest
@@ -20,36 +17,6 @@ sys.exit(pytest.main(sys.argv[1:]))
 """
 # a write past the end that only the sanitizer's run-time library can see
 OVERFLOW = "import ctypes; ctypes.memmove(ctypes.create_string_buffer(8), b'x' * 64, 64)"
-
-
-def runtime() -> str:
-    """gcc's own libasan, which must be loaded before Python."""
-    asked = ["gcc", "-print-file-name=libasan.so"]
-    found = subprocess.run(asked, capture_output=True, text=True, check=True, timeout=60).stdout.strip()
-    assert Path(found).is_absolute(), f"gcc has no libasan ({found}); on Debian libgcc-12-dev brings it"
-    return found
-
-
-def run(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    """Python with the sanitized cext instead of the other; findings go to files in `folder`, past pytest's capture."""
-    log = f"log_path={folder}/finding"
-    extra = {
-        "LD_PRELOAD": runtime(),
-        # CPython keeps interned objects until it ends, and each would be reported; test_columns.py measures our own
-        "ASAN_OPTIONS": f"detect_leaks=0:{log}",
-        "UBSAN_OPTIONS": f"print_stacktrace=1:{log}",
-        "PYTHONMALLOC": "malloc",  # each bytes object is a block of its own, with a forbidden zone around it
-        "PYTHONPATH": os.pathsep.join((str(SANITIZED), str(REPO))),
-    }
-    command = [sys.executable, "-P", *words]
-    return subprocess.run(
-        command, cwd=REPO, env=os.environ | extra, capture_output=True, text=True, check=False, timeout=900
-    )
-
-
-def findings(folder: Path) -> str:
-    """What the sanitizers wrote."""
-    return "".join(file.read_text(encoding="utf-8") for file in sorted(folder.glob("finding*")))
 
 
 @pytest.fixture(scope="module", autouse=True)
