@@ -11,11 +11,14 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
+from random import Random
 from typing import Any, TextIO, TypeVar
 
 from gateway import config as configuration
+from gateway import modbus_intake
 from gateway import registry as terminals
 from gateway.backup.restore import finish as finish_restore
+from gateway.carriers import Carrier, Carriers
 from gateway.clock import Clock, SystemClock, steady_s
 from gateway.config import GatewayConfig
 from gateway.files import Watched
@@ -53,6 +56,8 @@ class Loaded:
         self.mappings = [
             _collect(problems, partial(load_mapping, Path(sink.mapping)), Mapping({})) for sink in self.config.sink
         ]
+        if not problems:
+            problems += modbus_intake.problems(config_path, self.config.modbus, self.registry)
         if problems:
             raise ConfigError(problems)
 
@@ -94,7 +99,7 @@ class Gateway:
             self._log.warning("restore_finished")
         journal = Journal(folder, self._config.verify)
         quarantine = Quarantine(folder, self._config.quarantine)
-        intake = Intake(self._config.mqtt, steady_s, self._on_state)
+        intake = self._make_intake()
         pipeline = Pipeline(
             intake=intake,
             journal=journal,
@@ -113,6 +118,8 @@ class Gateway:
         self.metrics.terminals.set(len(self._registry))
         self._metrics_port, close_metrics = self.metrics.serve(self._config.metrics.port)
         intake.start()
+        if self._config.mqtt is None:
+            self._announce()
         for sink in sinks:
             sink.start()
         try:
@@ -130,8 +137,21 @@ class Gateway:
             os.close(lock)
             self._log.info("stopped")
 
+    def _make_intake(self) -> Carrier:
+        """All ways in that are configured, as one."""
+        carriers: list[Carrier] = []
+        if self._config.mqtt is not None:
+            carriers.append(Intake(self._config.mqtt, steady_s, self._on_state))
+        if self._config.modbus:
+            from gateway.modbus_intake.intake import ModbusIntake  # noqa: PLC0415  (an extra's packages)
+            from gateway.modbus_intake.metrics import ModbusMetrics  # noqa: PLC0415
+
+            metrics = ModbusMetrics(self.metrics.registry)
+            carriers.append(ModbusIntake(self._config.modbus, metrics, self._log, steady_s, Random()))  # noqa: S311
+        return carriers[0] if len(carriers) == 1 else Carriers(carriers, steady_s)
+
     def _take_until(
-        self, stop: threading.Event, reload: threading.Event, intake: Intake, pipeline: Pipeline, desk: Desk
+        self, stop: threading.Event, reload: threading.Event, intake: Carrier, pipeline: Pipeline, desk: Desk
     ) -> None:
         settings = self._config.intake
         while not stop.is_set():
@@ -164,7 +184,12 @@ class Gateway:
         if state == "disconnected":
             self.metrics.disconnects.inc()
         self._log.info(f"broker_{state}", **detail)
-        if state == "subscribed" and not self._announced:
+        if state == "subscribed":
+            self._announce()
+
+    def _announce(self) -> None:
+        """Say once that frames can come in."""
+        if not self._announced:
             self._announced = True
             self._out.write(json.dumps({"ready": True, "metrics_port": self._metrics_port}) + "\n")
             self._out.flush()

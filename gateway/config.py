@@ -25,6 +25,9 @@ Text = Annotated[
     msgspec.Meta(pattern=r"^\S.{0,254}$", description="text of 1 to 255 characters / 1 到 255 个字符的文字"),
 ]
 
+MODBUS_UNIT_MAX = 247  # Modbus over serial line 1.02, 2.2; beyond are reserved numbers
+MODBUS_LINES_MAX = 512  # a connection each: half of the 1,024 descriptors that a service gets by default
+
 
 class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A table of the file."""
@@ -52,6 +55,31 @@ class IntakeConfig(Section, frozen=True):
 
     batch_frames: Annotated[int, msgspec.Meta(ge=1, le=10000)] = 500
     batch_wait_ms: Annotated[int, msgspec.Meta(ge=0, le=1000)] = 10  # an fsync costs as much: it is shared for free
+
+
+class ModbusTerminal(Section, frozen=True):
+    """A terminal whose mailbox (protocol/MAILBOX.md) is on a Modbus line."""
+
+    id: Name
+    unit: Annotated[int, msgspec.Meta(ge=1, le=MODBUS_UNIT_MAX)] = 1
+
+
+class ModbusConfig(Section, frozen=True):
+    """[[modbus]]: a TCP endpoint (`host`) or a serial bus (`serial`), and the terminals on it. Times are real."""
+
+    name: Name
+    terminals: list[ModbusTerminal]
+    host: Text | None = None
+    port: Port = 502
+    serial: Text | None = None  # /dev/...: need not be there when the gateway starts
+    baud: Annotated[int, msgspec.Meta(ge=1200, le=1_000_000)] = 9600
+    parity: Literal["N", "E", "O"] = "N"
+    stop: Annotated[int, msgspec.Meta(ge=1, le=2)] = 1
+    # for the answer to begin; what it takes on a serial line is added
+    timeout_ms: Annotated[int, msgspec.Meta(ge=50, le=60_000)] = 1_000
+    poll_ms: Annotated[int, msgspec.Meta(ge=10, le=3_600_000)] = 10_000  # of a terminal with nothing to say
+    back_off_min_ms: Annotated[int, msgspec.Meta(ge=10, le=60_000)] = 1_000
+    back_off_max_ms: Annotated[int, msgspec.Meta(ge=10, le=3_600_000)] = 60_000  # a terminal that is back waits so long
 
 
 class VerifyConfig(Section, frozen=True):
@@ -97,7 +125,8 @@ class GatewayConfig(Section, frozen=True):
 
     data_dir: Text
     terminals: Text
-    mqtt: MqttConfig
+    mqtt: MqttConfig | None = None
+    modbus: list[ModbusConfig] = msgspec.field(default_factory=list)
     intake: IntakeConfig = IntakeConfig()
     verify: VerifyConfig = VerifyConfig()
     quarantine: QuarantineConfig = QuarantineConfig()
@@ -112,6 +141,9 @@ def load(path: Path) -> GatewayConfig:
     problems = (
         _check_data_dir(path, Path(config.data_dir)) + _check_files(path, config) + _check_sinks(path, config.sink)
     )
+    problems += _check_modbus(path, config.modbus)
+    if config.mqtt is None and not config.modbus:
+        problems.append(Problem(path, "mqtt", "missing / 缺少; allowed / 允许: [mqtt], [[modbus]], or both / 至少一种"))
     if config.verify.future_refuse_s < config.verify.future_mark_s:
         text = (
             f"{config.verify.future_refuse_s}; allowed / 允许: at least future_mark_s ({config.verify.future_mark_s})"
@@ -126,7 +158,7 @@ def _absolute(config: GatewayConfig, folder: Path) -> GatewayConfig:
     def at(name: str) -> str:
         return str(folder / name)
 
-    mqtt = msgspec.structs.replace(
+    mqtt = config.mqtt and msgspec.structs.replace(
         config.mqtt,
         password_file=at(config.mqtt.password_file) if config.mqtt.password_file else None,
         tls_ca_file=at(config.mqtt.tls_ca_file) if config.mqtt.tls_ca_file else None,
@@ -139,10 +171,11 @@ def _absolute(config: GatewayConfig, folder: Path) -> GatewayConfig:
 
 def _check_files(path: Path, config: GatewayConfig) -> list[Problem]:
     named = [("terminals", config.terminals)]
-    named += [
-        ("mqtt.password_file", config.mqtt.password_file or ""),
-        ("mqtt.tls_ca_file", config.mqtt.tls_ca_file or ""),
-    ]
+    if config.mqtt is not None:
+        named += [
+            ("mqtt.password_file", config.mqtt.password_file or ""),
+            ("mqtt.tls_ca_file", config.mqtt.tls_ca_file or ""),
+        ]
     named += [(f"sink[{number}].mapping", sink.mapping) for number, sink in enumerate(config.sink)]
     return [
         Problem(path, key, f"{name}: no file that we can read / 文件不存在或不可读; allowed / 允许: a readable file")
@@ -169,6 +202,36 @@ def _check_sinks(path: Path, sinks: list[SinkConfig]) -> list[Problem]:
         if sink.reconnect_max_ms < sink.reconnect_min_ms:
             text = f"{sink.reconnect_max_ms}; allowed / 允许: at least reconnect_min_ms ({sink.reconnect_min_ms})"
             problems.append(Problem(path, f"sink[{number}].reconnect_max_ms", text))
+    return problems
+
+
+def _endpoint(line: ModbusConfig) -> object:
+    """What two lines can't share; where neither is given, that is said elsewhere."""
+    return line.serial or (f"{line.host}:{line.port}" if line.host else id(line))
+
+
+def _check_modbus(path: Path, lines: list[ModbusConfig]) -> list[Problem]:
+    problems = duplicates(path, "modbus", "name", lines, lambda line: line.name)
+    problems += duplicates(path, "modbus", "host", lines, _endpoint)
+    if len(lines) > MODBUS_LINES_MAX:
+        problems.append(Problem(path, "modbus", f"{len(lines)}; allowed / 允许: at most {MODBUS_LINES_MAX}"))
+    owner: dict[str, str] = {}
+    for number, line in enumerate(lines):
+        at = f"modbus[{number}]"
+        if (line.host is None) == (line.serial is None):
+            text = "host and serial / host 与 serial; allowed / 允许: exactly one of them / 只能二选一"
+            problems.append(Problem(path, at, text))
+        if not line.terminals:
+            problems.append(Problem(path, f"{at}.terminals", "none / 没有终端; allowed / 允许: at least one"))
+        if line.back_off_max_ms < line.back_off_min_ms:
+            text = f"{line.back_off_max_ms}; allowed / 允许: at least back_off_min_ms ({line.back_off_min_ms})"
+            problems.append(Problem(path, f"{at}.back_off_max_ms", text))
+        problems += duplicates(path, f"{at}.terminals", "unit", line.terminals, lambda one: one.unit)
+        for index, one in enumerate(line.terminals):
+            if one.id in owner:
+                text = f"{one.id}: already in {owner[one.id]} / 重复; allowed / 允许: each terminal once"
+                problems.append(Problem(path, f"{at}.terminals[{index}].id", text))
+            owner.setdefault(one.id, f"{at}.terminals[{index}]")
     return problems
 
 

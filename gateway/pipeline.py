@@ -9,10 +9,11 @@ import structlog
 
 from cext.decoder import Frame, Refusal, Window
 from gateway import acks, decode
+from gateway.carriers import Carrier
 from gateway.clock import Clock
 from gateway.config import VerifyConfig
 from gateway.database import StoreUnavailableError
-from gateway.intake import Delivery, Intake
+from gateway.intake import Delivery
 from gateway.journal.journal import CONFLICT, NEW, REPEATED, Accepted, Committed, Journal, Judged, offsets
 from gateway.metrics import Metrics
 from gateway.quarantine.quarantine import Quarantine, Refused
@@ -32,7 +33,7 @@ class StoppedError(Exception):
 class Pipeline:
     """Takes a batch through all stages. One thread."""
 
-    intake: Intake
+    intake: Carrier
     journal: Journal
     quarantine: Quarantine
     metrics: Metrics
