@@ -24,6 +24,7 @@ from gateway.config import GatewayConfig
 from gateway.files import Watched
 from gateway.forward.hj212_sink import Mapping, load_mapping
 from gateway.forward.runner import SinkRunner
+from gateway.gaps.watch import GapWatch
 from gateway.intake import Intake
 from gateway.journal.journal import Journal
 from gateway.logs import make_logger
@@ -111,31 +112,37 @@ class Gateway:
             stop=stop,
         )
         desk = Desk(folder, quarantine, replayer(pipeline, lambda: self._registry), steady_s)
-        sinks = [
-            SinkRunner(sink, mapping, folder, self._clock, self.metrics, self._log)
-            for sink, mapping in zip(self._config.sink, self._mappings, strict=True)
-        ]
+        beside = self._beside(folder)
         self.metrics.terminals.set(len(self._registry))
         self._metrics_port, close_metrics = self.metrics.serve(self._config.metrics.port)
         intake.start()
         if self._config.mqtt is None:
             self._announce()
-        for sink in sinks:
-            sink.start()
+        for part in beside:
+            part.start()
         try:
             self._take_until(stop, reload, intake, pipeline, desk)
         except StoppedError:
             self._log.warning("stopped_without_disk")  # what was not committed is with the broker, or the terminal
         finally:
             intake.stop()
-            for sink in sinks:
-                sink.stop()
+            for part in beside:
+                part.stop()
             desk.close()
             journal.close()
             quarantine.close()
             close_metrics()
             os.close(lock)
             self._log.info("stopped")
+
+    def _beside(self, folder: Path) -> list[SinkRunner | GapWatch]:
+        """What works beside the intake, on the journal, in threads of its own."""
+        sinks: list[SinkRunner | GapWatch] = [
+            SinkRunner(sink, mapping, folder, self._clock, self.metrics, self._log)
+            for sink, mapping in zip(self._config.sink, self._mappings, strict=True)
+        ]
+        future_s = self._config.verify.future_refuse_s
+        return [*sinks, GapWatch(folder, lambda: self._registry, self._clock, self.metrics, self._log, future_s)]
 
     def _make_intake(self) -> Carrier:
         """All ways in that are configured, as one."""

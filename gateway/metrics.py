@@ -16,6 +16,7 @@ class Metrics:
         self._make_intake()
         self._make_stores()
         self._make_sinks()
+        self._make_gaps()
 
     def serve(self, port: int) -> tuple[int, Callable[[], None]]:
         """Serve /metrics on loopback, in the background: (the port, for 0 the one that the OS chose; how to end it)."""
@@ -112,4 +113,17 @@ class Metrics:
         self.sink_connected = Gauge("wattline_sink_connected", "1 while connected.", by_sink, registry=registry)
         self.sink_lag = Gauge(
             "wattline_sink_lag_records", "Records accepted that the sink has not confirmed.", by_sink, registry=registry
+        )
+
+    def _make_gaps(self) -> None:
+        registry = self.registry
+        self.windows_due = Gauge(
+            "wattline_windows_due", "Windows due in the last day, points counted one by one.", registry=registry
+        )
+        self.windows_received = Gauge("wattline_windows_received", "Of these, received.", registry=registry)
+        self.windows_missing = Gauge(
+            "wattline_windows_missing",
+            "Of these, missing, by cause (gateway/gaps/words.py).",
+            ["cause"],
+            registry=registry,
         )

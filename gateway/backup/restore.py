@@ -10,6 +10,7 @@ import msgspec
 
 from gateway.backup.stores import MANIFEST, BackupError, Manifest, check_set, describe, names, settle
 from gateway.files import sync_folder, write_durably
+from gateway.quarantine.orders import FOLDER as ORDERS
 
 STAGE = "restoring"
 DECIDED = "decided.json"
@@ -76,6 +77,9 @@ def finish(data_dir: Path) -> bool:
                 (data_dir / old).rename(data_dir / move.aside / old)
         if name in move.files:
             (stage / name).rename(data_dir / name)
+    if (data_dir / ORDERS).exists():  # their numbers are those of another quarantine
+        (data_dir / move.aside).mkdir(mode=0o700, exist_ok=True)
+        (data_dir / ORDERS).rename(data_dir / move.aside / ORDERS)
     sync_folder(stage)
     sync_folder(data_dir)
     (stage / DECIDED).unlink()

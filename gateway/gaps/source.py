@@ -69,7 +69,15 @@ class Source:
         """Name to row of those that have records."""
         return self._spans.terminals()
 
-    def facts(self, row: int, span: Span, *, with_cells: bool = True) -> Facts:
+    def after(self, record: int, limit: int) -> list[tuple[str, Entry]]:
+        """(terminal, record) with a greater id, in order of acceptance."""
+        return self._spans.after(record, limit)
+
+    def raw(self, record: int) -> bytes:
+        """A record's bytes."""
+        return self._spans.raw(record)
+
+    def facts(self, row: int, span: Span) -> Facts:
         """What the journal holds of the span, and the nearest records around it."""
         found, around = Facts(), _Around(span)
         for entry in self._spans.log(row, span.since_id):
@@ -77,7 +85,7 @@ class Source:
                 self._hear(found.said, entry)
             elif entry.start_s is None:
                 found.said.untimed.setdefault(entry.epoch, []).append(entry.seq)
-            elif with_cells:
+            else:
                 self._add_window(found.cells, entry, entry.start_s, span)
             if entry.start_s is not None:
                 found.first_s = min(entry.start_s, found.first_s) if found.first_s is not None else entry.start_s

@@ -86,6 +86,9 @@ def test_before_the_first_run_status_says_what_to_do(tmp_path: Path) -> None:
         "restore",
         "quarantine list",
         "quarantine show",
+        "quarantine replay",
+        "quarantine discard",
+        "tail",
     ],
 )
 def test_help_has_examples_and_exit_codes(command: str) -> None:

@@ -24,6 +24,7 @@ from gateway.forward.outbox import Outbox, Taken
 from gateway.hj212.packet import Packet
 from gateway.journal.journal import FILE, NEW, Journal
 from gateway.journal.reader import Reader
+from gateway.quarantine import orders
 from gateway.quarantine.quarantine import Quarantine, QuarantineReader, Refused
 from hil.broker import Broker
 from tests.gateway.support import NOW_S, Device, Running, Sender, accept, window, write_config
@@ -123,6 +124,7 @@ def test_existing_data_is_replaced_only_if_forced_and_kept_aside(data: Path, tmp
     commit(journal, 31, 32)
     journal.close()
     Outbox(data, "newer").close()  # a sink that the backup does not know
+    orders.place(data, orders.Order("discard", [1]))  # of the quarantine that is replaced
     with pytest.raises(BackupError, match="to replace them, name it"):
         restore(tmp_path / "b", data, now_ms(), force=False)
     assert held_in(data)[0] == 32
@@ -132,6 +134,7 @@ def test_existing_data_is_replaced_only_if_forced_and_kept_aside(data: Path, tmp
     assert aside is not None
     assert held_in(aside)[0] == 32
     assert "sink-newer.sqlite3" in names(aside)
+    assert (not (data / orders.FOLDER).exists(), len(list((aside / orders.FOLDER).iterdir()))) == (True, 1)
     _, again = restore(tmp_path / "b", data, now_ms(), force=True)
     assert again not in {None, aside}
 
