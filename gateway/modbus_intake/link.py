@@ -9,7 +9,7 @@ closed, so that the next request opens another.
 import asyncio
 import logging
 import struct
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 
 from pymodbus.client import AsyncModbusSerialClient, AsyncModbusTcpClient
 from pymodbus.exceptions import ModbusException
@@ -23,6 +23,8 @@ CHARACTER_BITS = 11  # 8E1, or 8N1 with the slack of a UART
 ADU_BYTES_MAX = 256  # Modbus over serial line 1.02, 2.5.1
 GAP_CHARACTERS = 3.5  # the silence that ends a frame (2.5.1.1); fixed above 19200 baud
 GAP_MIN_S = 0.00175
+
+Client = AsyncModbusTcpClient | AsyncModbusSerialClient
 
 # pymodbus says on stderr what we count by reason; ours are lines of JSON
 logging.getLogger("pymodbus").addHandler(logging.NullHandler())
@@ -50,14 +52,16 @@ class Link:
         """Nothing is opened yet."""
         self._config = config
         self._character_s = CHARACTER_BITS / config.baud if config.serial else 0.0
-        self._client: AsyncModbusTcpClient | AsyncModbusSerialClient | None = None
+        self._client: Client | None = None
         self._heard = b""
         self._silences = 0
 
     async def read(self, unit: int, address: int, count: int) -> bytes:
         """The bytes of `count` holding registers. Raises LinkError."""
         client = await self._connected()
-        answer = await self._ask(unit, client.read_holding_registers(address, count=count, device_id=unit))
+        answer = await self._ask(
+            client, unit, lambda: client.read_holding_registers(address, count=count, device_id=unit)
+        )
         self._expect(answer.function_code == READ, "function")
         self._expect(len(answer.registers) == count, "count")
         return struct.pack(f">{count}H", *answer.registers)
@@ -67,7 +71,7 @@ class Link:
         client = await self._connected()
         count = len(data) // 2
         values = list(struct.unpack(f">{count}H", data))
-        answer = await self._ask(unit, client.write_registers(address, values, device_id=unit))
+        answer = await self._ask(client, unit, lambda: client.write_registers(address, values, device_id=unit))
         self._expect(answer.function_code == WRITE, "function")
         self._expect((answer.address, answer.count) == (address, count), "count")
 
@@ -83,7 +87,7 @@ class Link:
             self._client = None
         self._silences = 0
 
-    async def _connected(self) -> AsyncModbusTcpClient | AsyncModbusSerialClient:
+    async def _connected(self) -> Client:
         if self._client is not None and self._client.connected:
             if self._config.serial:
                 await asyncio.sleep(max(GAP_MIN_S, GAP_CHARACTERS * self._character_s))
@@ -100,7 +104,7 @@ class Link:
         self._client = client
         return client
 
-    def _make(self) -> AsyncModbusTcpClient | AsyncModbusSerialClient:
+    def _make(self) -> Client:
         """A client without retries and reconnections: when to try again is decided per terminal, not here."""
         config = self._config
         timeout_s = config.timeout_ms / 1000
@@ -124,14 +128,16 @@ class Link:
             trace_packet=self._hear,
         )
 
-    async def _ask(self, unit: int, request: Awaitable[ModbusPDU]) -> ModbusPDU:
+    async def _ask(self, client: Client, unit: int, request: Callable[[], Awaitable[ModbusPDU]]) -> ModbusPDU:
         self._heard = b""
         try:
-            answer = await request
+            answer = await request()
         except ModbusException as error:
             raise LinkError(await self._failed(unit)) from error
         self._silences = 0
         self._expect(answer.dev_id == unit, "unit")
+        # pymodbus takes transaction number 0 for any; on RTU it is always 0
+        self._expect(answer.transaction_id == client.ctx.next_tid, "late")
         self._expect(not answer.isError(), "exception")
         return answer
 

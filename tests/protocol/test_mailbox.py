@@ -192,7 +192,7 @@ class World(RuleBasedStateMachine):
 
 
 def test_whatever_happens_no_frame_is_torn_nothing_is_freed_unacked_and_all_comes_in() -> None:
-    """FR-65, FR-66, FR-69, FR-70: whatever is lost, repeated, late, rebooted or written by strangers."""
+    """P-63, FR-65, FR-66, FR-69, FR-70: whatever is lost, repeated, late, rebooted or written by strangers."""
     run_state_machine_as_test(World, settings=settings(stateful_step_count=60))
 
 

@@ -125,8 +125,8 @@ def device_of(terminal: MailboxTerminal, delay_s: Callable[[], float] = lambda: 
     ) -> ExcCodes | None:
         while terminal.dead:  # noqa: ASYNC110  (set from the test's thread)
             await asyncio.sleep(0.02)
-        if delay_s():
-            await asyncio.sleep(delay_s())
+        if late_s := delay_s():
+            await asyncio.sleep(late_s)
         try:
             if values is None:
                 data = terminal.read(address, count)

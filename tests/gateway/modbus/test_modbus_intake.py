@@ -21,14 +21,19 @@ class Place:
     def __init__(self) -> None:
         self.parts: list[Server | Wire] = []
 
-    def tcp(self, *terminals: MailboxTerminal, port: int = 0) -> Server:
-        server = Server([device_of(one) for one in terminals], port=port)
+    def tcp(self, *terminals: MailboxTerminal, port: int = 0, delay_s: Callable[[], float] = lambda: 0.0) -> Server:
+        server = Server([device_of(one, delay_s) for one in terminals], port=port)
         self.parts.append(server)
         return server
 
-    def bus(self, *terminals: MailboxTerminal, change: Callable[[bool, bytes], bytes] | None = None) -> Wire:
+    def bus(
+        self,
+        *terminals: MailboxTerminal,
+        change: Callable[[bool, bytes], bytes] | None = None,
+        delay_s: Callable[[], float] = lambda: 0.0,
+    ) -> Wire:
         wire = Wire(change) if change else Wire()
-        self.parts += [Server([device_of(one) for one in terminals], serial=wire.far), wire]
+        self.parts += [Server([device_of(one, delay_s) for one in terminals], serial=wire.far), wire]
         return wire
 
 
@@ -99,7 +104,7 @@ def written(running: Running) -> float:
 def test_everything_is_fetched_once_and_freed_by_acks_live_before_backlog(
     tmp_path: Path, place: Place, start: Callable[[Path], Running], way: str
 ) -> None:
-    """PX40."""
+    """P-60."""
     terminals = [terminal(1, 1), terminal(2, 7)]
     for one in terminals:
         for seq in range(100):
@@ -143,7 +148,7 @@ def test_a_gateway_with_broker_and_lines_takes_from_both_and_answers_each_its_wa
 def test_reboots_at_any_moment_lose_and_double_nothing(
     tmp_path: Path, place: Place, start: Callable[[Path], Running]
 ) -> None:
-    """R-06, PX40."""
+    """R-06, P-60."""
     one = terminal()
     server = place.tcp(one)
     for seq in range(400):
@@ -177,7 +182,7 @@ def test_an_ack_that_is_lost_is_written_again_and_counts_once(
 def test_a_silent_terminal_delays_no_other_and_comes_back(
     tmp_path: Path, place: Place, start: Callable[[Path], Running]
 ) -> None:
-    """PX41."""
+    """P-61."""
     silent, well = terminal(1), terminal(2)
     silent.dead = True
     silent.append(0, record(0))
@@ -203,7 +208,7 @@ def test_a_silent_terminal_delays_no_other_and_comes_back(
 def test_on_one_bus_a_silent_terminal_costs_the_others_a_time_out_now_and_then(
     tmp_path: Path, place: Place, start: Callable[[Path], Running]
 ) -> None:
-    """PX41."""
+    """P-61."""
     silent, well = terminal(1, 1), terminal(2, 2)
     silent.dead = True
     silent.append(0, record(0))
@@ -219,7 +224,7 @@ def test_on_one_bus_a_silent_terminal_costs_the_others_a_time_out_now_and_then(
 def test_noise_and_lost_bytes_on_a_bus_lose_nothing(
     tmp_path: Path, place: Place, start: Callable[[Path], Running]
 ) -> None:
-    """PX40, P-42: whatever the line does, the journal gets each record once, and nothing else."""
+    """P-60, P-62: whatever the line does, the journal gets each record once, and nothing else."""
     rng = random.Random(7)
 
     def change(up: bool, data: bytes) -> bytes:
@@ -260,7 +265,7 @@ def test_a_frame_that_is_not_authentic_is_quarantined_once_and_holds_up_nothing_
 def test_another_terminal_at_the_unit_is_named_and_nothing_of_it_taken(
     tmp_path: Path, place: Place, start: Callable[[Path], Running]
 ) -> None:
-    """PX42."""
+    """P-62."""
     wired, meant = terminal(2), terminal(1)
     wired.append(0, record(0))
     running = start(config(tmp_path, [meant], line("shed", tcp(place.tcp(wired)), meant)))
@@ -273,7 +278,7 @@ def test_another_terminal_at_the_unit_is_named_and_nothing_of_it_taken(
 def test_writes_of_a_stranger_free_nothing_while_the_gateway_fetches(
     tmp_path: Path, place: Place, start: Callable[[Path], Running]
 ) -> None:
-    """PX43."""
+    """P-63."""
     one = terminal()
     for seq in range(200):
         one.append(seq, record(seq))
@@ -319,7 +324,7 @@ def test_it_comes_back_when_the_server_does(tmp_path: Path, place: Place, start:
 def test_an_answer_out_of_somebodys_memory_is_silence(
     tmp_path: Path, place: Place, start: Callable[[Path], Running], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """PX42: a converter that answers for a terminal that is gone."""
+    """P-62: a converter that answers for a terminal that is gone."""
     monkeypatch.setattr("gateway.modbus_intake.line.STALE_S", 0.3)
     one = terminal()
     one._uptime_ms = lambda: 5_000_000  # type: ignore[method-assign]
@@ -343,3 +348,24 @@ def test_a_revoked_terminal_is_not_journalled_and_not_acknowledged(
     wait_until(lambda: running.metric("wattline_frames_refused_total", reason="terminal") == 1)
     assert one.backlog
     assert journalled(tmp_path) == [("T0001", 0)]
+
+
+@pytest.mark.parametrize("way", ["tcp", "rtu"])
+def test_late_answers_are_taken_for_no_others(
+    tmp_path: Path, place: Place, start: Callable[[Path], Running], way: str
+) -> None:
+    """P-62: answers up to two time-outs late. This server even puts the number of the newest request on them."""
+    rng = random.Random(11)
+
+    def delay_s() -> float:
+        return rng.uniform(0.03, 0.25) if rng.random() < 0.1 else 0.0
+
+    one = terminal()
+    for seq in range(120):
+        one.append(seq, record(seq))
+    where = tcp(place.tcp(one, delay_s=delay_s)) if way == "tcp" else serial(place.bus(one, delay_s=delay_s))
+    running = start(config(tmp_path, [one], line("shed", where, one, more="timeout_ms = 60")))
+    one.wait_empty(60)
+    assert sorted(journalled(tmp_path)) == [("T0001", seq) for seq in range(120)]
+    assert running.metric("wattline_frames_total", result="refused") == 0
+    assert refused(running, "silent") > 0
