@@ -73,6 +73,7 @@ class Evidence:
         self._said = said
         self._numbers = numbers
         self._before = before
+        self._before_of: dict[Milepost, Milepost | None] = {}
         self._absent_of: dict[tuple[int, int, int], list[Range]] = {}
 
     def cause(self, cell_s: int, now_s: int) -> str:
@@ -123,7 +124,9 @@ class Evidence:
         """The record before b in its log, where that is nearer than a."""
         if a is not None and (a.epoch, a.seq + 1) == (b.epoch, b.seq):
             return a
-        before = self._before(b)
+        if b not in self._before_of:
+            self._before_of[b] = self._before(b)
+        before = self._before_of[b]
         return before if before is not None and (a is None or a.time_s < before.time_s <= b.time_s) else a
 
     def _absent(self, a: Milepost | None, b: Milepost) -> list[Range]:
