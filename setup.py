@@ -1,6 +1,6 @@
 """Build of cext; everything else about the package is in pyproject.toml.
 
-The compiled decoder is required: when Cython or the C compiler complains, the build ends. Cython's warnings and
+What is compiled is required: when Cython or the C compiler complains, the build ends. Cython's warnings and
 gcc's are errors, because a warning in the code that reads bytes from the network is a bug not yet met.
 
 With WATTLINE_SANITIZE=1 (deploy/setup/sanitized.sh) the same C is compiled for the tests: any read or write out of
@@ -23,13 +23,18 @@ SANITIZERS = "-fsanitize=address,undefined"
 SANITIZED_C = ["-O1", "-g", "-fno-wrapv", "-fno-omit-frame-pointer", SANITIZERS, "-fno-sanitize-recover=all"]
 sanitize = os.environ.get("WATTLINE_SANITIZE") == "1"
 
-decoder = Extension(
-    "cext.decoder",
-    ["cext/decoder.pyx"],
-    include_dirs=["cext"],
-    depends=sorted(str(path) for path in Path("cext").glob("*.[hp]*")),  # headers, .pxi, .pyx
-    extra_compile_args=[*STRICT_C, *(SANITIZED_C if sanitize else FAST_C)],
-    extra_link_args=[SANITIZERS] if sanitize else [],
-)
+sources = sorted(Path("cext").glob("*.pyx"))
+depends = sorted(str(path) for path in Path("cext").glob("*.[hp]*"))  # headers, .pxd, .pxi, .pyx
+extensions = [
+    Extension(
+        f"cext.{source.stem}",
+        [str(source)],
+        include_dirs=["cext"],
+        depends=depends,
+        extra_compile_args=[*STRICT_C, *(SANITIZED_C if sanitize else FAST_C)],
+        extra_link_args=[SANITIZERS] if sanitize else [],
+    )
+    for source in sources
+]
 
-setup(ext_modules=cythonize([decoder], build_dir="build/cython", language_level=3))
+setup(ext_modules=cythonize(extensions, build_dir="build/cython", language_level=3))

@@ -1,4 +1,4 @@
-"""The compiled code under gcc's address and undefined-behaviour sanitizers: the decoder's tests once more."""
+"""The compiled code under gcc's address and undefined-behaviour sanitizers: its tests once more."""
 
 from pathlib import Path
 
@@ -7,7 +7,15 @@ import pytest
 from tests.cext.sanitized import SANITIZED, findings, run
 
 # what runs here again; the others are about processes and arguments
-TESTS = ["test_vectors.py", "test_mac.py", "test_parity.py", "test_bad_input.py", "test_columns.py", "../fuzz"]
+TESTS = [
+    "test_vectors.py",
+    "test_mac.py",
+    "test_parity.py",
+    "test_bad_input.py",
+    "test_columns.py",
+    "test_mqtt_stream.py",
+    "../fuzz",
+]
 # the tests in this very process, with a decoder that is known to be the sanitized one
 SESSION = """
 import sys, pytest
@@ -37,7 +45,7 @@ def test_the_sanitizers_are_there_and_stop_what_is_out_of_bounds(tmp_path: Path)
 
 @pytest.mark.slow
 def test_nothing_is_read_or_written_out_of_bounds(tmp_path: Path) -> None:
-    """P-21: no finding in any of the decoder's tests, mutations and random bytes included."""
+    """P-21: no finding in any of its tests, mutations and random bytes included."""
     tests = [f"tests/cext/{name}" for name in TESTS]
     done = run(tmp_path, "-c", SESSION, "-q", "-p", "no:cacheprovider", "-o", "pythonpath=build/sanitized .", *tests)
     assert done.returncode == 0, findings(tmp_path)[:5000] + done.stdout[-5000:] + done.stderr[-5000:]
