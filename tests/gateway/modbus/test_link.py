@@ -16,7 +16,7 @@ from gateway.modbus_intake.link import Link, LinkError
 from hil.meters import framed
 
 UNIT = 5
-TIMEOUT_MS = 120
+TIMEOUT_MS = 60
 TERMINALS = [ModbusTerminal(id="T0001", unit=UNIT)]
 VALUES = bytes.fromhex("0001020304050607")
 READ_OK = b"\x03\x08" + VALUES
