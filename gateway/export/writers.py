@@ -1,9 +1,10 @@
 """Rows into a file of one format, a bounded number of them in memory."""
 
 import csv
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -45,18 +46,28 @@ class _Csv:
 
     def write(self, rows: Iterable[Row]) -> None:
         for row in rows:
-            self._table.writerow(_text(column.kind, value) for column, value in zip(COLUMNS, row, strict=True))
+            shown = list(row)  # null is empty, numbers and texts are as they are
+            for at, text in _TEXTS:
+                shown[at] = text(row[at])
+            self._table.writerow(shown)
 
 
-def _text(kind: str, value: Any) -> Any:
-    """As CSV has it; null is empty."""
-    if kind == SECONDS:
-        return datetime.fromtimestamp(value, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    if kind == MILLISECONDS:
-        return datetime.fromtimestamp(value / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    if kind == FLAG:
-        return "true" if value else "false"
-    return value
+@lru_cache(1024)  # the points of a window share their times
+def _seconds(value: int) -> str:
+    return datetime.fromtimestamp(value, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+@lru_cache(1024)
+def _milliseconds(value: int) -> str:
+    return datetime.fromtimestamp(value / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _flag(value: bool) -> str:
+    return "true" if value else "false"
+
+
+_TEXT_OF: dict[str, Callable[[Any], str]] = {SECONDS: _seconds, MILLISECONDS: _milliseconds, FLAG: _flag}
+_TEXTS = [(at, _TEXT_OF[column.kind]) for at, column in enumerate(COLUMNS) if column.kind in _TEXT_OF]
 
 
 class _Parquet:

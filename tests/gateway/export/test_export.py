@@ -210,3 +210,13 @@ def test_a_file_that_fails_on_the_way_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="went away"):
         export(broken(), "csv", tmp_path / "x.csv")
     assert not list(tmp_path.iterdir())
+
+
+def test_windows_of_many_points_are_more_than_a_frame_can_hold(tmp_path: Path) -> None:
+    path = write_config(tmp_path, 1883, [SENDER])
+    journal = Journal(tmp_path / "data", VerifyConfig())
+    full = [reading(ua_dv=10**6 - n, ia_ma=2**31 - 1, ib_ma=0, ic_ma=0, e_export_wh=2**53 - 1) for n in range(32)]
+    for seq in range(1, 21):
+        journal.commit([accept(SENDER, SENDER.frame([window(seq, NOW_S - 900 * seq, full)]))])
+    journal.close()
+    assert run(path, "--out", str(tmp_path / "x.csv"), "--json")[1].endswith('"rows": 640}\n')
