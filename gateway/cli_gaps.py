@@ -60,8 +60,9 @@ def gaps(
         raise typer.BadParameter("--from must be before --to / 起始时刻须早于结束时刻")
     source = open_source(Path(loaded.data_dir), loaded.verify.future_refuse_s)
     total: Counter[str] = Counter()
+    span, in_journal = source.span(from_s, to_s, now_s), source.terminals()
     for one in _asked(known, terminal):
-        for row in rows(source, source.span(from_s, to_s, now_s), one, utc_offset * 3600):
+        for row in rows(source, span, one, in_journal.get(one.id), utc_offset * 3600):
             _add(total, row)
             if as_json:
                 print_json(_json_row(row, utc_offset))
@@ -87,9 +88,8 @@ def register(app: typer.Typer) -> None:
     )(gaps)
 
 
-def rows(source: Source, span: Span, terminal: Terminal, day_offset_s: int) -> Iterator[Run | Day]:
+def rows(source: Source, span: Span, terminal: Terminal, row: int | None, day_offset_s: int) -> Iterator[Run | Day]:
     """A terminal's runs as they end, then its days."""
-    row = source.terminals().get(terminal.id)
     found = source.facts(row or 0, span)
     due = source.due(terminal, row, span, found)
     account = Account(due, day_offset_s)
