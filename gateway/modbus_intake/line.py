@@ -1,8 +1,8 @@
 """The terminals of one Modbus line, asked in turn: which one next, what its mailbox says, when again after a failure.
 
 A terminal that had a live frame last goes first, then those whose poll is due, then backlogs, the one left longest
-first; a backlog has its turn at the latest when all others had one. A visit takes at most one frame, so no backlog
-delays another terminal's live frame by more than one. A terminal that fails is left alone for 1, 2, 4 ... times
+first; but no one is passed over for more than two rounds. A visit takes at most one frame, so no backlog delays another
+terminal's live frame by more than one. A terminal that fails is left alone for 1, 2, 4 ... times
 back_off_min_ms, 50 to 100 % of it, up to back_off_max_ms; on a line with others its silence costs them one time-out
 each of these times.
 """
@@ -20,6 +20,7 @@ from gateway.modbus_intake.metrics import ModbusMetrics
 from protocol import mailbox
 
 READS_MAX = 3 * mailbox.BLOCKS  # of one visit: a frame that is torn twice is for the next visit
+PATIENCE = 2  # rounds: whoever has live frames without end gets half of the line, not all of it
 STALE_S = 10.0  # an uptime counts seconds: it does not stand still so long
 MISPLACED = frozenset({"mark", "count", "late", "function", "unit"})  # what another request's answer looks like
 
@@ -33,6 +34,7 @@ class Member:
     fetcher: mailbox.Fetcher
     due_s: float
     visited_s: float = 0.0
+    passed: int = 0  # how often others were preferred while it was due
     failures: int = 0
     reason: str = ""  # of the last failure; "" while it answers
     lane: int = mailbox.NOTHING  # of the frame that was offered last
@@ -59,7 +61,6 @@ class Line:
     steady_s: Callable[[], float]
     random: Random
     members: list[Member] = field(init=False)
-    _passed: int = field(init=False, default=0)  # visits while a backlog was left waiting
 
     def __post_init__(self) -> None:
         now_s, spread_s = self.steady_s(), self.config.poll_ms / 1000
@@ -85,11 +86,14 @@ class Line:
     def next(self, now_s: float) -> Member | None:
         """The terminal to visit now; None: it is nobody's time."""
         due = [one for one in self.members if one.due_s <= now_s]
-        backlogs = [one for one in due if one.lane == mailbox.BACKLOG]
-        if backlogs and self._passed >= len(self.members):
-            due = backlogs
-        found = min(due, key=lambda one: (_RANK[one.lane], one.visited_s), default=None)
-        self._passed = self._passed + 1 if backlogs and found not in backlogs else 0
+        if not due:
+            return None
+        found = max(due, key=lambda one: one.passed)
+        if found.passed < PATIENCE * len(self.members):
+            found = min(due, key=lambda one: (_RANK[one.lane], one.visited_s))
+        for one in due:
+            one.passed += 1
+        found.passed = 0
         return found
 
     async def visit(self, member: Member) -> None:

@@ -128,6 +128,27 @@ def test_backlogs_are_served_though_polls_never_end() -> None:
     assert world.terminals[7].backlog == {}
 
 
+def test_live_frames_without_end_leave_the_others_half_of_the_line() -> None:
+    """P-60."""
+    world = World(4, poll_ms=500)
+    world.fill(2, 20)
+    flood = world.terminals[1]
+    take, seq = flood._answer, [0]
+
+    def take_and_have_more(data: bytes, read_ms: int | None) -> bool:
+        seq[0] += 1
+        flood.live[seq[0]] = event(seq[0])
+        return take(data, read_ms)
+
+    flood._answer = take_and_have_more  # type: ignore[method-assign, assignment]
+    flood.restart()
+    flood.append(0, event(0), live=True)
+    world.until(1100)
+    assert world.terminals[2].backlog == {}
+    assert {unit for at_s, unit in world.asked if at_s > 1090} == {1, 2, 3, 4}
+    assert sum(terminal == "T1" for _, terminal in world.delivered) > 100
+
+
 @given(st.integers(1, 6), st.integers(1, 4000))
 def test_every_terminal_is_polled_within_its_interval_when_nothing_waits(count: int, seconds: int) -> None:
     world = World(count)
