@@ -11,7 +11,7 @@ SECONDS ?= 600
 SETUP := deploy/setup
 TYPINGS := build/typings
 
-.PHONY: help setup setup-check lint types promises check test test-quick fuzz demo lock clean
+.PHONY: help setup setup-check lint types promises check test test-quick fuzz bench demo lock clean
 
 help: ## list the targets / 列出所有目标
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -84,6 +84,9 @@ test-quick: setup ## what one runs between edits, under a minute / 快速测试
 fuzz: setup-check $(STAMP)/sanitized $(STAMP)/fuzz ## look for bytes on which the decoders differ: SECONDS=600 SEED=n / 模糊测试
 	build/atheris/bin/python -m tests.fuzz.run --seconds $(SECONDS) $(if $(SEED),--seed $(SEED))
 	$(BIN)/python -m tests.cext.sanitized -m tests.fuzz.replay build/fuzz/corpus
+
+bench: setup-check ## how fast we are beside others: build/bench/index.html, report.json / 性能测试
+	$(BIN)/python -m hil.benchmarks
 
 demo: setup ## one factory, one terminal, one day, with faults / 演示：一个工厂的一天
 	$(BIN)/wattline hil demo

@@ -1,21 +1,22 @@
 """The COSE_Mac0 around a payload (RFC 9052, 6.2): its structure, and its tag."""
 
 cdef extern from "sha256.h" nogil:
+    ctypedef struct sha256_implementation_t:
+        const char *name
     ctypedef struct sha256_t:
         pass
     ctypedef struct hmac_key_t:
         pass
-    ctypedef void sha256_blocks_t(uint32_t *h, const uint8_t *data, size_t blocks) noexcept nogil
-    ctypedef struct sha256_implementation_t:
-        const char *name
-        sha256_blocks_t *blocks
     const sha256_implementation_t *sha256_implementations(size_t *count)
-    void sha256_begin(sha256_t *c, sha256_blocks_t *blocks)
+    void sha256_begin(sha256_t *c, const sha256_implementation_t *by)
     void sha256_update(sha256_t *c, const uint8_t *data, size_t size)
+    void sha256_update_two(sha256_t **c, const uint8_t **data, const size_t *size)
     void sha256_final(sha256_t *c, uint8_t *digest)
-    void hmac_key_init(hmac_key_t *key, sha256_blocks_t *blocks, const uint8_t *secret, size_t size)
+    void sha256_final_two(sha256_t **c, uint8_t **digest)
+    void hmac_key_init(hmac_key_t *key, const sha256_implementation_t *by, const uint8_t *secret, size_t size)
     void hmac_begin(sha256_t *c, const hmac_key_t *key)
     void hmac_final(sha256_t *c, const hmac_key_t *key, uint8_t *mac)
+    void hmac_final_two(sha256_t **c, const hmac_key_t **key, uint8_t **mac)
     bint equal_constant_time(const uint8_t *a, const uint8_t *b, size_t size)
     void wipe(void *data, size_t size)
 
@@ -96,12 +97,14 @@ cdef inline size_t write_head(uint8_t *out, uint8_t major, uint64_t size) noexce
     return 1 + extra
 
 
-cdef inline bint tag_is_good(
-    const uint8_t *data, const Envelope *envelope, const hmac_key_t *key, const char *terminal, size_t terminal_bytes
+cdef inline void begin_tag(
+    sha256_t *state, const uint8_t *data, const Envelope *envelope, const hmac_key_t *key,
+    const char *terminal, size_t terminal_bytes,
 ) noexcept nogil:
-    """HMAC-SHA256 over ["MAC0", protected, external_aad, payload], external_aad = [terminal, up, version] (FR-13)."""
-    cdef sha256_t state
-    cdef uint8_t mac[32]
+    """HMAC-SHA256 over ["MAC0", protected, external_aad, payload], external_aad = [terminal, up, version] (FR-13).
+
+    What is left is the payload's byte string, which stands in the frame as it does here: in its one shortest form.
+    """
     cdef uint8_t name_head[9]
     cdef uint8_t before[6 + 7 + 9 + 1 + 9]
     cdef size_t name_head_bytes = write_head(name_head, 3, terminal_bytes), at = 13
@@ -110,11 +113,7 @@ cdef inline bint tag_is_good(
     at += write_head(before + at, MAJOR_BSTR, 1 + name_head_bytes + terminal_bytes + 2)
     before[at] = 0x83
     memcpy(before + at + 1, name_head, name_head_bytes)
-    hmac_begin(&state, key)
-    sha256_update(&state, before, at + 1 + name_head_bytes)
-    sha256_update(&state, <const uint8_t *> terminal, terminal_bytes)
-    sha256_update(&state, b"\x00\x01", 2)  # up, version 1
-    # the payload's byte string stands in the frame as it stands in the MAC_structure: in its one shortest form
-    sha256_update(&state, data + envelope.payload_head_at, envelope.payload_end - envelope.payload_head_at)
-    hmac_final(&state, key, mac)
-    return equal_constant_time(mac, data + envelope.tag_at, MAC_BYTES)
+    hmac_begin(state, key)
+    sha256_update(state, before, at + 1 + name_head_bytes)
+    sha256_update(state, <const uint8_t *> terminal, terminal_bytes)
+    sha256_update(state, b"\x00\x01", 2)  # up, version 1

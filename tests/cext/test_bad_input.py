@@ -10,9 +10,9 @@ import cbor2
 import pytest
 
 from cext import decoder
+from hil.benchmarks import realistic
 from protocol import errors, frame, record
 from tests.cext.both import KEY, SECRET, TERMINAL, by_python, expect_same, from_columns, payload_of, reseal
-from tests.protocol import realistic
 from tests.protocol.make_vectors import VECTORS
 
 # RFC 8949, Appendix F, as it groups them: what is not well-formed CBOR

@@ -17,10 +17,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cext import decoder
+from hil.benchmarks import realistic
 from protocol import frame, record
 from tests.cext.both import KEY, STATES, TERMINAL, expect_same, from_columns, payload_of, reseal
 from tests.cext.mutation import mutated
-from tests.protocol import realistic
 from tests.protocol import strategies as ours
 
 FRAMES = st.builds(lambda fields: frame.seal_frame(KEY, TERMINAL, *fields), ours.payload_fields())

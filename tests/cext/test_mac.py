@@ -57,6 +57,23 @@ def test_any_secret_and_data(secret: bytes, data: bytes) -> None:
         assert decoder.hmac_sha256(secret, data, implementation) == hmac.new(secret, data, "sha256").digest()
 
 
+@given(first=st.binary(max_size=400), second=st.binary(max_size=400))
+def test_two_side_by_side(first: bytes, second: bytes) -> None:
+    wanted = (hashlib.sha256(first).digest(), hashlib.sha256(second).digest())
+    for implementation in decoder.SHA256_IMPLEMENTATIONS:
+        assert decoder.sha256_two(first, second, implementation) == wanted
+
+
+def test_two_of_any_lengths_side_by_side() -> None:
+    data = bytes(n * 11 & 0xFF for n in range(700))
+    digests = [hashlib.sha256(data[:size]).digest() for size in range(len(data))]
+    for implementation in decoder.SHA256_IMPLEMENTATIONS:
+        for size in range(len(data)):
+            other = size * 37 % len(data)
+            both = decoder.sha256_two(data[:size], data[:other], implementation)
+            assert both == (digests[size], digests[other]), (size, other)
+
+
 def test_the_choice_is_the_fastest_that_this_cpu_can_run() -> None:
     assert decoder.SHA256_IMPLEMENTATIONS[-1] == "portable"
     assert decoder.SHA256_IMPLEMENTATIONS.index(decoder.SHA256_IMPLEMENTATION) == 0

@@ -6,10 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cext import decoder
+from hil.benchmarks import realistic
 from protocol import frame, record
 from tests.cext.both import KEY, TERMINAL, expect_same, payload_of, reseal
 from tests.cext.mutation import MORSELS, flip, mutated
-from tests.protocol import realistic
 from tests.protocol import strategies as ours
 
 FRAMES = st.builds(

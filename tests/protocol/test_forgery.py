@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cext import decoder
+from hil.benchmarks import realistic
 from protocol import ack, frame, limits, mac, record
 from protocol.errors import FrameError
-from tests.protocol import realistic
 from tests.protocol import strategies as ours
 
 REPO = Path(__file__).resolve().parents[2]

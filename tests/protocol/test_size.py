@@ -3,8 +3,8 @@
 import random
 import statistics
 
+from hil.benchmarks import realistic
 from protocol import frame, limits, mac, record
-from tests.protocol import realistic
 
 KEY = mac.Key(bytes(range(32)), 1)
 FIRST_BYTES_MAX = 560
