@@ -14,6 +14,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, final
 
+from typing_extensions import Buffer
+
 # A reason's code is its place here: "" (taken) is 0, the others are keys of protocol.errors.REASONS, which has the
 # verdict of each (incomplete, malformed, unknown, refused) and what to do. `terminal` is not among them: it is said by
 # who looks the terminal up.
@@ -193,3 +195,13 @@ def decode_batch(
 def sha256(data: bytes, implementation: str) -> bytes: ...
 def sha256_two(first: bytes, second: bytes, implementation: str) -> tuple[bytes, bytes]: ...
 def hmac_sha256(secret: bytes, data: bytes, implementation: str = ...) -> bytes: ...
+
+# (terminal, ack) for a batch. outcomes: a byte a record, as in cext.verify.OUTCOMES; terminals, keys: as for
+# decode_columns.
+def seal_acks(
+    columns: Columns,
+    outcomes: Buffer,
+    terminals: Sequence[str],
+    keys: Sequence[Mapping[int, KeyState]],
+    time_ms: int,
+) -> list[tuple[str, bytes]]: ...

@@ -9,7 +9,7 @@ there), envelope (with sha256*.h), rows, records, columns, tuples. decoder.pyi i
 from collections import namedtuple
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
-from libc.stdlib cimport calloc, free, realloc
+from libc.stdlib cimport calloc, free, qsort, realloc
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset
 
@@ -130,6 +130,7 @@ def hmac_sha256(bytes secret not None, bytes data not None, str implementation=S
 
 include "columns.pxi"
 include "tuples.pxi"
+include "seal.pxi"
 
 
 cdef struct Job:  # one frame, or one payload, of a batch; all pointers are into objects that the Batch holds

@@ -35,6 +35,7 @@ from gateway.quarantine.quarantine import Quarantine
 from gateway.registry import Registry
 from gateway.replay import AnswersOnly, replayer
 from gateway.strict import ConfigError, Problem
+from gateway.verify import bounds_of
 
 T = TypeVar("T")
 LOCK = "gateway.lock"
@@ -107,7 +108,7 @@ class Gateway:
             quarantine=quarantine,
             metrics=self.metrics,
             clock=self._clock,
-            verify=self._config.verify,
+            limits=bounds_of(self._config.verify),
             log=self._log,
             stop=stop,
         )
@@ -170,6 +171,7 @@ class Gateway:
                 pipeline.process(batch, self._registry)
             if done := desk.step():
                 self._log.info("order_done", **asdict(done))
+            pipeline.tidy()
             self.metrics.waiting.set(intake.waiting)
         for _ in range(0, intake.waiting, settings.batch_frames):  # what is in memory, and not all that follows
             pipeline.process(intake.take(settings.batch_frames, 0, 0), self._registry)
@@ -221,7 +223,7 @@ def carry_out(config_path: Path, order: Order, clock: Clock) -> Done:
             quarantine=quarantine,
             metrics=Metrics(),
             clock=clock,
-            verify=loaded.config.verify,
+            limits=bounds_of(loaded.config.verify),
             log=make_logger(clock, sys.stderr),
             stop=threading.Event(),
         )

@@ -14,6 +14,7 @@ from gateway import registry
 from gateway.config import GatewayConfig
 from gateway.gaps.source import Source
 from gateway.journal.reader import Reader
+from gateway.journal.rows import OlderSchemaError
 from gateway.journal.spans import Spans
 from gateway.quarantine.quarantine import QuarantineReader
 from gateway.strict import ConfigError
@@ -54,6 +55,8 @@ def open_journal(folder: Path) -> Reader:
         return Reader(folder)
     except sqlite3.OperationalError:
         fail(f"{folder}: no journal yet; run the gateway first / 尚无日志库，请先运行网关")
+    except OlderSchemaError as error:
+        fail(f"{folder}: {error}")
 
 
 def open_spans(folder: Path) -> Spans:
@@ -62,6 +65,8 @@ def open_spans(folder: Path) -> Spans:
         return Spans(folder)
     except sqlite3.OperationalError:
         fail(f"{folder}: no journal yet; run the gateway first / 尚无日志库，请先运行网关")
+    except OlderSchemaError as error:
+        fail(f"{folder}: {error}")
 
 
 def open_source(folder: Path, future_s: int) -> Source:
@@ -70,6 +75,8 @@ def open_source(folder: Path, future_s: int) -> Source:
         return Source(folder, future_s)
     except sqlite3.OperationalError:
         fail(f"{folder}: no journal yet; run the gateway first / 尚无日志库，请先运行网关")
+    except OlderSchemaError as error:
+        fail(f"{folder}: {error}")
 
 
 def open_quarantine(loaded: GatewayConfig) -> QuarantineReader:

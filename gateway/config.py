@@ -89,6 +89,12 @@ class VerifyConfig(Section, frozen=True):
     future_refuse_s: Annotated[int, msgspec.Meta(ge=900, le=31622400)] = 86400  # beyond a day it is no clock error
     # above rated power: meters and motors are both allowed to pass their plate for minutes
     rated_power_excess_percent: Annotated[int, msgspec.Meta(ge=0, le=1000)] = 20
+    # between registers and mean power, of the window's largest power: sampling every few seconds misses that much of a
+    # load that is switched all the time, and no meter is that wrong
+    energy_power_percent: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 20
+    phases_percent: Annotated[int, msgspec.Meta(ge=1, le=1000)] = (
+        10  # S-15 asks for 5; means of products differ by some
+    )
 
 
 class QuarantineConfig(Section, frozen=True):

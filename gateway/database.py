@@ -1,9 +1,10 @@
 """SQLite as all stores of the gateway use it: WAL, every commit on the disk, a numbered schema brought up to date."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 
 BUSY_TIMEOUT_S = 10  # a checkpoint by a reader may hold the file for so long on a slow disk
 CACHE_KIB = 65536  # the index leaves of 7,056 terminals and of the newest frames
@@ -56,8 +57,15 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
         raise StoreUnavailableError(str(error)) from error
 
 
-def migrate(connection: sqlite3.Connection, folder: Path) -> None:
-    """Bring the file to the newest of `folder`/NNNN.sql, one transaction a version. Raises NewerSchemaError."""
+def migrate(
+    connection: sqlite3.Connection,
+    folder: Path,
+    also: Mapping[int, Callable[[sqlite3.Connection], None]] = MappingProxyType({}),
+) -> None:
+    """Bring the file to the newest of `folder`/NNNN.sql, one transaction a version. Raises NewerSchemaError.
+
+    also[N] runs after the statements of NNNN.sql, for what SQL can't do.
+    """
     steps = sorted(folder.glob("[0-9][0-9][0-9][0-9].sql"))
     newest = int(steps[-1].stem)
     version = schema_version(connection)
@@ -69,6 +77,8 @@ def migrate(connection: sqlite3.Connection, folder: Path) -> None:
         with transaction(connection):
             for statement in _statements(step.read_text(encoding="utf-8")):
                 connection.execute(statement)
+            if int(step.stem) in also:
+                also[int(step.stem)](connection)
             connection.execute(f"PRAGMA user_version = {int(step.stem)}")
 
 

@@ -1,21 +1,24 @@
-"""The decode stage: a batch of frames in, one answer a frame out, in order. The compiled decoder, and no other."""
+"""The decode stage: a batch of frames in, columns out. The compiled decoder, and no other."""
 
 from collections.abc import Sequence
 
 from cext import decoder
-from cext.decoder import Frame, Refusal
-from gateway.registry import Registry
+from cext.decoder import REASON_NAMES, Columns, Refusal
+from gateway.registry import Terminal
 
 NOT_ADMITTED = Refusal("terminal", 0)  # a look-up, before a byte of the frame is read
 
 
-def decode_batch(frames: Sequence[tuple[str, bytes]], registry: Registry) -> list[Frame | Refusal]:
-    """Each (terminal, bytes) authenticated and decoded, or the reason why not. Never raises on any bytes."""
-    known = [(number, one, data) for number, (name, data) in enumerate(frames) if (one := registry.get(name))]
-    answers: list[Frame | Refusal] = [NOT_ADMITTED] * len(frames)
-    decoded = decoder.decode_batch(
-        [data for _, _, data in known], [one.id for _, one, _ in known], [one.states for _, one, _ in known]
-    )
-    for (number, _, _), answer in zip(known, decoded, strict=True):
-        answers[number] = answer
-    return answers
+def decode_batch(frames: Sequence[bytes], terminals: Sequence[Terminal]) -> Columns:
+    """Authenticated and decoded; frames[i] is claimed by terminals[i]. Never raises on any bytes."""
+    names, keys = [one.id for one in terminals], [one.states for one in terminals]
+    return decoder.decode_columns(frames, names, keys, digests=True)
+
+
+def refusals(columns: Columns) -> dict[int, Refusal]:
+    """By frame: why it is not taken, and the byte at which that was seen."""
+    reasons = columns.frames.reason.tobytes()
+    if not reasons.strip(b"\0"):
+        return {}
+    offsets = columns.frames.offset
+    return {number: Refusal(REASON_NAMES[reason], offsets[number]) for number, reason in enumerate(reasons) if reason}

@@ -1,11 +1,39 @@
 """Prometheus metrics. Every loss, refusal, mark, repetition and delay has a counter; labels come from closed lists."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from itertools import accumulate
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
+from prometheus_client.metrics_core import HistogramMetricFamily, Metric
+from prometheus_client.registry import Collector
 
 _SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5)
-_DELAYS_S = (10, 60, 300, 900, 1800, 3600, 7200, 21600, 86400, 604800)
+DELAYS_S = (10, 60, 300, 900, 1800, 3600, 7200, 21600, 86400, 604800)
+
+
+class Delays(Collector):
+    """From a window's end to its acceptance: a histogram that takes a batch at a time, counted already."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._counts = [0] * (len(DELAYS_S) + 1)
+        self._total_s = 0
+        registry.register(self)
+
+    def add(self, counts: Sequence[int], total_s: int) -> None:
+        """counts[i]: windows late by up to DELAYS_S[i], the last one by more; total_s: their sum."""
+        self._counts = [a + b for a, b in zip(self._counts, counts, strict=True)]
+        self._total_s += total_s
+
+    def collect(self) -> Iterator[Metric]:
+        """As prometheus_client asks for it, from a thread of its own."""
+        bounds = [*(f"{limit}.0" for limit in DELAYS_S), "+Inf"]
+        buckets = list(zip(bounds, map(float, accumulate(self._counts)), strict=True))
+        yield HistogramMetricFamily(
+            "wattline_window_delay_seconds",
+            "From a window's end to its acceptance, of windows that carry a time.",
+            buckets=buckets,
+            sum_value=float(self._total_s),
+        )
 
 
 class Metrics:
@@ -49,12 +77,7 @@ class Metrics:
         self.findings = Counter(
             "wattline_findings", "What verify found, by check and severity.", ["check", "severity"], registry=registry
         )
-        self.delay = Histogram(
-            "wattline_window_delay_seconds",
-            "From a window's end to its acceptance, of windows that carry a time.",
-            buckets=_DELAYS_S,
-            registry=registry,
-        )
+        self.delay = Delays(registry)
         self.waiting = Gauge("wattline_intake_waiting_frames", "Frames in memory, not taken yet.", registry=registry)
         self.connected = Gauge("wattline_broker_connected", "1 while subscribed at the broker.", registry=registry)
         self.disconnects = Counter("wattline_broker_disconnects", "Connections to the broker lost.", registry=registry)

@@ -1,25 +1,23 @@
 """intake > decode > verify > journal > acks, a batch at a time. Commit, then acknowledge."""
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
 import structlog
 
-from cext.decoder import Frame, Refusal, Window
-from gateway import acks, decode
+from cext.decoder import Columns, Refusal
+from cext.verify import Bounds, delays
+from gateway import acks, decode, verify
 from gateway.carriers import Carrier
 from gateway.clock import Clock
-from gateway.config import VerifyConfig
 from gateway.database import StoreUnavailableError
 from gateway.intake import Delivery
-from gateway.journal.journal import CONFLICT, NEW, REPEATED, Accepted, Committed, Journal, Judged, offsets
-from gateway.metrics import Metrics
+from gateway.journal.journal import CONFLICT, Batch, Committed, Journal
+from gateway.metrics import DELAYS_S, Metrics
 from gateway.quarantine.quarantine import Quarantine, Refused
-from gateway.registry import Point, Registry
-from gateway.verify import REFUSE, Finding, check_record
-from protocol import ack
+from gateway.registry import Registry
 
 T = TypeVar("T")
 STORE_RETRY_S = 1.0  # a disk that is full or gone: asked again so often, for ever
@@ -38,83 +36,68 @@ class Pipeline:
     quarantine: Quarantine
     metrics: Metrics
     clock: Clock
-    verify: VerifyConfig
+    limits: Bounds
     log: structlog.typing.FilteringBoundLogger
     stop: threading.Event
 
     def process(self, batch: list[Delivery], registry: Registry) -> None:
         """Decode, judge, store, acknowledge. Returns with everything durable. Raises StoppedError."""
         now_ms = self.clock.now_ms()
-        answers = decode.decode_batch([(one.terminal, one.data) for one in batch], registry)
-        accepted: list[Accepted] = []
-        answered: list[acks.Answered] = []
-        refused: list[Refused] = []
-        for delivery, answer in zip(batch, answers, strict=True):
-            known = registry.get(delivery.terminal)
-            if isinstance(answer, Refusal) or known is None:
-                refusal = answer if isinstance(answer, Refusal) else decode.NOT_ADMITTED
-                refused.append(_refused_frame(delivery, refusal, now_ms))
-                self.metrics.frames.labels("refused").inc()
-            else:
-                judged, outcomes = self._judge(delivery, answer, known.points, now_ms, refused)
-                accepted.append(Accepted(delivery.terminal, now_ms, delivery.data, answer, known.points, judged))
-                answered.append(acks.Answered(delivery.terminal, *answer[:4], outcomes))
+        stranger = [one for one in batch if registry.get(one.terminal) is None]
+        admitted = [(one, known) for one in batch if (known := registry.get(one.terminal)) is not None]
+        deliveries, terminals = [one for one, _ in admitted], [known for _, known in admitted]
+        frames = [one.data for one in deliveries]
+        columns = decode.decode_batch(frames, terminals)
+        findings = verify.check_batch(columns, terminals, now_ms, self.limits)
+        refused = [_refused_frame(one, decode.NOT_ADMITTED, now_ms) for one in stranger]
+        refused += [_refused_frame(deliveries[number], why, now_ms) for number, why in decode.refusals(columns).items()]
+        self.metrics.frames.labels("refused").inc(len(refused))
+        refused += [
+            _refused_record(deliveries, columns, row, check, now_ms) for row, check in findings.refused().items()
+        ]
         self._keep(refused)
-        committed = self._commit(accepted)
-        self._settle(accepted, answered, committed, now_ms)
-        for terminal, data in acks.build(answered, registry, self.clock.now_ms):
+        names, points = [one.id for one in terminals], [one.limits for one in terminals]
+        committed = self._commit(Batch(now_ms, frames, names, points, columns, findings))
+        self._settle(deliveries, columns, committed, now_ms)
+        for terminal, data in acks.build(columns, committed.outcomes, terminals, self.clock.now_ms()):
             sent = self.intake.publish_down(terminal, data)
             self.metrics.acks.labels("sent" if sent else "dropped").inc()
         for delivery in batch:
             self.intake.release(delivery.token)
 
-    def _judge(
-        self, delivery: Delivery, frame: Frame, points: Mapping[int, Point], now_ms: int, refused: list[Refused]
-    ) -> tuple[list[Judged], list[acks.Outcome]]:
-        """The frame's records that may be kept, and the outcome of those that may not."""
-        judged, outcomes = [], []
-        for one, at in zip(frame.records, offsets(frame, delivery.data), strict=True):
-            findings = check_record(one, points, now_ms // 1000, self.verify)
-            reason = next((finding.check for finding in findings if finding.severity == REFUSE), None)
-            if reason is None:
-                judged.append(Judged(one, at, findings))
-            else:
-                self._count(findings)
-                refused.append(_refused_frame(delivery, Refusal(reason, at), now_ms))
-                outcomes.append(acks.Outcome(one.seq, ack.REFUSED_CONTENT))
-                self.metrics.records.labels("refused").inc()
-        return judged, outcomes
+    def tidy(self) -> None:
+        """What the journal does between batches. Where the disk refuses, the next commit will tell."""
+        try:
+            self.journal.tidy()
+        except StoreUnavailableError as error:
+            self.metrics.store_errors.labels("journal").inc()
+            self.log.warning("store_unavailable", store="journal", error=str(error))
 
-    def _settle(
-        self, accepted: list[Accepted], answered: list[acks.Answered], committed: Committed, now_ms: int
-    ) -> None:
-        """Add the committed records' outcomes to the answers; keep the other half of each conflict as evidence."""
+    def _settle(self, deliveries: list[Delivery], columns: Columns, committed: Committed, now_ms: int) -> None:
+        """Count what became of the batch; keep the other half of each conflict as evidence."""
+        metrics = self.metrics
+        for result, count in committed.tally.frames.items():
+            metrics.frames.labels(result).inc(count)
+        for outcome, count in committed.tally.records.items():
+            metrics.records.labels(outcome).inc(count)
+        for check, count in committed.findings.items():
+            metrics.findings.labels(check, verify.severity(check)).inc(count)
+        metrics.delay.add(*delays(columns, committed.outcomes, now_ms // 1000, DELAYS_S))
         evidence = []
-        for frame, answer, outcomes in zip(accepted, answered, committed.outcomes, strict=True):
-            for judged, outcome in zip(frame.judged, outcomes, strict=True):
-                conflict = outcome == CONFLICT
-                if outcome == NEW:
-                    self._count(judged.findings)
-                    self._observe_delay(judged.record.body, now_ms)
-                answer.outcomes.append(acks.Outcome(judged.record.seq, ack.REFUSED_CONFLICT if conflict else 0))
-                self.metrics.records.labels(outcome).inc()
-                if conflict:
-                    evidence.append(
-                        Refused(now_ms, frame.terminal, "", CONFLICT, judged.at, len(frame.data), frame.data)
-                    )
-            kind = "accepted" if NEW in outcomes else "repeated" if REPEATED in outcomes else "refused"
-            self.metrics.frames.labels(kind).inc()
+        if committed.tally.records["conflict"]:
+            rows = [row for row, outcome in enumerate(committed.outcomes) if outcome == CONFLICT]
+            evidence = [_refused_record(deliveries, columns, row, "conflict", now_ms) for row in rows]
         for one in evidence:
             self.log.error("conflict", alarm=True, terminal=one.source, at=one.offset)
+        for number in committed.epochs_back:
+            self.log.error("epoch_back", alarm=True, terminal=deliveries[number].terminal)
         self._keep(evidence)
-        self._count(committed.found)
 
-    def _commit(self, accepted: list[Accepted]) -> Committed:
-        if not accepted:
-            return Committed([], [])
-        self.metrics.batch_frames.observe(len(accepted))
+    def _commit(self, batch: Batch) -> Committed:
+        if batch.frames:
+            self.metrics.batch_frames.observe(len(batch.frames))
         with self.metrics.commit_seconds.time():
-            return self._insist("journal", lambda: self.journal.commit(accepted))
+            return self._insist("journal", lambda: self.journal.commit(batch))
 
     def _keep(self, refused: list[Refused]) -> None:
         if not refused:
@@ -147,17 +130,15 @@ class Pipeline:
             if self.stop.wait(STORE_RETRY_S):
                 raise StoppedError(problem)
 
-    def _count(self, findings: list[Finding]) -> None:
-        for finding in findings:
-            self.metrics.findings.labels(finding.check, finding.severity).inc()
-
-    def _observe_delay(self, body: object, now_ms: int) -> None:
-        if isinstance(body, Window) and body.start_s is not None:
-            self.metrics.delay.observe(max(0, now_ms // 1000 - body.start_s - body.length_s))
-
 
 def _refused_frame(delivery: Delivery, refusal: Refusal, now_ms: int) -> Refused:
     reason = refusal.reason if delivery.terminal else "topic"
     return Refused(
         now_ms, delivery.terminal, delivery.topic[:256], reason, refusal.offset, delivery.length, delivery.data
     )
+
+
+def _refused_record(deliveries: list[Delivery], columns: Columns, row: int, reason: str, now_ms: int) -> Refused:
+    """The frame that brought it, and where it begins in there."""
+    delivery = deliveries[columns.records.frame[row]]
+    return _refused_frame(delivery, Refusal(reason, columns.records.begin[row]), now_ms)

@@ -22,6 +22,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from cext.decoder import KeyState
+from cext.verify import Points
 from gateway.config import Name, Section, Text, duplicates
 from gateway.files import sync_folder
 from gateway.strict import ConfigError, Problem, read
@@ -90,6 +91,11 @@ class Terminal:
     points: Mapping[int, Point]
     commissioned_s: int | None = None
     revoked_s: int | None = None
+    limits: Points = field(init=False, repr=False)  # the same points as the checks take them
+
+    def __post_init__(self) -> None:
+        limits = {number: (point.rated_power_w, point.register_step_wh) for number, point in self.points.items()}
+        object.__setattr__(self, "limits", Points(limits))
 
 
 class Registry:

@@ -12,6 +12,7 @@ from gateway.backup.stores import MANIFEST, BackupError, Manifest, copy_store, n
 from gateway.files import sync_folder, write_durably
 from gateway.journal.journal import FILE
 from gateway.journal.reader import Reader
+from gateway.journal.rows import OlderSchemaError
 
 
 def backup(data_dir: Path, out: Path, now_ms: Callable[[], int]) -> Manifest:
@@ -34,7 +35,7 @@ def backup(data_dir: Path, out: Path, now_ms: Callable[[], int]) -> Manifest:
         sync_folder(partial)
         partial.rename(out)
         sync_folder(out.resolve().parent)
-    except (OSError, sqlite3.Error) as error:
+    except (OSError, sqlite3.Error, OlderSchemaError) as error:
         raise BackupError(f"{out}: not done / 备份未完成: {error}") from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)

@@ -1,6 +1,11 @@
-"""The journal: what the gateway has accepted, durably, each record once.
+"""The journal stage: every accepted record once, durably, with the frame it came in.
 
-journal.Journal   the one writer: commit a batch, get each record's outcome
-reader.Reader     what sinks and `status` read, on connections of their own
-schema/NNNN.sql   the stored format, one file a version; 0001.sql explains it
+journal.py       the one writer: a batch a commit
+blocks.py        the rows that frames are kept in
+index.py         which records are in, and where: written from time to time, read at a start
+chain.py         the chain of hashes over all that was accepted
+history.py       places for windows whose terminal did not know the time; placement.py is its rule
+rows.py          records out of blocks; reader.py and spans.py are what others read with
+migration.py     what SQL can't do between two versions
+schema/NNNN.sql  the stored format, one file a version; the newest explains it
 """

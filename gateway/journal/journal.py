@@ -1,53 +1,48 @@
-"""The journal's one writer. What `commit` has returned is on the disk; the format stands in schema/0001.sql."""
+"""The journal's one writer. What `commit` has returned is on the disk; the format stands in schema/0002.sql.
 
-import hashlib
+A commit is: which records are new (`cext.verify.Ledger`, in memory), a row for each 64 frames, nothing else that grows
+with the batch. The index over records is written when INDEX_RECORDS of them have none (index.py).
+"""
+
 import sqlite3
-from collections import Counter
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from cext.decoder import Frame, Record, Window
+from cext.decoder import Columns
+from cext.verify import OUTCOMES, Findings, Ledger, Points, Taken, Tally, tally
 from gateway.config import VerifyConfig
 from gateway.database import StoreUnavailableError, connect, migrate, transaction
-from gateway.journal import history, placement
-from gateway.journal.history import EnergyHistory, marks_text
-from gateway.registry import Point
-from gateway.verify import MARK, Finding, registers_of
-from protocol.record import EVENT, WINDOW
+from gateway.journal import blocks, chain, history, index
+from gateway.journal.migration import STEPS
+from gateway.verify import bounds_of
 
 SCHEMA = Path(__file__).parent / "schema"
 FILE = "journal.sqlite3"
-_TAIL_BYTES = 34  # of a frame, behind its last record: 58 20 and the MAC
-
-NEW, REPEATED, CONFLICT = "new", "repeated", "conflict"
-
-
-class Judged(NamedTuple):
-    """A record of a frame, where it begins in the frame's bytes, and what verify found. Never one that is refused."""
-
-    record: Record
-    at: int
-    findings: list[Finding]
+NEW, REPEATED, CONFLICT, REFUSED = (OUTCOMES.index(name) for name in ("new", "repeated", "conflict", "refused"))
+INDEX_RECORDS = 65_536  # nine bursts of a province; to read them again at a start takes some 0.2 s
 
 
-class Accepted(NamedTuple):
-    """An authenticated frame on its way into the journal."""
+class Batch(NamedTuple):
+    """Decoded and checked frames on their way into the journal. Item i of each is frame i of the columns."""
 
-    terminal: str
     received_ms: int
-    data: bytes
-    frame: Frame
-    points: Mapping[int, Point]
-    judged: list[Judged]
+    frames: list[bytes]
+    terminals: list[str]
+    points: list[Points]
+    columns: Columns
+    findings: Findings
 
 
 class Committed(NamedTuple):
-    """outcomes[i][j]: what became of record j of frame i. found: what only the records before could show."""
+    """What became of a batch. outcomes: a byte a record (NEW ...). epochs_back: frames of a log that is
+    not the terminal's newest. findings: how often each check found something in what is new, refused or marked later.
+    """
 
-    outcomes: list[list[str]]
-    found: list[Finding]
+    outcomes: bytes
+    tally: Tally
+    epochs_back: list[int]
+    findings: dict[str, int]
 
 
 @dataclass
@@ -56,7 +51,9 @@ class _Open:
 
     connection: sqlite3.Connection
     terminals: dict[str, int]  # name to row
-    energy: EnergyHistory
+    ledger: Ledger
+    next_id: int
+    link: bytes
 
 
 class Journal:
@@ -65,11 +62,11 @@ class Journal:
     def __init__(self, folder: Path, config: VerifyConfig) -> None:
         """Open or make the file. Raises StoreUnavailableError, NewerSchemaError."""
         self._path = folder / FILE
-        self._config = config
+        self._limits = bounds_of(config)
         self._opened: _Open | None = None
         self._open()
 
-    def commit(self, frames: Sequence[Accepted]) -> Committed:
+    def commit(self, batch: Batch) -> Committed:
         """Store the frames' records, each once, in one transaction.
 
         Raises StoreUnavailableError: nothing is stored, the same call may be made again, for ever.
@@ -77,13 +74,29 @@ class Journal:
         opened = self._open()
         try:
             with transaction(opened.connection):
-                found: list[Finding] = []
-                outcomes = [_add_frame(opened, frame, found) for frame in frames]
-                _count(opened.connection, outcomes)
+                rows = _terminal_rows(opened, batch)
+                taken = opened.ledger.take(
+                    batch.columns, rows, batch.points, batch.findings, opened.next_id, batch.received_ms, self._limits
+                )
+                _resolve(opened.connection, taken, batch.columns)
+                link = _store(opened, batch, taken)
+                counted = tally(batch.columns, taken.outcomes)
+                _count(opened.connection, counted, taken)
+            opened.next_id, opened.link = taken.next_id, link
         except StoreUnavailableError:
             self.close()  # what is remembered may not be stored, and the connection may be broken: begin afresh
             raise
-        return Committed(outcomes, found)
+        return Committed(bytes(taken.outcomes), counted, taken.epochs_back, taken.findings)
+
+    def tidy(self) -> None:
+        """What need not be done before an ack: the index. Raises StoreUnavailableError: to be tried again later."""
+        opened = self._open()
+        try:
+            if opened.ledger.unindexed >= INDEX_RECORDS:
+                index.write(opened.connection, opened.ledger, opened.next_id - 1)
+        except StoreUnavailableError:
+            self.close()
+            raise
 
     def close(self) -> None:
         """Close the file; the next commit opens it again."""
@@ -99,102 +112,81 @@ class Journal:
             except (OSError, sqlite3.DatabaseError) as error:
                 raise StoreUnavailableError(f"{self._path}: {error}") from error
             try:
-                migrate(connection, SCHEMA)
-                terminals = dict(connection.execute("SELECT name, id FROM terminals"))
+                migrate(connection, SCHEMA, STEPS)
+                self._opened = _remember(connection)
+            except sqlite3.DatabaseError as error:
+                connection.close()
+                raise StoreUnavailableError(f"{self._path}: {error}") from error
             except BaseException:
                 connection.close()
                 raise
-            self._opened = _Open(connection, terminals, EnergyHistory(connection, self._config))
         return self._opened
 
 
-def offsets(frame: Frame, data: bytes) -> list[int]:
-    """Where each record begins in its frame's bytes: they stand one after the other, before the tag."""
-    at = len(data) - _TAIL_BYTES - sum(len(each.raw) for each in frame.records)
-    found = []
-    for each in frame.records:
-        found.append(at)
-        at += len(each.raw)
-    return found
+def _remember(connection: sqlite3.Connection) -> _Open:
+    """What a writer knows of the file: the index, and what came behind it."""
+    terminals = dict(connection.execute("SELECT name, id FROM terminals"))
+    ledger, next_id = index.load(connection, terminals)
+    return _Open(connection, terminals, ledger, next_id, chain.head(connection))
 
 
-def _add_frame(opened: _Open, one: Accepted, found: list[Finding]) -> list[str]:
-    connection, terminal = opened.connection, _terminal(opened, one.terminal)
-    frame_id: int | None = None
-    outcomes = []
-    for judged in one.judged:
-        digest = hashlib.sha256(judged.record.raw).digest()
-        outcome = _outcome(connection, (terminal, one.frame.epoch, judged.record.seq), digest)
-        if outcome == NEW:
-            if frame_id is None:
-                frame_id = _insert_frame(connection, terminal, one)
-            found += _add_record(opened, (terminal, frame_id, digest), one, judged)
-        outcomes.append(outcome)
-    return outcomes
+def _terminal_rows(opened: _Open, batch: Batch) -> list[int]:
+    """Each frame's terminal's row, made at its first frame; 0 where the frame is not taken."""
+    known, rows = opened.terminals, []
+    for name, reason in zip(batch.terminals, bytes(batch.columns.frames.reason), strict=True):
+        if reason:
+            rows.append(0)
+            continue
+        if name not in known:
+            cursor = opened.connection.execute("INSERT INTO terminals (name) VALUES (?)", (name,))
+            known[name] = int(cursor.lastrowid or 0)
+        rows.append(known[name])
+    return rows
 
 
-def _terminal(opened: _Open, name: str) -> int:
-    """The terminal's row, made at its first record."""
-    if name not in opened.terminals:
-        cursor = opened.connection.execute("INSERT INTO terminals (name) VALUES (?)", (name,))
-        opened.terminals[name] = int(cursor.lastrowid or 0)
-    return opened.terminals[name]
+def _resolve(connection: sqlite3.Connection, taken: Taken, columns: Columns) -> None:
+    """Repeated or conflict: of the records that are in the index already. By another time it is another record."""
+    for row, terminal, epoch, seq, day in taken.asked:
+        stored = index.digest_of(connection, day, terminal, epoch, seq)
+        came = columns.records.digest.tobytes()[32 * row :][: index.DIGEST_BYTES]
+        if stored is None and index.is_retired(connection, terminal, epoch, seq):
+            taken.outcomes[row] = REPEATED  # its bytes are gone; that it was taken is not
+        else:
+            taken.outcomes[row] = REPEATED if stored == came else CONFLICT
 
 
-def _add_record(opened: _Open, stored: tuple[int, int, bytes], one: Accepted, judged: Judged) -> list[Finding]:
-    """Store a new record of a frame; stored: (terminal's row, frame's row, digest). Returns what only history shows."""
-    (terminal, frame_id, digest), each, body = stored, judged.record, judged.record.body
-    log, connection = (terminal, one.frame.epoch), opened.connection
-    of_this: list[Finding] = []
-    of_later: list[Finding] = []
-    kind, time_s, uptime_s, length_s = EVENT, None, 0, 0
-    if isinstance(body, Window):
-        kind, time_s, uptime_s, length_s = WINDOW, body.start_s, body.end_uptime_s, body.length_s
-        of_this, of_later = opened.energy.add(log, registers_of(each.seq, body), one.points)
-    else:
-        time_s, uptime_s = body.time_s, body.uptime_s
-    marks = marks_text((mark.check, mark.point) for mark in judged.findings + of_this if mark.severity == MARK)
-    cursor = connection.execute(
-        "INSERT INTO records (terminal, epoch, seq, type, start_s, length_s, boot, uptime_s,"
-        " frame, at, size, digest, marks) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            *(*log, each.seq, kind, time_s, length_s, body.boot, uptime_s),
-            *(frame_id, judged.at, len(each.raw), digest, marks),
-        ),
+def _store(opened: _Open, batch: Batch, taken: Taken) -> bytes:
+    """Write what is new, and what follows from it; returns the chain's new head."""
+    connection, link = opened.connection, opened.link
+    remarks = taken.remarks
+    rows = taken.blocks(batch.frames, batch.terminals, blocks.FRAMES_MAX)
+    for number, (first, records, frames, marks) in enumerate(rows):
+        of_commit = remarks if number == 0 else ()
+        link = chain.link_of(link, (first, records, batch.received_ms), marks, frames, of_commit)
+        connection.execute(
+            "INSERT INTO blocks (first, records, received_ms, link, marks, frames) VALUES (?, ?, ?, ?, ?, ?)",
+            (first, records, batch.received_ms, link, marks, frames),
+        )
+    connection.executemany(
+        "INSERT INTO remarks (block, record, point, energy_check) VALUES (?, ?, ?, ?)",
+        [(taken.first_id, *remark) for remark in remarks],
     )
-    if time_s is not None:
-        anchor = placement.Anchor(body.clock_error_s, uptime_s, each.seq, time_s + length_s)
-        history.improve_anchor(connection, (*log, body.boot), anchor)
-    elif kind == WINDOW:
-        history.place(connection, (*log, body.boot), int(cursor.lastrowid or 0), uptime_s, length_s)
-    return of_this + of_later
+    connection.executemany("INSERT OR IGNORE INTO logs (terminal, epoch, first_record) VALUES (?, ?, ?)", taken.started)
+    history.place_records(connection, taken.placed)
+    return link
 
 
-def _count(connection: sqlite3.Connection, outcomes: list[list[str]]) -> None:
+def _count(connection: sqlite3.Connection, counted: Tally, taken: Taken) -> None:
     """Add to the file's totals."""
-    totals: Counter[str] = Counter()
-    for of_frame in outcomes:
-        kind = "accepted" if NEW in of_frame else "repeated" if REPEATED in of_frame else "refused"
-        totals[f"frames_{kind}"] += 1
-        totals.update(f"records_{outcome}" for outcome in of_frame)
+    kept = len(taken.masks) - taken.masks.count(0)
+    totals = {
+        "frames": kept,
+        "windows": taken.windows,
+        "events": counted.records["new"] - taken.windows,
+        **{f"frames_{result}": number for result, number in counted.frames.items()},
+        **{f"records_{outcome}": number for outcome, number in counted.records.items()},
+    }
     connection.executemany(
         "INSERT INTO counters (name, value) VALUES (?, ?) ON CONFLICT DO UPDATE SET value = value + excluded.value",
-        totals.items(),
+        [(name, number) for name, number in totals.items() if number],
     )
-
-
-def _insert_frame(connection: sqlite3.Connection, terminal: int, one: Accepted) -> int:
-    cursor = connection.execute(
-        "INSERT INTO frames (terminal, received_ms, generation, bytes) VALUES (?, ?, ?, ?)",
-        (terminal, one.received_ms, one.frame.generation, one.data),
-    )
-    return int(cursor.lastrowid or 0)
-
-
-def _outcome(connection: sqlite3.Connection, identity: tuple[int, int, int], digest: bytes) -> str:
-    row = connection.execute(
-        "SELECT digest FROM records WHERE terminal = ? AND epoch = ? AND seq = ?", identity
-    ).fetchone()
-    if row is None:
-        return NEW
-    return REPEATED if row[0] == digest else CONFLICT

@@ -1,16 +1,11 @@
-"""What others read of the journal, on connections of their own that can't change it."""
+"""What sinks and `status` read of the journal, on connections of their own that can't change it."""
 
-import json
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from gateway.database import connect_for_reading, schema_version
-from gateway.journal.journal import FILE
-
-_COLUMNS = (
-    "records.id, terminals.name, records.epoch, records.seq, records.type,"
-    " records.start_s, records.length_s, records.marks"
-)
+from gateway.database import schema_version
+from gateway.journal.blocks import marks_of
+from gateway.journal.rows import Blocks, Mark, Row, connect_to
 
 
 class Stored(NamedTuple):
@@ -26,15 +21,16 @@ class Stored(NamedTuple):
     type: int
     start_s: int | None
     length_s: int
-    marks: list[tuple[str, int | None]]
+    marks: list[Mark]
 
 
 class Reader:
     """Reads the journal. One thread at a time."""
 
     def __init__(self, folder: Path) -> None:
-        """Raises sqlite3.OperationalError where there is no journal yet."""
-        self._connection = connect_for_reading(folder / FILE)
+        """Raises sqlite3.OperationalError where there is no journal yet, OlderSchemaError where it must be migrated."""
+        self._connection = connect_to(folder)
+        self._blocks = Blocks(self._connection)
 
     def close(self) -> None:
         """Close the connection."""
@@ -42,54 +38,49 @@ class Reader:
 
     def records_after(self, after: int, limit: int) -> list[Stored]:
         """Records with a greater id, in order."""
-        rows = self._connection.execute(
-            f"SELECT {_COLUMNS} FROM records JOIN terminals ON terminals.id = records.terminal"  # noqa: S608
-            " WHERE records.id > ? ORDER BY records.id LIMIT ?",
-            (after, limit),
-        )
-        return [_stored(row) for row in rows]
+        return [_stored(row) for row in self._blocks.after(after, limit)]
 
     def placements_after(self, after: int, limit: int) -> list[tuple[int, Stored]]:
         """(placement's id, window with its place) with a greater placement id, in order."""
-        rows = self._connection.execute(
-            f"SELECT placements.id, placements.start_s, {_COLUMNS} FROM placements"  # noqa: S608
-            " JOIN records ON records.id = placements.record JOIN terminals ON terminals.id = records.terminal"
-            " WHERE placements.id > ? ORDER BY placements.id LIMIT ?",
-            (after, limit),
-        )
-        return [(row[0], _stored(row[2:])._replace(start_s=row[1])) for row in rows]
+        found = []
+        for number, record, start_s in self._connection.execute(
+            "SELECT id, record, start_s FROM placements WHERE id > ? ORDER BY id LIMIT ?", (after, limit)
+        ).fetchall():
+            row = self._blocks.row(record)
+            if row is not None:
+                found.append((number, _stored(row)._replace(start_s=start_s)))
+        return found
 
     def raw(self, record: int) -> bytes:
-        """A record's bytes, out of its frame."""
-        (data,) = self._connection.execute(
-            "SELECT substr(frames.bytes, records.at + 1, records.size) FROM records"
-            " JOIN frames ON frames.id = records.frame WHERE records.id = ?",
-            (record,),
-        ).fetchone()
-        return bytes(data)
+        """A record's bytes, out of its frame. Raises KeyError where there is none."""
+        return self._blocks.raw(record)
 
     def last_id(self) -> int:
         """The id of the newest record, 0 if there is none."""
-        (newest,) = self._connection.execute("SELECT coalesce(max(id), 0) FROM records").fetchone()
-        return int(newest)
+        return self._blocks.last_id()
 
     def counts(self) -> dict[str, int]:
-        """What the journal holds, and the totals over all starts."""
+        """What the journal holds, and the totals over all starts; windows and events are such totals."""
         one = self._connection.execute
+        totals = dict(one("SELECT name, value FROM counters ORDER BY name"))
         found = {
             "schema": schema_version(self._connection),
             "terminals": one("SELECT count(*) FROM terminals").fetchone()[0],
-            "frames": one("SELECT count(*) FROM frames").fetchone()[0],
-            "windows": one("SELECT count(*) FROM records WHERE type = 1").fetchone()[0],
-            "events": one("SELECT count(*) FROM records WHERE type = 2").fetchone()[0],
-            "marked": one("SELECT count(*) FROM records WHERE marks != '[]'").fetchone()[0],
+            **{name: totals.pop(name, 0) for name in ("frames", "windows", "events")},
+            "marked": len(self._marked()),
             "placed": one("SELECT count(*) FROM placements").fetchone()[0],
-            "without_time": one("SELECT count(*) FROM records WHERE start_s IS NULL AND type = 1").fetchone()[0],
+            "without_time": one("SELECT count(*) FROM timeless").fetchone()[0],
         }
-        return {**found, **dict(one("SELECT name, value FROM counters ORDER BY name"))}
+        return {**found, **totals}
+
+    def _marked(self) -> set[int]:
+        """The records that have a mark, as it is now."""
+        one = self._connection.execute
+        rows = one("SELECT marks, first FROM blocks WHERE marks != x''")
+        marked = {record for packed, first in rows for record, _, _ in marks_of(packed, first)}
+        later = {row[0] for row in one("SELECT DISTINCT record FROM remarks").fetchall()}
+        return (marked - later) | {record for record in later if (row := self._blocks.row(record)) and row.marks}
 
 
-def _stored(row: tuple[Any, ...]) -> Stored:
-    record, terminal, epoch, seq, kind, start_s, length_s, marks = row
-    found = [(check, point) for check, point in json.loads(marks)]
-    return Stored(record, terminal, epoch, seq, kind, start_s, length_s, found)
+def _stored(row: Row) -> Stored:
+    return Stored(row.id, row.terminal, row.epoch, row.seq, row.type, row.time_s, row.length_s, row.marks)

@@ -1,22 +1,17 @@
 """Spans of the journal for those who look back: one terminal's log in its own order, bounded in memory and in time.
 
-The only other place that names the journal's columns is reader.py.
+Up to `progress.indexed` the index tells, which has a day's records of a terminal side by side; behind it the newest
+blocks are read, once, and kept until the index has them.
 """
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from gateway.database import connect_for_reading
-from gateway.journal.journal import FILE
+from gateway.journal import index
+from gateway.journal.rows import Blocks, Mark, Row, connect_to
 
-_ROWS_A_TIME = 256
-_ENTRY = (
-    "records.id, records.epoch, records.seq, records.type, coalesce(placements.start_s, records.start_s),"
-    " records.length_s, records.boot, records.uptime_s, frames.received_ms, records.marks"
-)
-_FROM = " FROM records JOIN frames ON frames.id = records.frame LEFT JOIN placements ON placements.record = records.id"
+_READ_A_TIME = 4096
 
 
 class Entry(NamedTuple):
@@ -34,15 +29,19 @@ class Entry(NamedTuple):
     boot: int
     uptime_s: int
     received_ms: int
-    marks: list[tuple[str, int | None]]
+    marks: list[Mark]
 
 
 class Spans:
     """Reads the journal on a connection of its own. One thread at a time."""
 
     def __init__(self, folder: Path) -> None:
-        """Raises sqlite3.OperationalError where there is no journal yet."""
-        self._connection = connect_for_reading(folder / FILE)
+        """Raises sqlite3.OperationalError where there is no journal yet, OlderSchemaError where it must be migrated."""
+        self._connection = connect_to(folder)
+        self._blocks = Blocks(self._connection)
+        self._tail: dict[str, list[Row]] = {}  # by terminal, of what the index does not have
+        self._tail_after = self._tail_to = 0
+        self._at_hand: tuple[tuple[int, int], list[Row]] = ((0, 0), [])  # (terminal, how far), what the index has
 
     def close(self) -> None:
         """Close the connection."""
@@ -54,87 +53,132 @@ class Spans:
 
     def first_id(self, received_ms: int) -> int:
         """The id from which on records were received at this time or later; one past the end if none was."""
-        (low,), (high,) = (
-            self._connection.execute(f"SELECT coalesce({which}(id), 0) FROM records").fetchone()  # noqa: S608
-            for which in ("min", "max")
-        )
-        high += 1
+        first = self._connection.execute("SELECT coalesce(min(first), 1) FROM blocks").fetchone()[0]
+        low, high = int(first), self._blocks.last_id() + 1
         while low < high:
             middle = (low + high) // 2
-            row = self._connection.execute(
-                "SELECT records.id, frames.received_ms FROM records JOIN frames ON frames.id = records.frame"
-                " WHERE records.id >= ? ORDER BY records.id LIMIT 1",
-                (middle,),
+            begin, count, received = self._connection.execute(
+                "SELECT first, records, received_ms FROM blocks WHERE first <= ? ORDER BY first DESC LIMIT 1", (middle,)
             ).fetchone()
-            if row is not None and row[1] < received_ms:
-                low = int(row[0]) + 1
+            if received < received_ms:
+                low = int(begin + count)
             else:
-                high = middle
-        return int(low)
+                high = int(begin)
+        return low
 
     def log(self, terminal: int, since_id: int = 0) -> Iterator[Entry]:
         """Records of a terminal's row, by epoch and number, that were accepted at this id or later."""
-        # the + keeps the look-up on the index of (terminal, epoch, seq), whose entries carry the id
-        rows = self._connection.execute(
-            f"SELECT {_ENTRY}{_FROM} WHERE records.terminal = ? AND +records.id >= ?"
-            " ORDER BY records.epoch, records.seq",
-            (terminal, since_id),
-        )
-        while some := rows.fetchmany(_ROWS_A_TIME):
-            yield from map(_entry, some)
+        rows = [row for row in self._rows(terminal) if row.id >= since_id]
+        rows.sort(key=lambda row: (row.epoch, row.seq))
+        return iter(self._entries(rows))
 
     def before(self, terminal: int, epoch: int, seq: int) -> Entry | None:
         """The record before this number that knows its time."""
-        row = self._connection.execute(
-            f"SELECT {_ENTRY}{_FROM} WHERE records.terminal = ? AND records.epoch = ? AND records.seq < ?"
-            " AND coalesce(placements.start_s, records.start_s) IS NOT NULL ORDER BY records.seq DESC LIMIT 1",
-            (terminal, epoch, seq),
-        ).fetchone()
-        return _entry(row) if row else None
+        self._look()
+        places = self._places()
+        found = [
+            row
+            for row in self._tail_of(terminal) + self._indexed(terminal)
+            if row.epoch == epoch and row.seq < seq and (row.time_s is not None or row.id in places)
+        ]
+        newest = max(found, key=lambda row: row.seq, default=None)
+        return self._entries([newest])[0] if newest else None
 
     def numbers(self, terminal: int, epoch: int, first: int, last: int) -> Iterator[int]:
-        """The numbers first..last of a log that are in the journal, ascending."""
-        rows = self._connection.execute(
-            "SELECT seq FROM records WHERE terminal = ? AND epoch = ? AND seq BETWEEN ? AND ? ORDER BY seq",
-            (terminal, epoch, first, last),
-        )
-        return (row[0] for row in rows)
+        """The numbers first..last of a log that are in the journal, or were until they were retired, ascending."""
+        self._look()
+        tail = {row.seq for row in self._tail_of(terminal) if row.epoch == epoch and first <= row.seq <= last}
+        for low, high in self._connection.execute(
+            "SELECT first, last FROM extents WHERE terminal = ? AND epoch = ? AND first <= ? AND last >= ?",
+            (terminal, epoch, last, first),
+        ):
+            tail.update(range(max(low, first), min(high, last) + 1))
+        return iter(sorted(tail))
 
     def knows_time_before(self, terminal: int, time_s: int) -> bool:
         """Whether the terminal has a record of before this time."""
-        row = self._connection.execute(
-            f"SELECT 1{_FROM} WHERE records.terminal = ? AND coalesce(placements.start_s, records.start_s) < ? LIMIT 1",
-            (terminal, time_s),
+        self._look()
+        rows = self._tail_of(terminal) + self._indexed(terminal)
+        places = self._connection.execute(
+            "SELECT min(start_s) FROM placements JOIN timeless USING (record) WHERE terminal = ?", (terminal,)
         ).fetchone()
-        return row is not None
+        times = [*places, *(row.time_s for row in rows)]
+        return any(time < time_s for time in times if time is not None)
 
     def after(self, record: int, limit: int) -> list[tuple[str, Entry]]:
         """(terminal, record) with a greater id, in order of acceptance."""
-        return self._named("records.id > ? ORDER BY records.id", (record, limit))
+        return self._named(self._blocks.after(record, limit))
 
     def newest(self, limit: int, terminal: str | None = None) -> list[tuple[str, Entry]]:
         """The newest records, the oldest of them first."""
-        found = self._named("(?1 IS NULL OR terminals.name = ?1) ORDER BY records.id DESC", (terminal, limit))
-        return found[::-1]
-
-    def _named(self, which: str, values: tuple[Any, ...]) -> list[tuple[str, Entry]]:
-        rows = self._connection.execute(
-            f"SELECT terminals.name, {_ENTRY}{_FROM} JOIN terminals ON terminals.id = records.terminal"
-            f" WHERE {which} LIMIT ?",
-            values,
-        )
-        return [(row[0], _entry(row[1:])) for row in rows]
+        if terminal is None:
+            return self.after(max(0, self._blocks.last_id() - limit), limit)
+        row = self.terminals().get(terminal)
+        rows = self._rows(row) if row is not None and limit else []
+        newest = sorted(rows, key=lambda one: one.id)[-limit:]
+        return self._named([one._replace(terminal=terminal) for one in newest])
 
     def raw(self, record: int) -> bytes:
         """A record's bytes, out of its frame."""
-        (data,) = self._connection.execute(
-            "SELECT substr(frames.bytes, records.at + 1, records.size) FROM records"
-            " JOIN frames ON frames.id = records.frame WHERE records.id = ?",
-            (record,),
-        ).fetchone()
-        return bytes(data)
+        return self._blocks.raw(record)
 
+    def _rows(self, terminal: int) -> list[Row]:
+        """All records of a terminal, in no order."""
+        self._look()
+        return self._tail_of(terminal) + self._blocks.marked(self._indexed(terminal))
 
-def _entry(row: tuple[Any, ...]) -> Entry:
-    marks = [] if row[-1] == "[]" else [(check, point) for check, point in json.loads(row[-1])]
-    return Entry._make((*row[:-1], marks))
+    def _indexed(self, terminal: int) -> list[Row]:
+        """What the index has of a terminal, without its marks. The last one asked for is at hand."""
+        asked = (terminal, self._tail_after)
+        if self._at_hand[0] != asked:
+            self._at_hand = (asked, list(self._read(terminal)))
+        return self._at_hand[1]
+
+    def _read(self, terminal: int) -> Iterator[Row]:
+        for day in index.days(self._connection):
+            for epoch, one in index.entries(self._connection, day, terminal):
+                if one.record <= self._tail_after:  # what came into the index since we looked is in the tail
+                    time_s = one.time_s if one.has_time else None
+                    span = (one.length_s, one.boot, one.uptime_s, one.received_ms)
+                    yield Row(one.record, "", epoch, one.seq, one.type, time_s, *span, [])
+
+    def _tail_of(self, terminal: int) -> list[Row]:
+        """What the index did not have of a terminal when we looked."""
+        names = self._connection.execute("SELECT name FROM terminals WHERE id = ?", (terminal,)).fetchall()
+        return self._tail.get(names[0][0], []) if names else []
+
+    def _look(self) -> None:
+        """Take in what came; forget what the index has by now."""
+        (indexed,) = self._connection.execute("SELECT indexed FROM progress").fetchone()
+        if indexed > self._tail_after:
+            self._tail = {name: [row for row in rows if row.id > indexed] for name, rows in self._tail.items()}
+            self._tail_after, self._tail_to = indexed, max(indexed, self._tail_to)
+        while rows := self._blocks.after(self._tail_to, _READ_A_TIME):
+            for row in rows:
+                self._tail.setdefault(row.terminal, []).append(row)
+            self._tail_to = rows[-1].id
+
+    def _named(self, rows: list[Row]) -> list[tuple[str, Entry]]:
+        names = [row.terminal for row in rows]
+        return list(zip(names, self._entries(rows), strict=True))
+
+    def _places(self) -> dict[int, int]:
+        return dict(self._connection.execute("SELECT record, start_s FROM placements"))
+
+    def _entries(self, rows: list[Row]) -> list[Entry]:
+        places = self._places() if any(row.time_s is None for row in rows) else {}
+        return [
+            Entry(
+                row.id,
+                row.epoch,
+                row.seq,
+                row.type,
+                places.get(row.id) if row.time_s is None else row.time_s,
+                row.length_s,
+                row.boot,
+                row.uptime_s,
+                row.received_ms,
+                row.marks,
+            )
+            for row in rows
+        ]

@@ -2,8 +2,9 @@
 
 import json
 import sqlite3
+import struct
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime, tzinfo
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,8 @@ from hil.oracle.evidence import Journal, Kept, Poll, Upload
 from protocol import mac
 from protocol.frame import open_frame
 
-_FRAMES = "SELECT frames.id, bytes FROM frames JOIN terminals ON terminals.id = terminal WHERE name = ?"
-_RECORDS = "SELECT epoch, seq, frame, at, size FROM records JOIN terminals ON terminals.id = terminal WHERE name = ?"
+_BLOCKS = "SELECT frames FROM blocks ORDER BY first"
+_HEAD = struct.Struct("<QHB")  # gateway/journal/schema/0002.sql: which of its records are new, sizes of frame and name
 
 
 def read_journal(file: Path, terminal: str, keys: Mapping[int, mac.Key]) -> Journal:
@@ -25,17 +26,31 @@ def read_journal(file: Path, terminal: str, keys: Mapping[int, mac.Key]) -> Jour
         return Journal([], [])
     connection = sqlite3.connect(f"file:{file}?mode=ro", uri=True)
     try:
-        frames = dict(connection.execute(_FRAMES, (terminal,)))
-        table = list(connection.execute(_RECORDS, (terminal,)))
+        blocks = connection.execute(_BLOCKS).fetchall()
     finally:
         connection.close()
     kept: dict[tuple[int, int, bytes], Kept] = {}
-    for data in frames.values():
-        frame = open_frame(data, terminal, dict(keys))
-        for one in frame.records:
-            kept[frame.epoch, one.seq, one.raw] = Kept(frame.epoch, one.seq, one.body, one.raw)
-    rows = [(epoch, seq, frames[frame][at : at + size]) for epoch, seq, frame, at, size in table]
+    rows = []
+    for (packed,) in blocks:
+        for mask, name, data in _frames(packed):
+            if name != terminal:
+                continue
+            frame = open_frame(data, terminal, dict(keys))
+            for number, one in enumerate(frame.records):
+                kept[frame.epoch, one.seq, one.raw] = Kept(frame.epoch, one.seq, one.body, one.raw)
+                if mask >> number & 1:
+                    rows.append((frame.epoch, one.seq, one.raw))
     return Journal(list(kept.values()), rows)
+
+
+def _frames(packed: bytes) -> Iterator[tuple[int, str, bytes]]:
+    """(which records are new, terminal, frame) of a block of the journal."""
+    at = 0
+    while at < len(packed):
+        mask, size, name_size = _HEAD.unpack_from(packed, at)
+        name_at = at + _HEAD.size
+        at = name_at + name_size + size
+        yield mask, packed[name_at : name_at + name_size].decode("ascii"), packed[at - size : at]
 
 
 def read_uploads(file: Path, zone: tzinfo) -> list[Upload]:

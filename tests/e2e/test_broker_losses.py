@@ -1,7 +1,6 @@
 """A broker's PUBACK promises nothing: what it acknowledged and lost comes again from the terminal's log."""
 
 import json
-import sqlite3
 import time
 from collections import Counter
 from pathlib import Path
@@ -10,6 +9,7 @@ import paho.mqtt.client as mqtt
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
+from gateway.journal.reader import Reader
 from hil import wiring
 from hil.gateway import Gateway
 from tests.e2e.parts import Parts, parts, wait_until
@@ -35,11 +35,11 @@ def subscribe_once(made: Parts) -> None:
 
 def times_in_journal(gateway: Gateway, epoch: int) -> Counter[int]:
     """How often each seq of the epoch is in the journal."""
-    connection = sqlite3.connect(f"file:{gateway.data / 'journal.sqlite3'}?mode=ro", uri=True)
+    reader = Reader(gateway.data)
     try:
-        return Counter(seq for (seq,) in connection.execute("SELECT seq FROM records WHERE epoch = ?", (epoch,)))
+        return Counter(one.seq for one in reader.records_after(0, 1 << 30) if one.epoch == epoch)
     finally:
-        connection.close()
+        reader.close()
 
 
 def dropped_by(port: int, at_least: int) -> int:

@@ -1,24 +1,28 @@
 """What the gateway's tests share: a clock that stands still, terminals with keys, devices, a gateway in a thread."""
 
 import io
+import itertools
 import json
 import os
 import shutil
 import threading
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
-from cext import decoder
+from cext.decoder import KeyState
+from cext.verify import OUTCOMES
+from gateway import decode, verify
 from gateway.app import Gateway, Loaded
 from gateway.config import VerifyConfig
-from gateway.journal.journal import Accepted, Judged, offsets
-from gateway.registry import Point
-from gateway.verify import check_record
+from gateway.journal.journal import Batch, Journal
+from gateway.registry import Point, Terminal
 from protocol import ack, frame, mac, record
 
+NEW, REPEATED, CONFLICT, REFUSED = OUTCOMES[1:5]
 NOW_S = 1_772_323_200  # 2026-03-01 00:00 UTC, a quarter hour
 ROOT = Path(__file__).parents[2]
 
@@ -197,13 +201,40 @@ def mosquitto() -> Path:
 POINT = Point(number=1, name="furnace", kind="production", rated_power_w=10_000)
 
 
+class Accepted(NamedTuple):
+    """A frame as the pipeline would hand it to the journal, not decoded yet."""
+
+    terminal: Terminal
+    data: bytes
+    now_s: int
+
+
+def terminal_of(sender: Sender, points: dict[int, Point]) -> Terminal:
+    generation = sender.key.generation
+    return Terminal(sender.name, {generation: sender.key}, {generation: KeyState(sender.secret)}, points)
+
+
 def accept(sender: Sender, data: bytes, points: dict[int, Point] | None = None, now_s: int = NOW_S) -> Accepted:
-    """An authentic frame, judged, as the pipeline hands it to the journal."""
-    points = {1: POINT} if points is None else points
-    (opened,) = decoder.decode_batch([data], [sender.name], [{sender.key.generation: decoder.KeyState(sender.secret)}])
-    assert isinstance(opened, decoder.Frame), opened
-    judged = [
-        Judged(one, at, check_record(one, points, now_s, VerifyConfig()))
-        for one, at in zip(opened.records, offsets(opened, data), strict=True)
-    ]
-    return Accepted(sender.name, now_s * 1000, data, opened, points, judged)
+    return Accepted(terminal_of(sender, {1: POINT} if points is None else points), data, now_s)
+
+
+def batch_of(accepted: Sequence[Accepted]) -> Batch:
+    """Authentic frames, decoded and judged, as the pipeline hands them to the journal."""
+    frames, terminals = [one.data for one in accepted], [one.terminal for one in accepted]
+    columns = decode.decode_batch(frames, terminals)
+    assert not decode.refusals(columns)
+    now_ms = accepted[0].now_s * 1000 if accepted else 0
+    findings = verify.check_batch(columns, terminals, now_ms, verify.bounds_of(VerifyConfig()))
+    names, points = [one.id for one in terminals], [one.limits for one in terminals]
+    return Batch(now_ms, frames, names, points, columns, findings)
+
+
+def commit(journal: Journal, accepted: Sequence[Accepted]) -> list[list[str]]:
+    """What became of each record of each frame; those of one instant share a commit."""
+    outcomes = []
+    for _, some in itertools.groupby(accepted, lambda one: one.now_s):
+        batch = batch_of(list(some))
+        found = journal.commit(batch).outcomes
+        for first, count in zip(batch.columns.frames.first_record, batch.columns.frames.record_count, strict=True):
+            outcomes.append([OUTCOMES[one] for one in found[first : first + count]])
+    return outcomes

@@ -4,53 +4,86 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cext.decoder import KeyState
-from gateway import acks
-from gateway.acks import Answered, Outcome
-from gateway.registry import Registry, Terminal
-from protocol import ack, mac
-from tests.gateway.support import Sender
+from cext.verify import OUTCOMES
+from gateway import acks, decode
+from gateway.registry import Terminal
+from protocol import ack, limits, mac
+from tests.gateway.ack_model import Outcome, split
+from tests.gateway.support import CONFLICT, NEW, REFUSED, REPEATED, Sender, event, terminal_of
 
 SENDER = Sender()
-REGISTRY = Registry([Terminal("T0001", {1: SENDER.key}, {1: KeyState(SENDER.secret)}, {})])
+REASONS = {NEW: 0, REPEATED: 0, CONFLICT: ack.REFUSED_CONFLICT, REFUSED: ack.REFUSED_CONTENT}
 
-outcomes = st.lists(st.builds(Outcome, st.integers(0, 300), st.integers(0, 3)), max_size=200)
+# the frames of a log: records' numbers, each with what became of it
+logs = st.lists(
+    st.lists(
+        st.tuples(st.integers(0, 300) | st.integers(0, 2**32 - 1), st.sampled_from(list(REASONS))),
+        min_size=1,
+        max_size=64,
+    ),
+    min_size=1,
+    max_size=6,
+)
 
 
-def opened(answered: list[Answered], registry: Registry = REGISTRY) -> list[ack.Ack]:
-    return [SENDER.open_ack(data) for _, data in acks.build(answered, registry, lambda: 1234)]
+def sealed(
+    frames: list[tuple[Sender, int, list[tuple[int, str]]]], time_ms: int = 1234, boots: list[int] | None = None
+) -> list[tuple[str, bytes]]:
+    """The acks for (sender, epoch, records with their outcomes)."""
+    data, terminals, outcomes = [], [], []
+    of_sender = {sender.name: terminal_of(sender, {}) for sender, _, _ in frames}
+    for number, (sender, epoch, records) in enumerate(frames):
+        sender.boot = boots[number] if boots else 1
+        data.append(sender.frame([event(seq, uptime_s=1) for seq, _ in records], epoch))
+        terminals.append(of_sender[sender.name])
+        outcomes += [OUTCOMES.index(outcome) for _, outcome in records]
+    columns = decode.decode_batch(data, terminals)
+    assert not decode.refusals(columns)
+    return acks.build(columns, bytes(outcomes), terminals, time_ms)
 
 
-@given(outcomes)
-def test_the_acks_of_a_batch_say_of_each_record_what_became_of_it(found: list[Outcome]) -> None:
+@given(logs, st.integers(0, limits.TIME_MS_MAX), st.sampled_from([1, 24, 2**32 - 1]))
+def test_the_acks_of_a_batch_say_of_each_record_what_became_of_it(
+    found: list[list[tuple[int, str]]], time_ms: int, epoch: int
+) -> None:
     """FR-34: at most 64 ranges of each kind in an ack, ascending, not overlapping; `open_ack` checks that."""
-    answers = opened([Answered("T0001", 1, 7, 1, 5, found)])
-    durable = {seq for one in answers for first, last in one.durable for seq in range(first, last + 1)}
-    refused = {seq for one in answers for first, last, _ in one.refused for seq in range(first, last + 1)}
-    assert durable == {one.seq for one in found if one.reason == 0}
-    assert refused == {one.seq for one in found if one.reason}
-    reasons = {(one.seq, one.reason) for one in found}
-    for one in answers:
-        assert all((seq, reason) in reasons for first, last, reason in one.refused for seq in range(first, last + 1))
+    sender = Sender()
+    answers = [sender.open_ack(data) for _, data in sealed([(sender, epoch, one) for one in found], time_ms)]
+    outcomes = [Outcome(seq, REASONS[outcome]) for one in found for seq, outcome in one]
+    assert [(one.durable, one.refused) for one in answers] == list(split(outcomes, limits.ACK_RANGES_MAX))
+    assert {(one.epoch, one.time_ms, one.generation) for one in answers} == {(epoch, time_ms, 1)}
+    assert {one.echo for one in answers} == {(1, sender.uptime_ms)}
 
 
 def test_one_ack_a_terminal_and_epoch_echoes_its_newest_frame() -> None:
     """FR-36."""
-    answered = [
-        Answered("T0001", 1, 7, 2, 900, [Outcome(3, 0)]),
-        Answered("T0001", 1, 7, 1, 9999, [Outcome(4, 0)]),
-        Answered("T0001", 1, 8, 2, 950, [Outcome(1, ack.REFUSED_CONTENT)]),
-    ]
-    one, other = opened(answered)
-    assert (one.epoch, one.durable, one.echo, one.time_ms) == (7, [(3, 4)], (2, 900), 1234)
-    assert (other.epoch, other.refused, other.echo) == (8, [(1, 1, ack.REFUSED_CONTENT)], (2, 950))
+    one, other = Sender(), Sender("B", b"b" * 32)
+    frames = [(one, 7, [(3, NEW)]), (one, 7, [(4, NEW)]), (one, 8, [(1, REFUSED)]), (other, 7, [(3, REPEATED)])]
+    found = sealed(frames, boots=[2, 1, 2, 1])
+    assert sorted(name for name, _ in found) == ["B", "T0001", "T0001"]
+    of_log = {answer.epoch: answer for name, data in found if name == "T0001" for answer in [one.open_ack(data)]}
+    assert (of_log[7].durable, of_log[7].refused, of_log[7].echo) == ([(3, 4)], [], (2, 1001))
+    assert (of_log[8].durable, of_log[8].refused) == ([], [(1, 1, ack.REFUSED_CONTENT)])
+    assert of_log[8].echo == (2, 1003)
 
 
 def test_an_ack_is_sealed_with_the_key_that_the_terminal_used() -> None:
-    second = mac.Key(b"n" * 32, 2)
-    registry = Registry([Terminal("T0001", {1: SENDER.key, 2: second}, {}, {})])
-    ((_, data),) = acks.build([Answered("T0001", 2, 7, 1, 5, [Outcome(1, 0)])], registry, lambda: 0)
-    assert ack.open_ack(data, "T0001", {2: second}).generation == 2
+    second = Sender(secret=b"n" * 32, generation=200)
+    both = Terminal("T0001", {}, {1: KeyState(SENDER.secret), 200: KeyState(second.secret)}, {})
+    columns = decode.decode_batch([second.frame([event(1)])], [both])
+    ((_, data),) = acks.build(columns, bytes([OUTCOMES.index(NEW)]), [both], 0)
+    assert ack.open_ack(data, "T0001", {200: mac.Key(b"n" * 32, 200)}).generation == 200
 
 
-def test_a_terminal_revoked_meanwhile_gets_no_ack() -> None:
-    assert opened([Answered("T0001", 1, 7, 1, 5, [Outcome(1, 0)])], Registry()) == []
+def test_frames_that_were_not_taken_get_no_ack() -> None:
+    terminal = terminal_of(SENDER, {})
+    columns = decode.decode_batch([SENDER.frame([event(1)])[:-1], b""], [terminal, terminal])
+    assert acks.build(columns, b"", [terminal, terminal], 0) == []
+    assert acks.build(decode.decode_batch([], []), b"", [], 0) == []
+
+
+def test_every_length_of_a_terminals_name_is_bound_as_the_protocol_binds_it() -> None:
+    for size in (1, 23, 24, limits.TERMINAL_CHARS_MAX):
+        sender = Sender("x" * size)
+        ((name, data),) = sealed([(sender, 7, [(1, NEW)])])
+        assert (name, sender.open_ack(data).durable) == (sender.name, [(1, 1)])

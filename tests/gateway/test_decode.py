@@ -4,31 +4,23 @@ import sys
 
 import pytest
 
-from cext.decoder import Frame, KeyState, Refusal
 from gateway import decode
-from gateway.registry import Registry, Terminal
-from tests.gateway.support import Sender, window
-
-
-def admitted(*senders: Sender) -> Registry:
-    return Registry([Terminal(one.name, {1: one.key}, {1: KeyState(one.secret)}, {}) for one in senders])
+from tests.gateway.support import Sender, terminal_of, window
 
 
 def test_each_frame_has_its_own_answer_and_neighbours_are_unharmed() -> None:
     """S-05: a frame of A under B's topic is refused."""
     one, other = Sender("A"), Sender("B", b"b" * 32)
+    a, b = terminal_of(one, {}), terminal_of(other, {})
     good, foreign = one.frame([window(1)]), other.frame([window(1)])
-    answers = decode.decode_batch(
-        [("A", good), ("A", foreign), ("nobody", good), ("", good), ("A", good[:-1]), ("B", foreign)],
-        admitted(one, other),
-    )
-    assert [type(answer) for answer in answers] == [Frame, Refusal, Refusal, Refusal, Refusal, Frame]
-    assert [answer.reason for answer in answers if isinstance(answer, Refusal)] == [
-        "mac",
-        "terminal",
-        "terminal",
-        "truncated",
-    ]
+    columns = decode.decode_batch([good, foreign, good[:-1], foreign], [a, a, a, b])
+    assert {number: one.reason for number, one in decode.refusals(columns).items()} == {1: "mac", 2: "truncated"}
+    assert list(columns.frames.record_count) == [1, 0, 0, 1]
+
+
+def test_a_batch_without_a_refusal_says_so() -> None:
+    sender = Sender()
+    assert decode.refusals(decode.decode_batch([sender.frame([window(1)])], [terminal_of(sender, {})])) == {}
 
 
 def test_the_decoder_is_the_compiled_one() -> None:

@@ -14,7 +14,7 @@ from gateway.cli import app
 from gateway.config import VerifyConfig
 from gateway.journal.journal import Journal
 from protocol import record
-from tests.gateway.support import NOW_S, ROOT, Sender, accept, event, reading, window, write_config
+from tests.gateway.support import NOW_S, ROOT, Sender, accept, commit, event, reading, window, write_config
 
 SENDER, OTHER = Sender(), Sender("T0002", b"2" * 32)
 
@@ -25,13 +25,14 @@ def config(tmp_path: Path) -> Path:
     journal = Journal(tmp_path / "data", VerifyConfig())
     silent = event(2, NOW_S - 500, code=record.METER_SILENT, point=2, values=[1])
     odd = event(3, None, code=77, values=[5, 6])
-    journal.commit(
+    commit(
+        journal,
         [
             accept(SENDER, SENDER.frame([window(1, NOW_S - 1800, [reading(), 1, None, 9]), silent, odd])),
             accept(OTHER, OTHER.frame([window(1, None, boot=4)])),
             accept(SENDER, SENDER.frame([window(4, NOW_S - 900, [reading(e_import_wh=5, p_mean_w=None, p_min_w=None,
                                                                         p_max_w=None)])])),
-        ]
+        ],
     )  # fmt: skip
     journal.close()
     return path
@@ -80,7 +81,7 @@ def test_following_shows_each_record_once_as_it_is_journaled_and_ends_at_a_signa
     lines: list[dict[str, Any]] = [json.loads(process.stdout.readline())]
     journal = Journal(config.parent / "data", VerifyConfig())
     for number in range(5, 25):
-        journal.commit([accept(SENDER, SENDER.frame([window(number, NOW_S - 900)]))])
+        commit(journal, [accept(SENDER, SENDER.frame([window(number, NOW_S - 900)]))])
     lines += [json.loads(process.stdout.readline()) for _ in range(20)]
     journal.close()
     timer.cancel()

@@ -1,30 +1,34 @@
-"""What a record's numbers say, check by check."""
+"""What a record's numbers say, check by check; the compiled checks against a model in Python."""
 
+import random
+import tempfile
+from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cext import decoder
+from cext.verify import MARK, NAMES, REFUSE, SEVERITIES, Points
 from gateway.config import VerifyConfig
+from gateway.journal.journal import Journal
+from gateway.journal.reader import Reader
 from gateway.registry import Point
-from gateway.verify import CHECKS, MARK, REFUSE, Finding, Registers, check_energy, check_record, registers_of
+from gateway.verify import CHECKS
 from protocol import record
-from tests.gateway.support import NOW_S, POINT, Sender, accept, event, reading, window
+from tests.gateway import verify_model
+from tests.gateway.support import NOW_S, POINT, Sender, accept, batch_of, commit, event, reading, window
 
 CONFIG = VerifyConfig()
 DAY_S = 86400
 STOPPED = reading(run_s=0)
+STEADY = {"p_mean_w": 6000, "p_min_w": 5800, "p_max_w": 6200, "pf_milli": 900}
+PHASES = {"ua_dv": 2200, "ub_dv": 2210, "uc_dv": 2190, "ia_ma": 10_100, "ib_ma": 10_100, "ic_ma": 10_100}
 
 
-def opened(raw: bytes) -> decoder.Record:
-    sender = Sender()
-    return accept(sender, sender.frame([raw])).frame.records[0]
-
-
-def found(raw: bytes) -> list[Finding]:
-    return check_record(opened(raw), {1: POINT}, NOW_S, CONFIG)
+def found(raw: bytes, points: dict[int, Point] | None = None) -> list[tuple[str, int | None]]:
+    batch = batch_of([accept(Sender(), Sender().frame([raw]), points)])
+    return [(check, point) for _, check, point in batch.findings]
 
 
 @pytest.mark.parametrize(
@@ -32,86 +36,224 @@ def found(raw: bytes) -> list[Finding]:
     [
         (window(1), []),
         (event(1), []),
-        (window(1, NOW_S), [Finding("time_in_future", None)]),
-        (window(1, NOW_S + DAY_S), [Finding("time_far_in_future", None)]),
-        (event(1, NOW_S + 2 * DAY_S), [Finding("time_far_in_future", None)]),
-        (window(1, 1_577_836_800 - 1800), [Finding("time_before_2020", None)]),
-        (event(1, 0), [Finding("time_before_2020", None)]),
-        (window(1, NOW_S - 899), [Finding("window_not_aligned", None)]),
+        (window(1, NOW_S), [("time_in_future", None)]),
+        (window(1, NOW_S + DAY_S), [("time_far_in_future", None)]),
+        (event(1, NOW_S + 2 * DAY_S), [("time_far_in_future", None)]),
+        (window(1, 1_577_836_800 - 1800), [("time_before_2020", None)]),
+        (event(1, 0), [("time_before_2020", None)]),
+        (window(1, NOW_S - 899), [("window_not_aligned", None)]),
         (window(1, NOW_S - 700, [STOPPED], length_s=700), []),
-        (window(1, NOW_S - 700, [STOPPED], length_s=600), [Finding("window_not_aligned", None)]),
+        (window(1, NOW_S - 700, [STOPPED], length_s=600), [("window_not_aligned", None)]),
         (window(1, None), []),
-        (window(1, clock_error_s=65535), [Finding("clock_uncertain", None)]),
-        (window(1, readings=[reading(), reading()]), [Finding("point_unknown", 2)]),
-        (window(1, readings=[]), [Finding("point_missing", 1)]),
+        (window(1, clock_error_s=65535), [("clock_uncertain", None)]),
+        (window(1, readings=[reading(), reading()]), [("point_unknown", 2)]),
+        (window(1, readings=[]), [("point_missing", 1)]),
         (window(1, readings=[record.NONE_SILENT]), []),
-        (window(1, readings=[reading(flags=record.FLAG_ENERGY_STEP)]), [Finding("energy_step", 1)]),
-        (window(1, readings=[reading(flags=record.FLAG_FEW_SAMPLES, missed=90)]), [Finding("few_samples", 1)]),
+        (window(1, readings=[reading(flags=record.FLAG_ENERGY_STEP)]), [("energy_step", 1)]),
+        (window(1, readings=[reading(flags=record.FLAG_FEW_SAMPLES, missed=90)]), [("few_samples", 1)]),
+        (window(1, readings=[reading(missed=46)]), [("few_samples", 1)]),
+        (window(1, readings=[reading(missed=180)]), [("samples_none", 1)]),
+        (window(1, readings=[reading(flags=0x80)]), [("flag_unknown", 1)]),
+        (window(1, readings=[reading(**STEADY, **PHASES)]), []),
+        (window(1, readings=[reading(**STEADY, **{**PHASES, "ia_ma": 0})]), [("phases_not_total", 1)]),
+        (window(1, readings=[reading(**STEADY, **{**PHASES, "ic_ma": -10_100})]), []),
+        (window(1, readings=[reading(**{**STEADY, "p_min_w": 100}, **{**PHASES, "ia_ma": 0})]), []),
     ],
-    ids=lambda value: "" if isinstance(value, bytes) else str([each.check for each in value]),
+    ids=lambda value: "" if isinstance(value, bytes) else str([check for check, _ in value]),
 )
-def test_each_check_finds_what_it_names(raw: bytes, expected: list[Finding]) -> None:
+def test_each_check_finds_what_it_names(raw: bytes, expected: list[tuple[str, int | None]]) -> None:
     assert found(raw) == expected
-    assert all(finding.check in CHECKS for finding in expected)
+    assert all(check in CHECKS for check, _ in expected)
 
 
-def test_only_what_cannot_be_true_is_refused() -> None:
-    assert {name for name, severity in CHECKS.items() if severity == REFUSE} == {
-        "time_before_2020",
-        "time_far_in_future",
+def test_every_check_has_a_name_a_severity_and_a_sentence() -> None:
+    assert list(CHECKS) == list(NAMES[1:]) == list(SEVERITIES)
+    refusing = {name for name, severity in SEVERITIES.items() if severity == REFUSE}
+    assert refusing == {"time_before_2020", "time_far_in_future"}  # only what cannot be true
+    assert SEVERITIES["energy_fell"] == SEVERITIES["energy_jumped"] == SEVERITIES["energy_not_power"] == MARK
+
+
+# --- against the model --------------------------------------------------------------------------------------------
+
+powers = st.integers(-12_000, 12_000)
+energies = st.none() | st.integers(10**6, 10**6 + 4000) | st.integers(0, 2**53 - 1)
+currents = st.none() | st.integers(-20_000, 20_000)
+points_st = st.dictionaries(
+    st.integers(1, 4),
+    st.tuples(st.none() | st.integers(1, 20_000) | st.just(2**31 - 1), st.integers(1, 500)),
+    max_size=3,
+)
+
+
+@st.composite
+def readings_st(draw: st.DrawFn, length_s: int, due: int) -> record.Reading:
+    mean = draw(st.none() | powers)
+    low, high = draw(st.integers(0, 3000)), draw(st.integers(0, 3000))
+    phases = draw(st.sampled_from(["none", "true", "any"]))
+    pf = draw(st.integers(-1000, 1000))
+    voltages: list[int | None] = [None] * 3
+    flows: list[int | None] = [None] * 3
+    if phases != "none":
+        voltages = [draw(st.integers(2100, 2300)) for _ in range(3)]
+        flows = [draw(currents) for _ in range(3)]
+    if phases == "true" and mean is not None and pf:
+        flows = [abs(mean) * 10_000_000 // (3 * (voltage or 1) * abs(pf)) for voltage in voltages]
+    first_s = draw(st.integers(0, length_s))
+    values: list[Any] = [
+        first_s, draw(st.integers(0, length_s - first_s)), draw(st.integers(0, length_s)),
+        mean, None if mean is None else mean - low, None if mean is None else mean + high,
+        draw(energies), draw(energies), None, None, *voltages, *flows, pf if phases != "none" else None,
+        draw(st.integers(0, 5)), draw(st.integers(0, due)), None,
+    ]  # fmt: skip
+    return record.Reading(*values)
+
+
+@st.composite
+def windows_st(draw: st.DrawFn, end_s: int = NOW_S) -> record.Window:
+    length_s = draw(st.just(900) | st.integers(1, 900))
+    due = draw(st.integers(1, 180))
+    slots = draw(st.lists(st.none() | st.integers(1, 5) | readings_st(length_s, due), max_size=4))
+    start_s = draw(
+        st.none() | st.just(end_s - length_s) | st.integers(NOW_S - 2000, NOW_S + 2000) | st.integers(0, 2**32 - 1)
+    )
+    error_s = draw(st.sampled_from([0, 5, 65535]))
+    uptime_s = draw(st.integers(900, 4000))
+    return record.Window(start_s, length_s, draw(st.integers(1, 2)), uptime_s, 1, error_s, due, slots)
+
+
+def points_of(drawn: dict[int, tuple[int | None, int]]) -> dict[int, Point]:
+    return {
+        number: Point(number=number, name="p", kind="other", rated_power_w=rated, register_step_wh=step)
+        for number, (rated, step) in drawn.items()
     }
 
 
-def registers(**values: Any) -> Registers:
-    fields: dict[str, Any] = {"seq": 1, "boot": 1, "uptime_s": 900, "time_s": NOW_S, "import_wh": 0, "export_wh": None}
-    return Registers(**{**fields, **values})
-
-
-@given(st.integers(1, 10**6), st.integers(1, 10**6), st.integers(1, 86400), st.integers(0, 10**7))
-def test_a_step_is_marked_exactly_if_rated_power_cannot_explain_it(
-    before_wh: int, rated_w: int, span_s: int, step_wh: int
+@settings(max_examples=400)
+@given(st.lists(windows_st(), min_size=1, max_size=5), points_st)
+def test_records_alone_are_judged_as_the_model_judges_them(
+    bodies: list[record.Window], drawn: dict[int, tuple[int | None, int]]
 ) -> None:
-    """S-17."""
-    point = Point(number=1, name="p", kind="other", rated_power_w=rated_w)
-    before = registers(import_wh=before_wh)
-    after = registers(import_wh=before_wh + step_wh, uptime_s=900 + span_s)
-    possible = rated_w * span_s // 3600 * 120 // 100 + point.register_step_wh
-    assert check_energy(before, after, point, CONFIG) == ("energy_jumped" if step_wh > possible else None)
+    sender, points = Sender(), points_of(drawn)
+    raws = [record.encode_window(seq, body) for seq, body in enumerate(bodies)]
+    findings = batch_of([accept(sender, sender.frame(raws), points)]).findings
+    expected = [
+        (row, check, point)
+        for row, body in enumerate(bodies)
+        for check, point in verify_model.check_record(body, points, NOW_S, CONFIG)
+    ]
+    assert sorted(findings, key=repr) == sorted(expected, key=repr)
+    refused = {row for row, check, _ in expected if SEVERITIES[check] == REFUSE}
+    assert set(findings.refused()) == refused
 
 
-@given(st.integers(1, 10**12), st.integers(1, 10**12), st.booleans(), st.booleans())
-def test_a_register_that_falls_is_marked_whatever_is_known_of_time(
-    a: int, b: int, of_export: bool, rebooted: bool
+def steps_by_model(bodies: list[record.Window], points: dict[int, Point]) -> set[tuple[int, str, int]]:
+    """(seq, check, point) of all steps of a log."""
+    last: dict[int, verify_model.Registers] = {}
+    expected = set()
+    for seq, body in enumerate(bodies):
+        if any(SEVERITIES[check] == REFUSE for check, _ in verify_model.check_record(body, points, NOW_S, CONFIG)):
+            continue
+        for number, slot in enumerate(body.readings, start=1):
+            now = verify_model.registers_of(body, slot) if isinstance(slot, record.Reading) else None
+            if now is None:
+                continue
+            if number in points and number in last:
+                check = verify_model.check_step(last[number], now, points[number], CONFIG)
+                if check:
+                    expected.add((seq, check, number))
+            last[number] = now
+    return expected
+
+
+@settings(max_examples=150)
+@given(st.lists(windows_st(), min_size=1, max_size=8), points_st, st.randoms())
+def test_steps_are_judged_as_the_model_judges_them_whatever_the_order(
+    bodies: list[record.Window], drawn: dict[int, tuple[int | None, int]], chance: random.Random
 ) -> None:
-    """S-17."""
-    high, low = max(a, b) + 1, min(a, b)
-    name = "export_wh" if of_export else "import_wh"
-    before = registers(**{name: high})
-    after = registers(**{name: low}, boot=2 if rebooted else 1, time_s=None, uptime_s=1800)
-    assert check_energy(before, after, POINT, CONFIG) == "energy_fell"
+    """S-17: and invariant 5."""
+    sender, points = Sender(), points_of(drawn)
+    raws = [record.encode_window(seq, body) for seq, body in enumerate(bodies)]
+    chance.shuffle(raws)
+    at = chance.randint(0, len(raws))
+    with TemporaryJournal() as (journal, folder):
+        for some in (raws[:at], raws[at:]):
+            commit(journal, [accept(sender, sender.frame([raw]), points) for raw in some])
+        stored = Reader(folder).records_after(0, 100)
+    steps = {"energy_fell", "energy_jumped", "energy_not_power"}
+    marked = {(one.seq, check, point) for one in stored for check, point in one.marks if check in steps}
+    assert marked == steps_by_model(bodies, points)
+
+
+class TemporaryJournal:
+    """A journal for one example."""
+
+    def __enter__(self) -> tuple[Journal, Path]:
+        self._folder = tempfile.TemporaryDirectory()
+        self._journal = Journal(Path(self._folder.name), CONFIG)
+        return self._journal, Path(self._folder.name)
+
+    def __exit__(self, *_: object) -> None:
+        self._journal.close()
+        self._folder.cleanup()
+
+
+def test_a_thousand_forged_steps_are_never_passed_on_as_normal(tmp_path: Path) -> None:
+    """S-17: registers that fall, or rise by more than rated power explains, in any order of arrival."""
+    chance, sender, journal = random.Random(17), Sender(), Journal(tmp_path, CONFIG)
+    records, forged, energy_wh = [], set(), 10**9
+    begin_s = NOW_S - 900 * 4000
+    for seq in range(1, 3001):
+        if seq % 3 == 0:
+            forged.add(seq)
+            energy_wh += chance.choice(
+                [-chance.randint(1, 10**6), 10_000 * 900 // 3600 * 2 + chance.randint(200, 10**6)]
+            )
+        else:
+            energy_wh += 1000
+        one = reading(e_import_wh=energy_wh, p_mean_w=4000)
+        records.append(window(seq, begin_s + 900 * seq, [one], end_uptime_s=900 * seq))
+    chance.shuffle(records)
+    for at in range(0, len(records), 100):
+        frames = [sender.frame(records[begin : begin + 5]) for begin in range(at, at + 100, 5)]
+        commit(journal, [accept(sender, frame, {1: POINT}) for frame in frames])
+    marked = {one.seq for one in Reader(tmp_path).records_after(0, 3001) if one.marks}
+    assert len(forged) == 1000
+    assert forged <= marked
+    assert marked == forged  # none of the others
 
 
 def test_over_a_restart_the_time_of_day_counts_and_without_it_nothing_is_claimed() -> None:
-    before, after = registers(), registers(import_wh=9000, boot=2, uptime_s=60, time_s=NOW_S + 3600)
-    assert check_energy(before, after, POINT, CONFIG) is None
-    assert check_energy(before, after._replace(time_s=NOW_S + 60), POINT, CONFIG) == "energy_jumped"
-    assert check_energy(before, after._replace(time_s=None), POINT, CONFIG) is None
+    first = window(1, NOW_S - 1800, [reading(e_import_wh=0)])
+    later: dict[str, Any] = {"boot": 2, "end_uptime_s": 60}
+    assert steps_of([first, window(2, NOW_S - 900 + 3600, [reading(e_import_wh=9000)], **later)], NOW_S + 3600) == {}
+    assert steps_of([first, window(2, NOW_S - 900, [reading(e_import_wh=9000)], **later)]) == {2: ["energy_jumped"]}
+    assert steps_of([first, window(2, None, [reading(e_import_wh=9000)], **later)]) == {}
 
 
-def test_without_a_rated_power_only_a_fall_is_found() -> None:
+def test_without_a_rated_power_only_a_fall_is_found_over_a_gap() -> None:
     point = Point(number=1, name="p", kind="other")
-    assert check_energy(registers(), registers(import_wh=10**9, uptime_s=901), point, CONFIG) is None
+    far = window(9, NOW_S - 900, [reading(e_import_wh=10**9)], end_uptime_s=9000)
+    assert steps_of([window(1, NOW_S - 9000, [reading()]), far], point=point) == {}
 
 
-def test_registers_are_those_of_the_last_sample_and_absent_ones_are_left_out() -> None:
-    readings = [reading(last_s=60), None, 3, reading(e_import_wh=None), reading(e_import_wh=None, e_export_wh=4)]
-    body = opened(window(9, NOW_S - 900, readings, end_uptime_s=5000)).body
-    assert isinstance(body, decoder.Window)
-    assert registers_of(9, body) == {
-        1: Registers(9, 1, 4940, NOW_S - 60, 1_000_000, None),
-        5: Registers(9, 1, 4997, NOW_S - 3, None, 4),
-    }
+def test_energy_and_mean_power_are_held_together_only_where_no_window_is_missing() -> None:
+    half = reading(e_import_wh=1_000_000 + 500)  # 4 kW are 1000 Wh a window
+    assert steps_of([window(1), window(2, NOW_S - 900, [half])]) == {2: ["energy_not_power"]}
+    assert steps_of([window(1), window(2, NOW_S - 900, [half._replace(missed=60)])]) == {}
+    assert steps_of([window(1), window(3, NOW_S - 900, [half])]) == {}
 
 
-def test_marks_are_what_goes_on_as_marked() -> None:
-    assert CHECKS["energy_fell"] == CHECKS["energy_jumped"] == MARK
+def steps_of(raws: list[bytes], now_s: int = NOW_S, point: Point = POINT) -> dict[int, list[str]]:
+    sender = Sender()
+    with TemporaryJournal() as (journal, folder):
+        commit(journal, [accept(sender, sender.frame(raws), {1: point}, now_s)])
+        stored = Reader(folder).records_after(0, 10)
+    steps = ("energy_fell", "energy_jumped", "energy_not_power")
+    marked = {one.seq: [check for check, _ in one.marks if check in steps] for one in stored}
+    return {seq: checks for seq, checks in marked.items() if checks}
+
+
+def test_a_points_number_is_one_of_the_wire_formats() -> None:
+    for number in (0, 33):
+        with pytest.raises(ValueError, match="1 to 32"):
+            Points({number: (None, 1)})

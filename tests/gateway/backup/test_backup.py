@@ -22,12 +22,13 @@ from gateway.cli import app
 from gateway.config import QuarantineConfig, VerifyConfig
 from gateway.forward.outbox import Outbox, Taken
 from gateway.hj212.packet import Packet
-from gateway.journal.journal import FILE, NEW, Journal
+from gateway.journal.journal import FILE, Journal
 from gateway.journal.reader import Reader
 from gateway.quarantine import orders
 from gateway.quarantine.quarantine import Quarantine, QuarantineReader, Refused
 from hil.broker import Broker
-from tests.gateway.support import NOW_S, Device, Running, Sender, accept, window, write_config
+from tests.gateway import support
+from tests.gateway.support import NEW, NOW_S, REPEATED, Device, Running, Sender, accept, window, write_config
 
 SENDER = Sender()
 
@@ -39,8 +40,8 @@ def now_ms() -> int:
 def commit(journal: Journal, *numbers: int) -> None:
     """Windows of these numbers, acknowledged on return."""
     frames = [accept(SENDER, SENDER.frame([window(number, NOW_S - 900 * (5000 - number))])) for number in numbers]
-    outcomes = [outcome for frame in journal.commit(frames).outcomes for outcome in frame]
-    assert set(outcomes) <= {NEW, "repeated"}
+    outcomes = [outcome for frame in support.commit(journal, frames) for outcome in frame]
+    assert set(outcomes) <= {NEW, REPEATED}
 
 
 def fill(folder: Path, last: int) -> None:

@@ -24,7 +24,7 @@ from gateway.export.export import export
 from gateway.journal.journal import Journal
 from gateway.registry import Point
 from protocol.record import Reading, Window, decode_record
-from tests.gateway.support import NOW_S, Sender, accept, event, reading, window, write_config
+from tests.gateway.support import NOW_S, Sender, accept, commit, event, reading, window, write_config
 
 SENDER = Sender()
 FROM_S, TO_S = NOW_S - 20 * 900, NOW_S
@@ -80,7 +80,7 @@ def test_parquet_read_back_equals_what_the_journal_holds(made: list[Any], chance
         chance.shuffle(order)
         journal = Journal(folder / "data", VerifyConfig())
         for raw in order:
-            journal.commit([accept(SENDER, SENDER.frame([raw]), POINTS)])
+            commit(journal, [accept(SENDER, SENDER.frame([raw]), POINTS)])
         journal.close()
         out = folder / "out.parquet"
         span = ("--from", "2026-02-28T19:00:00Z", "--to", "2026-03-01T08:00:00+08:00")
@@ -112,13 +112,14 @@ def config(tmp_path: Path) -> Path:
     path = write_config(tmp_path, 1883, [SENDER, Sender("T0002", b"2" * 32)])
     journal = Journal(tmp_path / "data", VerifyConfig())
     other = Sender("T0002", b"2" * 32)
-    journal.commit(
+    commit(
+        journal,
         [
             accept(SENDER, SENDER.frame([window(1, NOW_S - 1800, [reading(ua_dv=2301), 2])])),
             accept(SENDER, SENDER.frame([window(2, NOW_S - 900, [reading(e_import_wh=5)])])),
             accept(other, other.frame([window(1, None, end_uptime_s=900), window(2, None, boot=9, end_uptime_s=900)])),
             accept(other, other.frame([event(3, NOW_S, uptime_s=1800)])),
-        ]
+        ],
     )
     journal.close()
     return path
@@ -217,6 +218,6 @@ def test_windows_of_many_points_are_more_than_a_frame_can_hold(tmp_path: Path) -
     journal = Journal(tmp_path / "data", VerifyConfig())
     full = [reading(ua_dv=10**6 - n, ia_ma=2**31 - 1, ib_ma=0, ic_ma=0, e_export_wh=2**53 - 1) for n in range(32)]
     for seq in range(1, 21):
-        journal.commit([accept(SENDER, SENDER.frame([window(seq, NOW_S - 900 * seq, full)]))])
+        commit(journal, [accept(SENDER, SENDER.frame([window(seq, NOW_S - 900 * seq, full)]))])
     journal.close()
     assert run(path, "--out", str(tmp_path / "x.csv"), "--json")[1].endswith('"rows": 640}\n')

@@ -15,7 +15,7 @@ from gateway.hj212.packet import Packet
 from gateway.hj212.times import qn_of
 from gateway.journal.journal import Journal
 from gateway.journal.reader import Reader, Stored
-from tests.gateway.support import NOW_S, Sender, accept, event, window
+from tests.gateway.support import NOW_S, Sender, accept, commit, event, window
 
 DAY_S = 86400
 
@@ -50,11 +50,11 @@ def test_fresh_windows_go_before_the_backlog(tmp_path: Path) -> None:
     sender, journal = Sender(), Journal(tmp_path, VerifyConfig())
     old = [window(seq, NOW_S - DAY_S + 900 * seq) for seq in range(50)]
     fresh = [window(seq, NOW_S - 1800 + 900 * (seq - 50)) for seq in (50, 51)]
-    journal.commit([accept(sender, sender.frame([*old, *fresh]))])
+    commit(journal, [accept(sender, sender.frame([*old, *fresh]))])
     reader, outbox = Reader(tmp_path), Outbox(tmp_path, "s")
     assert [one.seq for one in take(reader, outbox, 16)] == [50, 51]
     assert [one.seq for one in take(reader, outbox, 16)] == list(range(16))
-    journal.commit([accept(sender, sender.frame([window(60, NOW_S - 900)]))])
+    commit(journal, [accept(sender, sender.frame([window(60, NOW_S - 900)]))])
     assert [one.seq for one in take(reader, outbox, 16)] == [60]
     assert [one.seq for one in take_all(reader, outbox, 16)] == list(range(16, 50))
 
@@ -76,7 +76,7 @@ def test_each_window_is_taken_exactly_once_whatever_comes_when_and_over_restarts
         reader, outbox = Reader(folder), Outbox(folder, "s")
         placed = bool({"old", "fresh", "anchor"} & set(found))  # each carries time and uptime
         for seq, kind in enumerate(found):
-            journal.commit([accept(sender, sender.frame([_record(seq, kind)]))])
+            commit(journal, [accept(sender, sender.frame([_record(seq, kind)]))])
             if chance.random() < 0.5:
                 taken += [one.seq for one in take(reader, outbox, limit)]
             if chance.random() < 0.2:

@@ -12,7 +12,7 @@ from gateway.config import QuarantineConfig, VerifyConfig
 from gateway.gaps.words import CELL_S, GRACE_S
 from gateway.journal.journal import Journal
 from gateway.quarantine.quarantine import Quarantine, Refused
-from tests.gateway.support import NOW_S, Sender, accept, event, reading, window, write_config
+from tests.gateway.support import NOW_S, Sender, accept, commit, event, reading, window, write_config
 
 SENDER = Sender()
 DAY = ("--from", "2026-03-01", "--to", "2026-03-01T04:00:00Z")  # 16 windows
@@ -44,7 +44,7 @@ def config(tmp_path: Path) -> Path:
     journal = Journal(tmp_path / "data", VerifyConfig())
 
     def take(raw: bytes, received_s: int) -> None:
-        journal.commit([accept(SENDER, SENDER.frame([raw]), now_s=received_s)])
+        commit(journal, [accept(SENDER, SENDER.frame([raw]), now_s=received_s)])
 
     first = {"boot": 1, "end_uptime_s": 900}
     for cell, late_s in ((0, 10), (1, GRACE_S), (2, 20), (3, 5000)):
@@ -114,7 +114,7 @@ def test_nothing_is_due_before_a_terminal_was_commissioned_or_after_it_was_revok
 def test_what_is_missing_without_a_cause_ends_with_1_and_is_said(config: Path) -> None:
     journal = Journal(config.parent / "data", VerifyConfig())
     frame = SENDER.frame([window(9, start_of(12), boot=2, end_uptime_s=4500)])
-    journal.commit([accept(SENDER, frame, now_s=start_of(13))])
+    commit(journal, [accept(SENDER, frame, now_s=start_of(13))])
     journal.close()
     found = run_json(config, *DAY, status=1)  # number 8 was promised, more than a day ago, and never came
     assert [(row["windows"], row["cause"]) for row in found["gap"] if row["from"] > "2026-03-01T02:30"] == [

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from gateway.config import QuarantineConfig, VerifyConfig
 from gateway.gaps.words import CELL_S
-from gateway.journal.journal import Accepted, Journal
+from gateway.journal.journal import Journal
 from gateway.quarantine.quarantine import Quarantine, Refused
-from tests.gateway.support import NOW_S, Sender, accept, event, reading, window
+from tests.gateway.support import NOW_S, Accepted, Sender, accept, commit, event, reading, window
 
 Spell = tuple[int, int]  # from, to
 BEGIN_S = NOW_S - 400 * 86400
@@ -139,9 +139,9 @@ class Stores:
             else:
                 batch.append(accept(self.sender, data, now_s=at_s))
             if len(batch) == CHUNK:
-                self.journal.commit(batch)
+                commit(self.journal, batch)
                 batch = []
-        self.journal.commit(batch)
+        commit(self.journal, batch)
 
     def close(self) -> None:
         self.journal.close()

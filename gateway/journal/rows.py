@@ -1,0 +1,195 @@
+"""Records as they stand in blocks: what reader.py and spans.py are made of."""
+
+import sqlite3
+from collections.abc import Iterator
+from functools import lru_cache
+from itertools import compress
+from pathlib import Path
+from typing import NamedTuple
+
+from cext.verify import NAMES
+from gateway.database import connect_for_reading, schema_version
+from gateway.journal import blocks
+from gateway.journal.blocks import Kept
+from gateway.journal.journal import FILE, SCHEMA
+
+BLOCKS_KEPT = 64  # decoded and at hand: a reader that goes on where it was decodes each block once
+
+Mark = tuple[str, int | None]  # check, point or None for all
+
+
+class OlderSchemaError(Exception):
+    """The file was written by an older version of this program, and no gateway of this one has run on it yet."""
+
+
+class Row(NamedTuple):
+    """A record without its bytes. id: the order of acceptance.
+
+    time_s: a window's start, an event's time, as the terminal said; None: it did not know. uptime_s: at the window's
+    end, at the event. received_ms: by the gateway's clock.
+    """
+
+    id: int
+    terminal: str
+    epoch: int
+    seq: int
+    type: int
+    time_s: int | None
+    length_s: int
+    boot: int
+    uptime_s: int
+    received_ms: int
+    marks: list[Mark]
+
+
+def connect_to(folder: Path) -> sqlite3.Connection:
+    """A connection that can't change the journal.
+
+    Raises sqlite3.OperationalError where there is none, OlderSchemaError.
+    """
+    connection = connect_for_reading(folder / FILE)
+    version, newest = schema_version(connection), len(list(SCHEMA.glob("*.sql")))
+    if version < newest:
+        connection.close()
+        text = f"schema {version} of {newest}: run the gateway once, it migrates / 数据库版本较旧，请先运行网关以迁移"
+        raise OlderSchemaError(text)
+    return connection
+
+
+class Blocks:
+    """Reads blocks by record. One thread at a time."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._rows_of = lru_cache(BLOCKS_KEPT)(self._decode)
+
+    def after(self, record: int, limit: int) -> list[Row]:
+        """Records with a greater id, in order."""
+        found: list[Row] = []
+        first = self._first_of(record + 1)
+        while first is not None and len(found) < limit:
+            rows = self._rows_of(first)
+            if not rows:
+                break
+            found += [row for row in rows if row.id > record][: limit - len(found)]
+            first = rows[-1].id + 1 if rows[-1].id < self.last_id() else None
+        return self._with_remarks(found)
+
+    def row(self, record: int) -> Row | None:
+        """One record; None: there is none of this id, or it is retired."""
+        found = self.after(record - 1, 1)
+        return found[0] if found and found[0].id == record else None
+
+    def frame(self, record: int) -> tuple[Kept, int]:
+        """The frame that brought a record, and the record's place in it. Raises KeyError where there is none."""
+        row = self._connection.execute(
+            "SELECT first, frames FROM blocks WHERE first <= ? ORDER BY first DESC LIMIT 1", (record,)
+        ).fetchone()
+        number = record - row[0] if row else -1  # among the new ones of the block
+        for kept in blocks.frames_of(row[1]) if row else ():
+            count = kept.mask.bit_count()
+            if number < count:
+                return kept, [place for place in range(64) if kept.mask >> place & 1][number]
+            number -= count
+        raise KeyError(record)
+
+    def raw(self, record: int) -> bytes:
+        """A record's bytes, out of its frame. Raises KeyError where there is none."""
+        kept, place = self.frame(record)
+        records = blocks.columns_of([kept]).records
+        return blocks.payload_of(kept.data)[records.begin[place] : records.end[place]]
+
+    def last_id(self) -> int:
+        """The id of the newest record, 0 if there is none."""
+        row = self._connection.execute("SELECT first + records - 1 FROM blocks ORDER BY first DESC LIMIT 1").fetchone()
+        return int(row[0]) if row else 0
+
+    def marked(self, rows: list[Row]) -> list[Row]:
+        """The same records, of any blocks, with their marks."""
+        if not rows:
+            return rows
+        wanted: dict[int, list[Mark]] = {row.id: [] for row in rows}
+        for first, marks in self._connection.execute(
+            "SELECT first, marks FROM blocks WHERE marks != x'' AND first BETWEEN"
+            " coalesce((SELECT max(first) FROM blocks WHERE first <= ?), 0) AND ?",
+            (min(wanted), max(wanted)),
+        ):
+            for record, check, point in blocks.marks_of(marks, first):
+                if record in wanted:
+                    wanted[record].append((check, point))
+        return self._with_remarks([row._replace(marks=sorted(wanted[row.id], key=repr)) for row in rows])
+
+    def _first_of(self, record: int) -> int | None:
+        """Where the block with this record begins, or where it is retired the next one; None: it is not there yet."""
+        row = (
+            self._connection.execute(
+                "SELECT first FROM blocks WHERE first <= ? AND first + records > ? ORDER BY first DESC LIMIT 1",
+                (record, record),
+            ).fetchone()
+            or self._connection.execute(
+                "SELECT first FROM blocks WHERE first > ? ORDER BY first LIMIT 1", (record,)
+            ).fetchone()
+        )
+        return int(row[0]) if row else None
+
+    def _decode(self, first: int) -> list[Row]:
+        row = self._connection.execute(
+            "SELECT first, records, received_ms, marks, frames FROM blocks WHERE first = ?", (first,)
+        ).fetchone()
+        return list(rows_of(*row)) if row else []
+
+    def _with_remarks(self, rows: list[Row]) -> list[Row]:
+        """Energy marks are those that were found last."""
+        if not rows:
+            return rows
+        span = (min(row.id for row in rows), max(row.id for row in rows))
+        remarks: dict[int, dict[int, int]] = {}
+        for record, point, check in self._connection.execute(
+            "SELECT record, point, energy_check FROM remarks WHERE record BETWEEN ? AND ? ORDER BY id", span
+        ):
+            remarks.setdefault(record, {})[point] = check
+        return [row._replace(marks=remarked(row.marks, remarks[row.id])) if row.id in remarks else row for row in rows]
+
+
+STEP_CHECKS = frozenset({"energy_fell", "energy_jumped", "energy_not_power"})  # those that the records before decide
+
+
+def remarked(marks: list[Mark], later: dict[int, int]) -> list[Mark]:
+    """Marks after others were found for some points. later: point to the check's number, 0 for none."""
+    kept = [(check, point) for check, point in marks if check not in STEP_CHECKS or point not in later]
+    return sorted(kept + [(NAMES[check], point) for point, check in later.items() if check], key=repr)
+
+
+def rows_of(first: int, records: int, received_ms: int, marks: bytes, frames: bytes) -> Iterator[Row]:
+    """The records of a block."""
+    marked: dict[int, list[Mark]] = {}
+    for record, check, point in blocks.marks_of(marks, first):
+        marked.setdefault(record, []).append((check, point))
+    kept = blocks.frames_of(frames)
+    columns = blocks.columns_of(kept)
+    one, epochs = columns.records, columns.frames.epoch.tolist()
+    is_new = [
+        one_frame.mask >> place & 1
+        for one_frame, count in zip(kept, columns.frames.record_count, strict=True)
+        for place in range(count)
+    ]
+    fields = zip(
+        one.frame, one.seq, one.type, one.has_time, one.time_s, one.length_s, one.boot, one.uptime_s, strict=True
+    )
+    for record, (frame, seq, kind, timed, time_s, *rest) in zip(
+        range(first, first + records), compress(fields, is_new), strict=True
+    ):
+        length_s, boot, uptime_s = rest
+        yield Row(
+            record,
+            kept[frame].terminal,
+            epochs[frame],
+            seq,
+            kind,
+            time_s if timed else None,
+            length_s,
+            boot,
+            uptime_s,
+            received_ms,
+            sorted(marked.get(record, ()), key=repr),
+        )
