@@ -1,6 +1,7 @@
 """The composition root: every part made and joined here, and nowhere else."""
 
 import fcntl
+import gc
 import json
 import os
 import signal
@@ -11,7 +12,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from random import Random
+from random import Random, SystemRandom
 from typing import Any, TextIO, TypeVar
 
 from gateway import config as configuration
@@ -25,7 +26,7 @@ from gateway.files import Watched
 from gateway.forward.hj212_sink import Mapping, load_mapping
 from gateway.forward.runner import SinkRunner
 from gateway.gaps.watch import GapWatch
-from gateway.intake import Intake
+from gateway.intake import make_intake
 from gateway.journal.journal import Journal
 from gateway.logs import make_logger
 from gateway.metrics import Metrics
@@ -40,6 +41,7 @@ from gateway.verify import bounds_of
 T = TypeVar("T")
 LOCK = "gateway.lock"
 IDLE_S = 0.2  # how soon a signal is seen
+GC_THRESHOLD = (20_000, 50, 100)  # a batch makes as many objects, and no cycle: Python's 700 costs intake a third
 
 
 class AlreadyRunningError(Exception):
@@ -74,7 +76,10 @@ def run(config_path: Path, clock: Clock | None = None) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     signal.signal(signal.SIGHUP, lambda *_: reload.set())
-    Gateway(Loaded(config_path), clock or SystemClock(), sys.stdout, sys.stderr).run(stop, reload)
+    loaded = Loaded(config_path)
+    gc.freeze()  # thousands of terminals and keys, which live on: no collection need look at them again
+    gc.set_threshold(*GC_THRESHOLD)
+    Gateway(loaded, clock or SystemClock(), sys.stdout, sys.stderr).run(stop, reload)
 
 
 class Gateway:
@@ -149,7 +154,7 @@ class Gateway:
         """All ways in that are configured, as one."""
         carriers: list[Carrier] = []
         if self._config.mqtt is not None:
-            carriers.append(Intake(self._config.mqtt, steady_s, self._on_state))
+            carriers.append(make_intake(self._config.mqtt, steady_s, self._on_state, SystemRandom().random))
         if self._config.modbus:
             from gateway.modbus_intake.intake import ModbusIntake  # noqa: PLC0415  (an extra's packages)
             from gateway.modbus_intake.metrics import ModbusMetrics  # noqa: PLC0415
@@ -189,7 +194,10 @@ class Gateway:
         self._log.info("reloaded", terminals=len(self._registry))
 
     def _on_state(self, state: str, detail: dict[str, Any]) -> None:
-        self.metrics.connected.set(state == "subscribed")
+        if state == "down_refused":
+            self.metrics.acks.labels("refused").inc(detail["messages"])
+        else:
+            self.metrics.connected.set(state == "subscribed")
         if state == "disconnected":
             self.metrics.disconnects.inc()
         self._log.info(f"broker_{state}", **detail)

@@ -15,7 +15,7 @@ BUSY_SLICE_S = 0.002  # a terminal that drains its backlog over Modbus waits so 
 
 
 class Carrier(Protocol):
-    """What an intake can do (gateway/intake.py)."""
+    """What an intake can do (gateway/intake)."""
 
     def start(self) -> None: ...
     def stop(self) -> None: ...

@@ -38,6 +38,9 @@ class MqttConfig(Section, frozen=True):
 
     host: Text
     port: Port = 1883
+    # tcp, with or without TLS; websockets where nothing else reaches the broker: a frame costs ten times the CPU
+    transport: Literal["tcp", "websockets"] = "tcp"
+    websocket_path: Annotated[str, msgspec.Meta(pattern=r"^/[!-~]{0,254}$")] = "/mqtt"
     client_id: Name = "wattline-gateway"
     username: Text | None = None
     password_file: Text | None = None

@@ -82,7 +82,10 @@ class Metrics:
         self.connected = Gauge("wattline_broker_connected", "1 while subscribed at the broker.", registry=registry)
         self.disconnects = Counter("wattline_broker_disconnects", "Connections to the broker lost.", registry=registry)
         self.acks = Counter(
-            "wattline_acks", "Acks to terminals, by result: sent, dropped.", ["result"], registry=registry
+            "wattline_acks",
+            "Acks to terminals, by result: sent, dropped, refused by the broker.",
+            ["result"],
+            registry=registry,
         )
 
     def _make_stores(self) -> None:

@@ -1,14 +1,13 @@
-"""Frames off the broker, acknowledged by hand. The only module that knows paho.
+"""The carrier for brokers that only WebSocket reaches. The only module that knows paho.
 
-A frame is PUBACKed when the caller says so, after its commit. Until then the broker keeps it, and sends no more than
-`receive_maximum` of them: that bound is the back-pressure, there is no other.
+Costs some ten times the CPU of stream_carrier a message: paho calls back for each. It keeps 20
+acks in flight, whatever the broker allows.
 """
 
 import queue
 import threading
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
@@ -16,46 +15,32 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
 from gateway.config import MqttConfig
-from gateway.registry import is_terminal_id
+from gateway.intake.deliveries import (
+    ACKS_WAITING_MAX,
+    DOWN,
+    PACKET_BYTES_MAX,
+    SUBSCRIBE_AGAIN_S,
+    UP,
+    Delivery,
+    OnState,
+    TerminalNames,
+    Token,
+    read_login,
+)
 from protocol import limits
 
-UP = "wattline/up/"
-DOWN = "wattline/down/"
-
-PACKET_BYTES_MAX = 1 << 20  # one at a time is in memory whole; beyond it the broker is told not to send
-ACKS_WAITING_MAX = 10_000  # acks for the broker, in memory, 100 bytes each; beyond it they are dropped and counted
-SUBSCRIBE_AGAIN_S = 5.0  # a refused subscription is asked for again: an operator may be mending the ACL
+_GRANTED_QOS_1 = 1
 
 
-class Delivery(NamedTuple):
-    """What came under a topic. `terminal` is "" where the topic names none.
+class PahoIntake:
+    """A carrier by paho-mqtt, over WebSocket or, as the bench's yardstick, TCP."""
 
-    data: at most FRAME_BYTES_MAX + 1 bytes, so that too large a frame is still seen to be so; length: of the original.
-    token: for `Intake.release`.
-    """
-
-    terminal: str
-    topic: str
-    data: bytes
-    length: int
-    token: tuple[int, int]
-
-
-class Intake:
-    """The connection to the broker. Connects, and connects again, for ever."""
-
-    def __init__(
-        self,
-        config: MqttConfig,
-        steady_s: Callable[[], float],
-        on_state: Callable[[str, dict[str, Any]], None],
-    ) -> None:
-        """Nothing is sent before `start`. on_state(state, detail) is called from paho's thread:
-        connected, disconnected, subscribed, subscribe_refused, connect_refused.
-        """
+    def __init__(self, config: MqttConfig, steady_s: Callable[[], float], on_state: OnState) -> None:
+        """Nothing is sent before `start`."""
         self._config = config
         self._steady_s = steady_s
         self._on_state = on_state
+        self._names = TerminalNames()
         self._queue: queue.Queue[Delivery] = queue.Queue(config.receive_maximum)
         self._connection = 0  # counts connections: a token of an earlier one means nothing to the broker any more
         self._stopping = threading.Event()
@@ -83,8 +68,8 @@ class Intake:
         self._client.disconnect()
         self._client.loop_stop()
         # paho closes its inner sockets when it is collected: no cycle may keep it
-        self._client.on_connect = self._client.on_disconnect = None
-        self._client.on_subscribe = self._client.on_message = None
+        self._client.on_connect = self._client.on_connect_fail = self._client.on_disconnect = None
+        self._client.on_subscribe = self._client.on_message = self._client.on_publish = None
 
     def take(self, count: int, idle_s: float, wait_s: float) -> list[Delivery]:
         """Up to `count` deliveries: waits idle_s for the first one, then wait_s for others to share its commit."""
@@ -101,7 +86,7 @@ class Intake:
                 break
         return batch
 
-    def release(self, token: tuple[int, int]) -> None:
+    def release(self, token: Token) -> None:
         """PUBACK: the broker may forget the message. Without effect when the connection it came by is gone."""
         connection, packet_id = token
         if packet_id and connection == self._connection:
@@ -122,17 +107,24 @@ class Intake:
     def _make_client(self) -> paho.Client:
         config = self._config
         client = paho.Client(
-            CallbackAPIVersion.VERSION2, client_id=config.client_id, protocol=paho.MQTTv5, manual_ack=True
+            CallbackAPIVersion.VERSION2,
+            client_id=config.client_id,
+            protocol=paho.MQTTv5,
+            transport=config.transport,
+            manual_ack=True,
         )
+        client.ws_set_options(path=config.websocket_path)
         client.max_queued_messages_set(ACKS_WAITING_MAX)
         client.reconnect_delay_set(1, config.reconnect_max_s)
-        if config.username is not None:
-            password = Path(config.password_file).read_text("utf-8").strip() if config.password_file else None
-            client.username_pw_set(config.username, password)
+        login = read_login(config)
+        if login is not None:
+            client.username_pw_set(*login)
         if config.tls_ca_file:
             client.tls_set(ca_certs=config.tls_ca_file)
         client.on_connect = self._on_connect
+        client.on_connect_fail = lambda *_: self._on_state("connect_failed", {"reason": ""})
         client.on_disconnect = self._on_disconnect
+        client.on_publish = self._on_publish
         client.on_subscribe = self._on_subscribe
         client.on_message = self._on_message
         return client
@@ -150,7 +142,7 @@ class Intake:
         self._on_state("disconnected", {"reason": str(reason)})
 
     def _on_subscribe(self, _client: paho.Client, _data: Any, _id: int, reasons: Any, _properties: Any) -> None:
-        if any(reason.is_failure for reason in reasons):
+        if any(reason.value != _GRANTED_QOS_1 for reason in reasons):
             self._subscribe_at = self._steady_s() + SUBSCRIBE_AGAIN_S
             self._on_state("subscribe_refused", {"reason": str(reasons[0])})
             return
@@ -161,10 +153,13 @@ class Intake:
             self._subscribe_at = None
             self._client.subscribe(UP + "+", qos=1)
 
+    def _on_publish(self, _client: paho.Client, _data: Any, _id: int, reason: Any, _properties: Any) -> None:
+        if reason.is_failure:
+            self._on_state("down_refused", {"reason": str(reason), "messages": 1})
+
     def _on_message(self, _client: paho.Client, _data: Any, message: paho.MQTTMessage) -> None:
-        name = message.topic.removeprefix(UP)
         delivery = Delivery(
-            name if is_terminal_id(name) and message.topic.startswith(UP) else "",
+            self._names[message.topic],
             message.topic,
             bytes(message.payload[: limits.FRAME_BYTES_MAX + 1]),
             len(message.payload),

@@ -1,0 +1,61 @@
+"""What all of intake's carriers share: what they hand on, what they are called back with, and what bounds them."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from gateway.config import MqttConfig
+from gateway.registry import is_terminal_id
+
+UP = "wattline/up/"
+DOWN = "wattline/down/"
+
+PACKET_BYTES_MAX = 1 << 20  # one at a time is in memory whole; beyond it the broker is told not to send
+# Acks that wait for the broker, 350 bytes each; beyond it they are dropped and counted. 7,056 terminals with 8 frames
+# under way each are fewer; mosquitto takes one packet of ours a turn, and one of each terminal.
+ACKS_WAITING_MAX = 65_536
+SUBSCRIBE_AGAIN_S = 5.0  # a refused subscription is asked for again: an operator may be mending the ACL
+NAMES_MAX = 65_536  # topics remembered, 200 bytes each: three times the terminals that one gateway is meant for
+
+# (number of the connection, packet id): means something to the broker as long as that connection lasts
+Token = tuple[int, int]
+
+
+# Called from a carrier's thread with a state and its detail: connect_failed, connect_refused, connected, subscribed,
+# subscribe_refused, down_refused, disconnected.
+OnState = Callable[[str, dict[str, Any]], None]
+
+
+class Delivery(NamedTuple):
+    """What came under a topic. `terminal` is "" where the topic names none.
+
+    data: at most FRAME_BYTES_MAX + 1 bytes, so that too large a frame is still seen to be so; length: of the original.
+    token: for `release`.
+    """
+
+    terminal: str
+    topic: str
+    data: bytes
+    length: int
+    token: Token
+
+
+class TerminalNames(dict[str, str]):
+    """Topic to terminal, "" where it names none. Remembers, within NAMES_MAX."""
+
+    def __missing__(self, topic: str) -> str:
+        name = topic.removeprefix(UP)
+        if not topic.startswith(UP) or not is_terminal_id(name):
+            return ""  # not remembered: strangers choose these
+        if len(self) >= NAMES_MAX:
+            self.clear()
+        self[topic] = name
+        return name
+
+
+def read_login(config: MqttConfig) -> tuple[str, str | None] | None:
+    """User name and password, where the broker wants them. Raises OSError."""
+    if config.username is None:
+        return None
+    password = Path(config.password_file).read_text("utf-8").strip() if config.password_file else None
+    return config.username, password

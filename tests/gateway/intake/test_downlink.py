@@ -1,0 +1,118 @@
+"""The downlink over any course of connections: no ack is lost or sent twice on one, none past the broker's leave."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from cext import mqtt_stream
+from cext.mqtt_stream import Connack
+from gateway.intake.downlink import ID_MAX, ID_MIN, IN_FLIGHT_MAX, Downlink
+from tests.cext import mqtt_reference as wire
+
+PACKET_MAX = 60
+
+
+def connack(receive_maximum: int, *, present: bool) -> Connack:
+    return Connack(present, 0, receive_maximum, PACKET_MAX, 2, None)
+
+
+def read(packet: bytes) -> tuple[int, bytes, bool]:
+    """Packet id, payload, and whether it says that it was sent before."""
+    (one,) = wire.parse(wire.connack() + packet, 1 << 20).packets[1:]
+    assert isinstance(one, wire.Publish)
+    return one.packet_id, one.payload, bool(packet[0] & 0x08)
+
+
+class Course(RuleBasedStateMachine):
+    """A broker that takes, acknowledges, refuses, goes and comes back, with the session or without."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.downlink = Downlink(20)
+        self.number = 0
+        self.connected = False
+        self.present = False
+        self.credit = 0
+        self.queued: list[bytes] = []  # accepted, never sent
+        self.unacknowledged: dict[int, bytes] = {}  # sent on some connection
+        self.here: dict[int, bytes] = {}  # of those, sent on this one
+
+    @rule(count=st.integers(1, 15), large=st.booleans())
+    def put(self, count: int, large: bool) -> None:
+        for _ in range(count):
+            self.number += 1
+            payload = b"%d" % self.number + (bytes(PACKET_MAX) if large else b"")
+            room = len(self.queued) < 20
+            assert self.downlink.put("t", payload) == room
+            if room:
+                self.queued.append(payload)
+
+    @precondition(lambda self: not self.connected)
+    @rule(credit=st.integers(1, 12), present=st.booleans())
+    def connect(self, credit: int, present: bool) -> None:
+        self.connected, self.present, self.credit, self.here = True, present, credit, {}
+        self.downlink.connected(connack(credit, present=present))
+
+    @precondition(lambda self: self.connected)
+    @rule()
+    def disconnect(self) -> None:
+        self.connected = False
+        self.downlink.disconnected()
+
+    @rule()
+    def send(self) -> None:
+        sendable = self.downlink.sendable
+        packets, dropped = self.downlink.next()
+        assert bool(packets or dropped) == sendable
+        assert self.connected or not sendable
+        large = [one for one in self.queued if len(one) > PACKET_MAX][: len(dropped)]
+        assert len(large) == len(dropped)
+        self.queued = [one for one in self.queued if one not in large]
+        for packet in packets:
+            packet_id, payload, repeated = read(packet)
+            assert packet_id not in self.here
+            if packet_id in self.unacknowledged:
+                assert (payload, repeated) == (self.unacknowledged[packet_id], self.present)
+            else:
+                assert (payload, repeated) == (self.queued.pop(0), False)
+            self.unacknowledged[packet_id] = self.here[packet_id] = payload
+        assert len(self.here) <= self.credit
+
+    @precondition(lambda self: self.here and self.connected)
+    @rule(data=st.data(), reason=st.sampled_from((0, 0x10, 0x97)))
+    def acknowledge(self, data: st.DataObject, reason: int) -> None:
+        packet_id = data.draw(st.sampled_from(sorted(self.here)))
+        del self.here[packet_id], self.unacknowledged[packet_id]
+        stray = next(one for one in range(ID_MIN, ID_MAX) if one not in self.unacknowledged)
+        assert self.downlink.acknowledged([(packet_id, reason), (stray, reason)]) == [reason] * (reason == 0x97)
+
+    @invariant()
+    def nothing_is_forgotten(self) -> None:
+        again = len(self.unacknowledged) - len(self.here) if self.connected else 0
+        assert self.downlink.queued >= len(self.queued)
+        assert not self.connected or self.downlink.queued == len(self.queued) + again
+
+
+TestCourse = Course.TestCase
+
+
+@given(st.integers(1, 3000), st.integers(0, ID_MAX - ID_MIN))
+def test_ids_never_meet_however_often_they_wrap(count: int, begun: int) -> None:
+    downlink = Downlink(10_000)
+    downlink._last_id = ID_MIN + begun
+    downlink.connected(connack(65535, present=False))
+    for _ in range(count):
+        downlink.put("t", b"x")
+    packets, _ = downlink.next()
+    found = [read(packet)[0] for packet in packets[:: max(1, count // 50)]]
+    assert len(packets) == min(count, IN_FLIGHT_MAX)
+    assert len(set(packets)) == len(packets)
+    assert all(ID_MIN <= one <= ID_MAX for one in found)
+
+
+def test_its_packets_are_those_of_the_standard() -> None:
+    downlink = Downlink(10)
+    downlink.connected(connack(10, present=False))
+    downlink.put("wattline/down/T0001", b"ack")
+    assert downlink.next() == ([wire.publish(b"wattline/down/T0001", ID_MIN, b"ack")], [])
+    assert mqtt_stream.PACKET_BYTES_MAX > PACKET_MAX
