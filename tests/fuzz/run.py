@@ -7,6 +7,7 @@ fuzzer's counters for its own: so `make fuzz` replays what was kept under the sa
 """
 
 import argparse
+import hashlib
 import random
 import shutil
 import sys
@@ -48,7 +49,7 @@ def try_one(data: bytes) -> None:
     try:
         inputs.try_one(data)
     except BaseException:
-        file = FOLDER / "findings" / f"{abs(hash(data)):016x}.hex"
+        file = FOLDER / "findings" / f"{hashlib.sha256(data).hexdigest()[:16]}.hex"
         file.write_text(data.hex() + "\n", encoding="utf-8")
         print(f"\n!! finding; replay: .venv/bin/python -m tests.fuzz.replay {file}", flush=True)
         raise
