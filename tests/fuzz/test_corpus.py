@@ -22,7 +22,7 @@ def test_the_kept_corpus() -> None:
     reasons = {one.reason for one in got if isinstance(one, decoder.Refusal)}
     never = {"", "kid", "oversize"}  # there is one key, known to both; and no input is that long
     assert reasons >= set(decoder.REASON_NAMES) - never
-    assert sum(isinstance(one, decoder.Frame) for one in got) >= 5
+    assert sum(isinstance(one, decoder.Frame) for one in got) >= 3
     assert sum(map(len, kept)) < 64 * 1024
 
 
