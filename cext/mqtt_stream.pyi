@@ -5,6 +5,7 @@ from typing import NamedTuple, final
 from typing_extensions import Buffer
 
 PACKET_BYTES_MAX: int
+NAME_BYTES_MAX: int
 READ_BYTES_MAX: int
 FAULTS: tuple[tuple[int, str], ...]
 
@@ -31,6 +32,7 @@ class StreamFault(NamedTuple):
     offset: int  # the byte of the stream
 
 class Packets(NamedTuple):
+    names: list[str]
     topics: list[str]
     payloads: list[bytes]  # cut at payload_bytes_max
     sizes: list[int]  # before that
@@ -42,8 +44,10 @@ class Packets(NamedTuple):
 
 @final
 class Parser:
-    def __init__(self, packet_bytes_max: int, topic_bytes_max: int, payload_bytes_max: int) -> None: ...
+    def __init__(self, packet_bytes_max: int, topic_bytes_max: int, payload_bytes_max: int, prefix: bytes) -> None: ...
     def feed(self, data: Buffer, count: int) -> Packets: ...
 
 def pubacks(packet_ids: list[int]) -> bytes: ...
-def publish(topic: str, packet_id: int, payload: bytes) -> bytes: ...
+def publishes(
+    prefix: bytes, messages: dict[int, tuple[str, bytes]], packet_bytes_max: int, dup: bool
+) -> tuple[bytes, list[int]]: ...

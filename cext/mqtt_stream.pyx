@@ -7,20 +7,21 @@ the bytes. A message costs the objects that carry it and nothing else. Packets' 
 
 from collections import namedtuple
 
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.list cimport PyList_GET_SIZE
 from libc.stdlib cimport free, realloc
-from libc.string cimport memcpy, memmove, memset
+from libc.string cimport memcmp, memcpy, memmove, memset
 
 from cext.mqtt_body cimport *
 
 cdef extern from "Python.h":
+    str PyUnicode_DecodeASCII(const char *data, Py_ssize_t size, const char *errors)
     str PyUnicode_DecodeUTF8(const char *data, Py_ssize_t size, const char *errors)
     const char *PyUnicode_AsUTF8AndSize(object text, Py_ssize_t *size) except NULL
 
-# What a call of Parser.feed gives; message i is topics[i], payloads[i], sizes[i], packet_ids[i].
+# What a call of Parser.feed gives; message i is names[i], topics[i], payloads[i], sizes[i], packet_ids[i].
 Packets = namedtuple(
-    "Packets", ("topics", "payloads", "sizes", "packet_ids", "pubacks", "controls", "fault", "more")
+    "Packets", ("names", "topics", "payloads", "sizes", "packet_ids", "pubacks", "controls", "fault", "more")
 )
 Connack = namedtuple(
     "Connack", ("session_present", "reason", "receive_maximum", "packet_bytes_max", "maximum_qos", "keepalive_s")
@@ -32,6 +33,7 @@ Disconnect = namedtuple("Disconnect", ("reason",))
 StreamFault = namedtuple("StreamFault", ("reason", "what", "offset"))
 
 PACKET_BYTES_MAX = 268435460  # the format's own limit (2.1.4): 5 bytes of header, 4 x 7 bits of length
+NAME_BYTES_MAX = 32  # of a terminal (protocol/limits.py)
 READ_BYTES_MAX = 1 << 20  # at most so much a call of feed: memory is bounded by it and by packet_bytes_max
 
 _MALFORMED, _PROTOCOL_ERROR, _TOPIC_ALIAS_INVALID, _PACKET_TOO_LARGE = 0x81, 0x82, 0x94, 0x95
@@ -66,6 +68,7 @@ cdef class Parser:
 
     A packet larger than packet_bytes_max is a fault. Topics and payloads are cut at topic_bytes_max and
     payload_bytes_max bytes; `sizes` tells the payloads' real ones. Bytes of a topic that are no UTF-8 are given as \\xNN.
+    A name is what follows `prefix` in the topic, where it is a terminal's: 1 to 32 of A-Z a-z 0-9 _ -; "" where it is none.
     """
 
     cdef uint8_t *data  # [begin:filled] is not parsed yet
@@ -76,16 +79,20 @@ cdef class Parser:
     cdef uint32_t packet_bytes_max
     cdef uint32_t topic_bytes_max
     cdef uint32_t payload_bytes_max
+    cdef bytes prefix
     cdef bint connected
     cdef bint ended
     cdef object fault
 
-    def __cinit__(self, uint32_t packet_bytes_max, uint32_t topic_bytes_max, uint32_t payload_bytes_max):
+    def __cinit__(
+        self, uint32_t packet_bytes_max, uint32_t topic_bytes_max, uint32_t payload_bytes_max, bytes prefix not None
+    ):
         if not 0 < packet_bytes_max <= PACKET_BYTES_MAX:
             raise ValueError("packet_bytes_max is 1 to 268435460")
         self.packet_bytes_max = packet_bytes_max
         self.topic_bytes_max = topic_bytes_max
         self.payload_bytes_max = payload_bytes_max
+        self.prefix = prefix
 
     def __dealloc__(self):
         free(self.data)
@@ -97,7 +104,7 @@ cdef class Parser:
         Raises ValueError for more than READ_BYTES_MAX bytes, or while more than that and one largest packet wait already.
         """
         cdef Py_ssize_t size = data.shape[0]
-        cdef list topics = [], payloads = [], sizes = [], packet_ids = [], pubacks = [], controls = []
+        cdef list names = [], topics = [], payloads = [], sizes = [], packet_ids = [], pubacks = [], controls = []
         cdef Header header
         cdef Cursor body
         cdef bint more = False
@@ -111,7 +118,7 @@ cdef class Parser:
                 break
             body = cursor_over(self.data, header.body_at, header.end)
             if header.first >> 4 == PUBLISH:
-                self.add_publish(&body, header.first, topics, payloads, sizes, packet_ids)
+                self.add_publish(&body, header.first, names, topics, payloads, sizes, packet_ids)
             elif header.first >> 4 == PUBACK:
                 self.add_puback(&body, pubacks)
             else:
@@ -119,7 +126,7 @@ cdef class Parser:
             if body.fault != NO_FAULT:
                 self.fail(body.fault, body.fault_at)
             self.begin = header.end
-        return Packets(topics, payloads, sizes, packet_ids, pubacks, controls, self.fault, more)
+        return Packets(names, topics, payloads, sizes, packet_ids, pubacks, controls, self.fault, more)
 
     cdef int append(self, const uint8_t *data, Py_ssize_t size) except -1:
         cdef size_t left = self.filled - self.begin
@@ -184,12 +191,13 @@ cdef class Parser:
         return 0
 
     cdef int add_publish(
-        self, Cursor *body, uint8_t first, list topics, list payloads, list sizes, list packet_ids
+        self, Cursor *body, uint8_t first, list names, list topics, list payloads, list sizes, list packet_ids
     ) except -1:
         cdef PublishRow row = read_publish(body, first)
         cdef const char *data = <const char *> body.data
         if body.fault != NO_FAULT:
             return 0
+        names.append(self.name_in(data + row.topic_at, row.topic_bytes))
         topics.append(
             PyUnicode_DecodeUTF8(data + row.topic_at, min(row.topic_bytes, self.topic_bytes_max), b"backslashreplace")
         )
@@ -199,6 +207,15 @@ cdef class Parser:
         sizes.append(row.payload_bytes)
         packet_ids.append(row.packet_id)
         return 0
+
+    cdef object name_in(self, const char *topic, uint32_t topic_bytes):
+        cdef size_t size = <size_t> PyBytes_GET_SIZE(self.prefix), i
+        if not size < topic_bytes <= size + NAME_BYTES_MAX or memcmp(topic, PyBytes_AS_STRING(self.prefix), size):
+            return ""
+        for i in range(size, topic_bytes):
+            if not in_name(topic[i]):
+                return ""
+        return PyUnicode_DecodeASCII(topic + size, topic_bytes - <Py_ssize_t> size, NULL)
 
     cdef int add_puback(self, Cursor *body, list pubacks) except -1:
         cdef Properties found
@@ -231,6 +248,10 @@ cdef class Parser:
             if kind == DISCONNECT:
                 self.ended = True
         return 0
+
+
+cdef inline bint in_name(char c) noexcept nogil:
+    return 97 <= c <= 122 or 65 <= c <= 90 or 48 <= c <= 57 or c == 45 or c == 95  # a-z A-Z 0-9 - _
 
 
 cdef object read_connack(Cursor *body):
@@ -302,19 +323,32 @@ def pubacks(list packet_ids not None):
     return packets
 
 
-def publish(str topic not None, uint16_t packet_id, bytes payload not None):
-    """A PUBLISH at QoS 1 without properties. Raises ValueError where one can't be said in MQTT."""
-    cdef Py_ssize_t topic_bytes, payload_bytes = len(payload), at
-    cdef const char *text = PyUnicode_AsUTF8AndSize(topic, &topic_bytes)
-    cdef size_t length, left
-    cdef uint8_t *out
-    if not 0 < topic_bytes <= 0xFFFF or payload_bytes > PACKET_BYTES_MAX - 0x10010 or packet_id == 0:
-        raise ValueError("topic of 1 to 65535 bytes, packet id from 1, payload of less than 256 MB")
-    length = left = <size_t> (2 + topic_bytes + 2 + 1 + payload_bytes)
-    at = 2 + (length > 0x7F) + (length > 0x3FFF) + (length > 0x1FFFFF)
-    cdef bytes packet = PyBytes_FromStringAndSize(NULL, at + <Py_ssize_t> length)
-    out = <uint8_t *> PyBytes_AS_STRING(packet)
-    out[0] = PUBLISH << 4 | 0x02
+cdef struct Publish:  # to be sent
+    const char *name
+    Py_ssize_t name_bytes
+    const char *payload
+    Py_ssize_t payload_bytes
+    size_t length  # of all that follows the packet's own length
+    size_t packet_bytes
+
+
+cdef int measure(Publish *one, Py_ssize_t prefix_bytes, str name, bytes payload) except -1:
+    if payload is None:
+        raise TypeError("a payload is bytes")
+    one.name = PyUnicode_AsUTF8AndSize(name, &one.name_bytes)
+    one.payload = PyBytes_AS_STRING(payload)
+    one.payload_bytes = PyBytes_GET_SIZE(payload)
+    if not 0 < prefix_bytes + one.name_bytes <= 0xFFFF:
+        raise ValueError("a topic has 1 to 65535 bytes")
+    one.length = <size_t> (2 + prefix_bytes + one.name_bytes + 2 + 1 + one.payload_bytes)
+    one.packet_bytes = 2 + (one.length > 0x7F) + (one.length > 0x3FFF) + (one.length > 0x1FFFFF) + one.length
+    return 0
+
+
+cdef uint8_t *write(uint8_t *out, const Publish *one, bytes prefix, uint16_t packet_id, bint dup):
+    cdef Py_ssize_t prefix_bytes = PyBytes_GET_SIZE(prefix), topic_bytes = prefix_bytes + one.name_bytes
+    cdef size_t left = one.length
+    out[0] = PUBLISH << 4 | 0x02 | (0x08 if dup else 0)
     out += 1
     while left > 0x7F:
         out[0] = <uint8_t> (left & 0x7F | 0x80)
@@ -323,10 +357,43 @@ def publish(str topic not None, uint16_t packet_id, bytes payload not None):
     out[0] = <uint8_t> left
     out[1] = <uint8_t> (topic_bytes >> 8)
     out[2] = <uint8_t> (topic_bytes & 0xFF)
-    memcpy(out + 3, text, <size_t> topic_bytes)
+    memcpy(out + 3, PyBytes_AS_STRING(prefix), <size_t> prefix_bytes)
+    memcpy(out + 3 + prefix_bytes, one.name, <size_t> one.name_bytes)
     out += 3 + topic_bytes
     out[0] = <uint8_t> (packet_id >> 8)
     out[1] = <uint8_t> (packet_id & 0xFF)
-    out[2] = 0
-    memcpy(out + 3, PyBytes_AS_STRING(payload), <size_t> payload_bytes)
-    return packet
+    out[2] = 0  # no properties
+    memcpy(out + 3, one.payload, <size_t> one.payload_bytes)
+    return out + 3 + one.payload_bytes
+
+
+def publishes(bytes prefix not None, dict messages not None, uint32_t packet_bytes_max, bint dup):
+    """A PUBLISH at QoS 1 for each packet id: (name, payload), topic prefix + name, one after the other.
+
+    Gives the bytes, and the packet ids of what is larger than packet_bytes_max, which is left out. Raises ValueError.
+    """
+    cdef Publish one
+    cdef list too_large = []
+    cdef size_t total = 0
+    cdef uint8_t *out
+    cdef uint8_t *end
+    cdef uint16_t packet_id
+    cdef bytes packets
+    if packet_bytes_max > PACKET_BYTES_MAX:
+        raise ValueError("packet_bytes_max is at most 268435460")
+    for packet_id, (name, payload) in messages.items():
+        measure(&one, PyBytes_GET_SIZE(prefix), name, payload)
+        if packet_id == 0:
+            raise ValueError("a packet id is 1 to 65535")
+        if one.packet_bytes > packet_bytes_max:
+            too_large.append(packet_id)
+        else:
+            total += one.packet_bytes
+    packets = PyBytes_FromStringAndSize(NULL, <Py_ssize_t> total)
+    out = <uint8_t *> PyBytes_AS_STRING(packets)
+    end = out + total
+    for packet_id, (name, payload) in messages.items():
+        measure(&one, PyBytes_GET_SIZE(prefix), name, payload)
+        if one.packet_bytes <= packet_bytes_max and one.packet_bytes <= <size_t> (end - out):
+            out = write(out, &one, prefix, packet_id, dup)
+    return packets, too_large

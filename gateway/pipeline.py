@@ -59,9 +59,10 @@ class Pipeline:
         names, points = [one.id for one in terminals], [one.limits for one in terminals]
         committed = self._commit(Batch(now_ms, frames, names, points, columns, findings))
         self._settle(deliveries, columns, committed, now_ms)
-        for terminal, data in acks.build(columns, committed.outcomes, terminals, self.clock.now_ms()):
-            sent = self.intake.publish_down(terminal, data)
-            self.metrics.acks.labels("sent" if sent else "dropped").inc()
+        down = acks.build(columns, committed.outcomes, terminals, self.clock.now_ms())
+        sent = [self.intake.publish_down(terminal, data) for terminal, data in down]
+        self.metrics.acks.labels("sent").inc(sum(sent))
+        self.metrics.acks.labels("dropped").inc(len(sent) - sum(sent))
         for delivery in batch:
             self.intake.release(delivery.token)
 

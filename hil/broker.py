@@ -4,6 +4,7 @@ import os
 import re
 import socket
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
 
@@ -31,7 +32,7 @@ _DROPPED = re.compile(r"Outgoing messages are being dropped for client (?P<clien
 class Broker:
     """A mosquitto on 127.0.0.1:`port`; the port stays the same over restarts, as a site's broker has one address."""
 
-    def __init__(self, program: Path, folder: Path, settings: dict[str, int] | None = None) -> None:
+    def __init__(self, program: Path, folder: Path, settings: Mapping[str, int | str] | None = None) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.port = free_port()
         # started as root mosquitto drops to a user of its own, which can't write into the run's folder

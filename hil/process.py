@@ -39,6 +39,11 @@ class Process:
         return self._child is not None and self._child.poll() is None
 
     @property
+    def pid(self) -> int:
+        """Of the last start; 0 before the first."""
+        return 0 if self._child is None else self._child.pid
+
+    @property
     def status(self) -> int | None:
         """The exit status of the last start; None while it runs or before the first."""
         return None if self._child is None else self._child.poll()

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from gateway.config import MqttConfig
-from gateway.registry import is_terminal_id
 
 UP = "wattline/up/"
 DOWN = "wattline/down/"
@@ -15,7 +14,6 @@ PACKET_BYTES_MAX = 1 << 20  # one at a time is in memory whole; beyond it the br
 # under way each are fewer; mosquitto takes one packet of ours a turn, and one of each terminal.
 ACKS_WAITING_MAX = 65_536
 SUBSCRIBE_AGAIN_S = 5.0  # a refused subscription is asked for again: an operator may be mending the ACL
-NAMES_MAX = 65_536  # topics remembered, 200 bytes each: three times the terminals that one gateway is meant for
 
 # (number of the connection, packet id): means something to the broker as long as that connection lasts
 Token = tuple[int, int]
@@ -38,19 +36,6 @@ class Delivery(NamedTuple):
     data: bytes
     length: int
     token: Token
-
-
-class TerminalNames(dict[str, str]):
-    """Topic to terminal, "" where it names none. Remembers, within NAMES_MAX."""
-
-    def __missing__(self, topic: str) -> str:
-        name = topic.removeprefix(UP)
-        if not topic.startswith(UP) or not is_terminal_id(name):
-            return ""  # not remembered: strangers choose these
-        if len(self) >= NAMES_MAX:
-            self.clear()
-        self[topic] = name
-        return name
 
 
 def read_login(config: MqttConfig) -> tuple[str, str | None] | None:

@@ -84,11 +84,6 @@ def disconnect(reason: int) -> bytes:
     return _packet(_DISCONNECT, bytes((reason,)))
 
 
-def repeated(publish: bytes) -> bytes:
-    """The same PUBLISH, marked as sent before (3.3.1.1)."""
-    return bytes((publish[0] | 0x08,)) + publish[1:]
-
-
 def _packet(first: int, body: bytes) -> bytes:
     return bytes((first,)) + _length(len(body)) + body
 

@@ -23,10 +23,10 @@ from gateway.intake.deliveries import (
     UP,
     Delivery,
     OnState,
-    TerminalNames,
     Token,
     read_login,
 )
+from gateway.registry import is_terminal_id
 from protocol import limits
 
 _GRANTED_QOS_1 = 1
@@ -40,7 +40,6 @@ class PahoIntake:
         self._config = config
         self._steady_s = steady_s
         self._on_state = on_state
-        self._names = TerminalNames()
         self._queue: queue.Queue[Delivery] = queue.Queue(config.receive_maximum)
         self._connection = 0  # counts connections: a token of an earlier one means nothing to the broker any more
         self._stopping = threading.Event()
@@ -158,8 +157,9 @@ class PahoIntake:
             self._on_state("down_refused", {"reason": str(reason), "messages": 1})
 
     def _on_message(self, _client: paho.Client, _data: Any, message: paho.MQTTMessage) -> None:
+        name = message.topic.removeprefix(UP)
         delivery = Delivery(
-            self._names[message.topic],
+            name if message.topic.startswith(UP) and is_terminal_id(name) else "",
             message.topic,
             bytes(message.payload[: limits.FRAME_BYTES_MAX + 1]),
             len(message.payload),

@@ -61,7 +61,7 @@ class Session:
         self._keepalive_s: float = config.keepalive_s
         self._downlink = downlink
         self._on_state = on_state
-        self._parser = mqtt_stream.Parser(PACKET_BYTES_MAX, TOPIC_BYTES_MAX, limits.FRAME_BYTES_MAX + 1)
+        self._parser = mqtt_stream.Parser(PACKET_BYTES_MAX, TOPIC_BYTES_MAX, limits.FRAME_BYTES_MAX + 1, UP.encode())
         self._unreleased: set[int] = set()
         self._heard_s = self._sent_s = self._pinged_s = now_s
         self._answer_by_s: float | None = now_s + ANSWER_S
@@ -100,7 +100,7 @@ class Session:
     def send_down(self) -> None:
         """Add what the downlink may send to `outgoing`."""
         found, dropped = self._downlink.next()
-        self.outgoing += b"".join(found)
+        self.outgoing += found
         self._report_refused(dropped)
 
     def sent(self, count: int, now_s: float) -> None:

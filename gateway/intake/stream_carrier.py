@@ -17,17 +17,17 @@ from cext.mqtt_stream import Packets
 from gateway.config import MqttConfig
 from gateway.intake import packets
 from gateway.intake.connection import Connection
-from gateway.intake.deliveries import ACKS_WAITING_MAX, DOWN, Delivery, OnState, TerminalNames, Token, read_login
+from gateway.intake.deliveries import ACKS_WAITING_MAX, DOWN, Delivery, OnState, Token, read_login
 from gateway.intake.downlink import Downlink
 from gateway.intake.session import ConnectRefusedError, Session, SessionError
 
 READ_BYTES = 1 << 18  # a read; some 500 messages
-PAUSE_S = 0.001  # between reads: 50 messages at a broker's full speed, and nobody notices a millisecond
+PAUSE_S = 0.002  # between reads: some 70 messages of a broker at full speed; one that comes alone does not wait
 PAUSE_STARVED_S = 0.00025  # while acks wait for a broker that allows few in flight: mosquitto, unless told, 20
 RECONNECT_MIN_S = 1.0
 STEADY_S = 5.0  # a connection that lasted so long was a good one: the back-off begins anew
 STOP_S = 2.0  # to send what is left
-WAIT_MAX_S = 60.0
+WAIT_MAX_S = 0.1  # so late at most leaves what was published or released, if no `take` follows
 
 
 class StreamIntake:
@@ -44,7 +44,6 @@ class StreamIntake:
         self._steady_s = steady_s
         self._on_state = on_state
         self._jitter = jitter
-        self._names = TerminalNames()
         self._buffer = memoryview(bytearray(READ_BYTES))
         self._wake = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self._stopping = threading.Event()
@@ -53,7 +52,7 @@ class StreamIntake:
         # Between the threads. Deques, whose ends are safe to use, and under the condition's lock what was received.
         self._asleep = False  # the thread waits for the connection, or to be woken
         self._released: deque[Token] = deque()
-        self._downlink = Downlink(ACKS_WAITING_MAX)
+        self._downlink = Downlink(DOWN, ACKS_WAITING_MAX)
         self._arrived = threading.Condition()
         self._waiting: list[Delivery] = []
         self._wanted = 0  # how many the taker waits for
@@ -74,7 +73,12 @@ class StreamIntake:
         os.close(self._wake)
 
     def take(self, count: int, idle_s: float, wait_s: float) -> list[Delivery]:
-        """Up to `count` deliveries: waits idle_s for the first one, then wait_s for others to share its commit."""
+        """Up to `count` deliveries: waits idle_s for the first one, then wait_s for others to share its commit.
+
+        What was published and released since the last time leaves now, together.
+        """
+        if self._released or self._downlink.queued:
+            self._wake_up()
         with self._arrived:
             self._wait_for(1, idle_s)
             if self._waiting:
@@ -88,14 +92,11 @@ class StreamIntake:
 
     def publish_down(self, terminal: str, data: bytes) -> bool:
         """Send an ack down. False where it can't even wait for the broker: the terminal will send again."""
-        taken = self._downlink.put(DOWN + terminal, data)
-        self._wake_up()
-        return taken
+        return self._downlink.put(terminal, data)
 
     def release(self, token: Token) -> None:
         """PUBACK: the broker may forget the message. Without effect when the connection it came by is gone."""
         self._released.append(token)
-        self._wake_up()
 
     @property
     def waiting(self) -> int:
@@ -184,8 +185,7 @@ class StreamIntake:
         if not found.topics:
             return
         tokens = zip(repeat(session.number), found.packet_ids, strict=False)
-        names = map(self._names.__getitem__, found.topics)
-        fields = zip(names, found.topics, found.payloads, found.sizes, tokens, strict=True)
+        fields = zip(found.names, found.topics, found.payloads, found.sizes, tokens, strict=True)
         # Delivery(*each), without a call in Python for each
         deliveries = list(cast("Iterable[Delivery]", map(tuple.__new__, repeat(Delivery), fields)))
         with self._arrived:

@@ -1,7 +1,7 @@
 """The MQTT stream parser: whatever bytes, in whatever pieces, it finds what the reference finds, and nothing else."""
 
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 from hypothesis import given
@@ -11,16 +11,17 @@ from paho.mqtt.properties import Properties
 
 from cext import mqtt_stream
 from cext.mqtt_stream import Connack, Disconnect, Packets, Parser, Pingresp, StreamFault, Suback
+from gateway.registry import is_terminal_id
 from tests.cext import mqtt_reference as wire
 from tests.cext.mqtt_reference import Puback, Publish
 
-PACKET_MAX, TOPIC_MAX, PAYLOAD_MAX = 3000, 40, 1000
+PACKET_MAX, TOPIC_MAX, PAYLOAD_MAX, PREFIX = 3000, 40, 1000, b"wattline/up/"
 
 
 class Seen(NamedTuple):
     """What a stream gave, over all calls."""
 
-    publishes: list[tuple[str, int, bytes, int]]  # topic, packet id, payload, size
+    publishes: list[tuple[str, str, int, bytes, int]]  # name, topic, packet id, payload, size
     pubacks: list[tuple[int, int]]
     controls: list[Connack | Suback | Pingresp | Disconnect]
     fault: StreamFault | None
@@ -28,7 +29,7 @@ class Seen(NamedTuple):
 
 def read(pieces: list[bytes], count: int = 1000) -> Seen:
     """All that the parser finds in the pieces, `count` messages a call at most."""
-    parser = Parser(PACKET_MAX, TOPIC_MAX, PAYLOAD_MAX)
+    parser = Parser(PACKET_MAX, TOPIC_MAX, PAYLOAD_MAX, PREFIX)
     seen = Seen([], [], [], None)
     for piece in pieces:
         found = parser.feed(piece, count)
@@ -40,7 +41,7 @@ def read(pieces: list[bytes], count: int = 1000) -> Seen:
 
 
 def gathered(seen: Seen, found: Packets, count: int) -> Seen:
-    publishes = list(zip(found.topics, found.packet_ids, found.payloads, found.sizes, strict=True))
+    publishes = list(zip(found.names, found.topics, found.packet_ids, found.payloads, found.sizes, strict=True))
     assert len(publishes) <= count
     assert seen.fault is None or (found.fault == seen.fault and not (publishes or found.pubacks or found.controls))
     return Seen(seen.publishes + publishes, seen.pubacks + found.pubacks, seen.controls + found.controls, found.fault)
@@ -54,7 +55,9 @@ def expected(data: bytes) -> tuple[Seen, int | None]:
     for one in parsed.packets:
         if isinstance(one, Publish):
             topic = one.topic[:TOPIC_MAX].decode("utf-8", "backslashreplace")
-            seen.publishes.append((topic, one.packet_id, one.payload[:PAYLOAD_MAX], len(one.payload)))
+            name = topic.removeprefix(PREFIX.decode())
+            name = name if is_terminal_id(name) and one.topic == PREFIX + name.encode() else ""
+            seen.publishes.append((name, topic, one.packet_id, one.payload[:PAYLOAD_MAX], len(one.payload)))
         elif isinstance(one, Puback):
             seen.pubacks.append((one.packet_id, one.reason))
         else:
@@ -219,7 +222,7 @@ def test_each_fault_has_its_reason(tail: bytes, reason: int, what: str) -> None:
     assert seen.fault.reason == reason
     assert what in seen.fault.what
     assert len(good) <= seen.fault.offset <= len(good + tail)
-    assert [topic for topic, *_ in seen.publishes] == ["wattline/up/T1"]
+    assert [topic for _, topic, *_ in seen.publishes] == ["wattline/up/T1"]
 
 
 @pytest.mark.parametrize(
@@ -245,7 +248,7 @@ def test_what_a_stranger_may_choose_breaks_nothing() -> None:
     odd = [b"\xff\xfe", b"a\0b", b"wattline/up/" + b"x" * 2000, b"wattline/up/#", "wattline/up/电".encode()]
     data = wire.connack() + b"".join(wire.publish(topic, 1, b"", b"\x05\x03\0\2\xff\xfe") for topic in odd)
     seen = expect_same(data, [data])
-    assert [topic for topic, *_ in seen.publishes] == [
+    assert [topic for _, topic, *_ in seen.publishes] == [
         "\\xff\\xfe",
         "a\0b",
         "wattline/up/" + "x" * (TOPIC_MAX - 12),
@@ -255,7 +258,7 @@ def test_what_a_stranger_may_choose_breaks_nothing() -> None:
 
 
 def test_memory_is_bounded_by_the_largest_packet_and_one_read() -> None:
-    parser = Parser(PACKET_MAX, TOPIC_MAX, PAYLOAD_MAX)
+    parser = Parser(PACKET_MAX, TOPIC_MAX, PAYLOAD_MAX, PREFIX)
     with pytest.raises(ValueError, match="more bytes"):
         parser.feed(bytes(mqtt_stream.READ_BYTES_MAX + 1), 1)
     one = wire.publish(b"t", 1, bytes(2000))
@@ -266,7 +269,7 @@ def test_memory_is_bounded_by_the_largest_packet_and_one_read() -> None:
         parser.feed(many, 0), parser.feed(one, 0)
     for bad in (0, mqtt_stream.PACKET_BYTES_MAX + 1):
         with pytest.raises(ValueError, match="packet_bytes_max"):
-            Parser(bad, 1, 1)
+            Parser(bad, 1, 1, b"")
 
 
 @given(st.lists(ids, max_size=50))
@@ -274,21 +277,48 @@ def test_pubacks_are_those_of_the_standard(numbers: list[int]) -> None:
     assert mqtt_stream.pubacks(numbers) == b"".join(wire.puback(number) for number in numbers)
 
 
-@given(st.text(min_size=1, max_size=300), ids, st.integers(0, 70_000).map(bytes))
-def test_a_publish_is_that_of_the_standard(topic: str, packet_id: int, payload: bytes) -> None:
-    assert mqtt_stream.publish(topic, packet_id, payload) == wire.publish(topic.encode(), packet_id, payload)
+@given(
+    st.text(max_size=5),
+    st.dictionaries(ids, st.tuples(st.text(min_size=1, max_size=50), st.integers(0, 500).map(bytes)), max_size=9),
+    st.one_of(st.integers(0, 300), st.just(mqtt_stream.PACKET_BYTES_MAX)),
+    st.booleans(),
+)
+def test_publishes_are_those_of_the_standard(
+    prefix: str,
+    messages: dict[int, tuple[str, bytes]],
+    largest: int,
+    dup: bool,
+) -> None:
+    made = {
+        packet_id: wire.publish((prefix + name).encode(), packet_id, payload, dup=dup)
+        for packet_id, (name, payload) in messages.items()
+    }
+    assert mqtt_stream.publishes(prefix.encode(), messages, largest, dup) == (
+        b"".join(packet for packet in made.values() if len(packet) <= largest),
+        [packet_id for packet_id, packet in made.items() if len(packet) > largest],
+    )
 
 
 @pytest.mark.parametrize("size", [0, 122, 123, 16_378, 16_379, 2_097_146, 2_097_147])
 def test_a_publish_at_the_edges_of_its_length(size: int) -> None:
-    assert mqtt_stream.publish("t", 1, bytes(size)) == wire.publish(b"t", 1, bytes(size))
+    made = mqtt_stream.publishes(b"", {1: ("t", bytes(size))}, mqtt_stream.PACKET_BYTES_MAX, dup=False)
+    assert made == (wire.publish(b"t", 1, bytes(size)), [])
+
+
+def publish(packet_id: Any, name: Any, payload: Any, largest: int = 1000) -> None:
+    mqtt_stream.publishes(b"", {packet_id: (name, payload)}, largest, dup=False)
 
 
 def test_what_mqtt_cannot_say_is_refused() -> None:
-    for topic, packet_id in (("", 1), ("x" * 65536, 1), ("t", 0)):
-        with pytest.raises(ValueError, match="topic of 1"):
-            mqtt_stream.publish(topic, packet_id, b"")
+    for packet_id, name in ((1, ""), (1, "x" * 65536), (0, "t")):
+        with pytest.raises(ValueError, match="to 65535"):
+            publish(packet_id, name, b"")
+    with pytest.raises(ValueError, match="268435460"):
+        publish(1, "t", b"", mqtt_stream.PACKET_BYTES_MAX + 1)
+    for wrong in ((1, b"t", b""), (1, None, b""), (1, "t", "payload"), (1, "t", None)):
+        with pytest.raises(TypeError):
+            publish(*wrong)
     with pytest.raises(OverflowError):
-        mqtt_stream.publish("t", 65536, b"")
+        publish(65536, "t", b"")
     with pytest.raises(OverflowError):
         mqtt_stream.pubacks([65536])
