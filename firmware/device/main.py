@@ -4,7 +4,7 @@ import sys
 
 import boards
 from terminal.app import App
-from terminal.config import ConfigError
+from terminal.checked import ConfigError
 from terminal.profile import ProfileError
 
 

@@ -2,7 +2,7 @@
 import json
 import os
 
-from terminal import config
+from terminal import checked, config
 
 GOOD = """{"terminal": "T0001", "sample_interval_s": 5,
  "buses": [
@@ -23,10 +23,10 @@ def good() -> dict:  # type: ignore[type-arg]
     return json.loads(GOOD)  # type: ignore[no-any-return]
 
 
-def error_of(data) -> config.ConfigError:  # type: ignore[no-untyped-def]
+def error_of(data) -> checked.ConfigError:  # type: ignore[no-untyped-def]
     try:
         config.check(data)
-    except config.ConfigError as error:
+    except checked.ConfigError as error:
         return error
     raise AssertionError(data)
 
@@ -165,7 +165,7 @@ def test_files_are_loaded_or_named() -> None:
                 file.write(text)
             try:
                 config.load(path)
-            except config.ConfigError as error:
+            except checked.ConfigError as error:
                 assert (error.file, error.key) == (path, key), text
             else:
                 assert key is None, text
@@ -176,7 +176,7 @@ def test_files_are_loaded_or_named() -> None:
         os.remove(path)
     try:
         config.load("no/such/file.json")
-    except config.ConfigError as error:
+    except checked.ConfigError as error:
         assert error.file == "file.json"
         return
     raise AssertionError
@@ -206,7 +206,7 @@ def test_a_key_is_loaded_and_never_shown() -> None:
                 file.write(json.dumps(data))
             try:
                 config.load_key(path)
-            except config.ConfigError as error:
+            except checked.ConfigError as error:
                 assert "0011" not in str(error) + repr(error), data
             else:
                 raise AssertionError(data)
