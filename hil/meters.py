@@ -76,21 +76,58 @@ class Control(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     code: int = 4
 
 
+class Wire:
+    """The meters on a bus without I/O: what a master sends in, what they answer out."""
+
+    def __init__(self, config: Config, start_ms: int, log: Callable[[dict[str, Any]], None]) -> None:
+        self._log = log
+        self._slaves = {entry.address: _Slave(entry, start_ms) for entry in config.meters}
+        if len(self._slaves) != len(config.meters):
+            raise ValueError("two meters with one address on one bus")
+        self._heard = bytearray()
+
+    def forget(self) -> None:
+        """The line was idle: what was heard before is no part of what comes next."""
+        self._heard.clear()
+
+    def hear(self, data: bytes, now_ms: int) -> list[tuple[float, bytes]]:
+        """What goes out after these bytes, as (seconds from now, bytes). Instants are virtual, and never go back."""
+        self._heard += data
+        answers: list[tuple[float, bytes]] = []
+        while size := _request_bytes(self._heard):
+            if len(self._heard) < size:
+                break
+            if crc16(self._heard[:size]):
+                del self._heard[0]
+                continue
+            answers += self._answers(bytes(self._heard[:size]), now_ms)
+            del self._heard[:size]
+        return answers
+
+    def set_fault(self, address: int, fault: Fault | None) -> None:
+        """What is wrong with a meter from now on. Raises KeyError where there is none of this address."""
+        self._slaves[address].told = fault
+
+    def _answers(self, request: bytes, now_ms: int) -> list[tuple[float, bytes]]:
+        address, function = request[0], request[1]
+        if function not in READS:
+            self._log({"t_ms": now_ms, "event": "refused", "address": address, "function": function})
+            return []
+        slave = self._slaves.get(address)
+        return [] if slave is None else slave.answer(request, now_ms, self._log)
+
+
 class Line:
     """The bus: a pty whose slave is the terminal's UART. `run` serves until `stopped()`."""
 
     def __init__(self, config: Config, clock: ScaledClock, log: IO[str]) -> None:
         self._clock = clock
         self._log = log
-        start_ms = clock.now_ms()
-        self._slaves = {entry.address: _Slave(entry, start_ms) for entry in config.meters}
-        if len(self._slaves) != len(config.meters):
-            raise ValueError("two meters with one address on one bus")
+        self._wire = Wire(config, clock.now_ms(), self._write_log)
         self._master, self._held = os.openpty()  # holding the slave keeps the line alive while nobody else has it open
         tty.setraw(self._held)
         os.set_blocking(self._master, False)
         self.pty = os.ttyname(self._held)
-        self._heard = bytearray()
         self._heard_at = 0.0
         self._to_send: list[tuple[float, bytes]] = []
         self._flushed_at = 0.0
@@ -123,7 +160,7 @@ class Line:
         try:
             wanted = msgspec.json.decode(line, type=Control)
             fault = None if wanted.fault is None else Fault(wanted.fault, wanted.ms, wanted.code)
-            self._slaves[wanted.address].told = fault
+            self._wire.set_fault(wanted.address, fault)
         except (msgspec.DecodeError, KeyError) as error:
             sys.stderr.write(f"control line ignored: {error!r}\n")
 
@@ -139,28 +176,10 @@ class Line:
     def _hear(self) -> None:
         now = time.monotonic()
         if now - self._heard_at > _IDLE_S:
-            self._heard.clear()
+            self._wire.forget()
         self._heard_at = now
-        self._heard += os.read(self._master, 4096)
-        while size := _request_bytes(self._heard):
-            if len(self._heard) < size:
-                return
-            if crc16(self._heard[:size]):
-                del self._heard[0]
-                continue
-            self._request(bytes(self._heard[:size]))
-            del self._heard[:size]
-
-    def _request(self, request: bytes) -> None:
-        now_ms = self._clock.now_ms()
-        address, function = request[0], request[1]
-        if function not in READS:
-            self._write_log({"t_ms": now_ms, "event": "refused", "address": address, "function": function})
-            return
-        slave = self._slaves.get(address)
-        if slave is not None:
-            for delay_s, piece in slave.answer(request, now_ms, self._write_log):
-                self._to_send.append((time.monotonic() + delay_s, piece))
+        answers = self._wire.hear(os.read(self._master, 4096), self._clock.now_ms())
+        self._to_send += [(now + delay_s, piece) for delay_s, piece in answers]
 
     def _send_due(self) -> None:
         now = time.monotonic()

@@ -11,9 +11,10 @@ import asyncio
 import contextlib
 import json
 import sys
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Protocol
 
 from gateway.hj212.answers import data_answer, notice_answer
 from gateway.hj212.packet import Packet, PacketError, Segment
@@ -56,14 +57,30 @@ def mode_of(row: object) -> Mode:
     return Mode(row["mode"], delay_ms, after_packets, keep)
 
 
-class Platform:
-    """The emulator. `ledger` says what was taken in; with a journal it is also in that file, and found there again."""
+class Server(Protocol):
+    """What listens."""
 
-    def __init__(self, journal: Path | None = None) -> None:
+    def close(self) -> None: ...
+    @property
+    def sockets(self) -> Sequence[Any]: ...
+
+
+Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+Listen = Callable[[Serve, str, int], Awaitable[Server]]
+
+
+class Platform:
+    """The emulator. `ledger` says what was taken in; with a journal it is also in that file, and found there again.
+
+    listen: as `asyncio.start_server`; where it is another, no socket is used.
+    """
+
+    def __init__(self, journal: Path | None = None, listen: Listen = asyncio.start_server) -> None:
         self.mode = Mode()
         self.ledger = load(journal) if journal else Ledger()
         self._journal = _open_at_line_start(journal) if journal else None
-        self._server: asyncio.Server | None = None
+        self._listen = listen
+        self._server: Server | None = None
         self._address = ("127.0.0.1", 0)
         self._connections: dict[asyncio.StreamWriter, asyncio.Task[Any] | None] = {}
 
@@ -74,7 +91,7 @@ class Platform:
 
     async def start(self, port: int = 0, host: str = "127.0.0.1") -> None:
         """Listens; port 0 takes one from the system."""
-        self._server = await asyncio.start_server(self._serve, host, port)
+        self._server = await self._listen(self._serve, host, port)
         self._address = self._server.sockets[0].getsockname()[:2]
 
     async def set_mode(self, mode: Mode) -> None:

@@ -17,8 +17,8 @@ import tokenize
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-ID = re.compile(r"\b(?:R|S|P|FR)-\d{2}\b(?!-)")
-ROW = re.compile(r"^\|\s*((?:R|S|P|FR)-\d{2})\s*\|(.*)\|\s*$")
+ID = re.compile(r"\b(?:R|S|P|FR)-\d{2,3}\b(?!-)")
+ROW = re.compile(r"^\|\s*((?:R|S|P|FR)-\d{2,3})\s*\|(.*)\|\s*$")
 TEST = re.compile(r"[\w/.-]+\.py::[\w:]+")
 
 Rows = list[tuple[str, str]]
