@@ -205,3 +205,7 @@ def seal_acks(
     keys: Sequence[Mapping[int, KeyState]],
     time_ms: int,
 ) -> list[tuple[str, bytes]]: ...
+
+# What goes down to a terminal, sealed, around any payload of 1 to 4,049 bytes (protocol/down.py makes them); else
+# ValueError.
+def seal_payload(key: KeyState, generation: int, terminal: str, payload: bytes) -> bytes: ...

@@ -7,9 +7,10 @@ cdef enum:
     OUTCOME_REFUSED = 4
     REFUSED_CONFLICT = 1  # as in protocol/ack.py
     REFUSED_CONTENT = 2
+    ACK = 1  # as in protocol/limits.py
     ACK_RANGES_MAX = 64
-    PAYLOAD_BYTES_MAX = 2048  # 64 ranges of 11 bytes, 64 of 13, and 60 besides
-    ENVELOPE_BYTES_MAX = 64  # around it: 14 before, 34 behind
+    ACK_PAYLOAD_BYTES_MAX = 2048  # 64 ranges of 11 bytes, 64 of 13, and 61 besides
+    DOWN_PAYLOAD_BYTES_MAX = 4049  # FRAME_BYTES_MAX less 47: the envelope's 13 before, 34 behind
 
 cdef struct Answer:  # a frame to be answered
     uint64_t terminal  # where its name is: frames of one terminal have one name object, or get an ack each
@@ -85,12 +86,12 @@ cdef size_t write_ranges(uint8_t *out, Ranges ranges, size_t begin, uint8_t item
 
 cdef bytes seal_down(const uint8_t *payload, size_t payload_bytes, const hmac_key_t *key, uint8_t generation, str terminal):
     """A frame that goes down (FR-10 to FR-13)."""
-    cdef uint8_t out[PAYLOAD_BYTES_MAX + ENVELOPE_BYTES_MAX]
+    cdef uint8_t out[DOWN_PAYLOAD_BYTES_MAX + 47]
     cdef uint8_t aad_head[16]
     cdef Py_ssize_t name_bytes = 0
     cdef const char *name = PyUnicode_AsUTF8AndSize(terminal, &name_bytes)
     cdef uint8_t name_head[9]
-    cdef size_t at = 11, name_head_bytes = write_head(name_head, 3, <uint64_t> name_bytes), head
+    cdef size_t at, name_head_bytes = write_head(name_head, 3, <uint64_t> name_bytes), head
     cdef sha256_t state
     memcpy(out, b"\xd1\x84\x46\xa2\x01\x05\x04\x41", 8)
     out[8] = generation
@@ -136,11 +137,12 @@ cdef int seal_group(
     list acks, Ranges durable, Ranges refused, const FrameRow *newest, KeyState key, str terminal, uint64_t time_ms
 ) except -1:
     """As many acks as are needed to carry the ranges (FR-34); each echoes the newest frame (FR-36)."""
-    cdef uint8_t payload[PAYLOAD_BYTES_MAX]
+    cdef uint8_t payload[ACK_PAYLOAD_BYTES_MAX]
     cdef size_t begin = 0, most = durable.count if durable.count > refused.count else refused.count, at
     while begin < most:
-        at = write_head(payload, MAJOR_ARRAY, 6)
+        at = write_head(payload, MAJOR_ARRAY, 7)
         at += write_head(payload + at, MAJOR_UINT, VERSION)
+        at += write_head(payload + at, MAJOR_UINT, ACK)
         at += write_head(payload + at, MAJOR_UINT, newest.epoch)
         at += write_ranges(payload + at, durable, begin, 2)
         at += write_ranges(payload + at, refused, begin, 3)
@@ -225,3 +227,12 @@ def seal_acks(Columns columns not None, const uint8_t[::1] outcomes not None, te
     finally:
         free(answers)
     return acks
+
+
+def seal_payload(KeyState key not None, int generation, str terminal not None, bytes payload not None):
+    """A frame that goes down around any payload of 1 to 4,049 bytes, else ValueError: as protocol/mac.py seals it."""
+    if not 1 <= generation <= 255:
+        raise ValueError("a key's generation is 1 to 255")
+    if not 1 <= len(payload) <= DOWN_PAYLOAD_BYTES_MAX:
+        raise ValueError("a payload of %d bytes: 1 to %d" % (len(payload), DOWN_PAYLOAD_BYTES_MAX))
+    return seal_down(<const uint8_t *> PyBytes_AS_STRING(payload), <size_t> len(payload), &key.state, <uint8_t> generation, terminal)

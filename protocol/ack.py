@@ -1,8 +1,8 @@
-"""Acks: what the gateway holds durably, on its way down (SPEC.md, section 5)."""
+"""Acks: what the gateway holds durably, on its way down (SPEC.md, section 5). `down.open_down` reads them."""
 
 from collections import namedtuple
 
-from protocol import cbor, frame, limits, mac
+from protocol import cbor, limits, mac
 
 # why a record is refused for good (FR-33): the terminal frees it, the gateway keeps it in quarantine
 REFUSED_CONFLICT = 1  # another record with this identity is durable
@@ -29,47 +29,38 @@ def seal_ack(
     payload = cbor.array(
         [
             cbor.integer(limits.VERSION),
+            cbor.integer(limits.ACK),
             cbor.integer(epoch),
-            cbor.array([_integers(one) for one in durable]),
-            cbor.array([_integers(one) for one in refused]),
+            cbor.array([cbor.integers(one) for one in durable]),
+            cbor.array([cbor.integers(one) for one in refused]),
             cbor.integer(time_ms),
-            b"\xf6" if echo is None else _integers(echo),
+            b"\xf6" if echo is None else cbor.integers(echo),
         ]
     )
     return mac.seal(key, mac.external_aad(terminal, limits.DOWN, limits.VERSION), payload)
 
 
-def open_ack(data: bytes, terminal: str, keys: "dict[int, mac.Key]") -> Ack:
-    """The ack in these bytes, authenticated and checked. Raises FrameError."""
-    reader, generation = frame.authenticate(data, terminal, limits.DOWN, keys)
-    return read_ack(reader, generation)
-
-
 def read_ack(reader: cbor.Reader, generation: int) -> Ack:
-    """The content of a payload that goes down, to its end. Raises FrameError."""
-    reader.array(6, 6)
-    reader.uint(limits.VERSION)
+    """What follows an ack's kind. Raises FrameError."""
     epoch = reader.uint(limits.UINT32_MAX)
-    durable = _read_ranges(reader, 2)
-    refused = _read_ranges(reader, 3)
+    durable = read_ranges(reader, 0, 2)
+    refused = read_ranges(reader, 0, 3)
     time_ms = reader.uint(limits.TIME_MS_MAX)
-    echo = None
-    if not reader.null():
-        reader.array(2, 2)
-        echo = (reader.uint(limits.UINT32_MAX), reader.uint(limits.UPTIME_MS_MAX))
-    reader.done()
+    echo = None if reader.null() else read_echo(reader)
     return Ack(generation, epoch, durable, refused, time_ms, echo)
 
 
-def _integers(values: "tuple[int, ...]") -> bytes:
-    return cbor.array([cbor.integer(value) for value in values])
+def read_echo(reader: cbor.Reader) -> "tuple[int, int]":
+    """(boot, sent_ms) of a frame."""
+    reader.array(2, 2)
+    return reader.uint(limits.UINT32_MAX), reader.uint(limits.UPTIME_MS_MAX)
 
 
-def _read_ranges(reader: cbor.Reader, items: int) -> "list[tuple[int, ...]]":
-    """Ranges of 2 items, or of 3 with a reason, in ascending order and without overlap (FR-34)."""
+def read_ranges(reader: cbor.Reader, minimum: int, items: int) -> "list[tuple[int, ...]]":
+    """At least `minimum` ranges of 2 items, or of 3 with a reason, in ascending order and without overlap (FR-34)."""
     ranges = []
     beyond = -1  # the last number of the range before
-    for _ in range(reader.array(0, limits.ACK_RANGES_MAX)):
+    for _ in range(reader.array(minimum, limits.ACK_RANGES_MAX)):
         reader.array(items, items)
         first = reader.uint(limits.UINT32_MAX)
         if first <= beyond:

@@ -58,6 +58,11 @@ def array(items: "list[bytes]") -> bytes:
     return head(ARRAY, len(items)) + b"".join(items)
 
 
+def integers(values: "tuple[int, ...]") -> bytes:
+    """An array of integers."""
+    return array([integer(value) for value in values])
+
+
 class Reader:
     """Reads `data[at:end]` item by item; every byte of a frame passes through here, checked before it is trusted.
 

@@ -27,6 +27,7 @@ REASONS = {
     "kid": (UNKNOWN, "no key of that generation is known for this terminal"),
     "terminal": (UNKNOWN, "the terminal is not registered: an operator must admit it"),
     "record_type": (UNKNOWN, "a record type that this decoder does not know: update it"),
+    "kind": (UNKNOWN, "a kind of message to a terminal that this decoder does not know: update it"),
     "algorithm": (REFUSED, "only HMAC 256/256 (5) is accepted"),
     "mac": (REFUSED, "authentication failed: altered, of another terminal, or another key"),
 }

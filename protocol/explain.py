@@ -1,4 +1,4 @@
-"""Says in words what a captured frame or ack means, field by field. Host only.
+"""Says in words what a captured frame, ack, request or configuration means, field by field. Host only.
 
 It has no key: everything is explained but whether the tag is genuine.
 """
@@ -6,10 +6,10 @@ It has no key: everything is explained but whether the tag is genuine.
 from datetime import UTC, datetime
 from typing import Any
 
-from protocol import ack, cbor, errors, frame, mac, record
+from protocol import ack, cbor, down, errors, frame, limits, mac, record
 
-_UP_ITEMS = 5
-_DOWN_ITEMS = 6
+_FRAME_ITEMS = 5
+_KIND_SHOWN_MAX = 255
 _CLOCKS = ("none", "RTC", "SNTP", "gateway")
 _NONE_REASONS = {
     record.NONE_SILENT: "the meter was silent",
@@ -27,7 +27,7 @@ _FLAGS = {record.FLAG_FEW_SAMPLES: "few samples", record.FLAG_ENERGY_STEP: "ener
 
 
 def explain(data: bytes) -> dict[str, Any]:
-    """`{"verdict", "reason", "fields"}` of one frame or ack; never raises, whatever the bytes."""
+    """`{"verdict", "reason", "fields"}` of what goes up or down; never raises, whatever the bytes."""
     fields: dict[str, Any] = {"bytes": len(data)}
     try:
         _explain_into(fields, data)
@@ -48,11 +48,27 @@ def _explain_into(fields: dict[str, Any], data: bytes) -> None:
     }
     frame.expect_version(frame.payload_reader(envelope))
     fields["version"] = 1
-    major, items = frame.payload_reader(envelope).head()
-    if major == cbor.ARRAY and items == _DOWN_ITEMS:
-        fields.update(_ack_fields(ack.read_ack(frame.payload_reader(envelope), envelope.generation)))
+    reader = frame.payload_reader(envelope)
+    if _goes_down(frame.payload_reader(envelope)):
+        fields.update(_down_fields(down.read_down(reader, envelope.generation)))
     else:
-        fields.update(_frame_fields(frame.read_frame(frame.payload_reader(envelope), envelope.generation)))
+        fields.update(_frame_fields(frame.read_frame(reader, envelope.generation)))
+
+
+def _goes_down(reader: cbor.Reader) -> bool:
+    """The direction, which only the tag is sure of, by the shape.
+
+    A kind is a small number, an epoch hardly ever; and of what has five items, as a frame has, only in a frame the
+    fourth is an integer.
+    """
+    _, items = reader.head()
+    reader.uint(limits.VERSION)
+    if _KIND_SHOWN_MAX < reader.uint(limits.VERSION_MAX) <= limits.UINT32_MAX:
+        return False
+    if items != _FRAME_ITEMS:
+        return True
+    reader.uint(limits.UINT32_MAX)
+    return reader.peek() >> 5 != cbor.UINT
 
 
 def _frame_fields(one: frame.Frame) -> dict[str, Any]:
@@ -65,6 +81,24 @@ def _frame_fields(one: frame.Frame) -> dict[str, Any]:
     }
 
 
+def _down_fields(one: ack.Ack | down.Request | down.Configuration) -> dict[str, Any]:
+    if isinstance(one, ack.Ack):
+        return _ack_fields(one)
+    if isinstance(one, down.Request):
+        return {
+            "direction": "down: request of the gateway",
+            "epoch": one.epoch,
+            "wanted": [f"seq {first} to {last}" for first, last in one.ranges],
+            "answers": _echo_words(one.echo),
+        }
+    return {
+        "direction": "down: configuration by the gateway",
+        "version": one.version,
+        "document": one.document.decode(errors="backslashreplace"),
+        "answers": _echo_words(one.echo),
+    }
+
+
 def _ack_fields(one: ack.Ack) -> dict[str, Any]:
     return {
         "direction": "down: ack of the gateway",
@@ -74,8 +108,12 @@ def _ack_fields(one: ack.Ack) -> dict[str, Any]:
             f"seq {first} to {last}: {_REFUSALS.get(reason, f'reason {reason}')}" for first, last, reason in one.refused
         ],
         "gateway_time": _time_words(one.time_ms / 1000),
-        "answers": None if one.echo is None else f"the frame of boot {one.echo[0]} sent at uptime {one.echo[1]} ms",
+        "answers": None if one.echo is None else _echo_words(one.echo),
     }
+
+
+def _echo_words(echo: tuple[int, int]) -> str:
+    return f"the frame of boot {echo[0]} sent at uptime {echo[1]} ms"
 
 
 def _record_fields(one: record.Record) -> dict[str, Any]:

@@ -6,6 +6,10 @@ FRAME_BYTES_MAX = 4096  # a terminal builds it in one buffer beside TLS; every b
 RECORDS_MAX = 64  # a frame of the shortest records still fits FRAME_BYTES_MAX
 POINTS_MAX = 32  # 32 worst-case readings fit one frame; a switchboard has 9 points on average
 ACK_RANGES_MAX = 64  # an ack that answers the most records a frame can hold, one by one
+DOCUMENT_BYTES_MIN = 2  # "{}"
+DOCUMENT_BYTES_MAX = 4000  # a configuration is whole in one frame, beside 73 bytes of envelope and echo
+CONFIGURATION_TRIAL_S = 3600  # four windows' frames that the gateway could have acknowledged
+ECHO_MS_MAX = 120000  # a modem that wakes up takes tens of seconds, a slow bus brings 4096 bytes in 40 s
 EVENT_INTS_MAX = 8  # an event says what happened; it is not a data carrier
 TERMINAL_CHARS_MAX = 32  # fits a topic, a label and a QR code
 
@@ -30,3 +34,8 @@ GENERATION_MAX = 255  # one byte: a key a quarter for 63 years
 
 UP = 0
 DOWN = 1
+
+# kinds of what goes down
+ACK = 1
+REQUEST = 2
+CONFIGURATION = 3

@@ -1,4 +1,4 @@
-"""The mailbox: the same authenticated frames and acks over Modbus holding registers (MAILBOX.md). Both sides, no I/O.
+"""The mailbox: authenticated frames up and answers down over Modbus holding registers (MAILBOX.md). Both sides, no I/O.
 
 `Mailbox` is the terminal's side: what a Modbus server answers. `Fetcher` is the gateway's: what to read next, and what
 an answer means. Registers travel as their bytes, two each, high byte first, as they stand in a Modbus PDU.
@@ -120,7 +120,7 @@ def read_identity(data: bytes) -> "Identity | None":
 
 
 def answer_writes(data: bytes) -> "list[tuple[int, bytes]]":
-    """(address, register bytes) of the writes that bring an ack down, in their order: the length, which makes the
+    """(address, register bytes) of the writes that bring an answer down, in their order: the length, which makes the
     terminal look at it, goes last; up to 244 bytes one write is all.
     """
     if not 1 <= len(data) <= limits.FRAME_BYTES_MAX:
@@ -135,9 +135,9 @@ class Mailbox:
     """The terminal's side. One frame is offered at a time; the owner decides which, and when it is another's turn.
 
     number: random at each start, so that a reader sees a reboot; uptime_ms(): of this boot.
-    on_answer(data, read_ms) -> bool: authenticates and obeys an ack; False if it was not authentic. read_ms: the uptime
-    when the frame offered had been read to its end for the first time, None if it was not: whoever answers that frame
-    looked at the clock later than that.
+    on_answer(data, read_ms) -> bool: authenticates and obeys an answer of any kind (down.py); False if it was not
+    authentic. read_ms: the uptime when the frame offered had been read to its end for the first time, None if it was
+    not: whoever answers that frame looked at the clock later than that.
     """
 
     def __init__(self, terminal: str, number: int, uptime_ms, on_answer) -> None:  # type: ignore[no-untyped-def]

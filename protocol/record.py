@@ -35,6 +35,17 @@ METER_SILENT = 3
 METER_BACK = 4
 LOG_DAMAGED = 5
 LOG_FULL = 6
+CONFIG_TAKEN = 10
+CONFIG_REFUSED = 11
+CONFIG_ROLLED_BACK = 12
+REQUEST_UNMET = 13
+
+# why a configuration is refused (SPEC.md, section 5)
+CONFIG_STALE = 1  # its version is not above the newest that the terminal took
+CONFIG_DOCUMENT = 2  # not JSON, or something in it is not allowed
+CONFIG_MISFIT = 3  # with the technician's terminal.json it makes no whole
+CONFIG_PROFILE = 4  # a meter's profile that the terminal lacks or can't use
+CONFIG_NOT_STORED = 5  # the flash did not take it
 
 # code: (name, what its integers mean); an unknown code is kept and passed on as it is
 EVENT_NAMES = {
@@ -44,6 +55,10 @@ EVENT_NAMES = {
     METER_BACK: ("meter_back", ("silent_s",)),
     LOG_DAMAGED: ("log_damaged", ("records", "bytes")),
     LOG_FULL: ("log_full", ("first_seq", "last_seq")),
+    CONFIG_TAKEN: ("config_taken", ("version",)),
+    CONFIG_REFUSED: ("config_refused", ("version", "reason", "newest_version")),
+    CONFIG_ROLLED_BACK: ("config_rolled_back", ("version", "version_in_force")),
+    REQUEST_UNMET: ("request_unmet", ("first_seq", "last_seq")),
 }
 
 Window = namedtuple(

@@ -63,7 +63,7 @@ WHERE: dict[str, Callable[[bytes], bytes]] = {
     "for a slot": lambda data: reseal(in_slot(data)),
     "in a reading": lambda data: reseal(in_slot(b"\x91\x00\x00\xf5" + data)),
 }
-CLOSED_LIST = set(errors.REASONS) - {"terminal"}
+CLOSED_LIST = set(errors.REASONS) - {"terminal", "kind"}
 
 
 def in_slot(data: bytes) -> bytes:

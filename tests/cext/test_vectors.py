@@ -77,7 +77,7 @@ def test_all_vectors_in_one_batch_give_the_same() -> None:
 
 def test_no_ack_is_taken_for_a_frame() -> None:
     """S-05: what the gateway sealed is not something that a terminal said."""
-    for vector in load("acks.json"):
+    for vector in [*load("acks.json"), *load("requests.json"), *load("configurations.json")]:
         data = bytes.fromhex(vector["hex"])
         if vector["comment"] == "a frame of the terminal itself":
             continue
@@ -91,7 +91,7 @@ def test_names_and_order_are_those_of_the_protocol() -> None:
     assert decoder.Window._fields == record.Window._fields
     assert decoder.Event._fields == record.Event._fields
     assert decoder.Reading._fields == record.Reading._fields
-    assert set(decoder.REASON_NAMES) - {""} == set(errors.REASONS) - {"terminal"}
+    assert set(decoder.REASON_NAMES) - {""} == set(errors.REASONS) - {"terminal", "kind"}, "`kind` is of what goes down"
 
 
 @pytest.mark.parametrize("size", [0, 31, 33, 64])

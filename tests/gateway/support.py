@@ -20,7 +20,7 @@ from gateway.app import Gateway, Loaded
 from gateway.config import VerifyConfig
 from gateway.journal.journal import Batch, Journal
 from gateway.registry import Point, Terminal
-from protocol import ack, frame, mac, record
+from protocol import ack, down, frame, mac, record
 
 NEW, REPEATED, CONFLICT, REFUSED = OUTCOMES[1:5]
 NOW_S = 1_772_323_200  # 2026-03-01 00:00 UTC, a quarter hour
@@ -55,7 +55,14 @@ class Sender:
         )
 
     def open_ack(self, data: bytes) -> Any:
-        return ack.open_ack(data, self.name, {self.key.generation: self.key})
+        """What the gateway sealed for this terminal, which is an ack."""
+        found = self.open_down(data)
+        assert isinstance(found, ack.Ack), found
+        return found
+
+    def open_down(self, data: bytes) -> Any:
+        """Likewise, of any kind."""
+        return down.open_down(data, self.name, {self.key.generation: self.key})
 
 
 def reading(**values: Any) -> record.Reading:

@@ -1,15 +1,17 @@
 """Acks say exactly what became of each record, within the wire format's bounds."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cext.decoder import KeyState
+from cext.decoder import KeyState, seal_payload
 from cext.verify import OUTCOMES
 from gateway import acks, decode
 from gateway.registry import Terminal
-from protocol import ack, limits, mac
+from protocol import ack, down, limits, mac
 from tests.gateway.ack_model import Outcome, split
 from tests.gateway.support import CONFLICT, NEW, REFUSED, REPEATED, Sender, event, terminal_of
+from tests.protocol import strategies as ours
 
 SENDER = Sender()
 REASONS = {NEW: 0, REPEATED: 0, CONFLICT: ack.REFUSED_CONFLICT, REFUSED: ack.REFUSED_CONTENT}
@@ -72,7 +74,7 @@ def test_an_ack_is_sealed_with_the_key_that_the_terminal_used() -> None:
     both = Terminal("T0001", {}, {1: KeyState(SENDER.secret), 200: KeyState(second.secret)}, {})
     columns = decode.decode_batch([second.frame([event(1)])], [both])
     ((_, data),) = acks.build(columns, bytes([OUTCOMES.index(NEW)]), [both], 0)
-    assert ack.open_ack(data, "T0001", {200: mac.Key(b"n" * 32, 200)}).generation == 200
+    assert down.open_down(data, "T0001", {200: mac.Key(b"n" * 32, 200)}).generation == 200
 
 
 def test_frames_that_were_not_taken_get_no_ack() -> None:
@@ -87,3 +89,21 @@ def test_every_length_of_a_terminals_name_is_bound_as_the_protocol_binds_it() ->
         sender = Sender("x" * size)
         ((name, data),) = sealed([(sender, 7, [(1, NEW)])])
         assert (name, sender.open_ack(data).durable) == (sender.name, [(1, 1)])
+
+
+@given(
+    secret=st.binary(min_size=32, max_size=32), generation=st.integers(1, 255), terminal=ours.TERMINALS,
+    payload=st.binary(min_size=1, max_size=400) | st.integers(1, 4049).map(bytes),
+)  # fmt: skip
+def test_any_payload_is_sealed_as_the_protocol_seals_it(
+    secret: bytes, generation: int, terminal: str, payload: bytes
+) -> None:
+    """FR-13 FR-35: requests and configurations (protocol/down.py) are sealed by the compiled sealer."""
+    sealed_here = seal_payload(KeyState(secret), generation, terminal, payload)
+    assert sealed_here == mac.seal(mac.Key(secret, generation), mac.external_aad(terminal, limits.DOWN, 1), payload)
+
+
+@pytest.mark.parametrize(("generation", "size"), [(0, 5), (256, 5), (1, 0), (1, 4050)])
+def test_what_no_frame_can_be_is_not_sealed(generation: int, size: int) -> None:
+    with pytest.raises(ValueError, match="1 to"):
+        seal_payload(KeyState(bytes(32)), generation, "T0001", bytes(size))

@@ -6,11 +6,13 @@ from pathlib import Path
 
 from tests.protocol.forge.acks import acks
 from tests.protocol.forge.book import Book
+from tests.protocol.forge.configurations import configurations
 from tests.protocol.forge.frames_content import frames_content
 from tests.protocol.forge.frames_envelope import frames_envelope
 from tests.protocol.forge.frames_types import frames_types
 from tests.protocol.forge.frames_valid import frames_valid
 from tests.protocol.forge.records import records
+from tests.protocol.forge.requests import requests
 
 VECTORS = Path(__file__).resolve().parents[2] / "protocol" / "vectors"
 BOOKS: dict[str, Callable[[], Book]] = {
@@ -19,6 +21,8 @@ BOOKS: dict[str, Callable[[], Book]] = {
     "frames_types.json": frames_types,
     "frames_content.json": frames_content,
     "acks.json": acks,
+    "requests.json": requests,
+    "configurations.json": configurations,
     "records.json": records,
 }
 

@@ -16,9 +16,11 @@ RULES = {
     "frames_types.json": "up",
     "frames_content.json": "up",
     "acks.json": "down",
+    "requests.json": "down",
+    "configurations.json": "down",
     "records.json": "record",
 }
-SHAPE = {"type", "float", "count", "record_type"}  # reasons that a schema can see
+SHAPE = {"type", "float", "count", "record_type", "kind"}  # reasons that a schema can see
 # ... unless the item's type depends on another item, or cbor2 hides it (a bignum becomes an integer)
 UNSEEN_FLAGS = {"NoBase"}
 UNSEEN_COMMENTS = ("a bignum",)

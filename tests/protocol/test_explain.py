@@ -2,12 +2,14 @@
 
 import json
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from protocol import ack, frame, mac, record
+from protocol import ack, down, frame, mac, record
 from protocol.errors import REASONS
 from protocol.explain import explain
+from tests.protocol.make_vectors import BOOKS, VECTORS
 
 KEY = mac.Key(bytes(range(32)), 7)
 VERDICTS = {"ok", "incomplete", "malformed", "unknown", "refused"}
@@ -31,6 +33,8 @@ EVENT = record.Event(None, 3, 12, record.CLOCK_NONE, 65_535, record.METER_SILENT
 FRAME = frame.seal_frame(
     KEY, "T-1", 77, 3, 86_400_500, [record.encode_window(9, WINDOW), record.encode_event(10, EVENT)]
 )
+REQUEST = down.seal_request(KEY, "T-1", 77, [(1, 9), (12, 12)], (3, 86_400_500))
+CONFIGURATION = down.seal_configuration(KEY, "T-1", 4, b'{"sample_interval_s":10}', (3, 86_400_500))
 ACK = ack.seal_ack(KEY, "T-1", 77, [(1, 9)], [(10, 10, ack.REFUSED_CONTENT)], 1_767_225_600_123, (3, 86_400_500))
 
 
@@ -59,9 +63,32 @@ def test_an_ack_is_explained_and_says_which_way_it_goes() -> None:
     assert fields["gateway_time"].startswith("2026-01-01T00:00:00.123")
 
 
+def test_a_request_and_a_configuration_are_explained() -> None:
+    fields = explain(REQUEST)["fields"]
+    assert fields["direction"] == "down: request of the gateway"
+    assert fields["wanted"] == ["seq 1 to 9", "seq 12 to 12"]
+    assert fields["answers"] == "the frame of boot 3 sent at uptime 86400500 ms"
+    fields = explain(CONFIGURATION)["fields"]
+    assert (fields["version"], fields["document"]) == (4, '{"sample_interval_s":10}')
+
+
+@pytest.mark.parametrize("name", sorted(BOOKS))
+def test_a_vector_is_explained_the_way_it_goes(name: str) -> None:
+    """Whatever its epoch: what is valid is explained as what it is, and an unknown kind is called unknown."""
+    if name == "records.json":
+        return
+    for vector in json.loads((VECTORS / name).read_text(encoding="utf-8"))["vectors"]:
+        answer = explain(bytes.fromhex(vector["hex"]))
+        if vector["result"] == "valid":
+            way = "up" if name.startswith("frames") else "down"
+            assert answer["fields"]["direction"].startswith(way), vector["id"]
+        elif vector["reason"] == "kind":
+            assert (answer["verdict"], answer["reason"].split()[0]) == ("unknown", "kind"), vector["id"]
+
+
 def test_every_cut_of_a_frame_or_ack_is_incomplete() -> None:
     """FR-51: a frame cut short anywhere is incomplete, never ok and never malformed."""
-    for whole in (FRAME, ACK):
+    for whole in (FRAME, ACK, REQUEST, CONFIGURATION):
         for size in range(len(whole)):
             assert explain(whole[:size])["verdict"] == "incomplete", f"cut at {size}: {whole[:size].hex()}"
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from cext import decoder
 from hil.benchmarks import realistic
-from protocol import ack, frame, limits, mac, record
+from protocol import ack, down, frame, limits, mac, record
 from protocol.errors import FrameError
 from tests.protocol import strategies as ours
 
@@ -119,17 +119,21 @@ def test_transplant_matrix() -> None:
 
 
 @given(terminal=ours.TERMINALS, other=ours.TERMINALS, secret=st.binary(min_size=32, max_size=32))
-def test_an_ack_is_for_one_terminal_and_goes_one_way(terminal: str, other: str, secret: bytes) -> None:
-    """S-05 FR-35"""
+def test_what_goes_down_is_for_one_terminal_and_goes_one_way(terminal: str, other: str, secret: bytes) -> None:
+    """S-05 FR-35 FR-38 FR-46: and so are a request and a configuration."""
     key = mac.Key(secret, 1)
-    down = ack.seal_ack(key, terminal, 5, [(1, 2)], [], 7, None)
     up = frame.seal_frame(key, terminal, 5, 12, 99, [EVENT])
-    assert "ok" not in opened(down, terminal, {1: secret})
     with pytest.raises(FrameError, match="mac"):
-        ack.open_ack(up, terminal, {1: key})
-    if other != terminal:
-        with pytest.raises(FrameError, match="mac"):
-            ack.open_ack(down, other, {1: key})
+        down.open_down(up, terminal, {1: key})
+    for sealed in (
+        ack.seal_ack(key, terminal, 5, [(1, 2)], [], 7, None),
+        down.seal_request(key, terminal, 5, [(1, 2)], (12, 99)),
+        down.seal_configuration(key, terminal, 5, b"{}", (12, 99)),
+    ):
+        assert "ok" not in opened(sealed, terminal, {1: secret})
+        if other != terminal:
+            with pytest.raises(FrameError, match="mac"):
+                down.open_down(sealed, other, {1: key})
 
 
 @given(key=ours.KEYS)

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
-from protocol import ack, frame, limits, mac, mailbox, record
+from protocol import ack, down, frame, limits, mac, mailbox, record
 from protocol.errors import FrameError
 
 TERMINAL = "T0001"
@@ -71,9 +71,10 @@ class World(RuleBasedStateMachine):
 
     def take(self, data: bytes, _read_ms: int | None) -> bool:
         try:
-            found = ack.open_ack(data, TERMINAL, {1: KEY})
+            found = down.open_down(data, TERMINAL, {1: KEY})
         except FrameError:
             return False
+        assert isinstance(found, ack.Ack)
         for first, last in found.durable:
             self.log -= set(range(first, last + 1))
         self.offer(count=10, live=False)

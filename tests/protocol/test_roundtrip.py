@@ -4,10 +4,11 @@ import hmac
 from typing import Any
 
 import cbor2
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from protocol import ack, frame, limits, mac, record
+from protocol import ack, down, frame, limits, mac, record
 from tests.protocol import strategies as ours
 
 
@@ -104,8 +105,53 @@ def test_an_ack_comes_back_as_it_was(
     """FR-33 FR-34 FR-36"""
     data = ack.seal_ack(key, terminal, epoch, durable, refused, time_ms, echo)
     wanted = ack.Ack(key.generation, epoch, durable, refused, time_ms, echo)
-    assert ack.open_ack(data, terminal, {key.generation: key}) == wanted
+    assert down.open_down(data, terminal, {key.generation: key}) == wanted
     payload = cbor2.loads(cbor2.loads(data).value[2])
-    assert payload[:2] == [1, epoch]
-    assert [tuple(one) for one in payload[2]] == durable
-    assert [tuple(one) for one in payload[3]] == refused
+    assert payload[:3] == [1, 1, epoch]
+    assert [tuple(one) for one in payload[3]] == durable
+    assert [tuple(one) for one in payload[4]] == refused
+
+
+@given(
+    key=ours.KEYS, terminal=ours.TERMINALS, epoch=ours.UINT32, ranges=ours.ranges().filter(bool),
+    echo=st.tuples(ours.UINT32, ours.UINT53),
+)  # fmt: skip
+def test_a_request_comes_back_as_it_was(
+    key: mac.Key, terminal: str, epoch: int, ranges: list[tuple[int, int]], echo: tuple[int, int]
+) -> None:
+    """FR-37 FR-38 FR-39"""
+    data = down.seal_request(key, terminal, epoch, ranges, echo)
+    assert down.open_down(data, terminal, {key.generation: key}) == down.Request(key.generation, epoch, ranges, echo)
+    payload = cbor2.loads(cbor2.loads(data).value[2])
+    assert payload == [1, 2, epoch, [list(one) for one in ranges], list(echo)]
+
+
+@given(
+    key=ours.KEYS, terminal=ours.TERMINALS, version=st.integers(1, limits.UINT32_MAX),
+    document=st.binary(min_size=2, max_size=300), echo=st.tuples(ours.UINT32, ours.UINT53),
+)  # fmt: skip
+def test_a_configuration_comes_back_as_it_was(
+    key: mac.Key, terminal: str, version: int, document: bytes, echo: tuple[int, int]
+) -> None:
+    """FR-37 FR-39 FR-46"""
+    data = down.seal_configuration(key, terminal, version, document, echo)
+    wanted = down.Configuration(key.generation, version, document, echo)
+    assert down.open_down(data, terminal, {key.generation: key}) == wanted
+    assert cbor2.loads(cbor2.loads(data).value[2]) == [1, 3, version, document, list(echo)]
+
+
+def test_what_passes_a_bound_is_not_sealed() -> None:
+    """FR-38 FR-46 FR-49"""
+    key = mac.Key(bytes(32), 1)
+    for ranges in ([], [(n, n) for n in range(limits.ACK_RANGES_MAX + 1)]):
+        with pytest.raises(ValueError, match="1 to 64 ranges"):
+            down.seal_request(key, "T", 1, ranges, (1, 1))
+    with pytest.raises(ValueError, match="version"):
+        down.seal_configuration(key, "T", 0, b"{}", (1, 1))
+    longest = b" " * limits.DOCUMENT_BYTES_MAX
+    echo = (limits.UINT32_MAX, limits.UPTIME_MS_MAX)
+    whole = down.seal_configuration(key, "T" * limits.TERMINAL_CHARS_MAX, limits.UINT32_MAX, longest, echo)
+    assert len(whole) == limits.DOCUMENT_BYTES_MAX + 73 <= limits.FRAME_BYTES_MAX
+    for document in (b"", b" ", longest + b" "):
+        with pytest.raises(ValueError, match="bytes"):
+            down.seal_configuration(key, "T", 1, document, (1, 1))

@@ -1,5 +1,5 @@
 # The mailbox: its registers bit by bit, and both sides of it against each other. Runs on both interpreters.
-from protocol import ack, frame, limits, mac, mailbox
+from protocol import ack, down, frame, limits, mac, mailbox
 from protocol.errors import FrameError
 
 TERMINAL = "T0001"
@@ -24,7 +24,7 @@ class Terminal:
 
     def take(self, data: bytes, read_ms: "int | None") -> bool:
         try:
-            ack.open_ack(data, TERMINAL, {1: KEY})
+            down.open_down(data, TERMINAL, {1: KEY})
         except FrameError:
             return False
         self.answers.append((data, read_ms))
@@ -193,6 +193,20 @@ def test_the_longest_ack_fits() -> None:
     )
     assert len(longest) < limits.FRAME_BYTES_MAX
     assert mailbox.answer_writes(longest)[-1][0] == mailbox.ANSWER
+
+
+def test_requests_and_configurations_come_down_as_acks_do() -> None:
+    # FR-64
+    terminal = Terminal()
+    top = limits.UINT32_MAX
+    echo = (top, limits.UPTIME_MS_MAX)
+    ranges = [(2 * at, 2 * at) for at in range(limits.ACK_RANGES_MAX)]
+    request = down.seal_request(KEY, TERMINAL, top, ranges, echo)
+    configuration = down.seal_configuration(KEY, TERMINAL, top, b" " * limits.DOCUMENT_BYTES_MAX, echo)
+    for data in (request, configuration):
+        for address, part in mailbox.answer_writes(data):
+            terminal.box.write(address, part)
+    assert [data for data, _ in terminal.answers] == [request, configuration]
 
 
 def test_writes_without_a_mac_change_nothing_but_a_count() -> None:

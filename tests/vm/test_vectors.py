@@ -4,7 +4,7 @@ import gc
 import json
 
 import protocol
-from protocol import ack, frame, mac, record
+from protocol import ack, down, frame, mac, record
 from protocol.errors import FrameError
 
 FOLDER = protocol.__file__.replace("__init__.py", "") + "vectors/"
@@ -47,6 +47,19 @@ def plain_frame(one: frame.Frame) -> dict:
     return content
 
 
+def plain_down(one: "ack.Ack | down.Request | down.Configuration") -> dict:
+    if isinstance(one, ack.Ack):
+        return plain_ack(one)
+    content = {"generation": one.generation, "echo": list(one.echo)}
+    if isinstance(one, down.Request):
+        content["epoch"] = one.epoch
+        content["ranges"] = [list(each) for each in one.ranges]
+    else:
+        content["version"] = one.version
+        content["document"] = one.document.hex()
+    return content
+
+
 def plain_ack(one: ack.Ack) -> dict:
     content = {name: getattr(one, name) for name in ("generation", "epoch", "time_ms")}
     content["durable"] = [list(each) for each in one.durable]
@@ -59,8 +72,8 @@ def open_frame(vector: dict) -> dict:
     return plain_frame(frame.open_frame(bytes.fromhex(vector["hex"]), vector["terminal"], keys_of(vector)))
 
 
-def open_ack(vector: dict) -> dict:
-    return plain_ack(ack.open_ack(bytes.fromhex(vector["hex"]), vector["terminal"], keys_of(vector)))
+def open_down(vector: dict) -> dict:
+    return plain_down(down.open_down(bytes.fromhex(vector["hex"]), vector["terminal"], keys_of(vector)))
 
 
 def open_record(vector: dict) -> dict:
@@ -111,8 +124,18 @@ def test_frames_refused_for_their_content() -> None:
 
 
 def test_acks() -> None:
-    # FR-33 FR-34 FR-35
-    hold("acks.json", open_ack)
+    # FR-33 FR-34 FR-35 FR-37
+    hold("acks.json", open_down)
+
+
+def test_requests() -> None:
+    # FR-34 FR-37 FR-38
+    hold("requests.json", open_down)
+
+
+def test_configurations() -> None:
+    # FR-37 FR-46
+    hold("configurations.json", open_down)
 
 
 def test_records() -> None:
@@ -153,4 +176,21 @@ def test_acks_are_sealed_as_the_vectors_say() -> None:
             data = ack.seal_ack(
                 key, vector["terminal"], c["epoch"], c["durable"], c["refused"], c["time_ms"], c["echo"]
             )
+            assert data == bytes.fromhex(vector["hex"]), vector["id"]
+
+
+def test_requests_and_configurations_are_sealed_as_the_vectors_say() -> None:
+    # FR-38 FR-46
+    for vector in vectors("requests.json"):
+        if vector["result"] == "valid":
+            c = vector["content"]
+            key = keys_of(vector)[c["generation"]]
+            data = down.seal_request(key, vector["terminal"], c["epoch"], c["ranges"], c["echo"])
+            assert data == bytes.fromhex(vector["hex"]), vector["id"]
+    for vector in vectors("configurations.json"):
+        if vector["result"] == "valid":
+            c = vector["content"]
+            key = keys_of(vector)[c["generation"]]
+            document = bytes.fromhex(c["document"])
+            data = down.seal_configuration(key, vector["terminal"], c["version"], document, c["echo"])
             assert data == bytes.fromhex(vector["hex"]), vector["id"]

@@ -1,7 +1,7 @@
 # The uplink at work: connects, sends what uplink.py chooses, takes acks, and connects again when anything fails.
 import asyncio
 
-from protocol import ack, frame
+from protocol import ack, down, frame
 from protocol.errors import FrameError
 from terminal import mqtt
 from terminal.mqtt_packet import PACKET_TOO_LARGE, MqttError
@@ -89,9 +89,12 @@ class UplinkTask:
     def _message(self, _topic: str, payload: bytes) -> None:
         """An ack, if it is one."""
         try:
-            found = ack.open_ack(payload, self._config.terminal, {self._key.generation: self._key})
+            found = down.open_down(payload, self._config.terminal, {self._key.generation: self._key})
         except FrameError as error:
             self._ignore(error.reason)
+            return
+        if not isinstance(found, ack.Ack):
+            self._ignore("not an ack")
             return
         if found.epoch != self._log.epoch:
             self._ignore("another epoch")

@@ -1,45 +1,44 @@
 """protocol/vectors/acks.json: acks, good and bad. The envelope is the frames'; here is what is different."""
 
 from tests.protocol.forge import content as c
+from tests.protocol.forge import down
 from tests.protocol.forge.book import Book
-from tests.protocol.forge.tree import DOWN, UP, Item, Sealing, array_head, at_path, item, put, raw
+from tests.protocol.forge.tree import Sealing, at_path, raw
 
 FLAGS = {
-    "Typical": "a decoder that does not read what gateways send every day",
-    "Smallest": "a decoder that asks for more than must be there",
-    "Largest": "a buffer, a counter or an integer that is too small",
+    **down.FLAGS,
     "Transplant": "a terminal that takes an ack meant for another, or its own frame, as an ack",
     "BitFlip": "a terminal that frees records because anybody said so",
-    "WrongType": "a decoder that takes the next item without looking at its type",
-    "Bound": "a decoder that lets a number through that nothing can mean",
     "Order": "a decoder that accepts two forms of one set of numbers",
-    "Count": "a decoder that trusts the number of items",
-    "Cut": "a decoder that reads past the end",
-    "Trailing": "a decoder that does not look at what follows",
-    "Version": "a decoder that misreads, or calls damaged, what is only newer",
+    "Version": "a decoder that misreads, or calls damaged, what is newer as a whole",
 }
 
 CONTENT = c.ack([[1, 5], [9, 10]], [[7, 7, 2]])
 NAMES = {
-    (): "payload", (1,): "epoch", (2,): "durable", (2, 0): "durable[0]", (2, 0, 0): "first", (2, 0, 1): "last",
-    (3,): "refused", (3, 0): "refused[0]", (3, 0, 2): "reason", (4,): "time_ms", (5,): "echo", (5, 0): "echo.boot",
-    (5, 1): "echo.sent_ms",
+    (): "payload", (2,): "epoch", (3,): "durable", (3, 0): "durable[0]", (3, 0, 0): "first",
+    (3, 0, 1): "last", (4,): "refused", (4, 0): "refused[0]", (4, 0, 2): "reason", (5,): "time_ms", (6,): "echo",
+    (6, 0): "echo.boot", (6, 1): "echo.sent_ms", (1,): "kind",
 }  # fmt: skip
+PAST = {(2,): 2**32, (3, 1, 1): 2**32, (3, 1, 0): 2**32, (4, 0, 2): 256, (5,): 2**53, (6, 0): 2**32, (6, 1): 2**53}
 
 
 def acks() -> Book:
     """The book."""
     book = Book("A", "Acks: what the gateway says to a terminal, taken or refused.", FLAGS)
-    _valid(book)
-    _sealing(book)
-    _wrong_types(book)
-    _bounds(book)
-    _ranges(book)
-    _shape(book)
+    one = down.Down(book, "FR-33", CONTENT, NAMES, c.ack_item)
+    _valid(one)
+    _sealing(one)
+    one.wrong_types(nullable="echo")
+    one.past(PAST)
+    tree, new = one.changed((4, 0, 2), 0)
+    one.refuse("bound FR-33 Bound", "refused, because 0", tree, "range", new)
+    _ranges(one)
+    _shape(one)
+    _kinds(one)
     return book
 
 
-def _valid(book: Book) -> None:
+def _valid(one: down.Down) -> None:
     last = c.UINT32
     for flag, comment, content in (
         ("Typical", "two ranges durable, one refused", CONTENT),
@@ -59,107 +58,54 @@ def _valid(book: Book) -> None:
             c.ack([[n * 2, n * 2] for n in range(64)], [[n, n, 1] for n in range(64)]),
         ),
     ):
-        data = Sealing(direction=DOWN).seal(c.ack_item(content)).lay()
-        book.valid("FR-33", flag, comment, data, content)
+        one.valid(flag, comment, content)
 
 
-def _refuse(book: Book, kind: str, comment: str, tree: Item, reason: str, at: Item | None) -> None:
-    """`kind`: group, clause and flag."""
-    group, clause, flag = kind.split()
-    book.refuse(group, clause, flag, comment, tree, reason, at, direction=DOWN)
-
-
-def _changed(path: tuple[int, ...], value: object) -> tuple[Item, Item]:
-    tree = c.ack_item(CONTENT)
-    if not path:
-        new = item(value)
-        return new, new
-    return tree, put(tree, value, *path)
-
-
-def _sealing(book: Book) -> None:
-    tree = c.ack_item(CONTENT)
-    good = Sealing(direction=DOWN).seal(tree).lay()
-    at = len(good) - 32
-    for flag, comment, sealing in (
-        ("Transplant", "of another terminal", Sealing(direction=DOWN, terminal="T0002")),
-        ("Transplant", "sealed as a frame that goes up", Sealing(direction=UP)),
-        ("Transplant", "with another key", Sealing(direction=DOWN, secret=bytes(32))),
-    ):
-        book.invalid("mac", "FR-35", flag, comment, sealing.seal(c.ack_item(CONTENT)).lay(), "mac", at)
+def _sealing(one: down.Down) -> None:
+    at = one.transplants("FR-35")
     up = c.frame([c.event(3, 1, [4])])
     data = Sealing().seal(c.frame_item(up)).lay()
-    book.invalid("mac", "FR-35", "Transplant", "a frame of the terminal itself", data, "mac", len(data) - 32)
-    frame = Sealing(direction=DOWN).seal(tree)
-    for place, what in (((1,), "epoch"), ((2, 0, 1), "last"), ((4,), "time_ms")):
-        flipped = bytearray(frame.lay())
-        flipped[at_path(tree, *place).at] ^= 1
-        book.invalid("mac", "FR-35", "BitFlip", f"a bit of {what}", bytes(flipped), "mac", at)
-    book.invalid("mac", "FR-35", "BitFlip", "a tag of zeros", good[:at] + bytes(32), "mac", at)
-    for cut in (0, 1, 9, len(good) // 2, len(good) - 1):
-        book.invalid("cut", "FR-51", "Cut", f"cut after {cut} bytes", good[:cut], "truncated", cut)
-    book.invalid("cut", "FR-03", "Trailing", "a byte after the ack", good + b"\x00", "trailing", len(good))
+    one.book.invalid("mac", "FR-35", "Transplant", "a frame of the terminal itself", data, "mac", len(data) - 32)
+    one.flips("FR-35", (((2,), 0, "epoch"), ((3, 0, 1), 0, "last"), ((5,), 0, "time_ms")))
+    good = one.cuts(0, 1, 9)
+    one.book.invalid("mac", "FR-35", "BitFlip", "a tag of zeros", good[:at] + bytes(32), "mac", at)
+    one.book.invalid("cut", "FR-03", "Trailing", "a byte after the ack", good + b"\x00", "trailing", len(good))
 
 
-def _wrong_types(book: Book) -> None:
-    for path, name in NAMES.items():
-        for value, reason in (("x", "type"), (1.5, "float"), (-1, "type"), (None, "type")):
-            if value is None and name == "echo":
-                continue
-            tree, new = _changed(path, value)
-            _refuse(book, "type FR-04 WrongType", f"{value!r} as {name}", tree, reason, new)
-
-
-def _bounds(book: Book) -> None:
-    past = {(1,): 2**32, (2, 1, 1): 2**32, (2, 1, 0): 2**32, (3, 0, 2): 256, (4,): 2**53, (5, 0): 2**32, (5, 1): 2**53}
-    for path, value in past.items():
-        for one in (value, 2**64 - 1):
-            tree, new = _changed(path, one)
-            name = NAMES.get(path, "a range's end")
-            _refuse(book, "bound FR-44 Bound", f"{name}: {one}", tree, "range", new)
-    tree, new = _changed((3, 0, 2), 0)
-    _refuse(book, "bound FR-33 Bound", "refused, because 0", tree, "range", new)
-
-
-def _ranges(book: Book) -> None:
+def _ranges(one: down.Down) -> None:
     for content, path, reason, comment in (
-        (c.ack([[5, 4]], []), (2, 0, 1), "range", "a range that ends before it begins"),
-        (c.ack([[1, 5], [5, 6]], []), (2, 1, 0), "not_canonical", "ranges that overlap"),
-        (c.ack([[9, 9], [1, 5]], []), (2, 1, 0), "not_canonical", "ranges that descend"),
-        (c.ack([[3, 3], [3, 3]], []), (2, 1, 0), "not_canonical", "a range twice"),
-        (c.ack([[0, 0], [0, 0]], []), (2, 1, 0), "not_canonical", "a range twice, at 0"),
-        (c.ack([], [[1, 5, 1], [2, 6, 1]]), (3, 1, 0), "not_canonical", "refused ranges that overlap"),
-        (c.ack([], [[6, 5, 1]]), (3, 0, 1), "range", "a refused range that ends before it begins"),
+        (c.ack([[5, 4]], []), (3, 0, 1), "range", "a range that ends before it begins"),
+        (c.ack([[1, 5], [5, 6]], []), (3, 1, 0), "not_canonical", "ranges that overlap"),
+        (c.ack([[9, 9], [1, 5]], []), (3, 1, 0), "not_canonical", "ranges that descend"),
+        (c.ack([[3, 3], [3, 3]], []), (3, 1, 0), "not_canonical", "a range twice"),
+        (c.ack([[0, 0], [0, 0]], []), (3, 1, 0), "not_canonical", "a range twice, at 0"),
+        (c.ack([], [[1, 5, 1], [2, 6, 1]]), (4, 1, 0), "not_canonical", "refused ranges that overlap"),
+        (c.ack([], [[6, 5, 1]]), (4, 0, 1), "range", "a refused range that ends before it begins"),
     ):
         tree = c.ack_item(content)
-        _refuse(book, "range FR-34 Order", comment, tree, reason, at_path(tree, *path))
+        one.refuse("range FR-34 Order", comment, tree, reason, at_path(tree, *path))
 
 
-def _shape(book: Book) -> None:
-    for path, name, good in (((), "payload", 6), ((2, 0), "a range", 2), ((3, 0), "a refusal", 3), ((5,), "echo", 2)):
-        for count in (good - 1, good + 1):
-            tree = c.ack_item(CONTENT)
-            one = at_path(tree, *path)
-            items = [*one.inside, item(0)][:count]
-            one.own, one.inside = array_head(count), items
-            _refuse(book, "shape FR-04 Count", f"{name} of {count} items", tree, "count", one)
-    for index, size in ((2, 2), (3, 3)):
-        tree, new = _changed((index,), [[n, n, 1][:size] for n in range(65)])
-        _refuse(book, "shape FR-34 Count", "65 ranges", tree, "count", new)
-        tree, new = _changed((index,), raw("9bffffffffffffffff"))
-        _refuse(book, "shape FR-34 Count", "a length bomb", tree, "count", new)
-    whole = c.ack_item(CONTENT).lay()
-    for end in (0, 1, 2, 5, len(whole) // 2, len(whole) - 1):
-        _refuse(
-            book,
-            "shape FR-51 Cut",
-            f"the payload ends after {end} bytes",
-            raw(whole[:end].hex()),
-            "ends_early",
-            None,
-        )
-    after = Item(b"\x00")
-    _refuse(book, "shape FR-03 Trailing", "a byte after the payload", Item(whole, [after]), "trailing", after)
+def _shape(one: down.Down) -> None:
+    one.counts(((), "payload", 7), ((3, 0), "a range", 2), ((4, 0), "a refusal", 3), ((6,), "echo", 2))
+    for index, size in ((3, 2), (4, 3)):
+        tree, new = one.changed((index,), [[n, n, 1][:size] for n in range(65)])
+        one.refuse("shape FR-34 Count", "65 ranges", tree, "count", new)
+        tree, new = one.changed((index,), raw("9bffffffffffffffff"))
+        one.refuse("shape FR-34 Count", "a length bomb", tree, "count", new)
+    one.ends(0, 1, 2, 5)
     for version in (2, 0, 2**32, 2**64 - 1):
-        tree, new = _changed((0,), version)
-        _refuse(book, "shape FR-15 Version", f"version {version}", tree, "version", new)
+        tree, new = one.changed((0,), version)
+        one.refuse("shape FR-15 Version", f"version {version}", tree, "version", new)
+
+
+def _kinds(one: down.Down) -> None:
+    for kind in (0, 4, 2**32, 2**64 - 1):
+        tree, new = one.changed((1,), kind)
+        one.refuse("kind FR-37 Kind", f"kind {kind}", tree, "kind", new)
+    tree, _ = one.changed((), [1, 2**64 - 1])
+    one.refuse("kind FR-37 Kind", "an unknown kind without content", tree, "kind", tree.inside[1])
+    tree, _ = one.changed((), [1])
+    one.refuse("kind FR-37 Kind", "no kind", tree, "count", tree)
+    tree, _ = one.changed((1,), 3)
+    one.refuse("kind FR-37 Kind", "an ack that says it is a configuration", tree, "count", tree)

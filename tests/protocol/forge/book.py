@@ -7,7 +7,7 @@ from typing import Any
 from tests.protocol.forge.content import Content
 from tests.protocol.forge.tree import Item, Sealing
 
-VERDICTS = {"truncated": "incomplete", "version": "unknown", "kid": "unknown", "record_type": "unknown"}
+VERDICTS = {"truncated": "incomplete"} | dict.fromkeys(("version", "kid", "record_type", "kind"), "unknown")
 VERDICTS |= {"algorithm": "refused", "mac": "refused"}  # all others: malformed
 
 

@@ -59,6 +59,16 @@ def ack(durable: list[list[int]], refused: list[list[int]], **values: Any) -> Co
     return {**fixed, "time_ms": 1_767_225_600_123, "echo": [12, 400_000_123], **values}
 
 
+def request(ranges: list[list[int]], **values: Any) -> Content:
+    """A request's content."""
+    return {"generation": 1, "epoch": 0xDEADBEEF, "ranges": ranges, "echo": [12, 400_000_123], **values}
+
+
+def configuration(version: int, document: bytes, **values: Any) -> Content:
+    """A configuration's content; the document in hex, as it need not be text."""
+    return {"generation": 1, "version": version, "document": document.hex(), "echo": [12, 400_000_123], **values}
+
+
 def frame_item(content: Content) -> Item:
     """The payload that goes up."""
     records = [record_item(one) for one in content["records"]]
@@ -66,9 +76,19 @@ def frame_item(content: Content) -> Item:
 
 
 def ack_item(content: Content) -> Item:
-    """The payload that goes down."""
+    """The payload of an ack."""
     c = content
-    return item([1, c["epoch"], c["durable"], c["refused"], c["time_ms"], c["echo"]])
+    return item([1, 1, c["epoch"], c["durable"], c["refused"], c["time_ms"], c["echo"]])
+
+
+def request_item(content: Content) -> Item:
+    """The payload of a request."""
+    return item([1, 2, content["epoch"], content["ranges"], content["echo"]])
+
+
+def configuration_item(content: Content) -> Item:
+    """The payload of a configuration."""
+    return item([1, 3, content["version"], bytes.fromhex(content["document"]), content["echo"]])
 
 
 def record_item(content: Content) -> Item:
