@@ -4,8 +4,9 @@ import sys
 
 import boards
 from terminal.app import App
-from terminal.checked import ConfigError
 from terminal.profile import ProfileError
+
+from protocol.checked import ConfigError
 
 
 def main() -> None:

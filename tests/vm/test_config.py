@@ -2,7 +2,9 @@
 import json
 import os
 
-from terminal import checked, config
+from terminal import config
+
+from protocol import checked
 
 GOOD = """{"terminal": "T0001", "sample_interval_s": 5,
  "buses": [

@@ -2,10 +2,10 @@
 # they like. Runs on both interpreters.
 from collections import namedtuple
 
-from terminal import config, segment
+from terminal import segment
 from terminal.uplink import FRAME_OVERHEAD, LIVE_RECORDS, Uplink
 
-from protocol import frame, limits, mac, record
+from protocol import configuration, frame, limits, mac, record
 
 TIMEOUT_MS = 10000
 FRAME_MAX = 100000  # the broker's; the protocol's own bound is below
@@ -79,7 +79,7 @@ class Desk:
         self.now = 1000
         self.jitter = jitter
         self.stamps = Stamps()
-        settings = config.Uplink(TIMEOUT_MS, flights, records)
+        settings = configuration.Uplink(TIMEOUT_MS, flights, records)
         self.uplink = Uplink(store, settings, lambda count: bytes((self.jitter,) * count))
         self.uplink.connected(session_present=True)
 

@@ -25,7 +25,7 @@ _PUBACKED = 1
 
 
 class Uplink:
-    """`log` is a terminal.log.Log; `settings` config.Uplink; `random_bytes(n)` is for jitter. `now_ms` is real time."""
+    """`log` is a terminal.log.Log; `settings` configuration.Uplink; `random_bytes(n)` is for jitter. All ms: real."""
 
     def __init__(self, log, settings, random_bytes) -> None:  # type: ignore[no-untyped-def]
         self._log = log

@@ -1,5 +1,7 @@
-# Parsed JSON, asked for key by key. What is missing, of another type, out of bounds or not asked for is an error that
-# names the file, the key, and what is allowed there.
+"""Parsed JSON, asked for key by key. What is missing, of another type, out of bounds or not asked for is an error that
+names the file, the key, and what is allowed there.
+"""
+
 import json
 import os
 
@@ -78,13 +80,18 @@ class Table:
 
 
 def read_json(path: str):  # type: ignore[no-untyped-def]
-    text = _text(path)
+    """What a file of JSON holds. Raises ConfigError."""
+    return parse_json(_text(path), base_name(path))
+
+
+def parse_json(text: str, file: str):  # type: ignore[no-untyped-def]
+    """What a text of JSON holds; `file` is what errors call it. Raises ConfigError."""
     if not _is_whole(text):
-        raise ConfigError(base_name(path), "(file)", "cut short, or more than one value", "one JSON object")
+        raise ConfigError(file, "(file)", "cut short, or more than one value", "one JSON object")
     try:
         return json.loads(text)
     except ValueError:
-        raise ConfigError(base_name(path), "(file)", "not JSON", "JSON")  # noqa: B904  its cause may show a secret
+        raise ConfigError(file, "(file)", "not JSON", "JSON")  # noqa: B904  its cause may show a secret
 
 
 def _text(path: str) -> str:
