@@ -23,11 +23,14 @@ from gateway.carriers import Carrier, Carriers
 from gateway.clock import Clock, SystemClock, steady_s
 from gateway.config import GatewayConfig
 from gateway.files import Watched
+from gateway.forward import outbox
 from gateway.forward.hj212_sink import Mapping, load_mapping
 from gateway.forward.runner import SinkRunner
 from gateway.gaps.watch import GapWatch
 from gateway.intake import make_intake
 from gateway.journal.journal import Journal
+from gateway.journal.retention import Settled
+from gateway.keeping import Keeping
 from gateway.logs import make_logger
 from gateway.metrics import Metrics
 from gateway.pipeline import Pipeline, StoppedError
@@ -117,6 +120,7 @@ class Gateway:
             log=self._log,
             stop=stop,
         )
+        keeping = Keeping(journal, self._config.journal, self._settled, self._clock, steady_s, self.metrics, self._log)
         desk = Desk(folder, quarantine, replayer(pipeline, lambda: self._registry), steady_s)
         beside = self._beside(folder)
         self.metrics.terminals.set(len(self._registry))
@@ -127,7 +131,7 @@ class Gateway:
         for part in beside:
             part.start()
         try:
-            self._take_until(stop, reload, intake, pipeline, desk)
+            self._take_until(stop, reload, intake, pipeline, desk, keeping)
         except StoppedError:
             self._log.warning("stopped_without_disk")  # what was not committed is with the broker, or the terminal
         finally:
@@ -163,8 +167,19 @@ class Gateway:
             carriers.append(ModbusIntake(self._config.modbus, metrics, self._log, steady_s, Random()))  # noqa: S311
         return carriers[0] if len(carriers) == 1 else Carriers(carriers, steady_s)
 
+    def _settled(self) -> dict[str, Settled]:
+        """How far each sink needs the journal no more."""
+        folder = Path(self._config.data_dir)
+        return {sink.name: Settled(*outbox.settled(folder, sink.name)) for sink in self._config.sink}
+
     def _take_until(
-        self, stop: threading.Event, reload: threading.Event, intake: Carrier, pipeline: Pipeline, desk: Desk
+        self,
+        stop: threading.Event,
+        reload: threading.Event,
+        intake: Carrier,
+        pipeline: Pipeline,
+        desk: Desk,
+        keeping: Keeping,
     ) -> None:
         settings = self._config.intake
         while not stop.is_set():
@@ -177,6 +192,7 @@ class Gateway:
             if done := desk.step():
                 self._log.info("order_done", **asdict(done))
             pipeline.tidy()
+            keeping.step()
             self.metrics.waiting.set(intake.waiting)
         for _ in range(0, intake.waiting, settings.batch_frames):  # what is in memory, and not all that follows
             pipeline.process(intake.take(settings.batch_frames, 0, 0), self._registry)

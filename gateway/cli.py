@@ -11,7 +11,7 @@ from typing import Annotated, Any, cast
 import typer
 
 from gateway import app as application
-from gateway import cli_backup, cli_export, cli_gaps, cli_quarantine, cli_tail, registry
+from gateway import cli_audit, cli_backup, cli_export, cli_gaps, cli_quarantine, cli_tail, registry
 from gateway.cli_common import (
     NOT_WELL,
     AsJson,
@@ -26,9 +26,11 @@ from gateway.cli_common import (
     print_json,
     time_text,
 )
+from gateway.config import JournalConfig
 from gateway.database import NewerSchemaError, StoreUnavailableError
 from gateway.files import WATCH_EVERY_S
 from gateway.forward import outbox
+from gateway.journal.reader import Reader
 from gateway.quarantine.quarantine import QuarantineReader
 from gateway.strict import ConfigError, convert
 
@@ -38,6 +40,7 @@ cli_gaps.register(app)
 cli_export.register(app)
 cli_backup.register(app)
 cli_tail.register(app)
+cli_audit.register(app)
 
 
 @app.callback()
@@ -86,15 +89,16 @@ def status(config: Config, as_json: AsJson = False) -> None:
     loaded = load(config)
     folder = Path(loaded.data_dir)
     reader = open_journal(folder)
-    newest, found = reader.last_id(), {"journal": reader.counts(), **_quarantine_status(folder), "sinks": {}}
+    newest, found = reader.last_id(), {"journal": reader.counts(), "retention": _retention(loaded.journal, reader)}
     reader.close()
+    found |= {**_quarantine_status(folder), "sinks": {}}
     for sink in loaded.sink:
         state = outbox.status(folder, sink.name)
         found["sinks"][sink.name] = {**state, "lag": newest - cast("int", state["confirmed"])}
     if as_json:
         print_json(found)
         return
-    for section in ("journal", "quarantine", "unknown"):
+    for section in ("journal", "retention", "quarantine", "unknown"):
         typer.echo(f"{section}: {line_text(found[section])}")
     for name, state in found["sinks"].items():
         typer.echo(f"sink {name}: {line_text(state)}")
@@ -205,6 +209,18 @@ def _point(text: str) -> dict[str, Any]:
         )
     found: dict[str, Any] = {"number": int(parts[0]), "name": parts[1], "kind": parts[2]}
     return {**found, "rated_power_w": int(parts[3])} if len(parts) == 4 else found
+
+
+def _retention(config: JournalConfig, reader: Reader) -> dict[str, Any]:
+    """What is kept, up to which record and reception it was retired, and the chain's head."""
+    retired_ms = reader.retired_ms()
+    return {
+        "keep_days": config.keep_days,
+        "keep_mib": config.keep_mib,
+        "retired_to_record": reader.start().record,
+        "retired_received_until": time_text(retired_ms) if retired_ms else None,
+        "head": str(reader.head()),
+    }
 
 
 def _quarantine_status(folder: Path) -> dict[str, Any]:

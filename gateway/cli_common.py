@@ -2,23 +2,26 @@
 
 import json
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, NoReturn, TypeVar
 
 import typer
 
 from gateway import config as configuration
 from gateway import registry
 from gateway.config import GatewayConfig
+from gateway.database import NewerSchemaError
 from gateway.gaps.source import Source
+from gateway.journal.audit import Audit
 from gateway.journal.reader import Reader
 from gateway.journal.rows import OlderSchemaError
 from gateway.journal.spans import Spans
 from gateway.quarantine.quarantine import QuarantineReader
 from gateway.strict import ConfigError
 
+T = TypeVar("T")
 NOT_WELL = 1
 EXIT_CODES = "Exit codes / 退出码: 0 done, 1 not done or not all well (reason printed), 2 wrong usage."
 
@@ -51,31 +54,31 @@ def load_registry(loaded: GatewayConfig) -> registry.Registry:
 
 def open_journal(folder: Path) -> Reader:
     """The journal, to read."""
-    try:
-        return Reader(folder)
-    except sqlite3.OperationalError:
-        fail(f"{folder}: no journal yet; run the gateway first / 尚无日志库，请先运行网关")
-    except OlderSchemaError as error:
-        fail(f"{folder}: {error}")
+    return _opened(folder, lambda: Reader(folder))
 
 
 def open_spans(folder: Path) -> Spans:
     """The journal, to look back into."""
-    try:
-        return Spans(folder)
-    except sqlite3.OperationalError:
-        fail(f"{folder}: no journal yet; run the gateway first / 尚无日志库，请先运行网关")
-    except OlderSchemaError as error:
-        fail(f"{folder}: {error}")
+    return _opened(folder, lambda: Spans(folder))
 
 
 def open_source(folder: Path, future_s: int) -> Source:
     """The gap ledger's facts."""
+    return _opened(folder, lambda: Source(folder, future_s))
+
+
+def open_audit(folder: Path) -> Audit:
+    """The journal, to verify."""
+    return _opened(folder, lambda: Audit(folder))
+
+
+def _opened(folder: Path, open_it: Callable[[], T]) -> T:
+    """The journal as `open_it` opens it, or the end of the command with why it can't be read."""
     try:
-        return Source(folder, future_s)
+        return open_it()
     except sqlite3.OperationalError:
         fail(f"{folder}: no journal yet; run the gateway first / 尚无日志库，请先运行网关")
-    except OlderSchemaError as error:
+    except (OlderSchemaError, NewerSchemaError) as error:
         fail(f"{folder}: {error}")
 
 

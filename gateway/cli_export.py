@@ -5,7 +5,18 @@ from typing import Annotated
 
 import typer
 
-from gateway.cli_common import AsJson, Config, OneTerminal, examples, fail, load, open_spans, parse_time, print_json
+from gateway.cli_common import (
+    AsJson,
+    Config,
+    OneTerminal,
+    examples,
+    fail,
+    load,
+    open_spans,
+    parse_time,
+    print_json,
+    time_text,
+)
 from gateway.export.export import export as write_file
 from gateway.export.rows import rows
 from gateway.export.writers import Format, MissingExtraError
@@ -31,7 +42,7 @@ def export(
         raise typer.BadParameter("--from must be before --to / 起始时刻须早于结束时刻")
     loaded = load(config)
     spans = open_spans(Path(loaded.data_dir))
-    known = spans.terminals()
+    known, retired_ms = spans.terminals(), spans.kept_from_ms()
     if terminal is not None and terminal not in known:
         fail(f"{terminal}: no record of it / 没有该终端的数据")
     asked = list(known) if terminal is None else [terminal]
@@ -47,9 +58,15 @@ def export(
         fail(f"{out}: can't be written / 无法写入: {error.strerror}")
     finally:
         spans.close()
+    retired_until = time_text(retired_ms) if retired_ms > from_s * 1000 else None
     if as_json:
-        print_json({"file": str(out), "format": form, "rows": count})
+        retired = {"retired_until": retired_until} if retired_until else {}
+        print_json({"file": str(out), "format": form, "rows": count, **retired})
     else:
+        if retired_until:
+            typer.echo(
+                f"what was received before {retired_until} was retired: not in it / 此前的数据已按保留期清除", err=True
+            )
         typer.echo(f"{out}: {count} rows / 行")
 
 

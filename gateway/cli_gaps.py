@@ -48,8 +48,8 @@ def gaps(
     """What terminals owe of a span (else of the last day): received, late, missing with its cause. 数据缺口
 
     Ends with 1 if anything is missing without a cause (unknown). With --json a line for each run of late or missing
-    windows ("gap"), for each day of a terminal ("day"), and one with the totals ("total"). Completeness is received /
-    due, a window of each point counted as one.
+    windows ("gap"), for each day of a terminal ("day"), one with the totals ("total"), and one that says so where the
+    span begins before what is still kept ("retired"). Completeness is received / due, a window of each point one.
     """
     loaded = load(config)
     known = load_registry(loaded)
@@ -68,7 +68,10 @@ def gaps(
                 print_json(_json_row(row, utc_offset))
             else:
                 typer.echo(_text_row(row))
+    kept_from_s = source.kept_from_s()
     source.close()
+    if kept_from_s > from_s:
+        _say_retired(kept_from_s, as_json=as_json)
     if as_json:
         print_json({"kind": "total", **total})
     else:
@@ -110,6 +113,14 @@ def _add(total: Counter[str], row: Run | Day) -> None:
     if isinstance(row, Day):
         total.update(due=row.due, received=row.received, late=row.late, not_due=row.not_due)
         total.update({f"missing_{cause}": count for cause, count in row.missing.items()})
+
+
+def _say_retired(kept_from_s: int, *, as_json: bool) -> None:
+    until = time_text(kept_from_s * 1000)
+    if as_json:
+        print_json({"kind": "retired", "until": until})
+    else:
+        typer.echo(f"before {until} records were retired: nothing is said of it / 此前的数据已按保留期清除，不作判断")
 
 
 def _day_text(row: Day) -> str:

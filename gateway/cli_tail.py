@@ -26,7 +26,9 @@ def tail(
     spans = open_spans(Path(load(config).data_dir))
     try:
         for name, entry in _records(spans, terminal, count, follow=follow):
-            found = described(name, entry, spans.raw(entry.id))
+            if (raw := spans.raw(entry.id)) is None:
+                continue
+            found = described(name, entry, raw)
             if as_json:
                 print_json(found)
             else:

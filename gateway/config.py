@@ -100,6 +100,15 @@ class VerifyConfig(Section, frozen=True):
     )
 
 
+class JournalConfig(Section, frozen=True):
+    """[journal]: how long frames are kept, by age and by size. That a record was taken is known for ever."""
+
+    # since it was received: six months, the longest of which are 184 days; less than a week would leave `gaps` nothing
+    keep_days: Annotated[int, msgspec.Meta(ge=7, le=36_500)] = 184
+    # of the file; left out: as much as keep_days comes to, for a province 350 MiB a day
+    keep_mib: Annotated[int, msgspec.Meta(ge=256, le=1_073_741_824)] | None = None
+
+
 class QuarantineConfig(Section, frozen=True):
     """[quarantine]: how much refused evidence is kept."""
 
@@ -138,6 +147,7 @@ class GatewayConfig(Section, frozen=True):
     modbus: list[ModbusConfig] = msgspec.field(default_factory=list)
     intake: IntakeConfig = IntakeConfig()
     verify: VerifyConfig = VerifyConfig()
+    journal: JournalConfig = JournalConfig()
     quarantine: QuarantineConfig = QuarantineConfig()
     metrics: MetricsConfig = MetricsConfig()
     sink: list[SinkConfig] = msgspec.field(default_factory=list)

@@ -70,9 +70,8 @@ def migrate(
     newest = int(steps[-1].stem)
     version = schema_version(connection)
     if version > newest:
-        raise NewerSchemaError(
-            f"schema {version}, this program knows up to {newest}: update it / 数据库版本较新，请升级程序"
-        )
+        ((_, _, file), *_) = connection.execute("PRAGMA database_list").fetchall()
+        raise newer(file, version, newest)
     for step in steps[version:]:
         with transaction(connection):
             for statement in _statements(step.read_text(encoding="utf-8")):
@@ -80,6 +79,13 @@ def migrate(
             if int(step.stem) in also:
                 also[int(step.stem)](connection)
             connection.execute(f"PRAGMA user_version = {int(step.stem)}")
+
+
+def newer(file: Path | str, version: int, newest: int) -> NewerSchemaError:
+    """That this file is newer than this program."""
+    return NewerSchemaError(
+        f"{file}: schema {version}, this program knows up to {newest}: update it / 数据库版本较新，请升级程序"
+    )
 
 
 def schema_version(connection: sqlite3.Connection) -> int:

@@ -107,6 +107,18 @@ class Metrics:
         self.quarantine_evicted = Counter(
             "wattline_quarantine_evicted", "Refused frames dropped because quarantine was full.", registry=registry
         )
+        self.retired = Counter(
+            "wattline_journal_retired",
+            "What left the journal by its age or size: frames, records, windows that never got a time (unplaced).",
+            ["what"],
+            registry=registry,
+        )
+        self.retention_held = Gauge(
+            "wattline_journal_retention_held",
+            "1 while a sink needs what is older than [journal] says.",
+            ["sink"],
+            registry=registry,
+        )
         self.terminals = Gauge("wattline_terminals_admitted", "Terminals in the registry.", registry=registry)
         self.reloads = Counter("wattline_reloads", "Reloads, by result: done, refused.", ["result"], registry=registry)
 

@@ -14,6 +14,7 @@ import stat
 import tempfile
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -136,6 +137,20 @@ def load(path: Path) -> Registry:
     if problems:
         raise ConfigError(problems)
     return Registry(terminals)
+
+
+def load_keys(path: Path) -> dict[str, dict[int, KeyState]]:
+    """Every key of the file that can be read, by terminal and generation, those of revoked terminals too.
+
+    To prove what came once; nothing new is taken with them. Raises ConfigError where the file itself can't be read.
+    """
+    found: dict[str, dict[int, KeyState]] = {}
+    for entry in read(path, RegistryFile).terminal:
+        for key in entry.keys:
+            with suppress(OSError, ValueError):
+                secret = read_secret(path.resolve().parent / key.file)
+                found.setdefault(entry.id, {})[key.generation] = KeyState(secret)
+    return found
 
 
 def _load_terminal(path: Path, at: str, entry: TerminalEntry, problems: list[Problem]) -> Terminal:

@@ -102,7 +102,7 @@ def check_set(folder: Path) -> int:
 
 def _check_pair(folder: Path, sink: str, reader: Reader) -> None:
     record, placement = outbox.reach(folder, sink)
-    if record > reader.last_id() or (placement and not reader.placements_after(placement - 1, 1)):
+    if record > reader.last_id() or placement > reader.last_placement():
         raise BackupError(
             f"sink {sink} has gone past the journal ({record} > {reader.last_id()}): what comes next would not be"
             " forwarded / 上报进度超前于日志库"

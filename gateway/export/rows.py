@@ -27,7 +27,8 @@ def rows(spans: Spans, terminals: Iterable[str], from_s: int, to_s: int, future_
                 if entry.type == WINDOW and entry.start_s is not None and from_s <= entry.start_s < to_s
             )
             while some := list(islice(entries, limits.RECORDS_MAX)):
-                yield from _rows(name, some, _decoded([spans.raw(entry.id) for entry in some]))
+                found = [(entry, raw) for entry in some if (raw := spans.raw(entry.id)) is not None]
+                yield from _rows(name, [entry for entry, _ in found], _decoded([raw for _, raw in found]))
 
 
 def _decoded(raws: list[bytes]) -> Columns:

@@ -117,6 +117,24 @@ def reach(folder: Path, sink: str) -> tuple[int, int]:
         connection.close()
 
 
+def settled(folder: Path, sink: str) -> tuple[int, int]:
+    """Up to which record, and placement, a sink needs the journal no more; 0 where it has not begun."""
+    path = file_of(folder, sink)
+    if not path.exists():
+        return 0, 0
+    try:
+        connection = connect_for_reading(path)
+        try:
+            cursors = dict(connection.execute("SELECT name, value FROM cursors"))
+            (oldest,) = connection.execute("SELECT min(record) FROM outbox").fetchone()
+        finally:
+            connection.close()
+    except sqlite3.OperationalError:  # made this moment, without its tables yet
+        return 0, 0
+    cursor = cursors.get(BACKLOG, 0)
+    return cursor if oldest is None else min(cursor, oldest - 1), cursors.get(PLACEMENTS, 0)
+
+
 def status(folder: Path, sink: str) -> dict[str, object]:
     """What `wattline gateway status` says of a sink. confirmed: every record up to this id is settled."""
     path = file_of(folder, sink)
@@ -125,10 +143,8 @@ def status(folder: Path, sink: str) -> dict[str, object]:
     connection = connect_for_reading(path)
     try:
         one = connection.execute
-        cursor = dict(one("SELECT name, value FROM cursors")).get(BACKLOG, 0)
-        (oldest,) = one("SELECT min(record) FROM outbox").fetchone()
         return {
-            "confirmed": cursor if oldest is None else min(cursor, oldest - 1),
+            "confirmed": settled(folder, sink)[0],
             "under_way": one("SELECT count(DISTINCT record) FROM outbox").fetchone()[0],
             "dead": dict(one("SELECT reason, count(*) FROM dead GROUP BY reason ORDER BY reason")),
             "counts": dict(one("SELECT name, value FROM counters ORDER BY name")),

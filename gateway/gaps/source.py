@@ -65,6 +65,11 @@ class Source:
         """A span to ask for."""
         return Span(from_s, to_s, now_s, self._spans.first_id((from_s - self._future_s - CELL_S) * 1000))
 
+    def kept_from_s(self) -> int:
+        """Nothing is said of the time before: records of it may have been retired. 0: none was."""
+        retired_ms = self._spans.kept_from_ms()
+        return 0 if not retired_ms else retired_ms // 1000 + self._future_s
+
     def terminals(self) -> dict[str, int]:
         """Name to row of those that have records."""
         return self._spans.terminals()
@@ -73,8 +78,8 @@ class Source:
         """(terminal, record) with a greater id, in order of acceptance."""
         return self._spans.after(record, limit)
 
-    def raw(self, record: int) -> bytes:
-        """A record's bytes."""
+    def raw(self, record: int) -> bytes | None:
+        """A record's bytes; None: it was retired since it was found."""
         return self._spans.raw(record)
 
     def facts(self, row: int, span: Span) -> Facts:
@@ -102,7 +107,8 @@ class Source:
                 from_s = span.from_s
         until_s = min(span.to_s, span.now_s, span.to_s if terminal.revoked_s is None else terminal.revoked_s)
         points = sorted(terminal.points) or _points(found.cells)
-        return Due(terminal.id, points, until_s if from_s is None else max(from_s, span.from_s), until_s)
+        begins_s = until_s if from_s is None else max(from_s, span.from_s, self.kept_from_s())
+        return Due(terminal.id, points, min(begins_s, until_s), until_s)
 
     def cause_of(self, terminal: str, row: int | None, span: Span, found: Facts) -> Callable[[int], str]:
         """Why a cell of the terminal has nothing."""
@@ -127,11 +133,15 @@ class Source:
     def _add_window(self, cells: dict[int, Cell], entry: Entry, start_s: int, span: Span) -> None:
         cell_s = cell_of(start_s, entry.length_s)
         if span.from_s - CELL_S < cell_s < span.to_s:
-            slots = slots_of(self._spans.raw(entry.id))
+            raw = self._spans.raw(entry.id)
+            if raw is None:
+                return
+            slots = slots_of(raw)
             cells[cell_s] = joined(cells.get(cell_s, EMPTY), cell_s, slots, entry.received_ms // 1000)
 
     def _hear(self, said: Said, entry: Entry) -> None:
-        body = decode_record(self._spans.raw(entry.id)).body
+        raw = self._spans.raw(entry.id)
+        body = None if raw is None else decode_record(raw).body
         if isinstance(body, Event):
             note_event(said, entry, body)
 

@@ -132,8 +132,8 @@ def take(source: Source, cells: dict[str, DayCells], last: int) -> tuple[int, in
     """Take in the next records after `last`; returns how many, and the last one."""
     found = source.after(last, RECORDS_A_LOOK)
     for name, entry in found:
-        if entry.type == WINDOW and entry.start_s is not None:
-            slots = slots_of(source.raw(entry.id))
+        if entry.type == WINDOW and entry.start_s is not None and (raw := source.raw(entry.id)) is not None:
+            slots = slots_of(raw)
             cell_s = cell_of(entry.start_s, entry.length_s)
             cells.setdefault(name, DayCells()).add(cell_s, slots.readings, slots.silent)
     return len(found), found[-1][1].id if found else last

@@ -9,10 +9,13 @@ from cext.verify import Ledger
 from gateway.database import transaction
 from gateway.journal import blocks
 
+DAY_S = 86400
 DIGEST_BYTES = 16
 ENTRY = struct.Struct("<IQQIIIHBB16s")
 LOGS_MOST = 20_000  # remembered at once: twice a province's terminals, some 20 MiB; others are read when they send
 BLOCKS_A_TIME = 64  # decoded together at a start
+
+_ADD_RUN = "INSERT INTO runs (day, terminal, epoch, first, entries) VALUES (?, ?, ?, ?, ?)"
 
 
 class Entry(NamedTuple):
@@ -61,9 +64,7 @@ def load(connection: sqlite3.Connection, terminals: dict[str, int]) -> tuple[Led
 def write(connection: sqlite3.Connection, ledger: Ledger, last: int) -> None:
     """Bring the index up to record `last`, the newest. Raises StoreUnavailableError: the index is as it was."""
     with transaction(connection):
-        connection.executemany(
-            "INSERT INTO runs (day, terminal, epoch, first, entries) VALUES (?, ?, ?, ?, ?)", ledger.runs()
-        )
+        connection.executemany(_ADD_RUN, ledger.runs())
         for terminal, epoch, extents in ledger.extents():
             connection.execute("DELETE FROM extents WHERE terminal = ? AND epoch = ?", (terminal, epoch))
             connection.executemany(
@@ -73,6 +74,12 @@ def write(connection: sqlite3.Connection, ledger: Ledger, last: int) -> None:
             )
         connection.execute("UPDATE progress SET indexed = ?", (last,))
     ledger.settle(LOGS_MOST)
+
+
+def add_run(connection: sqlite3.Connection, key: tuple[int, int, int], packed: list[bytes]) -> None:
+    """A run of these entries, of a (day, terminal, epoch). Within the caller's transaction."""
+    (seq, *_) = ENTRY.unpack(packed[0])
+    connection.execute(_ADD_RUN, (*key, seq, b"".join(packed)))
 
 
 def days(connection: sqlite3.Connection) -> Iterator[int]:
@@ -101,11 +108,3 @@ def digest_of(connection: sqlite3.Connection, day: int, terminal: int, epoch: in
             if packed[at : at + 4] == wanted:
                 return Entry._make(ENTRY.unpack_from(packed, at)).digest
     return None
-
-
-def is_retired(connection: sqlite3.Connection, terminal: int, epoch: int, seq: int) -> bool:
-    """Whether a record that is in an extent has left the index, with its frame: no day has it any more."""
-    (retired,) = connection.execute("SELECT retired FROM progress").fetchone()
-    if not retired:
-        return False
-    return all(digest_of(connection, day, terminal, epoch, seq) is None for day in days(connection))

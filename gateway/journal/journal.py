@@ -1,10 +1,11 @@
-"""The journal's one writer. What `commit` has returned is on the disk; the format stands in schema/0002.sql.
+"""The journal's one writer. What `commit` has returned is on the disk; the format stands in schema/, newest first.
 
 A commit is: which records are new (`cext.verify.Ledger`, in memory), a row for each 64 frames, nothing else that grows
 with the batch. The index over records is written when INDEX_RECORDS of them have none (index.py).
 """
 
 import sqlite3
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -13,8 +14,10 @@ from cext.decoder import Columns
 from cext.verify import OUTCOMES, Findings, Ledger, Points, Taken, Tally, tally
 from gateway.config import VerifyConfig
 from gateway.database import StoreUnavailableError, connect, migrate, transaction
-from gateway.journal import blocks, chain, history, index
+from gateway.journal import blocks, chain, history, index, retention
+from gateway.journal.chain import Head
 from gateway.journal.migration import STEPS
+from gateway.journal.retention import Retired, Rule, Settled
 from gateway.verify import bounds_of
 
 SCHEMA = Path(__file__).parent / "schema"
@@ -98,6 +101,24 @@ class Journal:
             self.close()
             raise
 
+    def retire(self, rule: Rule, settled: Mapping[str, Settled]) -> Retired:
+        """A step of retention. settled: by sink. Raises StoreUnavailableError: to be tried again later."""
+        opened = self._open()
+        try:
+            done = retention.step(opened.connection, rule, settled)
+            if done.behind_index and not done.held_by:
+                index.write(opened.connection, opened.ledger, opened.next_id - 1)
+                done = done._replace(more=True)
+            return done
+        except StoreUnavailableError:
+            self.close()
+            raise
+
+    def head(self) -> Head:
+        """The chain's newest link. Raises StoreUnavailableError."""
+        opened = self._open()
+        return Head(opened.next_id - 1, opened.link)
+
     def close(self) -> None:
         """Close the file; the next commit opens it again."""
         if self._opened is not None:
@@ -149,7 +170,7 @@ def _resolve(connection: sqlite3.Connection, taken: Taken, columns: Columns) -> 
     for row, terminal, epoch, seq, day in taken.asked:
         stored = index.digest_of(connection, day, terminal, epoch, seq)
         came = columns.records.digest.tobytes()[32 * row :][: index.DIGEST_BYTES]
-        if stored is None and index.is_retired(connection, terminal, epoch, seq):
+        if stored is None and retention.is_retired(connection, terminal, epoch, seq):
             taken.outcomes[row] = REPEATED  # its bytes are gone; that it was taken is not
         else:
             taken.outcomes[row] = REPEATED if stored == came else CONFLICT

@@ -4,7 +4,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from gateway.database import schema_version
+from gateway.journal import chain
 from gateway.journal.blocks import marks_of
+from gateway.journal.retention import used_bytes
 from gateway.journal.rows import Blocks, Mark, Row, connect_to
 
 
@@ -59,12 +61,30 @@ class Reader:
         """The id of the newest record, 0 if there is none."""
         return self._blocks.last_id()
 
+    def last_placement(self) -> int:
+        """The id of the newest placement that there ever was, 0 if there was none."""
+        row = self._connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'placements'").fetchone()
+        return int(row[0]) if row else 0
+
+    def head(self) -> chain.Head:
+        """The chain's newest link."""
+        return chain.Head(max(self.last_id(), self.start().record), chain.head(self._connection))
+
+    def start(self) -> chain.Head:
+        """Where the journal begins: behind what was retired."""
+        return chain.start(self._connection)
+
+    def retired_ms(self) -> int:
+        """When the newest of what was retired had been received; 0: nothing was."""
+        return int(self._connection.execute("SELECT retired_ms FROM progress").fetchone()[0])
+
     def counts(self) -> dict[str, int]:
-        """What the journal holds, and the totals over all starts; windows and events are such totals."""
+        """What the journal holds, and the totals over all starts; frames, windows and events are such totals."""
         one = self._connection.execute
         totals = dict(one("SELECT name, value FROM counters ORDER BY name"))
         found = {
             "schema": schema_version(self._connection),
+            "bytes": used_bytes(self._connection),
             "terminals": one("SELECT count(*) FROM terminals").fetchone()[0],
             **{name: totals.pop(name, 0) for name in ("frames", "windows", "events")},
             "marked": len(self._marked()),

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from cext.verify import NAMES
-from gateway.database import connect_for_reading, schema_version
+from gateway.database import connect_for_reading, newer, schema_version
 from gateway.journal import blocks
 from gateway.journal.blocks import Kept
 from gateway.journal.journal import FILE, SCHEMA
@@ -45,15 +45,17 @@ class Row(NamedTuple):
 def connect_to(folder: Path) -> sqlite3.Connection:
     """A connection that can't change the journal.
 
-    Raises sqlite3.OperationalError where there is none, OlderSchemaError.
+    Raises sqlite3.OperationalError where there is none, OlderSchemaError, NewerSchemaError.
     """
     connection = connect_for_reading(folder / FILE)
     version, newest = schema_version(connection), len(list(SCHEMA.glob("*.sql")))
-    if version < newest:
-        connection.close()
-        text = f"schema {version} of {newest}: run the gateway once, it migrates / 数据库版本较旧，请先运行网关以迁移"
-        raise OlderSchemaError(text)
-    return connection
+    if version == newest:
+        return connection
+    connection.close()
+    if version > newest:
+        raise newer(folder / FILE, version, newest)
+    text = f"schema {version} of {newest}: run the gateway once, it migrates / 数据库版本较旧，请先运行网关以迁移"
+    raise OlderSchemaError(text)
 
 
 class Blocks:

@@ -41,11 +41,16 @@ class Spans:
         self._blocks = Blocks(self._connection)
         self._tail: dict[str, list[Row]] = {}  # by terminal, of what the index does not have
         self._tail_after = self._tail_to = 0
-        self._at_hand: tuple[tuple[int, int], list[Row]] = ((0, 0), [])  # (terminal, how far), what the index has
+        # (terminal, how far, from where on), what the index has
+        self._at_hand: tuple[tuple[int, int, int], list[Row]] = ((0, 0, 0), [])
 
     def close(self) -> None:
         """Close the connection."""
         self._connection.close()
+
+    def kept_from_ms(self) -> int:
+        """What was received later than this is all there: nothing of it was retired. 0: nothing was retired."""
+        return int(self._connection.execute("SELECT retired_ms FROM progress").fetchone()[0])
 
     def terminals(self) -> dict[str, int]:
         """Name to row, of every terminal that has a record."""
@@ -118,9 +123,12 @@ class Spans:
         newest = sorted(rows, key=lambda one: one.id)[-limit:]
         return self._named([one._replace(terminal=terminal) for one in newest])
 
-    def raw(self, record: int) -> bytes:
-        """A record's bytes, out of its frame."""
-        return self._blocks.raw(record)
+    def raw(self, record: int) -> bytes | None:
+        """A record's bytes, out of its frame; None: it was retired since it was found."""
+        try:
+            return self._blocks.raw(record)
+        except KeyError:
+            return None
 
     def _rows(self, terminal: int) -> list[Row]:
         """All records of a terminal, in no order."""
@@ -129,7 +137,8 @@ class Spans:
 
     def _indexed(self, terminal: int) -> list[Row]:
         """What the index has of a terminal, without its marks. The last one asked for is at hand."""
-        asked = (terminal, self._tail_after)
+        (retired,) = self._connection.execute("SELECT retired FROM progress").fetchone()
+        asked = (terminal, self._tail_after, int(retired))
         if self._at_hand[0] != asked:
             self._at_hand = (asked, list(self._read(terminal)))
         return self._at_hand[1]

@@ -24,6 +24,7 @@ from gateway.forward.outbox import Outbox, Taken
 from gateway.hj212.packet import Packet
 from gateway.journal.journal import FILE, Journal
 from gateway.journal.reader import Reader
+from gateway.journal.retention import Rule, Settled
 from gateway.quarantine import orders
 from gateway.quarantine.quarantine import Quarantine, QuarantineReader, Refused
 from hil.broker import Broker
@@ -333,3 +334,25 @@ def test_a_restore_that_was_decided_is_ended_by_the_gateway_that_starts(
     running.stop()
     assert held_in(tmp_path / "data")[0] == 10
     assert "restore_finished" in running.log.getvalue()
+
+
+def test_what_retention_left_is_backed_up_and_restored_as_a_whole(tmp_path: Path) -> None:
+    """P-41: the sink's last placement is of a record that is gone."""
+    source, target = tmp_path / "data", tmp_path / "restored"
+    journal, sender = Journal(source, VerifyConfig()), Sender()
+    for at, raw in enumerate([window(1, None), window(2), window(3)]):
+        support.commit(journal, [accept(sender, sender.frame([raw]), now_s=NOW_S + at)])
+    sink = Outbox(source, "province")
+    sink.take(Taken(cursors={"backlog": 3, "placements": 1}))
+    sink.close()
+    while journal.retire(Rule(1 << 60, None), {"province": Settled(3, 1)}).more:
+        pass
+    head = journal.head()
+    journal.close()
+    backup(source, tmp_path / "b", now_ms)
+    restore(tmp_path / "b", target, now_ms(), force=False)
+    restored = Journal(target, VerifyConfig())
+    assert restored.head() == head
+    assert Reader(target).start().record == 2
+    frames = [accept(sender, sender.frame([window(1, None), window(2), window(3), window(4)]))]
+    assert support.commit(restored, frames) == [[REPEATED, REPEATED, REPEATED, NEW]]

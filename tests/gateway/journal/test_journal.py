@@ -124,18 +124,20 @@ def test_a_newer_schema_is_refused_and_left_alone(tmp_path: Path, journal: Journ
 def test_a_migration_cut_short_leaves_the_old_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "schema"
     folder.mkdir()
-    for name in ("0001.sql", "0002.sql"):
-        (folder / name).write_text((journal_module.SCHEMA / name).read_text())
+    for file in journal_module.SCHEMA.glob("*.sql"):
+        (folder / file.name).write_text(file.read_text())
+    newest = len(list(folder.glob("*.sql")))
+    more = folder / f"{newest + 1:04}.sql"
     monkeypatch.setattr(journal_module, "SCHEMA", folder)
     Journal(tmp_path, VerifyConfig()).close()
-    (folder / "0003.sql").write_text("CREATE TABLE more (id INTEGER) STRICT;\nCREATE TABLE wrong (id NOTYPE) STRICT;\n")
+    more.write_text("CREATE TABLE more (id INTEGER) STRICT;\nCREATE TABLE wrong (id NOTYPE) STRICT;\n")
     with pytest.raises(StoreUnavailableError):
         Journal(tmp_path, VerifyConfig())
-    assert rows(tmp_path, "PRAGMA user_version") == [(2,)]
+    assert rows(tmp_path, "PRAGMA user_version") == [(newest,)]
     assert rows(tmp_path, "SELECT count(*) FROM sqlite_master WHERE name = 'more'") == [(0,)]
-    (folder / "0003.sql").write_text("CREATE TABLE more (id INTEGER) STRICT;\n")
+    more.write_text("CREATE TABLE more (id INTEGER) STRICT;\n")
     Journal(tmp_path, VerifyConfig()).close()
-    assert rows(tmp_path, "PRAGMA user_version") == [(3,)]
+    assert rows(tmp_path, "PRAGMA user_version") == [(newest + 1,)]
 
 
 def test_commits_are_durable_by_setting(journal: Journal) -> None:
