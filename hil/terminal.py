@@ -38,7 +38,8 @@ class Terminal:
 
     def provision(self, config: Mapping[str, Any], key: Mapping[str, Any]) -> None:
         """Make the flash image anew, with this configuration and key in it. Raises BenchError."""
-        self.image.unlink(missing_ok=True)
+        for file in (self.image, self.image.with_name(self.image.name + ".counters")):
+            file.unlink(missing_ok=True)
         files = {"terminal.json": config, "key": key}
         for name, content in files.items():
             file = self.folder / name

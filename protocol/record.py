@@ -35,6 +35,9 @@ METER_SILENT = 3
 METER_BACK = 4
 LOG_DAMAGED = 5
 LOG_FULL = 6
+NUMBERS_SKIPPED = 7
+LOG_PUT_BACK = 8
+LOG_RENUMBERED = 9
 CONFIG_TAKEN = 10
 CONFIG_REFUSED = 11
 CONFIG_ROLLED_BACK = 12
@@ -55,6 +58,9 @@ EVENT_NAMES = {
     METER_BACK: ("meter_back", ("silent_s",)),
     LOG_DAMAGED: ("log_damaged", ("records", "bytes")),
     LOG_FULL: ("log_full", ("first_seq", "last_seq")),
+    NUMBERS_SKIPPED: ("numbers_skipped", ("first_seq", "last_seq")),
+    LOG_PUT_BACK: ("log_put_back", ("first_seq", "last_seq")),
+    LOG_RENUMBERED: ("log_renumbered", ("old_epoch",)),
     CONFIG_TAKEN: ("config_taken", ("version",)),
     CONFIG_REFUSED: ("config_refused", ("version", "reason", "newest_version")),
     CONFIG_ROLLED_BACK: ("config_rolled_back", ("version", "version_in_force")),
@@ -144,6 +150,14 @@ def encode_event(seq: int, event: Event) -> bytes:
         cbor.array([cbor.integer(value) for value in event.values]),
     ]
     return cbor.array([cbor.integer(seq), cbor.integer(EVENT), cbor.array(body)])
+
+
+def renumbered(data: bytes, seq: int) -> bytes:
+    """An intact record's bytes under another number."""
+    reader = cbor.Reader(data, 0, len(data), "ends_early")
+    reader.array(3, 3)
+    reader.uint(limits.UINT32_MAX)
+    return data[:1] + cbor.integer(seq) + data[reader.at :]
 
 
 def decode_record(data: bytes) -> Record:

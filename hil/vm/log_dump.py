@@ -10,7 +10,7 @@ import sys
 
 from boards import base, unix
 from plain_events import log_event
-from terminal import log
+from terminal import counters, log
 
 from protocol import record
 
@@ -25,7 +25,8 @@ def told(one: record.Record) -> "dict[str, object]":
 def main(image: str, segments: int) -> None:
     """Print it; recovery may have written an event before."""
     base.mount(unix.FileFlash(image))
-    store = log.Log(base.DATA_DIR + "/log", log_event, os.urandom, segments)
+    reserved = counters.Counters(unix.counters_flash(image))
+    store = log.Log(base.DATA_DIR + "/log", log_event, os.urandom, segments, reserved)
     print(json.dumps({"epoch": store.epoch, "next": store.next_seq, "damaged": store.damaged_records}))
     seq = store.next_pending(0)
     while seq is not None:

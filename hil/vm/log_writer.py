@@ -13,7 +13,7 @@ import sys
 from boards import base, unix
 from cut_flash import CutFlash
 from plain_events import log_event
-from terminal import log
+from terminal import counters, log
 
 
 def text(run: int, seq: int) -> bytes:
@@ -25,7 +25,8 @@ def main(image: str, run: int, appends: int, segments: int, *cut: int) -> None:
     """Do it."""
     flash = CutFlash(image, int(os.getenv("WATTLINE_FLASH_BLOCKS") or unix.BLOCKS), *cut)
     base.mount(flash)
-    store = log.Log(base.DATA_DIR + "/log", log_event, os.urandom, segments)
+    reserved = counters.Counters(unix.counters_flash(image))
+    store = log.Log(base.DATA_DIR + "/log", log_event, os.urandom, segments, reserved)
     print("E", store.epoch)
     own: "set[int]" = set()
     for count in range(appends):

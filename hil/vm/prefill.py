@@ -10,7 +10,7 @@ import sys
 
 from boards import base, unix
 from plain_events import log_event
-from terminal import clock, log
+from terminal import clock, counters, log
 
 from protocol import limits, record
 
@@ -27,14 +27,16 @@ def window(number: int, boot: int, points: int) -> record.Window:
     )
 
 
-def main(image: str, count: int, points: int = 1) -> None:
+def main(image: str, records: int, points: int = 1) -> None:
     """Fill the log; what is in it already stays."""
     flash = unix.FileFlash(image, int(os.getenv("WATTLINE_FLASH_BLOCKS") or unix.BLOCKS))
     base.mount(flash)
-    boot = clock.next_boot(base.DATA_DIR + "/boot")
-    store = log.Log(base.DATA_DIR + "/log", log_event, os.urandom, log.segments_for(flash.blocks * unix.BLOCK_BYTES))
+    reserved = counters.Counters(unix.counters_flash(image))
+    boot = clock.next_boot(base.DATA_DIR + "/boot", reserved)
+    segments = log.segments_for(flash.blocks * unix.BLOCK_BYTES)
+    store = log.Log(base.DATA_DIR + "/log", log_event, os.urandom, segments, reserved)
     first = store.next_seq
-    for number in range(count):
+    for number in range(records):
         store.append(lambda seq, number=number: record.encode_window(seq, window(number, boot, points)))
     store.close()
     print(

@@ -3,7 +3,7 @@
 import gc
 import os
 
-from terminal import log, segment
+from terminal import counters, epochs, log, renumber, segment, small_file
 
 from protocol import record
 
@@ -14,7 +14,7 @@ class RamFlash:
     """512 KiB of flash in RAM."""
 
     def __init__(self, blocks: int) -> None:
-        self.blocks = [bytearray(4096) for _ in range(blocks)]
+        self.blocks = [bytearray(b"\xff" * 4096) for _ in range(blocks)]
 
     def readblocks(self, block: int, buffer: bytearray, offset: int = 0) -> None:
         buffer[:] = self.blocks[block][offset : offset + len(buffer)]
@@ -33,11 +33,13 @@ class RamFlash:
 
 
 OPENED: "list[log.Log]" = []
+COUNTERS: "dict[str, RamFlash]" = {}  # the flash of each folder's counters
 
 
 def new_folder(blocks: int = 64) -> str:
     while OPENED:
         OPENED.pop().close()
+    COUNTERS.clear()
     try:
         import vfs
     except ImportError:
@@ -67,12 +69,83 @@ def short(seq: int) -> bytes:
     return seq.to_bytes(4, "big") + bytes(16)
 
 
+def event_of(seq: int) -> bytes:
+    """A real record, which can be renumbered."""
+    return log_event(seq, record.METER_BACK, (seq,))
+
+
+class Dying:
+    """Lets a log write so many times more; then every write fails."""
+
+    def __init__(self, writes: int) -> None:
+        self.left = writes
+        self.real = segment.Segment.append, small_file.write
+        dying = self
+
+        def append(one: segment.Segment, seq: int, data: bytes) -> None:
+            dying.spend()
+            dying.real[0](one, seq, data)
+
+        def write(path: str, data: bytes) -> None:
+            dying.spend()
+            dying.real[1](path, data)
+
+        segment.Segment.append = append  # type: ignore[assignment,method-assign]
+        small_file.write = write
+
+    def spend(self) -> None:
+        if not self.left:
+            raise OSError(5)
+        self.left -= 1
+
+    def heal(self) -> None:
+        segment.Segment.append, small_file.write = self.real  # type: ignore[method-assign]
+
+
+def remove(path: str) -> None:
+    """A file, or a folder with all that is in it."""
+    try:
+        names = os.listdir(path)
+    except OSError:
+        os.remove(path)
+        return
+    for name in names:
+        remove(path + "/" + name)
+    os.rmdir(path)
+
+
+def copy(source: str, target: str) -> None:
+    """A folder with all that is in it."""
+    os.mkdir(target)
+    for name in os.listdir(source):
+        try:
+            os.listdir(source + "/" + name)
+        except OSError:
+            with open(source + "/" + name, "rb") as file, open(target + "/" + name, "wb") as other:
+                data = file.read(1024)
+                while data:
+                    other.write(data)
+                    data = file.read(1024)
+        else:
+            copy(source + "/" + name, target + "/" + name)
+
+
 def opened(folder: str, segments: int = 100) -> log.Log:
     return of_epoch(folder, bytes(range(7, 11)), segments)
 
 
 def of_epoch(folder: str, epoch: bytes, segments: int = 100) -> log.Log:
-    store = log.Log(folder, log_event, lambda count: epoch[:count], segments)
+    if folder not in COUNTERS:
+        COUNTERS[folder] = RamFlash(counters.BLOCKS)
+    count = counters.Counters(COUNTERS[folder])
+    drawn: list[int] = []
+
+    def random_bytes(size: int) -> bytes:
+        """The epoch first, then others."""
+        drawn.append(size)
+        return bytes((epoch[0] + len(drawn) - 1,)) + epoch[1:size]
+
+    store = log.Log(folder, log_event, random_bytes, segments, count)
     OPENED.append(store)  # closed when the next test begins: a power cut closes nothing
     return store
 
@@ -117,9 +190,13 @@ def change(path: str, edit) -> None:  # type: ignore[no-untyped-def]
         file.write(data)
 
 
-def flip(data: bytearray, at: int) -> bytearray:
-    data[at] ^= 0x10
-    return data
+def flip(path: str, at: int) -> None:
+    """One bit of a file; in place: a segment as a whole is much for the heap of the 32-bit VM."""
+    with open(path, "r+b") as file:
+        file.seek(at)
+        byte = file.read(1)[0]
+        file.seek(at)
+        file.write(bytes((byte ^ 0x10,)))
 
 
 def test_what_append_returned_for_is_there_after_a_restart() -> None:
@@ -173,22 +250,56 @@ def test_an_ack_cannot_free_what_is_not_written_yet() -> None:
     assert pending(opened(folder)) == [4]
 
 
-def test_a_segment_goes_only_when_all_of_it_is_acknowledged() -> None:
+def test_what_is_acknowledged_stays_while_there_is_room_and_can_be_recalled() -> None:
+    # P-80
+    folder = new_folder()
+    store = filled(folder, 300)
+    store.acknowledge([(1, 300)])
+    assert len(os.listdir(folder + "/records")) == 4
+    assert store.recall([(5, 7), (250, 250), (299, 310)], store.epoch) == (
+        [(5, 7), (250, 250), (299, 300)],
+        [(301, 310)],
+    )
+    again = opened(folder)
+    assert pending(again) == [5, 6, 7, 250, 299, 300]
+    assert [again.read(seq) for seq in pending(again)] == [numbered(seq) for seq in pending(again)]
+    assert again.recall([(1, 2)], 5) == ([], [(1, 2)]), "an epoch that nobody knows"
+    assert again.acknowledge([(5, 7)]) == 3, "it is freed again as any other"
+    assert again.recall([(6, 6)], again.epoch) == ([(6, 6)], [])
+    assert again.recall([(6, 6)], again.epoch) == ([(6, 6)], []), "what is pending is here"
+
+
+def test_what_is_not_here_any_more_is_told_apart_and_costs_no_false_alarm() -> None:
+    # P-80
     folder = new_folder()
     store = filled(folder, 300)
     files = sorted(os.listdir(folder + "/records"))
-    assert len(files) == 4
     second, third = int(files[1], 16), int(files[2], 16)
-    store.acknowledge([(second, third - 2)])
-    assert len(os.listdir(folder + "/records")) == 4
-    store.acknowledge([(third - 1, third - 1)])  # a segment between two others
-    assert sorted(os.listdir(folder + "/records")) == [files[0], files[2], files[3]]
-    again = opened(folder)
-    assert pending(again) == [seq for seq in range(1, 301) if not second <= seq < third]
-    assert again.read(second - 1) == numbered(second - 1)
-    again.acknowledge([(1, 300)])
-    assert len(os.listdir(folder + "/records")) == 1, "the last segment stays: it has the next number"
-    assert opened(folder).append(numbered) == 301
+    store.acknowledge([(second, third - 1), (290, 300)])
+    store.close()
+    size = segment.HEADER_BYTES + len(numbered(0))
+    flip(folder + "/records/" + files[3], segment.HEAD_BYTES + 2 * size + 40)
+    hit = int(files[3], 16) + 2
+    store = opened(folder, 4)
+    while len(os.listdir(folder + "/records")) > 4:
+        store.append(numbered)
+    assert int(sorted(os.listdir(folder + "/records"))[1], 16) == third, "acknowledged ones go first"
+    assert store.recall([(second - 1, third)], store.epoch) == (
+        [(second - 1, second - 1), (third, third)],
+        [(second, third - 1)],
+    )
+    assert store.recall([(hit - 1, hit + 1)], store.epoch) == ([(hit - 1, hit - 1), (hit + 1, hit + 1)], [(hit, hit)])
+    assert store.damaged_records == 1
+
+
+def test_no_more_numbers_are_looked_for_at_once_than_take_some_seconds() -> None:
+    store = filled(new_folder(), log.RECALL_MAX + 100, short)
+    store.acknowledge([(1, log.RECALL_MAX + 100)])
+    here, gone = store.recall(
+        [(1, 100), (101, log.RECALL_MAX + 1), (log.RECALL_MAX + 50, log.RECALL_MAX + 60)], store.epoch
+    )
+    assert (here, gone) == ([(1, 100), (101, log.RECALL_MAX)], [])
+    assert store.pending_count() == log.RECALL_MAX
 
 
 def test_a_full_log_says_what_it_drops_before_it_drops_it() -> None:
@@ -210,6 +321,24 @@ def test_a_full_log_says_what_it_drops_before_it_drops_it() -> None:
     dropped = [values for code, values in events(store) if code == record.LOG_FULL]
     assert len(os.listdir(folder + "/records")) == 3
     assert dropped[-1] == [1, store.oldest_seq - 1], "the events that went are told again by the last one"
+
+
+def test_a_full_log_drops_what_is_acknowledged_without_a_word() -> None:
+    # R-05, P-80
+    folder = new_folder()
+    store = filled(folder, 20, segments=3)
+    for _ in range(1000):
+        store.append(numbered)
+        store.acknowledge([(21, store.next_seq - 1)])
+    assert pending(store) == list(range(1, 21)), "the oldest segment is not the first to go if it is pending"
+    assert not events(store)
+    assert len(os.listdir(folder + "/records")) == 3
+    for _ in range(400):
+        store.append(numbered)
+    told = [values for code, values in events(store) if code == record.LOG_FULL]
+    assert min(first for first, _ in told) == 1
+    assert max(last for _, last in told) == store.oldest_seq - 1
+    assert events(opened(folder, 3)) == events(store), "nothing that was let go is missed"
 
 
 def test_a_flash_smaller_than_it_was_said_to_be_drops_the_oldest_and_says_so() -> None:
@@ -238,12 +367,10 @@ def test_a_torn_tail_is_passed_over_and_told() -> None:
         store.close()
         change(segment_path(folder, -1), lambda data, cut=cut: data[: len(data) - cut])
         again = opened(folder)
-        whole = cut == segment.HEADER_BYTES + len(short(0))
-        assert pending(again) == ([1, 2, 3, 4] if whole else [1, 2, 3, 4, 5]), cut
+        assert pending(again) == [1, 2, 3, 4, 6], (cut, pending(again))
         assert [again.read(seq) for seq in range(1, 5)] == [short(seq) for seq in range(1, 5)]
-        if not whole:
-            left = segment.HEADER_BYTES + len(short(0)) - cut
-            assert events(again) == [(record.LOG_DAMAGED, [0, left])], cut
+        left = segment.HEADER_BYTES + len(short(0)) - cut
+        assert events(again) == [(record.LOG_DAMAGED, [1, left]) if left else (record.NUMBERS_SKIPPED, [5, 5])], cut
         assert pending(opened(folder)) == pending(again), "it is told once"
 
 
@@ -253,7 +380,7 @@ def test_one_flipped_bit_costs_one_record_and_no_number_is_used_twice() -> None:
     for at in range(segment.HEAD_BYTES, segment.HEAD_BYTES + 4 * size):
         folder = new_folder(40)
         filled(folder, 4, short).close()
-        change(segment_path(folder, 0), lambda data, at=at: flip(data, at))
+        flip(segment_path(folder, 0), at)
         store = opened(folder)
         hit = 1 + (at - segment.HEAD_BYTES) // size
         for seq in (1, 2, 3, 4):
@@ -275,8 +402,8 @@ def test_damage_in_an_older_segment_is_found_when_it_is_read() -> None:
     store = filled(folder, 200)
     store.close()
     size = segment.HEADER_BYTES + len(numbered(0))
-    change(segment_path(folder, 0), lambda data: flip(data, segment.HEAD_BYTES + 2 * size + 40))  # data of 3
-    change(segment_path(folder, 0), lambda data: flip(data, segment.HEAD_BYTES + 5 * size + 1))  # header of 6
+    flip(segment_path(folder, 0), segment.HEAD_BYTES + 2 * size + 40)  # data of 3
+    flip(segment_path(folder, 0), segment.HEAD_BYTES + 5 * size + 1)  # header of 6
     store = opened(folder)
     read = {seq: store.read(seq) for seq in pending(store)}
     assert sorted(seq for seq in read if read[seq] is None) == [3, 6]
@@ -302,18 +429,38 @@ def test_a_lost_segment_costs_its_records_and_is_told() -> None:
             assert (data is None) == (first <= seq <= last), (at, seq)
         assert not [seq for seq in pending(again) if first <= seq <= last]
         assert again.next_seq > 300
-        if at:
-            lost = last - first + 1 - (2 if at < 0 else 0)
-            assert events(again)[0] == (record.LOG_DAMAGED, [lost, 0]), (at, events(again))
+        size = last - first + 1 - (1 if at == 0 else 0)
+        told = (record.LOG_PUT_BACK, [first, last]) if at < 0 else (record.LOG_DAMAGED, [size, 0])
+        assert events(again) == [told], (at, events(again))
+        assert pending(opened(folder)) == pending(again), "it is told once"
+
+
+def test_a_lost_folder_is_told_and_no_number_of_it_is_used_again() -> None:
+    # R-24
+    for lost in ("/records", ""):
+        folder = new_folder()
+        store = filled(folder, 100)
+        store.close()
+        remove(folder + lost)
+        again = of_epoch(folder, b"\x01\x02\x03\x04")
+        assert again.epoch == (store.epoch if lost else 0x01020304)
+        assert events(again) == [(record.LOG_PUT_BACK, [1, 100])]
+        assert again.append(numbered) == 102
 
 
 def test_the_epoch_names_one_life_of_the_log() -> None:
+    # R-24
     folder = new_folder()
     store = filled(folder, 3)
     assert store.epoch == 0x0708090A
-    os.remove(folder + "/epoch")
+    os.remove(folder + "/epochs")
     other = of_epoch(folder, bytes(4))
     assert other.epoch == store.epoch, "the segments know it too"
+    assert events(other) == [(record.LOG_DAMAGED, [0, 0])]
+    flip(folder + "/epochs", 3)
+    other = of_epoch(folder, bytes(4))
+    assert other.epoch == store.epoch
+    assert events(other)[1] == (record.LOG_DAMAGED, [0, 12])
     folder = new_folder()
     assert of_epoch(folder, b"\x80" * 4).epoch == 0x80808080
 
@@ -323,8 +470,130 @@ def test_damaged_acknowledgements_only_mean_sending_again() -> None:
     folder = new_folder()
     store = filled(folder, 20)
     store.acknowledge([(5, 15)])
-    change(folder + "/acked", lambda data: flip(data, 3))
-    assert pending(opened(folder)) == list(range(1, 21))
+    flip(folder + "/acked", 3)
+    again = opened(folder)
+    assert pending(again) == list(range(1, 22))
+    assert events(again) == [(record.LOG_DAMAGED, [0, 12])]
+    os.remove(folder + "/acked")
+    assert events(opened(folder))[1:] == [(record.LOG_DAMAGED, [0, 0])]
+
+
+def test_a_number_that_was_reserved_is_passed_over_and_told() -> None:
+    # S-08
+    folder = new_folder()
+    filled(folder, 5)
+    counters.Counters(COUNTERS[folder]).raise_seq(7)  # the power went before 6 was written
+    store = opened(folder)
+    assert events(store) == [(record.NUMBERS_SKIPPED, [6, 6])]
+    assert pending(store) == [1, 2, 3, 4, 5, 7]
+    assert store.append(numbered) == 8
+    assert pending(opened(folder)) == [1, 2, 3, 4, 5, 7, 8], "it is told once"
+
+
+def test_an_older_image_of_the_file_system_uses_no_number_again_and_says_so() -> None:
+    # S-08
+    for records in (1, 2, 50, 200):
+        folder = new_folder()
+        older = folder[: -len("log")] + "older"
+        store = filled(folder, 150, short)
+        store.acknowledge([(1, 20)])
+        copy(folder, older)
+        epoch = store.epoch
+        for _ in range(records):
+            store.append(short)
+        store.close()
+        remove(folder)
+        copy(older, folder)
+        back = opened(folder)
+        assert back.epoch == epoch
+        code = record.NUMBERS_SKIPPED if records == 1 else record.LOG_PUT_BACK
+        assert events(back) == [(code, [151, 150 + records])], (records, events(back))
+        assert pending(back) == list(range(21, 151)) + [151 + records]  # noqa: RUF005
+        assert back.append(numbered) == 152 + records
+
+
+def test_a_log_without_its_counters_goes_on_where_it_was() -> None:
+    # S-08
+    folder = new_folder()
+    filled(folder, 50).close()
+    del COUNTERS[folder]
+    store = opened(folder)
+    assert not events(store)
+    assert store.append(numbered) == 51
+    assert counters.Counters(COUNTERS[folder]).seq == 52
+
+
+def test_counters_that_fail_stop_no_record() -> None:
+    folder = new_folder()
+    store = filled(folder, 3)
+
+    def broken(*_: object) -> None:
+        raise OSError(5)
+
+    COUNTERS[folder].writeblocks = broken  # type: ignore[assignment,method-assign]
+    assert store.append(numbered) == 4
+    assert store.failures == 1
+    assert pending(opened(folder)) == [1, 2, 3, 4]
+
+
+def test_what_the_gateway_has_others_of_is_stored_again_under_another_epoch() -> None:
+    # S-08
+    folder = new_folder()
+    store = filled(folder, 100, event_of)
+    store.acknowledge([(1, 90)])
+    old = store.epoch
+    assert store.renumber([(91, 93, 1), (95, 95, 1)], old) == 4
+    new = store.epoch
+    assert new != old
+    assert pending(store) == [94, 96, 97, 98, 99, 100, 101, 102, 103, 104, 105]
+    assert store.epoch_of(100) == (old, 1, 100)
+    assert store.epoch_of(101)[:2] == (new, 101)
+    assert events(store)[-5] == (record.LOG_RENUMBERED, [old])
+    for seq, was in ((102, 91), (103, 92), (104, 93), (105, 95)):
+        assert store.read(seq) == record.renumbered(event_of(was), seq)
+    assert store.renumber([(96, 96, 1)], old) == 1, "others of the old epoch join it"
+    assert store.epoch == new
+    assert store.acknowledge([(97, 200)], old) == 4, "an ack frees numbers of its own epoch"
+    assert pending(store) == [94, 101, 102, 103, 104, 105, 106]
+    again = opened(folder)
+    assert (again.epoch, again.epoch_of(100)[0], pending(again)) == (new, old, pending(store))
+    os.remove(folder + "/epochs")
+    assert opened(folder).epoch_of(100) == (old, 1, 100), "the segments know it too"
+
+
+def test_a_conflict_is_moved_once_wherever_the_power_goes() -> None:
+    # S-08
+    for written in range(1, 12):
+        folder = new_folder(40)
+        store = filled(folder, 6, event_of)
+        flash = Dying(written)
+        try:
+            store.renumber([(2, 4, 1)], store.epoch)
+        except OSError as error:
+            assert error.args == (5,)
+        flash.heal()
+        again = of_epoch(folder, b"\x55\x55\x55\x55")
+        again.renumber([(2, 4, 1)], 0x0708090A)  # as the gateway refuses what is still sent
+        bodies = [(code, values) for code, values in events(again) if code == record.METER_BACK]
+        assert sorted(values[0] for _, values in bodies) == [1, 2, 3, 4, 5, 6], (written, bodies)
+        assert again.epoch != 0x0708090A
+
+
+def test_more_conflicts_than_fit_one_go_come_with_the_next() -> None:
+    store = filled(new_folder(), 100, event_of)
+    assert store.renumber([(1, 100, 1)], store.epoch) == renumber.MOVED_MAX
+    assert store.renumber([(1, 100, 1)], 0x0708090A) == renumber.MOVED_MAX
+    assert store.pending_count() == 101
+
+
+def test_epochs_are_bounded_and_forgotten_with_their_records() -> None:
+    for segments, most in ((100, epochs.EPOCHS_MAX), (3, 21)):
+        store = opened(new_folder(), segments)
+        for number in range(20):
+            seq = store.append(event_of)
+            moved = store.renumber([(seq, seq, 1)], store.epoch)
+            assert moved == (1 if number + 1 < most else 0), (segments, number)
+        assert segments < 100 or store.dropped_records == 21 - most
 
 
 def test_a_record_too_long_for_a_frame_is_refused_and_costs_no_number() -> None:

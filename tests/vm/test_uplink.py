@@ -10,7 +10,7 @@ from protocol import configuration, frame, limits, mac, record
 TIMEOUT_MS = 10000
 FRAME_MAX = 100000  # the broker's; the protocol's own bound is below
 
-Ack = namedtuple("Ack", ("durable", "refused"))
+Ack = namedtuple("Ack", ("durable", "refused", "epoch"))
 
 
 class Store:
@@ -21,6 +21,8 @@ class Store:
         self.records: dict[int, bytes] = {}
         self.freed: set[int] = set()
         self.damaged: set[int] = set()
+        self.epoch_ends = 0
+        self.conflicts: list[tuple[tuple[int, int, int], int]] = []
         self.add(count, size)
 
     def add(self, count: int = 1, size: int = 400) -> None:
@@ -52,11 +54,19 @@ class Store:
             return None
         return self.records[seq]
 
-    def acknowledge(self, ranges) -> int:  # type: ignore[no-untyped-def]
+    def epoch_of(self, seq: int) -> "tuple[int, int, int]":
+        """Epoch 1 below `epoch_ends`, 2 from there on."""
+        return (1, 1, self.epoch_ends) if seq <= self.epoch_ends else (2, self.epoch_ends + 1, limits.UINT32_MAX)
+
+    def renumber(self, ranges, epoch: int) -> int:  # type: ignore[no-untyped-def]
+        self.conflicts += [(one, epoch) for one in ranges]
+        return self.acknowledge(ranges, epoch)
+
+    def acknowledge(self, ranges, epoch: int) -> int:  # type: ignore[no-untyped-def]
         new = 0
         for one in ranges:
             for seq in range(one[0], one[1] + 1):
-                if 0 < seq < self.next_seq and seq not in self.freed:
+                if 0 < seq < self.next_seq and seq not in self.freed and self.epoch_of(seq)[0] == epoch:
                     self.freed.add(seq)
                     new += 1
         return new
@@ -100,8 +110,8 @@ class Desk:
             one = self.frame()
         return found
 
-    def ack(self, *seqs: int) -> int:
-        return self.uplink.acknowledged(Ack([(seq, seq) for seq in seqs], []), self.now)
+    def ack(self, *seqs: int, epoch: int = 2) -> int:
+        return self.uplink.acknowledged(Ack([(seq, seq) for seq in seqs], [], epoch), self.now)
 
     def wait(self) -> None:
         """Until something is to be sent again, by its own word."""
@@ -149,7 +159,7 @@ def test_no_more_flights_than_allowed_and_an_ack_makes_room() -> None:
 def test_a_refusal_for_good_frees_and_is_counted() -> None:
     desk = Desk(Store(3))
     desk.frames()
-    assert desk.uplink.acknowledged(Ack([(1, 2)], [(3, 3, 2)]), desk.now) == 3
+    assert desk.uplink.acknowledged(Ack([(1, 2)], [(3, 3, 2)], 2), desk.now) == 3
     assert (desk.uplink.records_freed, desk.uplink.records_refused) == (2, 1)
     assert desk.uplink.flights == 0
 
@@ -391,3 +401,30 @@ def play(seed: int) -> None:
         assert game.store.freed <= game.gateway
         assert game.desk.uplink.flights <= game.desk.uplink._flights_max
     assert game.store.pending() == [], (seed, game.store.pending())
+
+
+def test_a_frame_never_holds_records_of_two_epochs() -> None:
+    # FR-22
+    desk = Desk(Store(30), flights=100)
+    desk.store.epoch_ends = 28
+    frames = desk.frames()
+    assert frames[:2] == [[29, 30], [27, 28]]
+    assert sorted(seq for one in frames for seq in one) == list(range(1, 31))
+    desk = Desk(Store(30), flights=100)
+    desk.store.epoch_ends = 11
+    for one in desk.frames():
+        assert len({desk.store.epoch_of(seq)[0] for seq in one}) == 1
+    desk.ack(5, 20, epoch=1)
+    assert 5 in desk.store.freed
+    assert 20 not in desk.store.freed, "it is of the other epoch"
+
+
+def test_what_the_gateway_has_another_record_of_is_stored_again_and_other_refusals_are_freed() -> None:
+    # S-08
+    desk = Desk(Store(4))
+    desk.frames()
+    desk.uplink.acknowledged(Ack([(1, 1)], [(2, 2, 1), (3, 3, 2)], 2), desk.now)
+    assert desk.store.conflicts == [((2, 2, 1), 2)]
+    assert desk.uplink.records_renumbered == 1
+    assert desk.uplink.records_refused == 1
+    assert desk.store.pending() == [4]

@@ -69,6 +69,9 @@ class BaseBoard:
     def random_bytes(self, count: int) -> bytes:
         return os.urandom(count)
 
+    def counters_flash(self):  # type: ignore[no-untyped-def]
+        raise NotImplementedError
+
     def flash_bytes(self) -> int:
         fs = os.statvfs(DATA_DIR)
         return fs[0] * fs[2]

@@ -34,6 +34,9 @@ class Board(mcu.McuBoard):
         )
         return mcu.Rs485(uart, enable, baud)
 
+    def counters_flash(self) -> Partition:
+        return _partition("counters")
+
     def _link_up(self) -> None:
         if self._wlan.isconnected():
             return
@@ -46,7 +49,11 @@ class Board(mcu.McuBoard):
 
 
 def _mount() -> None:
-    found = Partition.find(Partition.TYPE_DATA, label="wattline")
+    base.mount(_partition("wattline"))
+
+
+def _partition(label: str) -> Partition:
+    found = Partition.find(Partition.TYPE_DATA, label=label)
     if not found:
-        raise OSError("no flash partition labelled wattline")
-    base.mount(found[0])
+        raise OSError("no flash partition labelled " + label)
+    return found[0]

@@ -8,6 +8,8 @@ import rp2
 from boards import base, mcu
 
 CODE_BYTES = 1024 * 1024  # root file system, before the data: the application is 100 KB, and an update needs two of it
+_BLOCK_BYTES = 4096
+_COUNTERS_BYTES = 2 * _BLOCK_BYTES  # at the flash's end: outside of all file systems
 _PROG_BYTES = 256  # the flash's page: it programs nothing smaller
 _WATCHDOG_MS_MAX = 8388  # the counter has 24 bits of microseconds, two to a tick
 
@@ -41,6 +43,9 @@ class Board(mcu.McuBoard):
     def watchdog(self, timeout_ms: int):  # type: ignore[no-untyped-def]
         return super().watchdog(min(timeout_ms, _WATCHDOG_MS_MAX))
 
+    def counters_flash(self) -> rp2.Flash:
+        return rp2.Flash(start=_flash_bytes() - _COUNTERS_BYTES, len=_COUNTERS_BYTES)
+
     def _link_up(self) -> None:
         if self._wlan.isconnected():
             return
@@ -53,5 +58,9 @@ class Board(mcu.McuBoard):
 
 
 def _mount() -> None:
-    blocks = rp2.Flash().ioctl(4, 0) or 0
-    base.mount(rp2.Flash(start=CODE_BYTES, len=blocks * 4096 - CODE_BYTES), base.DATA_DIR, _PROG_BYTES)
+    size = _flash_bytes() - CODE_BYTES - _COUNTERS_BYTES
+    base.mount(rp2.Flash(start=CODE_BYTES, len=size), base.DATA_DIR, _PROG_BYTES)
+
+
+def _flash_bytes() -> int:
+    return (rp2.Flash().ioctl(4, 0) or 0) * _BLOCK_BYTES

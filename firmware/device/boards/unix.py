@@ -143,6 +143,9 @@ class Board(base.BaseBoard):
         self._uarts[number] = Uart(device, baud)
         return self._uarts[number]
 
+    def counters_flash(self) -> FileFlash:
+        return counters_flash(self._image)
+
     def unique_id(self) -> bytes:
         return self._image.encode()
 
@@ -158,6 +161,11 @@ class Board(base.BaseBoard):
 
     def _restart(self) -> None:
         sys.exit(0)
+
+
+def counters_flash(image: str) -> FileFlash:
+    """The flash of the counters that belong to this flash image: two blocks, in a file beside it."""
+    return FileFlash(image + ".counters", 2)
 
 
 def _make_image(path: str, blocks: int) -> None:

@@ -3,7 +3,7 @@ import gc
 import sys
 
 from protocol import record
-from terminal import bus, clock, config, log, sampler, uplink, uplink_task
+from terminal import bus, clock, config, counters, log, sampler, uplink, uplink_task
 from terminal.say import Console
 from terminal.tasks import together
 
@@ -28,10 +28,11 @@ class App:
             self._open_buses()  # a wrong profile ends the start here
         except OSError as error:
             self._say("no bus yet:", error)  # a port that is not there is tried again by the sampler
-        self._clock = clock.Clock(board, clock.next_boot(folder + "/boot"))
+        count = counters.Counters(board.counters_flash())
+        self._clock = clock.Clock(board, clock.next_boot(folder + "/boot", count))
         key = config.load_key(folder + "/key")
         segments = log.segments_for(board.flash_bytes())
-        self._log = log.Log(folder + "/log", self._log_event, board.random_bytes, segments)
+        self._log = log.Log(folder + "/log", self._log_event, board.random_bytes, segments, count)
         self._unwritten: "list[record.Event | record.Window]" = []
         self._uplink = uplink.Uplink(self._log, self._config.uplink, board.random_bytes)
         self._task = uplink_task.UplinkTask(
@@ -140,6 +141,7 @@ class App:
         self._say(
             "status: pending", self._log.pending_count(), "in flight", up.flights, "sent", up.frames_sent,
             "again", up.frames_repeated, "freed", up.records_freed, "refused", up.records_refused,
+            "renumbered", up.records_renumbered,
             "too large", up.records_too_large, "damaged", self._log.damaged_records,
             "dropped", self._log.dropped_records, "acks ignored", self._task.acks_ignored,
             "connections", self._task.connections, "heap", heap_bytes(),

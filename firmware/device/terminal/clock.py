@@ -135,8 +135,12 @@ class Clock:
         return False
 
 
-def next_boot(path: str) -> int:
-    """Count this start in a small file; 1 is the first. Durable before it is used."""
-    boot = int.from_bytes(small_file.read(path) or b"\0", "big") + 1
-    small_file.write(path, boot.to_bytes(4, "big"))
+def next_boot(path: str, counters) -> int:  # type: ignore[no-untyped-def]
+    """Count this start in a small file and in the counters; 1 is the first. Durable before it is used. Never falls, as
+    long as one of the two is there and not put back; raises OSError only if neither takes it."""
+    boot = max(int.from_bytes(small_file.read(path) or b"\0", "big"), counters.boot) + 1
+    try:
+        counters.raise_boot(boot)
+    finally:
+        small_file.write(path, boot.to_bytes(4, "big"))
     return boot

@@ -1,33 +1,44 @@
-# The log: what the terminal has to tell, kept until the gateway has it. Append-only, on LittleFS.
+# The log: what the terminal has to tell, kept until the gateway has it, and after that while there is room, so that the
+# gateway can ask again for what it lost. Append-only, on LittleFS.
 #
 # Files in its folder
-#   epoch          4 bytes, random, made when the folder is: names this life of the log (small_file.py)
+#   epochs         which epoch each number belongs to (epochs.py)
 #   acked          the acknowledged numbers: ranges of 8 bytes (ranges.py, small_file.py)
+#   moving         only while records are stored under new numbers (renumber.py)
 #   records/%08x   a segment, named by the number of its first record (segment.py); the highest name is the open one
+# and outside the file system two counters, of which one bounds the numbers that may have been used (counters.py).
 #
 # What always holds
 #   1. `append` returns after the record is committed: flush() is LittleFS's commit, atomic under power cuts.
-#   2. Numbers rise by one. None is used twice: the next one is found behind the last record of the open segment, which
-#      is never deleted, and numbers that damaged bytes may have held are passed over.
-#   3. A number is freed only by `acknowledge`. A segment is deleted when all its numbers are acknowledged; the set is
-#      saved first, and it forgets a number only when everything below the oldest segment is gone.
-#   4. When the log is full, its oldest segment goes, after a LOG_FULL event that says from and to which number.
+#   2. Numbers rise by one, over epochs too. None is used twice: each is reserved in the counters before it is written.
+#   3. A number is freed only by `acknowledge`, and pending again only by `recall`.
+#   4. When the log is full, its oldest segment of which all is acknowledged goes; if there is none, its oldest, after a
+#      LOG_FULL event that says from and to which number.
 #   5. RAM does not grow with what is kept: one number per segment, and at most ACKED_RANGES ranges.
 #
 # Recovery, when it is opened: the names give the segments, and each holds the numbers up to the next one's first (less
 # those acknowledged: segments between two others may be gone). Only the open segment is read through, records checked
-# by CRC. A torn record at its end was never returned for and is passed over; damaged records are given up. Either is
-# told by a LOG_DAMAGED event, and a new segment is begun. Damage in other segments is found when their records are
-# read to be sent, and told likewise. An ack that would need more ranges than ACKED_RANGES is not remembered: the
-# record is sent again.
-import array
-import errno
-import os
-
+# by CRC. What comes next by the log is held against what the counters reserved; numbers between are passed over, and
+# told by one event:
+#   LOG_DAMAGED      there are damaged bytes: so many records and bytes are lost
+#   NUMBERS_SKIPPED  one number: a cut between reserving and writing, as a rule
+#   LOG_PUT_BACK     more: an older image of the file system is back, or files are gone
+# Damage in other segments is found when their records are read to be sent, and told by LOG_DAMAGED. An ack that would
+# need more ranges than ACKED_RANGES is not remembered: the record is sent again. Damaged small files lose nothing: the
+# heads of the segments know the epochs, and what was acknowledged is sent again.
+#
+# Put back (S-08). The file system alone, to any older state: no number is used twice, and LOG_PUT_BACK says from where;
+# a log that is one record behind looks like a cut: safe, but told as NUMBERS_SKIPPED. The counters alone, or if they
+# fail: nothing happens, the log knows its numbers. Both, as by an image of the whole chip: numbers are used again, and
+# only the gateway can see that. It refuses the records as conflicts, and they are stored again under an epoch of their
+# own (`renumber`): nothing of this life is lost, and what the gateway refused is its evidence. A number that the other
+# life used, but never sent, is no conflict. Everything erased: another epoch, and numbers from 1.
 from protocol import record
 from protocol.errors import FrameError
-from terminal import segment, small_file
-from terminal.ranges import RangeSet
+from terminal import recovery, renumber, segment, small_file
+from terminal.epochs import Epochs
+from terminal.ranges import RangeSet, runs
+from terminal.segments import Segments
 
 SEGMENT_BYTES = 32724  # what 8 flash blocks hold beside LittleFS's own pointers
 SEGMENT_BLOCKS = 8
@@ -35,35 +46,45 @@ RESERVED_BLOCKS = 32  # superblock, folders, small files and their successors, t
 SEGMENTS_MIN = 3  # one to write, one to drop, one between
 _ENOSPC = 28  # MicroPython's errno module does not name it
 ACKED_RANGES = 256  # a hole per lost frame: far above what is in flight; 2 KiB
+RECALL_MAX = 1024  # numbers that one `recall` looks for: some seconds of reading on a board
 
 
 class Log:
-    """The log in a folder. `encode_event(seq, code, values) -> bytes` makes the records of its own."""
+    """The log in a folder. `encode_event(seq, code, values) -> bytes` makes the records of its own; `counters` is a
+    counters.Counters."""
 
-    def __init__(self, folder: str, encode_event, random_bytes, segments_max: int) -> None:  # type: ignore[no-untyped-def]
+    def __init__(self, folder: str, encode_event, random_bytes, segments_max: int, counters) -> None:  # type: ignore[no-untyped-def]
         self._folder = folder
         self._encode_event = encode_event
-        self._segments_max = max(segments_max, SEGMENTS_MIN)
+        self._random_bytes = random_bytes
+        self._counters = counters
         self._acked = RangeSet(ACKED_RANGES)
-        self._open: "segment.Segment | None" = None  # the segment to which records are added
-        self._old: "segment.Segment | None" = None  # the other one that was read last
         self.failures = 0  # writes that the flash refused
         self.damaged_records = 0
         self.dropped_records = 0
-        names = _names(folder)
-        self._count = len(names)
-        self._firsts = array.array("I", bytes(4 * (max(self._segments_max, self._count) + 1)))
-        for at in range(self._count):
-            self._firsts[at] = names[at]
-        self.epoch = self._open_epoch(random_bytes)
         self.next_seq = 1
-        self._acked.unpack(small_file.read(folder + "/acked") or b"")
+        small_file.make_folder(folder)
+        self._segments = Segments(folder + "/records", max(segments_max, SEGMENTS_MIN))
+        self._epochs = Epochs(folder + "/epochs")
         self._recover()
+
+    @property
+    def epoch(self) -> int:
+        """The epoch of what is appended."""
+        return self._epochs.newest
 
     @property
     def oldest_seq(self) -> int:
         """The lowest number that may still be here."""
-        return self._firsts[0] if self._count else self.next_seq
+        return self._segments.first(0) if self._segments.count else self.next_seq
+
+    def epoch_of(self, seq: int) -> "tuple[int, int, int]":
+        """(epoch, first, last): the epoch that a number belongs to, and its numbers."""
+        return self._epochs.of(seq)
+
+    def knows(self, epoch: int) -> bool:
+        """True if it is one of this log's epochs of which records may be here."""
+        return self._epochs.span(epoch) is not None
 
     def append(self, encode) -> int:  # type: ignore[no-untyped-def]
         """Write the record `encode(seq) -> bytes`; it is durable on return. Returns seq.
@@ -73,12 +94,15 @@ class Log:
         try:
             return self._append(encode)
         except OSError as error:
-            if error.errno != _ENOSPC or self._count < SEGMENTS_MIN:
+            if error.errno != _ENOSPC or self._segments.count < SEGMENTS_MIN:
                 raise
-        # The flash holds less than it was said to: the oldest segment must go before there is room to say so.
-        values = self._drop_oldest()
+        # The flash holds less than it was said to: a segment must go before there is room to say so.
+        at = self._victim()
+        values, span = self._going(at), self._span(at)
+        self._segments.delete(at)
         if values:
             self._append(lambda seq: self._encode_event(seq, record.LOG_FULL, values))
+            self._let_go(span)
         return self._append(encode)
 
     def next_pending(self, after: int) -> "int | None":
@@ -103,8 +127,8 @@ class Log:
 
     def read(self, seq: int) -> "bytes | None":
         """The record's bytes. None: it is damaged; this was told by an event, and it is not pending any more."""
-        at = self._segment_of(seq)
-        found_in = self._opened(at)
+        at = self._segments.index_of(seq)
+        found_in = self._segments.opened(at)
         found, walker = found_in.walk_to(seq)
         if found and walker.seq == seq:
             data = walker.data()
@@ -114,31 +138,68 @@ class Log:
         elif found:
             self._give_up(seq, walker.seq - 1, walker.skipped)
         else:
-            self._give_up(seq, self._last(at), found_in.size - walker.at)
+            self._give_up(seq, self._span(at)[1], found_in.size - walker.at)
         return None
 
-    def acknowledge(self, ranges) -> int:  # type: ignore[no-untyped-def]
-        """Free the numbers of `ranges` ((first, last, ...) each), durably. Returns how many were pending until now."""
+    def peek(self, seq: int) -> "bytes | None":
+        """The bytes of a record, acknowledged or not. None: it is not here, or damaged."""
+        if not self.oldest_seq <= seq < self.next_seq:
+            return None
+        found, walker = self._segments.opened(self._segments.index_of(seq)).walk_to(seq)
+        return walker.data() if found and walker.seq == seq else None
+
+    def acknowledge(self, ranges, epoch: "int | None" = None) -> int:  # type: ignore[no-untyped-def]
+        """Free the numbers of `ranges` ((first, last, ...) each), durably; of those of one epoch if it is given.
+        Returns how many were pending until now."""
         freed = 0
-        low, high = self.next_seq, 0
-        for one in ranges:
-            first = max(one[0], self.oldest_seq)
-            last = min(one[1], self.next_seq - 1)
-            new = last - first + 1 - self._acked.overlap(first, last) if first <= last else 0
+        for first, last in self._clipped(ranges, epoch):
+            new = last - first + 1 - self._acked.overlap(first, last)
             if new and self._acked.add(first, last):
                 freed += new
-                low, high = min(low, first), max(high, last)
         if freed:
-            small_file.write(self._folder + "/acked", self._acked.pack())
-            self._delete_acknowledged(low, high)
+            self._keep_acked()
         return freed
+
+    def recall(self, ranges, epoch: int) -> "tuple[list[tuple[int, int]], list[tuple[int, int]]]":  # type: ignore[no-untyped-def]
+        """Make numbers of an epoch pending again, durably. Returns (ranges that are here, ranges that are not, or not
+        any more). What is in neither was not looked for, because of RECALL_MAX or ACKED_RANGES: ask for it again."""
+        here: "list[tuple[int, int]]" = []
+        gone: "list[tuple[int, int]]" = []
+        left = RECALL_MAX
+        for one in ranges:
+            inside = self._clipped((one,), epoch)
+            low, high = inside[0] if inside else (one[1] + 1, one[1])
+            low = min(max(low, self.oldest_seq), high + 1)
+            if one[0] < low:
+                gone.append((one[0], low - 1))
+            if high < one[1]:
+                gone.append((high + 1, one[1]))
+            high = min(high, low + left - 1)
+            left -= high - low + 1
+            for first, last, intact in runs(low, high, lambda seq: self.peek(seq) is not None):
+                if not intact:
+                    gone.append((first, last))
+                elif self._acked.remove(first, last):
+                    here.append((first, last))
+        if here:
+            self._keep_acked()
+        return here, gone
+
+    def renumber(self, ranges, epoch: int) -> int:  # type: ignore[no-untyped-def]
+        """Store pending records of an epoch again, durably, under new numbers of an epoch in which the gateway has no
+        others. Returns how many: those of `ranges`, or as many as can be done in one go. If there are too many epochs,
+        they are given up."""
+        wanted = [one for one in self._clipped(ranges, epoch) if not self._acked.covers(*one)]
+        if not wanted:
+            return 0
+        if epoch == self.epoch and not self._begin_epoch():
+            self.dropped_records += self.acknowledge(wanted)
+            return 0
+        return renumber.move(self, self._folder + "/moving", wanted)
 
     def close(self) -> None:
         """Close the files; the log is not used any more."""
-        for one in (self._open, self._old):
-            if one is not None:
-                one.close()
-        self._open = self._old = None
+        self._segments.close()
 
     # --- writing
 
@@ -146,7 +207,7 @@ class Log:
         data = encode(self.next_seq)
         if len(data) > segment.RECORD_BYTES_MAX:
             raise ValueError("a record of %d bytes: at most %d" % (len(data), segment.RECORD_BYTES_MAX))
-        target = self._open
+        target = self._segments.open
         if target is None or target.size + segment.HEADER_BYTES + len(data) > SEGMENT_BYTES:
             target = self._roll()
             data = encode(self.next_seq)
@@ -155,53 +216,51 @@ class Log:
     def _write(self, target: segment.Segment, data: bytes) -> int:
         seq = self.next_seq
         try:
+            self._counters.raise_seq(seq + 1)
+        except OSError:
+            self.failures += 1  # the record matters more: the gateway would see a number that is used twice
+        try:
             target.append(seq, data)
         except OSError:
-            self._abandon(target)
+            self._abandon()
             raise
         self.next_seq = seq + 1
         return seq
 
-    def _abandon(self, target: segment.Segment) -> None:
+    def _abandon(self) -> None:
         """A write failed: the file holds what was committed before; the next append begins a new segment."""
-        self._open = None
         self.failures += 1
         try:
-            target.close()
+            self._segments.leave()
         except OSError:
             self.failures += 1
 
     def _roll(self) -> segment.Segment:
         """Begin a new segment; if there are too many then, say which numbers go, and let them go."""
-        if self._open is not None:
-            self._open.close()
-            self._open = None
-        first = self.next_seq
-        target = segment.Segment(open(self._path(first), "w+b"), first, 0)  # noqa: SIM115  it stays open
-        if not self._count or self._firsts[self._count - 1] != first:  # else it is there, empty
-            self._firsts[self._count] = first
-            self._count += 1
         try:
-            target.begin(self.epoch)
+            target = self._segments.begin(self.next_seq, self.epoch)
         except OSError:
-            self._abandon(target)
+            self._abandon()
             raise
-        self._open = target
-        while self._count > self._segments_max:
-            values = self._going(0)
+        while self._segments.count > self._segments.most:
+            at = self._victim()
+            values = self._going(at)
             if values:
                 self._write(target, self._encode_event(self.next_seq, record.LOG_FULL, values))
-            self._drop_oldest()
+                self._let_go(self._span(at))
+            self._segments.delete(at)
         return target
 
-    def _drop_oldest(self) -> "tuple[int, int] | None":
-        """Delete the oldest segment; what to tell about it."""
-        values = self._going(0)
-        pending = self._unacknowledged(0)
-        if pending:
-            self.dropped_records += pending[1] - pending[0] + 1 - self._acked.overlap(pending[0], pending[1])
-        self._delete(0)
-        return values
+    def _victim(self) -> int:
+        """The segment that goes first: the oldest of which all is acknowledged, else the oldest."""
+        for at in range(self._segments.count - 1):
+            if self._acked.covers(*self._span(at)):
+                return at
+        return 0
+
+    def _let_go(self, span: "tuple[int, int]") -> None:
+        """Free the numbers of a segment that goes: its loss was told."""
+        self.dropped_records += self.acknowledge((span,))
 
     def _going(self, at: int) -> "tuple[int, int] | None":
         """(first, last) to tell when a segment goes: what is pending in it, and what LOG_FULL events that go with it
@@ -210,9 +269,8 @@ class Log:
         if pending is None:
             return None
         first, last = pending
-        for seq in range(self._firsts[at], last + 1):
-            found, walker = self._opened(at).walk_to(seq)
-            data = walker.data() if found and walker.seq == seq else None
+        for seq in range(self._segments.first(at), last + 1):
+            data = self.peek(seq)
             told = _told_full(data) if data else None
             if told is None:
                 break
@@ -222,131 +280,102 @@ class Log:
 
     def _unacknowledged(self, at: int) -> "tuple[int, int] | None":
         """(first, last) pending number of a segment that is not the open one."""
-        first = self._acked.next_free(self._firsts[at])
-        last = self._acked.previous_free(self._last(at))
+        first, last = self._span(at)
+        first, last = self._acked.next_free(first), self._acked.previous_free(last)
         return (first, last) if first <= last else None
 
-    def _delete_acknowledged(self, low: int, high: int) -> None:
-        """Delete the segments between these numbers in which nothing is pending, the open one excepted."""
-        at = self._segment_of(low)
-        while at + 1 < self._count and self._firsts[at] <= high:
-            if self._acked.covers(self._firsts[at], self._last(at)):
-                self._delete(at)
-            else:
-                at += 1
+    def _keep_acked(self) -> None:
+        small_file.write(self._folder + "/acked", self._acked.pack())
 
-    def _delete(self, at: int) -> None:
-        if self._old is not None and self._old.first == self._firsts[at]:
-            self._old.close()
-            self._old = None
-        os.remove(self._path(self._firsts[at]))
-        for after in range(at, self._count - 1):
-            self._firsts[after] = self._firsts[after + 1]
-        self._count -= 1
-        self._acked.remove_below(self.oldest_seq)
+    def _begin_epoch(self) -> bool:
+        """Append to a new epoch from now on, and say so."""
+        epoch = int.from_bytes(self._random_bytes(4), "big")
+        if self.knows(epoch) or not self._epochs.begin(epoch, self.next_seq, self.oldest_seq):
+            return False
+        self._segments.leave()
+        self._tell_epoch()
+        return True
+
+    def _tell_epoch(self) -> None:
+        self.append(lambda seq: self._encode_event(seq, record.LOG_RENUMBERED, (self._epochs.older,)))
 
     # --- reading
 
-    def _segment_of(self, seq: int) -> int:
-        """The index of the segment that holds `seq`."""
-        low, high = 0, self._count
-        while high - low > 1:
-            middle = (low + high) // 2
-            if self._firsts[middle] <= seq:
-                low = middle
-            else:
-                high = middle
-        return low
+    def _clipped(self, ranges, epoch: "int | None") -> "list[tuple[int, int]]":  # type: ignore[no-untyped-def]
+        """The part of each range that was given out, and is of the epoch if one is given."""
+        lowest, highest = (1, 0xFFFFFFFF) if epoch is None else self._epochs.span(epoch) or (1, 0)
+        highest = min(highest, self.next_seq - 1)
+        clipped = [(max(one[0], lowest), min(one[1], highest)) for one in ranges]
+        return [one for one in clipped if one[0] <= one[1]]
 
-    def _last(self, at: int) -> int:
-        """The highest number that a segment can hold."""
-        return (self._firsts[at + 1] if at + 1 < self._count else self.next_seq) - 1
-
-    def _opened(self, at: int) -> segment.Segment:
-        """The segment, open. One that is not written to stays open until another is wanted."""
-        first = self._firsts[at]
-        for one in (self._open, self._old):
-            if one is not None and one.first == first:
-                return one
-        if self._old is not None:
-            self._old.close()
-            self._old = None
-        path = self._path(first)
-        self._old = segment.Segment(open(path, "rb"), first, os.stat(path)[6])  # noqa: SIM115  it stays open
-        return self._old
+    def _span(self, at: int) -> "tuple[int, int]":
+        """The lowest and the highest number that a segment can hold."""
+        last = (self._segments.first(at + 1) if at + 1 < self._segments.count else self.next_seq) - 1
+        return self._segments.first(at), last
 
     def _give_up(self, first: int, last: int, size: int) -> None:
         """Tell that these records are damaged, then let them go."""
         lost = last - first + 1 - self._acked.overlap(first, last)
+        if not lost:
+            return
         self.damaged_records += lost
         self.append(lambda seq: self._encode_event(seq, record.LOG_DAMAGED, (lost, size)))
         self.acknowledge(((first, last),))
 
     # --- opening
 
-    def _open_epoch(self, random_bytes) -> int:  # type: ignore[no-untyped-def]
-        data = small_file.read(self._folder + "/epoch")
-        if data is None or len(data) != 4:
-            data = self._epoch_of_segments() or random_bytes(4)
-            small_file.write(self._folder + "/epoch", data)
-        return int.from_bytes(data, "big")
-
-    def _epoch_of_segments(self) -> "bytes | None":
-        for at in range(self._count - 1, -1, -1):
-            with open(self._path(self._firsts[at]), "rb") as file:
-                epoch = segment.head_epoch(file.read(segment.HEAD_BYTES))
-            if epoch is not None:
-                return epoch.to_bytes(4, "big")
-        return None
-
     def _recover(self) -> None:
-        """Find the next number; open the last segment for more, or begin a new one behind damage."""
-        if self._count:
-            self.next_seq = self._firsts[self._count - 1]
-            size = os.stat(self._path(self.next_seq))[6]
-            if size >= segment.HEAD_BYTES:
-                self._scan(size)
-            elif size:
-                self._damaged_tail([], size)
-        if self._acked.highest() >= self.next_seq:  # the last segment is gone: its numbers were used
-            self.next_seq = self._acked.highest() + 1
-            self.close()
-        self._delete_acknowledged(0, self.next_seq)
+        """Find the next number, tell what is lost, and finish what was begun."""
+        repaired_bytes = self._load_files()
+        found = recovery.look(self._segments, self._counters.seq, self._acked.highest())
+        self.next_seq = found.next_seq
+        untold = self._epochs.newest_first >= found.following  # no record is of it
+        if untold:
+            self._segments.leave()
+        self._tell_found(found)
+        below = self.oldest_seq - 1
+        missing = below - self._acked.overlap(1, below)
+        if missing or repaired_bytes is not None:
+            self.damaged_records += missing
+            self.append(lambda seq: self._encode_event(seq, record.LOG_DAMAGED, (missing, repaired_bytes or 0)))
+            self.acknowledge(((1, below),))
+        if untold and self._epochs.older is not None:
+            self._tell_epoch()
+        renumber.resume(self, self._folder + "/moving")
 
-    def _scan(self, size: int) -> None:
-        """Read the last segment through."""
-        file = open(self._path(self.next_seq), "r+b")  # noqa: SIM115  it stays open
-        walker = segment.Walker(file, self.next_seq)
-        bad: "list[tuple[int, int]]" = []
-        bad_bytes = 0
-        while walker.next(size):
-            if walker.seq > self.next_seq:  # a damaged header: the walk found the next record behind it
-                bad.append((self.next_seq, walker.seq - 1))
-                bad_bytes += walker.skipped
-            if walker.data() is None:
-                bad.append((walker.seq, walker.seq))
-                bad_bytes += walker.length
-            self.next_seq = walker.seq + 1
-        left = size - walker.at
-        if left and not walker.torn(size):
-            lost = max(left // (segment.HEADER_BYTES + segment.RECORD_BYTES_MIN), 1)
-            bad.append((self.next_seq, self.next_seq + lost - 1))
-            self.next_seq += lost
-        if left or bad:
-            file.close()
-            self._damaged_tail(bad, bad_bytes + left)
+    def _tell_found(self, found: recovery.Found) -> None:
+        """What was passed over is freed before it is told, what is damaged after: a cut between leads here again."""
+        lost = sum(last - first + 1 - self._acked.overlap(first, last) for first, last in found.bad)
+        if found.next_seq > found.following:
+            self.acknowledge(((found.following, found.next_seq - 1),))
+        event = recovery.event(found, lost)
+        if event is None:
+            return
+        code, values = event
+        if code == record.LOG_DAMAGED:
+            self.damaged_records += values[0]
+        self.append(lambda seq: self._encode_event(seq, code, values))
+        self.acknowledge(found.bad)
+
+    def _load_files(self) -> "int | None":
+        """Read the small files, and make what is not there or damaged. Returns the bytes that were damaged; None: none
+        was, or the log is new."""
+        acked, epochs = self._folder + "/acked", self._folder + "/epochs"
+        damaged_bytes = small_file.damaged_bytes(acked) + small_file.damaged_bytes(epochs)
+        whole = True
+        data = small_file.read(acked)
+        if data is None:
+            whole = False
+            if self.oldest_seq > 1:
+                self._acked.add(1, self.oldest_seq - 1)  # these were freed, or their loss was told
+            self._keep_acked()
         else:
-            self._open = segment.Segment(file, self._firsts[self._count - 1], size)
-
-    def _damaged_tail(self, bad: "list[tuple[int, int]]", size: int) -> None:
-        """Tell what is lost of the open segment, in a new one."""
-        lost = sum(last - first + 1 for first, last in bad)
-        self.damaged_records += lost
-        self.append(lambda seq: self._encode_event(seq, record.LOG_DAMAGED, (lost, size)))
-        self.acknowledge(bad)
-
-    def _path(self, first: int) -> str:
-        return "%s/records/%08x" % (self._folder, first)
+            self._acked.unpack(data)
+        if not self._epochs.load():
+            whole = False
+            random = int.from_bytes(self._random_bytes(4), "big")
+            self._epochs.replace(recovery.epochs(self._segments) or [(random, 1)])
+        return None if whole or not self._segments.count else damaged_bytes
 
 
 def _told_full(data: bytes) -> "int | None":
@@ -364,18 +393,3 @@ def _told_full(data: bytes) -> "int | None":
 def segments_for(flash_bytes: int, block_bytes: int = 4096) -> int:
     """How many segments a flash of this size holds."""
     return (flash_bytes // block_bytes - RESERVED_BLOCKS) // SEGMENT_BLOCKS
-
-
-def _names(folder: str) -> "list[int]":
-    """The first numbers of the log's segments, ascending; makes the folders."""
-    for path in (folder, folder + "/records"):
-        try:
-            os.mkdir(path)
-        except OSError as error:
-            if error.errno != errno.EEXIST:
-                raise
-    return sorted(int(name, 16) for name in os.listdir(folder + "/records") if len(name) == 8 and _is_hex(name))
-
-
-def _is_hex(name: str) -> bool:
-    return all(letter in "0123456789abcdef" for letter in name)

@@ -29,9 +29,26 @@ class RangeSet:
         self._last[low] = last
         return True
 
-    def remove_below(self, bound: int) -> None:
-        """Forget the ranges that end below `bound`."""
-        self._move(self._index(bound), 0)
+    def remove(self, first: int, last: int) -> bool:
+        """Take first..last out. False: that would leave one range too many, and the set stays as it was."""
+        low = self._index(first)
+        if low < self.count and self._first[low] < first:
+            if self._last[low] > last:  # what is left of it on both sides
+                if self.count == self.capacity:
+                    return False
+                self._move(low, low + 1)
+                self._last[low] = first - 1
+                self._first[low + 1] = last + 1
+                return True
+            self._last[low] = first - 1
+            low += 1
+        high = low  # the first range of which something is left
+        while high < self.count and self._last[high] <= last:
+            high += 1
+        if high < self.count and self._first[high] <= last:
+            self._first[high] = last + 1
+        self._move(high, low)
+        return True
 
     def covers(self, first: int, last: int) -> bool:
         """True if every number of first..last is in the set."""
@@ -100,3 +117,14 @@ class RangeSet:
                 self._first[target + at] = self._first[source + at]
                 self._last[target + at] = self._last[source + at]
         self.count = target + count
+
+
+def runs(first: int, last: int, test):  # type: ignore[no-untyped-def]
+    """(first, last, what `test(number)` says) of each stretch of first..last on which it says the same."""
+    while first <= last:
+        said = test(first)
+        end = first
+        while end < last and test(end + 1) == said:
+            end += 1
+        yield first, end, said
+        first = end + 1

@@ -61,6 +61,27 @@ class Segment:
             self._walker = Walker(self._file, self.first)
         return self._walker.to(seq, self.size), self._walker
 
+    def scan(self) -> "tuple[int, list[tuple[int, int]], int, int]":
+        """Read it through: (the number behind its last record, the ranges that are damaged before, how many damaged
+        bytes there are, how many numbers those behind the last record can have held)."""
+        walker = Walker(self._file, self.first)
+        following = self.first
+        bad: "list[tuple[int, int]]" = []
+        bad_bytes = 0
+        if self.size < HEAD_BYTES:
+            return following, bad, self.size, 0
+        while walker.next(self.size):
+            if walker.seq > following:  # a damaged header: the walk found the next record behind it
+                bad.append((following, walker.seq - 1))
+                bad_bytes += walker.skipped
+            if walker.data() is None:
+                bad.append((walker.seq, walker.seq))
+                bad_bytes += walker.length
+            following = walker.seq + 1
+        left = self.size - walker.at
+        behind = max(left // (HEADER_BYTES + RECORD_BYTES_MIN), 1) if left and not walker.torn(self.size) else 0
+        return following, bad, bad_bytes + left, behind
+
     def close(self) -> None:
         self._file.close()
 

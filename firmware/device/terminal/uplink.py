@@ -13,7 +13,7 @@
 # are left.
 import array
 
-from protocol import limits
+from protocol import ack, limits
 
 LIVE_RECORDS = 4  # what counts as live when a connection begins: the last hour
 FRAME_OVERHEAD = 96  # all of a frame but its records: 71 bytes at most in version 1
@@ -51,6 +51,7 @@ class Uplink:
         self.frames_repeated = 0
         self.records_freed = 0
         self.records_refused = 0
+        self.records_renumbered = 0
         self.records_too_large = 0  # for what this broker takes: they wait for another connection
 
     def connected(self, *, session_present: bool) -> None:
@@ -64,8 +65,8 @@ class Uplink:
         self._silence = 0
         self._rewind(renew_live=True)
 
-    def compose(self, now_ms: int, stamp, frame_max: int) -> "tuple[int, list[bytes]] | None":  # type: ignore[no-untyped-def]
-        """(stamp, records) of the next frame, in at most `frame_max` bytes; None: nothing is to be sent now.
+    def compose(self, now_ms: int, stamp, frame_max: int) -> "tuple[int, list[bytes], int] | None":  # type: ignore[no-untyped-def]
+        """(stamp, records, their epoch) of the next frame, in at most `frame_max` bytes; None: nothing is to be sent.
         `stamp()` gives a number that names the flight, which begins here."""
         room = min(frame_max, limits.FRAME_BYTES_MAX) - FRAME_OVERHEAD
         if not self._silence:
@@ -83,7 +84,7 @@ class Uplink:
         first, last, records = found
         name = stamp()
         self._begin(first, last, name, now_ms)
-        return name, records
+        return name, records, self._log.epoch_of(first)[0]
 
     def pubacked(self, stamp: int) -> None:
         """The broker has the frame."""
@@ -91,13 +92,17 @@ class Uplink:
             if self._stamp[at] == stamp:
                 self._state[at] = _PUBACKED
 
-    def acknowledged(self, ack, now_ms: int) -> int:  # type: ignore[no-untyped-def]
-        """An authenticated ack of this log's epoch. Returns how many records it freed."""
-        freed: int = self._log.acknowledge(ack.durable)
-        refused: int = self._log.acknowledge(ack.refused)
+    def acknowledged(self, answer, now_ms: int) -> int:  # type: ignore[no-untyped-def]
+        """An authenticated ack of an epoch that the log knows. Returns how many records it freed. Those of which the
+        gateway has others by their name are stored again under new ones."""
+        freed: int = self._log.acknowledge(answer.durable, answer.epoch)
+        conflicts = [one for one in answer.refused if one[2] == ack.REFUSED_CONFLICT]
+        self.records_renumbered += self._log.renumber(conflicts, answer.epoch)
+        others = [one for one in answer.refused if one[2] != ack.REFUSED_CONFLICT]
+        refused: int = self._log.acknowledge(others, answer.epoch)
         self.records_freed += freed
         self.records_refused += refused
-        for ranges in (ack.durable, ack.refused):
+        for ranges in (answer.durable, answer.refused):
             for one in ranges:
                 self._land(one[0], one[1])
         if self._silence:
@@ -215,8 +220,10 @@ class Uplink:
         return None
 
     def _gather_up(self, seq: "int | None", room: int) -> "tuple[int, int, list[bytes]] | None":
-        """As many records as fit, from `seq` on, up to the next flight or the live lane."""
+        """As many records as fit, from `seq` on, up to the next flight, epoch or the live lane."""
         end = self._live_from
+        if seq is not None:
+            end = min(end, self._log.epoch_of(seq)[2] + 1)
         for at in range(self.flights):
             if seq is not None and seq < self._first[at] < end:
                 end = self._first[at]
@@ -235,7 +242,9 @@ class Uplink:
         return (first, last, records) if records else None
 
     def _gather_down(self, seq: "int | None", end: int, room: int) -> "tuple[int, int, list[bytes]] | None":
-        """As many records as fit, from `seq` down to the next flight or `end`; ascending in the frame."""
+        """As many records as fit, from `seq` down to the next flight, epoch or `end`; ascending in the frame."""
+        if seq is not None:
+            end = max(end, self._log.epoch_of(seq)[1])
         for at in range(self.flights):
             if seq is not None and end <= self._last[at] < seq:
                 end = self._last[at] + 1

@@ -76,8 +76,8 @@ class UplinkTask:
             if found is None:
                 await self._wait(self._uplink.next_ms(self._board.real_ms()))
                 continue
-            stamp, records = found
-            data = frame.seal_frame(self._key, self._config.terminal, self._log.epoch, self._clock.boot, stamp, records)
+            stamp, records, epoch = found
+            data = frame.seal_frame(self._key, self._config.terminal, epoch, self._clock.boot, stamp, records)
             await session.publish(self._up, data, stamp)
 
     async def _wait(self, ms: int) -> None:
@@ -96,7 +96,7 @@ class UplinkTask:
         if not isinstance(found, ack.Ack):
             self._ignore("not an ack")
             return
-        if found.epoch != self._log.epoch:
+        if not self._log.knows(found.epoch):
             self._ignore("another epoch")
             return
         step_s = self._clock.heard(found.time_ms, found.echo)
