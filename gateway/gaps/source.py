@@ -13,6 +13,7 @@ from gateway.gaps.claims import claims
 from gateway.gaps.ledger import EMPTY, Due
 from gateway.gaps.slots import slots_of
 from gateway.gaps.words import CELL_S, cell_of
+from gateway.journal.rows import Seen
 from gateway.journal.spans import Entry, Spans
 from gateway.quarantine.quarantine import QuarantineReader
 from gateway.registry import Terminal
@@ -74,13 +75,9 @@ class Source:
         """Name to row of those that have records."""
         return self._spans.terminals()
 
-    def after(self, record: int, limit: int) -> list[tuple[str, Entry]]:
-        """(terminal, record) with a greater id, in order of acceptance."""
-        return self._spans.after(record, limit)
-
-    def raw(self, record: int) -> bytes | None:
-        """A record's bytes; None: it was retired since it was found."""
-        return self._spans.raw(record)
+    def windows_after(self, record: int) -> tuple[list[Seen], int]:
+        """(the windows with a time of the next records with a greater id, the last id of them all)."""
+        return self._spans.windows_after(record)
 
     def facts(self, row: int, span: Span) -> Facts:
         """What the journal holds of the span, and the nearest records around it."""

@@ -15,17 +15,15 @@ import structlog
 
 from gateway.clock import Clock, steady_s
 from gateway.gaps.ledger import states
-from gateway.gaps.slots import slots_of
 from gateway.gaps.source import Source, Span
 from gateway.gaps.words import CAUSES, CELL_S, GRACE_S, LATE, METER_SILENT, NOT_MEASURED, PRESENT, cell_of
 from gateway.metrics import Metrics
 from gateway.registry import Registry, Terminal
-from protocol.record import WINDOW
 
 DAY_S = 86400
 CELLS = DAY_S // CELL_S + 2  # a day's, and those that are under way at its ends
-RECORDS_A_LOOK = 256
-REST = 9  # times as long as it worked: a tenth of a core at most
+RECORDS_A_LOOK = 256  # some milliseconds
+REST = 49  # times as long as it worked: a fiftieth of a core at most, so that a burst hardly feels it
 IDLE_S = 1.0
 COUNT_EVERY_S = 60.0  # a scrape's usual step is no shorter
 RETRY_S = 10.0
@@ -130,13 +128,14 @@ class GapWatch:
 
 def take(source: Source, cells: dict[str, DayCells], last: int) -> tuple[int, int]:
     """Take in the next records after `last`; returns how many, and the last one."""
-    found = source.after(last, RECORDS_A_LOOK)
-    for name, entry in found:
-        if entry.type == WINDOW and entry.start_s is not None and (raw := source.raw(entry.id)) is not None:
-            slots = slots_of(raw)
-            cell_s = cell_of(entry.start_s, entry.length_s)
-            cells.setdefault(name, DayCells()).add(cell_s, slots.readings, slots.silent)
-    return len(found), found[-1][1].id if found else last
+    begin, before = last, -1
+    while before < last < begin + RECORDS_A_LOOK:
+        before = last
+        found, last = source.windows_after(last)
+        for one in found:
+            kept = cells.get(one.terminal) or cells.setdefault(one.terminal, DayCells())
+            kept.add(cell_of(one.start_s, one.length_s), one.readings, one.silent)
+    return last - begin, last
 
 
 def count(source: Source, terminal: Terminal, row: int | None, kept: DayCells, now_s: int) -> Counter[str]:

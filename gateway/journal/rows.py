@@ -7,11 +7,13 @@ from itertools import compress
 from pathlib import Path
 from typing import NamedTuple
 
-from cext.verify import NAMES
+from cext.decoder import Columns
+from cext.verify import NAMES, window_points
 from gateway.database import connect_for_reading, newer, schema_version
 from gateway.journal import blocks
 from gateway.journal.blocks import Kept
 from gateway.journal.journal import FILE, SCHEMA
+from protocol.record import WINDOW
 
 BLOCKS_KEPT = 64  # decoded and at hand: a reader that goes on where it was decodes each block once
 
@@ -58,19 +60,40 @@ def connect_to(folder: Path) -> sqlite3.Connection:
     raise OlderSchemaError(text)
 
 
+class Seen(NamedTuple):
+    """A window, of a known time, as the gauges need it: points as bits, point 1 the lowest."""
+
+    terminal: str
+    start_s: int
+    length_s: int
+    readings: int
+    silent: int
+
+
+class Unpacked(NamedTuple):
+    """A block's records, in order: item i of each is one. points: (has a reading, has none because), as bits."""
+
+    rows: list[Row]
+    raws: list[bytes]
+    points: list[tuple[int, int]]
+
+
+NOTHING = Unpacked([], [], [])
+
+
 class Blocks:
     """Reads blocks by record. One thread at a time."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
-        self._rows_of = lru_cache(BLOCKS_KEPT)(self._decode)
+        self._unpacked = lru_cache(BLOCKS_KEPT)(self._unpack)
 
     def after(self, record: int, limit: int) -> list[Row]:
         """Records with a greater id, in order."""
         found: list[Row] = []
         first = self._first_of(record + 1)
         while first is not None and len(found) < limit:
-            rows = self._rows_of(first)
+            rows = self._unpacked(first).rows
             if not rows:
                 break
             found += [row for row in rows if row.id > record][: limit - len(found)]
@@ -97,9 +120,21 @@ class Blocks:
 
     def raw(self, record: int) -> bytes:
         """A record's bytes, out of its frame. Raises KeyError where there is none."""
-        kept, place = self.frame(record)
-        records = blocks.columns_of([kept]).records
-        return blocks.payload_of(kept.data)[records.begin[place] : records.end[place]]
+        first = self._first_of(record)
+        if first is None or first > record:
+            raise KeyError(record)
+        return self._unpacked(first).raws[record - first]
+
+    def windows_after(self, record: int) -> tuple[list[Seen], int]:
+        """(the windows with a time of the next block's records with a greater id, the last id of them all)."""
+        first = self._first_of(record + 1)
+        block = NOTHING if first is None else self._unpacked(first)
+        seen = [
+            Seen(row.terminal, row.time_s, row.length_s, *points)
+            for row, points in zip(block.rows, block.points, strict=True)
+            if row.id > record and row.type == WINDOW and row.time_s is not None
+        ]
+        return seen, block.rows[-1].id if block.rows else record
 
     def last_id(self) -> int:
         """The id of the newest record, 0 if there is none."""
@@ -134,11 +169,11 @@ class Blocks:
         )
         return int(row[0]) if row else None
 
-    def _decode(self, first: int) -> list[Row]:
+    def _unpack(self, first: int) -> Unpacked:
         row = self._connection.execute(
             "SELECT first, records, received_ms, marks, frames FROM blocks WHERE first = ?", (first,)
         ).fetchone()
-        return list(rows_of(*row)) if row else []
+        return unpack(*row) if row else NOTHING
 
     def _with_remarks(self, rows: list[Row]) -> list[Row]:
         """Energy marks are those that were found last."""
@@ -162,25 +197,35 @@ def remarked(marks: list[Mark], later: dict[int, int]) -> list[Mark]:
     return sorted(kept + [(NAMES[check], point) for point, check in later.items() if check], key=repr)
 
 
-def rows_of(first: int, records: int, received_ms: int, marks: bytes, frames: bytes) -> Iterator[Row]:
+def unpack(first: int, records: int, received_ms: int, marks: bytes, frames: bytes) -> Unpacked:
     """The records of a block."""
-    marked: dict[int, list[Mark]] = {}
-    for record, check, point in blocks.marks_of(marks, first):
-        marked.setdefault(record, []).append((check, point))
     kept = blocks.frames_of(frames)
     columns = blocks.columns_of(kept)
-    one, epochs = columns.records, columns.frames.epoch.tolist()
+    one, payloads = columns.records, [blocks.payload_of(each.data) for each in kept]
     is_new = [
         one_frame.mask >> place & 1
         for one_frame, count in zip(kept, columns.frames.record_count, strict=True)
         for place in range(count)
     ]
+    raws = [payloads[frame][begin:end] for frame, begin, end in zip(one.frame, one.begin, one.end, strict=True)]
+    return Unpacked(
+        list(_rows(range(first, first + records), received_ms, marks, kept, columns, is_new)),
+        list(compress(raws, is_new)),
+        list(compress(window_points(columns), is_new)),
+    )
+
+
+def _rows(
+    ids: range, received_ms: int, marks: bytes, kept: list[Kept], columns: Columns, is_new: list[int]
+) -> Iterator[Row]:
+    marked: dict[int, list[Mark]] = {}
+    for record, check, point in blocks.marks_of(marks, ids.start):
+        marked.setdefault(record, []).append((check, point))
+    one, epochs = columns.records, columns.frames.epoch.tolist()
     fields = zip(
         one.frame, one.seq, one.type, one.has_time, one.time_s, one.length_s, one.boot, one.uptime_s, strict=True
     )
-    for record, (frame, seq, kind, timed, time_s, *rest) in zip(
-        range(first, first + records), compress(fields, is_new), strict=True
-    ):
+    for record, (frame, seq, kind, timed, time_s, *rest) in zip(ids, compress(fields, is_new), strict=True):
         length_s, boot, uptime_s = rest
         yield Row(
             record,

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from gateway.journal import index
-from gateway.journal.rows import Blocks, Mark, Row, connect_to
+from gateway.journal.rows import Blocks, Mark, Row, Seen, connect_to
 
 _READ_A_TIME = 4096
 
@@ -122,6 +122,10 @@ class Spans:
         rows = self._rows(row) if row is not None and limit else []
         newest = sorted(rows, key=lambda one: one.id)[-limit:]
         return self._named([one._replace(terminal=terminal) for one in newest])
+
+    def windows_after(self, record: int) -> tuple[list[Seen], int]:
+        """(the windows with a time of the next block's records with a greater id, the last id of them all)."""
+        return self._blocks.windows_after(record)
 
     def raw(self, record: int) -> bytes | None:
         """A record's bytes, out of its frame; None: it was retired since it was found."""
