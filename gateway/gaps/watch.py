@@ -22,7 +22,7 @@ from gateway.registry import Registry, Terminal
 
 DAY_S = 86400
 CELLS = DAY_S // CELL_S + 2  # a day's, and those that are under way at its ends
-RECORDS_A_LOOK = 256  # some milliseconds
+WORK_S = 0.002  # at a stretch: what a burst's frames wait for at most, and enough for each wake-up to be worth it
 REST = 49  # times as long as it worked: a fiftieth of a core at most, so that a burst hardly feels it
 IDLE_S = 1.0
 COUNT_EVERY_S = 60.0  # a scrape's usual step is no shorter
@@ -61,6 +61,27 @@ class DayCells:
         return seen
 
 
+class Pace:
+    """Makes work wait, so that it takes a small share of a core."""
+
+    def __init__(self, stop: threading.Event) -> None:
+        self._stop = stop
+        self.begin()
+
+    def begin(self) -> None:
+        """Nothing was done until now."""
+        self._since_s = steady_s()
+
+    def rest(self) -> bool:
+        """To be called between small pieces of work; rests when enough of them were done. Whether to stop."""
+        worked_s = steady_s() - self._since_s
+        if worked_s < WORK_S:
+            return self._stop.is_set()
+        stopped = self._stop.wait(worked_s * REST)
+        self.begin()
+        return stopped
+
+
 class GapWatch:
     """Keeps the gauges up until stopped."""
 
@@ -76,6 +97,8 @@ class GapWatch:
         self._folder, self._registry, self._clock = folder, registry, clock
         self._metrics, self._log, self._future_s = metrics, log, future_s
         self._stop = threading.Event()
+        self._pace = Pace(self._stop)
+        self._last = 0  # the newest record that was taken in
         self._thread = threading.Thread(target=self._run, name="gaps", daemon=True)
 
     def start(self) -> None:
@@ -100,25 +123,31 @@ class GapWatch:
         with closing(Source(self._folder, self._future_s)) as source:
             cells: dict[str, DayCells] = {}
             now_s = self._clock.now_ms() // 1000
-            last, count_at_s = source.span(now_s - DAY_S, now_s, now_s).since_id - 1, 0.0
+            self._last, count_at_s = source.span(now_s - DAY_S, now_s, now_s).since_id - 1, 0.0
             while not self._stop.is_set():
-                began_s = steady_s()
-                taken, last = take(source, cells, last)
-                if not taken and began_s >= count_at_s:
+                self._take_all(source, cells)
+                if steady_s() >= count_at_s:
+                    count_at_s = steady_s() + COUNT_EVERY_S
                     self._show(source, cells)
-                    count_at_s = began_s + COUNT_EVERY_S
-                self._stop.wait((steady_s() - began_s) * REST if taken else IDLE_S)
+                self._stop.wait(IDLE_S)
+                self._pace.begin()
+
+    def _take_all(self, source: Source, cells: dict[str, DayCells]) -> None:
+        """Take in what has come, resting; what reads the same blocks next has them at hand."""
+        before = -1
+        while before < self._last and not self._pace.rest():
+            before, self._last = self._last, take(source, cells, self._last)
 
     def _show(self, source: Source, cells: dict[str, DayCells]) -> None:
         total: Counter[str] = Counter()
         rows = source.terminals()
         for terminal in self._registry().all():
-            began_s = steady_s()
+            self._take_all(source, cells)
             now_s = self._clock.now_ms() // 1000
             total.update(
                 count(source, terminal, rows.get(terminal.id), cells.setdefault(terminal.id, DayCells()), now_s)
             )
-            if self._stop.wait((steady_s() - began_s) * REST):
+            if self._stop.is_set():
                 return
         self._metrics.windows_due.set(total["due"])
         self._metrics.windows_received.set(total["received"])
@@ -126,16 +155,13 @@ class GapWatch:
             self._metrics.windows_missing.labels(cause).set(total[cause])
 
 
-def take(source: Source, cells: dict[str, DayCells], last: int) -> tuple[int, int]:
-    """Take in the next records after `last`; returns how many, and the last one."""
-    begin, before = last, -1
-    while before < last < begin + RECORDS_A_LOOK:
-        before = last
-        found, last = source.windows_after(last)
-        for one in found:
-            kept = cells.get(one.terminal) or cells.setdefault(one.terminal, DayCells())
-            kept.add(cell_of(one.start_s, one.length_s), one.readings, one.silent)
-    return last - begin, last
+def take(source: Source, cells: dict[str, DayCells], last: int) -> int:
+    """Take in a block of the records after `last`; returns the last one of it, or `last`."""
+    found, newest = source.windows_after(last)
+    for one in found:
+        kept = cells.get(one.terminal) or cells.setdefault(one.terminal, DayCells())
+        kept.add(cell_of(one.start_s, one.length_s), one.readings, one.silent)
+    return newest
 
 
 def count(source: Source, terminal: Terminal, row: int | None, kept: DayCells, now_s: int) -> Counter[str]:

@@ -238,5 +238,5 @@ def _rows(
             boot,
             uptime_s,
             received_ms,
-            sorted(marked.get(record, ()), key=repr),
+            sorted(marked[record], key=repr) if record in marked else [],
         )

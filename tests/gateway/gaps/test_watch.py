@@ -64,8 +64,8 @@ def test_the_gauges_say_what_the_ledger_says(seed: int, commissioned: bool) -> N
         for _ in range(4):
             now_s = BEGIN_S + chance.randrange(150) * CELL_S + 400
             stores.advance(now_s)
-            while (taken := take(source, cells, last))[0]:
-                last = taken[1]
+            while (newest := take(source, cells, last)) > last:
+                last = newest
             found = count(source, terminal, source.terminals().get("T0001"), cells["T0001"], now_s)
             begin_s = now_s // CELL_S * CELL_S - DAY_S
             if commissioned:
