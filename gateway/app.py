@@ -23,8 +23,7 @@ from gateway.carriers import Carrier, Carriers
 from gateway.clock import Clock, SystemClock, steady_s
 from gateway.config import GatewayConfig
 from gateway.files import Watched
-from gateway.forward import outbox
-from gateway.forward.hj212_sink import Mapping, load_mapping
+from gateway.forward import kinds, outbox
 from gateway.forward.runner import SinkRunner
 from gateway.gaps.watch import GapWatch
 from gateway.intake import make_intake
@@ -60,9 +59,8 @@ class Loaded:
         self.config: GatewayConfig = configuration.load(config_path)
         self.terminals_file = Watched(Path(self.config.terminals), steady_s)
         self.registry = _collect(problems, partial(terminals.load, Path(self.config.terminals)), Registry())
-        self.mappings = [
-            _collect(problems, partial(load_mapping, Path(sink.mapping)), Mapping({})) for sink in self.config.sink
-        ]
+        known = None if problems else self.registry
+        self.sinks = [_collect(problems, partial(kinds.load, sink, known), None) for sink in self.config.sink]
         if not problems:
             problems += modbus_intake.problems(config_path, self.config.modbus, self.registry)
         if problems:
@@ -92,7 +90,7 @@ class Gateway:
         self._config = loaded.config
         self._registry = loaded.registry
         self._terminals_file = loaded.terminals_file
-        self._mappings = loaded.mappings
+        self._sinks = loaded.sinks
         self._clock = clock
         self._out = out
         self._log = make_logger(clock, log)
@@ -148,8 +146,9 @@ class Gateway:
     def _beside(self, folder: Path) -> list[SinkRunner | GapWatch]:
         """What works beside the intake, on the journal, in threads of its own."""
         sinks: list[SinkRunner | GapWatch] = [
-            SinkRunner(sink, mapping, folder, self._clock, self.metrics, self._log)
-            for sink, mapping in zip(self._config.sink, self._mappings, strict=True)
+            SinkRunner(sink, loaded.make(self._clock, self.metrics), folder, self._clock, self.metrics, self._log)
+            for sink, loaded in zip(self._config.sink, self._sinks, strict=True)
+            if loaded is not None
         ]
         future_s = self._config.verify.future_refuse_s
         return [*sinks, GapWatch(folder, lambda: self._registry, self._clock, self.metrics, self._log, future_s)]

@@ -11,7 +11,7 @@ from typing import Annotated, Any, cast
 import typer
 
 from gateway import app as application
-from gateway import cli_audit, cli_backup, cli_export, cli_gaps, cli_quarantine, cli_tail, registry
+from gateway import cli_audit, cli_backup, cli_export, cli_forward, cli_gaps, cli_quarantine, cli_tail, registry
 from gateway.cli_common import (
     NOT_WELL,
     AsJson,
@@ -41,6 +41,7 @@ cli_export.register(app)
 cli_backup.register(app)
 cli_tail.register(app)
 cli_audit.register(app)
+cli_forward.register(app)
 
 
 @app.callback()

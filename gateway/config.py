@@ -122,20 +122,30 @@ class MetricsConfig(Section, frozen=True):
     port: Annotated[int, msgspec.Meta(ge=0, le=65535)] = 9212  # 0: any free one, named in the ready line
 
 
-class SinkConfig(Section, frozen=True):
-    """[[sink]]: a platform that readings are forwarded to."""
+class SinkConfig(Section, frozen=True, kw_only=True):
+    """[[sink]]: where readings are forwarded to; `kind` says which of the tables below it is."""
 
     name: Name
-    kind: Literal["hj212"]
+    fresh_s: Annotated[int, msgspec.Meta(ge=900, le=86400)] = 3600  # windows that ended later than this go first
+
+
+class Hj212Config(SinkConfig, frozen=True, kw_only=True, tag_field="kind", tag="hj212"):
+    """A regulator's platform."""
+
     host: Text
     port: Port
     mapping: Text  # platform.toml: stations, points, codes
+    # one after the other waits for its answer on each: a province needs more than one (docs/operating-a-gateway.md);
+    # the process needs a descriptor for each
+    connections: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 1
     # HJ 212-2017: 10 s and 3 resends over mobile networks; a platform may change both by CN 1000
     answer_timeout_ms: Annotated[int, msgspec.Meta(ge=100, le=99_000)] = 10_000
     resends: Annotated[int, msgspec.Meta(ge=0, le=99)] = 3
     reconnect_min_ms: Annotated[int, msgspec.Meta(ge=10, le=60_000)] = 1_000
     reconnect_max_ms: Annotated[int, msgspec.Meta(ge=10, le=3_600_000)] = 60_000
-    fresh_s: Annotated[int, msgspec.Meta(ge=900, le=86400)] = 3600  # windows that ended later than this go first
+
+
+AnySink = Hj212Config
 
 
 class GatewayConfig(Section, frozen=True):
@@ -150,7 +160,7 @@ class GatewayConfig(Section, frozen=True):
     journal: JournalConfig = JournalConfig()
     quarantine: QuarantineConfig = QuarantineConfig()
     metrics: MetricsConfig = MetricsConfig()
-    sink: list[SinkConfig] = msgspec.field(default_factory=list)
+    sink: list[AnySink] = msgspec.field(default_factory=list)
 
 
 def load(path: Path) -> GatewayConfig:
@@ -182,7 +192,10 @@ def _absolute(config: GatewayConfig, folder: Path) -> GatewayConfig:
         password_file=at(config.mqtt.password_file) if config.mqtt.password_file else None,
         tls_ca_file=at(config.mqtt.tls_ca_file) if config.mqtt.tls_ca_file else None,
     )
-    sinks = [msgspec.structs.replace(sink, mapping=at(sink.mapping)) for sink in config.sink]
+    sinks = [
+        msgspec.structs.replace(sink, **{key: at(name) for key, name in _files_of(sink).items()})
+        for sink in config.sink
+    ]
     return msgspec.structs.replace(
         config, data_dir=at(config.data_dir), terminals=at(config.terminals), mqtt=mqtt, sink=sinks
     )
@@ -195,12 +208,18 @@ def _check_files(path: Path, config: GatewayConfig) -> list[Problem]:
             ("mqtt.password_file", config.mqtt.password_file or ""),
             ("mqtt.tls_ca_file", config.mqtt.tls_ca_file or ""),
         ]
-    named += [(f"sink[{number}].mapping", sink.mapping) for number, sink in enumerate(config.sink)]
+    for number, sink in enumerate(config.sink):
+        named += [(f"sink[{number}].{key}", name) for key, name in _files_of(sink).items()]
     return [
         Problem(path, key, f"{name}: no file that we can read / 文件不存在或不可读; allowed / 允许: a readable file")
         for key, name in named
         if name and not (Path(name).is_file() and os.access(name, os.R_OK))
     ]
+
+
+def _files_of(sink: AnySink) -> dict[str, str]:
+    """The files that a sink names, by key."""
+    return {key: name for key in ("mapping", "password_file", "tls_ca_file") if (name := getattr(sink, key, None))}
 
 
 def _check_data_dir(path: Path, folder: Path) -> list[Problem]:
@@ -215,7 +234,7 @@ def _check_data_dir(path: Path, folder: Path) -> list[Problem]:
     ]
 
 
-def _check_sinks(path: Path, sinks: list[SinkConfig]) -> list[Problem]:
+def _check_sinks(path: Path, sinks: list[AnySink]) -> list[Problem]:
     problems = duplicates(path, "sink", "name", sinks, lambda sink: sink.name)
     for number, sink in enumerate(sinks):
         if sink.reconnect_max_ms < sink.reconnect_min_ms:

@@ -141,14 +141,20 @@ class Metrics:
         )
         self.sink_packets = Counter(
             "wattline_sink_packets",
-            "Packets, by result (gateway/forward/hj212_session.py).",
+            "Packets, by result (gateway/forward/hj212/session.py).",
             ["sink", "result"],
             registry=registry,
         )
         self.sink_crashes = Counter(
             "wattline_sink_crashes", "Faults of a sink's own; it begins again.", by_sink, registry=registry
         )
-        self.sink_connected = Gauge("wattline_sink_connected", "1 while connected.", by_sink, registry=registry)
+        self.sink_connected = Gauge("wattline_sink_connected", "1 while it works.", by_sink, registry=registry)
+        self.sink_failures = Counter(
+            "wattline_sink_failures",
+            "Times that the sink took nothing, by reason (gateway/forward/sink.py).",
+            ["sink", "reason"],
+            registry=registry,
+        )
         self.sink_lag = Gauge(
             "wattline_sink_lag_records", "Records accepted that the sink has not confirmed.", by_sink, registry=registry
         )

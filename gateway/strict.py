@@ -69,6 +69,8 @@ def _load(path: Path) -> dict[str, Any]:
 def _convert(value: Any, kind: Any, file: Path, key: str, problems: list[Problem]) -> Any:
     """The value as a `kind`; None, and problems added, where it is not one."""
     bare = _bare(kind)
+    if tagged := _tagged(bare):
+        return _convert_tagged(value, tagged, file, key, problems)
     if isinstance(bare, type) and issubclass(bare, msgspec.Struct):
         return _convert_struct(value, bare, file, key, problems)
     if typing.get_origin(bare) is list and isinstance(value, list):
@@ -82,11 +84,36 @@ def _convert(value: Any, kind: Any, file: Path, key: str, problems: list[Problem
         return None
 
 
+def _tagged(kind: Any) -> dict[str, type[msgspec.Struct]]:
+    """The structs of a union by the value of their tag; empty where it is no such union."""
+    kinds = typing.get_args(kind) if typing.get_origin(kind) in {typing.Union, types.UnionType} else (kind,)
+    configs = [getattr(one, "__struct_config__", None) for one in kinds]
+    if not all(config and config.tag_field for config in configs):
+        return {}
+    return {str(one.__struct_config__.tag): one for one in kinds}
+
+
+def _convert_tagged(
+    value: Any, kinds: dict[str, type[msgspec.Struct]], file: Path, key: str, problems: list[Problem]
+) -> Any:
+    """A table whose kind one of its keys says."""
+    tag_field = str(next(iter(kinds.values())).__struct_config__.tag_field)
+    given = value.get(tag_field) if isinstance(value, dict) else None
+    if isinstance(value, dict) and (not isinstance(given, str) or given not in kinds):
+        wanted = ", ".join(f'"{one}"' for one in kinds)
+        what = "missing / 缺少" if given is None else repr(given)[:80]
+        problems.append(Problem(file, _join(key, tag_field), f"{what}; allowed / 允许: {wanted}"))
+        return None
+    return _convert_struct(value, kinds.get(str(given), next(iter(kinds.values()))), file, key, problems)
+
+
 def _convert_struct(value: Any, kind: type[msgspec.Struct], file: Path, key: str, problems: list[Problem]) -> Any:
     if not isinstance(value, dict):
         problems.append(Problem(file, key, f"a table is wanted / 应为表: {_keys(kind)}"))
         return None
     before = len(problems)
+    tag_field = kind.__struct_config__.tag_field
+    value = {name: one for name, one in value.items() if name != tag_field}
     fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}
     for name in sorted(value.keys() - fields.keys()):
         guess = difflib.get_close_matches(name, fields, 1)
@@ -144,7 +171,9 @@ def _meta(kind: Any) -> msgspec.Meta | None:
 
 
 def _keys(kind: type[msgspec.Struct]) -> str:
-    return ", ".join(field.encode_name for field in msgspec.structs.fields(kind))
+    names = [field.encode_name for field in msgspec.structs.fields(kind)]
+    tag_field = kind.__struct_config__.tag_field
+    return ", ".join([tag_field, *names] if tag_field else names)
 
 
 def _join(key: str, name: str) -> str:

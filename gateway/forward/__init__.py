@@ -1,8 +1,10 @@
-"""Forwarding: each sink reads the journal by cursors of its own, and is confirmed by its platform before it moves on.
+"""Forwarding: each sink reads the journal by cursors of its own, and is confirmed by its server before it moves on.
 
-lanes     which records are next: those of fresh windows first, the backlog after
-outbox    what is under way, durably; schema/0001.sql explains the file
-forwarder lanes > encode > outbox > session, without thread or connection
-runner    one thread a sink: the forwarder, and the connection to its platform
-hj212_*   HJ 212-2017
+sink      what a sink is: it takes a batch and says what of it is safe
+lanes     which records are next: fresh ones, the backlog after them, then what is to be handed over again
+outbox    a sink's own file: cursors, packets under way, dead letters, health; schema/ explains it
+forwarder lanes > sink > cursors, without thread or connection; backoff, account: its pauses, what is told of it
+runner    one thread a sink
+kinds     the kinds of sinks that there are, one folder or module each:
+          hj212/ (platforms)
 """

@@ -1,142 +1,110 @@
-"""One sink's work without thread or connection: journal > lanes > packets > outbox > session.
+"""One sink's feed, without thread or connection: journal > lanes > sink > cursors.
 
-Who drives it moves the session's bytes (runner.py): feed, let the session send and hear, settle, again.
+What the sink does with a batch is its own (sink.py); who drives both hands in time and waits (runner.py).
 """
 
 from collections import Counter
-from collections.abc import Callable
-from pathlib import Path
-
-import structlog
 
 from gateway.clock import Clock
-from gateway.config import SinkConfig
 from gateway.forward import lanes
-from gateway.forward.hj212_sink import (
-    Hj212Session,
-    LinkSettings,
-    Mapping,
-    Packet,
-    PacketError,
-    content_of,
-    encode_window,
-    next_qn,
-)
+from gateway.forward.account import Account
+from gateway.forward.backoff import Backoff
 from gateway.forward.outbox import Outbox, Taken
-from gateway.journal.reader import Reader, Stored
-from gateway.metrics import Metrics
-from protocol.record import decode_record
-
-TAKE_RECORDS = 16  # share a commit of the outbox; a fresh window waits for no more than these
+from gateway.forward.sink import Batch, BatchRefusedError, Receipt, Sink, SinkError
+from gateway.journal.reader import Reader
 
 
 class Forwarder:
-    """Takes from the journal what is next, and settles what the platform has confirmed. What it took is durable.
+    """Takes from the journal what is next, and moves the cursors past what the sink has safe.
 
-    jitter: numbers in [0, 1). Its methods raise StoreUnavailableError and sqlite3.Error: begin anew, from the files.
+    Its methods raise StoreUnavailableError and sqlite3.Error: begin anew, from the files.
     """
 
     def __init__(
         self,
-        config: SinkConfig,
-        mapping: Mapping,
-        folder: Path,
+        sink: Sink,
+        outbox: Outbox,
+        reader: Reader,
         clock: Clock,
-        metrics: Metrics,
-        log: structlog.typing.FilteringBoundLogger,
-        jitter: Callable[[], float],
+        fresh_s: int,
+        account: Account,
+        backoff: Backoff,
     ) -> None:
-        self._config = config
-        self._mapping = mapping
-        self._reader = Reader(folder)
-        self._outbox = Outbox(folder, config.name)
+        self._sink = sink
+        self._outbox = outbox
+        self._reader = reader
         self._clock = clock
-        self._metrics = metrics
-        self._log = log
-        settings = LinkSettings(
-            config.answer_timeout_ms, config.resends, config.reconnect_min_ms, config.reconnect_max_ms
-        )
-        self.session = Hj212Session(settings, jitter)
-        self._counted: Counter[str] = Counter()  # of this session's counts, what the metrics have already
-        self._waiting = self._outbox.under_way()
+        self._fresh_s = fresh_s
+        self._account = account
+        self._backoff = backoff
 
-    def close(self) -> None:
-        """Close the files; what is under way stays in the outbox."""
-        self._outbox.close()
-        self._reader.close()
+    def feed(self) -> bool:
+        """Hand the sink what is next; False when there is nothing, or the sink wants nothing. Raises SinkError."""
+        wants = self._sink.wants
+        if not wants:
+            return False
+        selection = lanes.select(self._reader, self._outbox, wants, self._clock.now_ms() // 1000 - self._fresh_s)
+        if selection.is_empty:
+            return False
+        batch = self._batch(selection)
+        receipt = self._take(batch) if batch.records else Receipt()
+        self._settle(selection, batch, receipt)
+        return True
 
-    def feed(self) -> None:
-        """Hand the session the next packets, if it has none: they are durable before a byte of them is sent."""
-        if self.session.pending:
-            return
-        if not self._waiting:
-            self._waiting = self._take()
-        self.session.submit(self._waiting[:TAKE_RECORDS])
-        del self._waiting[:TAKE_RECORDS]
+    def is_well(self, but: SinkError | None) -> None:
+        """The sink works, perhaps in part."""
+        self._backoff.worked()
+        self._account.health(but)
 
-    def settle(self) -> None:
-        """Make durable what the platform has confirmed."""
-        confirmed = self.session.take_confirmed()
-        if confirmed:
-            # an error here ends the session too: the packets are sent again under their QNs, which harms nobody
-            delivered = self._outbox.confirm(confirmed)
-            self._metrics.sink_delivered.labels(self._config.name).inc(len(delivered))
-        name, metrics, counts = self._config.name, self._metrics, self.session.counts
-        metrics.sink_connected.labels(name).set(self.session.connected)
-        for result in ("sent", "resent", "confirmed", "late", "stray", "damaged", "gave_up"):
-            total = getattr(counts, result)
-            metrics.sink_packets.labels(name, result).inc(total - self._counted[result])
-            self._counted[result] = total
+    def failed(self, error: SinkError) -> int:
+        """The sink does not: how many ms to leave it alone. Nothing that it was handed counts."""
+        self._account.failed(error)
+        return self._backoff.failed()
 
     def observe(self) -> None:
-        """Say how far behind the journal the sink is."""
-        self._metrics.sink_lag.labels(self._config.name).set(self._reader.last_id() - self._outbox.settled())
+        """Say how far behind the journal the sink is, and note it for a refeed."""
+        self._account.lag(self._reader.last_id() - self._outbox.settled())
+        self._outbox.mark(self._clock.now_ms())
 
-    def _take(self) -> list[Packet]:
-        """The next records' packets, durable; [] when there is nothing to send."""
-        fresh_after_s = self._clock.now_ms() // 1000 - self._config.fresh_s
-        selection = lanes.select(
-            self._reader, self._outbox, TAKE_RECORDS, lambda one: (one.start_s or 0) + one.length_s >= fresh_after_s
-        )
-        if not selection.records and not selection.cursors:
-            return []
-        taken = Taken(ahead=selection.ahead, cursors=selection.cursors, last_qn=self._outbox.last_qn())
-        for one, reason in selection.skipped:
-            self._skip(taken, one, reason)
-        for one in selection.records:
-            self._encode(one, taken)
-        self._outbox.take(taken)
-        return [packet for _, packets in taken.packets for packet in packets]
+    def _batch(self, selection: lanes.Selection) -> Batch:
+        found = self._reader.decoded([one.id for one in selection.records])
+        there = [(one, row) for one, row in zip(selection.records, found.rows, strict=True) if row is not None]
+        records, rows = [one for one, _ in there], [row for _, row in there]
+        return Batch(selection.lane, records, rows, found.columns, found.frames, found.received_ms)
 
-    def _encode(self, one: Stored, taken: Taken) -> None:
-        def new_qn() -> str:
-            taken.last_qn = next_qn(taken.last_qn, self._clock.now_ms())
-            return taken.last_qn
-
-        window = decode_record(self._reader.raw(one.id)).body
-        content = content_of(window, one.start_s or 0)
-        content["marked"] = marked_points(one, len(window.readings))
+    def _take(self, batch: Batch) -> Receipt:
+        """As the sink takes it; a record that it will never take is found by halving, and is a dead letter."""
         try:
-            packets = encode_window(self._mapping, one.terminal, content, new_qn)
-        except PacketError as error:
-            taken.dead.append((one.id, error.code, str(error)))
-            taken.counts[f"dead_{error.code}"] += 1
-            self._metrics.sink_dead.labels(self._config.name, error.code).inc()
-            self._log.warning("dead_letter", record=one.id, terminal=one.terminal, reason=error.code)
-            return
-        if packets:
-            taken.packets.append((one.id, packets))
-        else:
-            self._skip(taken, one, "nothing_mapped")
+            return self._sink.take(batch)
+        except BatchRefusedError as error:
+            count = len(batch.records)
+            if count == 1:
+                return Receipt(dead=[(batch.records[0].id, "refused", str(error))])
+            receipt = self._take(batch.part(0, count // 2))
+            receipt.add(self._take(batch.part(count // 2, count)))
+            return receipt
 
-    def _skip(self, taken: Taken, one: Stored, reason: str) -> None:
-        taken.counts[f"skipped_{reason}"] += 1
-        self._metrics.sink_skipped.labels(self._config.name, reason).inc()
-        self._log.debug("skipped", record=one.id, terminal=one.terminal, reason=reason)
-
-
-def marked_points(one: Stored, points: int) -> frozenset[int]:
-    """The points that a mark names; a mark of the whole record names all."""
-    if any(point is None for _, point in one.marks):
-        return frozenset(range(1, points + 1))
-    return frozenset(point for _, point in one.marks if point is not None)
+    def _settle(self, selection: lanes.Selection, batch: Batch, receipt: Receipt) -> None:
+        """Cursors, packets, dead letters and counts, in one transaction."""
+        dead = {record for record, _, _ in receipt.dead}
+        under_way = {record for record, packets in receipt.packets if packets}
+        delivered = len(batch.records) - len(dead) - len(under_way) - sum(receipt.skipped.values())
+        counts = Counter({f"skipped_{reason}": count for reason, count in receipt.skipped.items()})
+        counts.update(f"dead_{reason}" for _, reason, _ in receipt.dead)
+        if delivered:
+            counts["delivered"] = delivered
+        refed = selection.refed
+        self._outbox.take(
+            Taken(
+                packets=receipt.packets,
+                ahead=selection.ahead,
+                dead=receipt.dead,
+                alive=[one.id for one in batch.records if one.id not in dead] if refed else [],
+                counts=counts,
+                cursors=selection.cursors,
+                refed=refed,
+                texts=receipt.texts,
+                backlog=selection.lane == "backlog",
+            )
+        )
+        self._account.settled(receipt, delivered)

@@ -1,17 +1,32 @@
-"""A sink's own durable state: what it has taken from the journal, what is under way, what is settled."""
+"""A sink's own durable state: what it has taken from the journal, what is under way, what is settled, how it is."""
 
 import sqlite3
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from gateway.database import StoreUnavailableError, connect, connect_for_reading, migrate, transaction
+from gateway.forward.sink import REASONS
 from gateway.hj212.packet import Packet
 
 SCHEMA = Path(__file__).parent / "schema"
 
 LIVE, BACKLOG, PLACEMENTS = "live", "backlog", "placements"
+RECORDS = "records"  # a feed of `refeeds`, beside PLACEMENTS
+MARK_EVERY_MS = 600_000
+MARKS_MAX = 60_000  # more than a year of them
+
+
+class Refeed(NamedTuple):
+    """A span that is to be handed over again: ids next..last of a feed."""
+
+    id: int
+    feed: str
+    next: int
+    last: int
 
 
 @dataclass
@@ -21,9 +36,12 @@ class Taken:
     packets: list[tuple[int, list[Packet]]] = field(default_factory=list)  # (record, its packets), in order
     ahead: list[int] = field(default_factory=list)
     dead: list[tuple[int, str, str]] = field(default_factory=list)  # (record, reason, detail)
+    alive: list[int] = field(default_factory=list)  # handed over again with success: dead no more
     counts: Counter[str] = field(default_factory=Counter)
     cursors: dict[str, int] = field(default_factory=dict)
-    last_qn: str | None = None
+    refed: Refeed | None = None  # with its new `next`
+    texts: dict[str, str] = field(default_factory=dict)
+    backlog: bool = False  # the packets are not urgent
 
 
 class Outbox:
@@ -58,28 +76,52 @@ class Outbox:
         rows = self._connection.execute("SELECT record FROM ahead WHERE record BETWEEN ? AND ?", (first, last))
         return {row[0] for row in rows}
 
-    def last_qn(self) -> str | None:
-        """The QN given last, or None before the first."""
-        row = self._connection.execute("SELECT value FROM texts WHERE name = 'last_qn'").fetchone()
+    def refeed(self) -> Refeed | None:
+        """The span that is to be handed over again next."""
+        row = self._connection.execute("SELECT id, feed, next, last FROM refeeds ORDER BY id LIMIT 1").fetchone()
+        return Refeed(*row) if row else None
+
+    def text(self, name: str) -> str | None:
+        """What the sink wants to remember under this name; None before the first time."""
+        row = self._connection.execute("SELECT value FROM texts WHERE name = ?", (name,)).fetchone()
         return row[0] if row else None
 
-    def under_way(self) -> list[Packet]:
-        """Packets that are not confirmed, in the order in which they were taken."""
-        rows = self._connection.execute("SELECT qn, mn, data FROM outbox ORDER BY id")
-        return [Packet(*row) for row in rows]
+    def remember(self, texts: Mapping[str, str]) -> None:
+        """Keep these texts."""
+        with transaction(self._connection):
+            self._put_texts(texts)
+
+    def stations(self) -> dict[str, int]:
+        """How many packets are under way, by MN."""
+        return dict(self._connection.execute("SELECT mn, count(*) FROM outbox GROUP BY mn"))
+
+    def under_way(self, mns: Sequence[str], *, backlog: bool, after: int, limit: int) -> "list[Waiting]":
+        """Packets of these stations that are not confirmed, of one lane, in the order in which they were taken."""
+        rows = self._connection.execute(
+            f"SELECT id, record, qn, mn, data FROM outbox WHERE mn IN ({', '.join('?' * len(mns))})"  # noqa: S608  (question marks)
+            " AND backlog = ? AND id > ? ORDER BY id LIMIT ?",
+            (*mns, backlog, after, limit),
+        )
+        return [Waiting(row[0], row[1], Packet(*row[2:])) for row in rows]
 
     def take(self, taken: Taken) -> None:
-        """Make durable what was taken from the journal, before a byte of it is sent."""
+        """Make durable what was taken from the journal; a byte of its packets is sent only after that."""
         connection = self._connection
-        rows = [(record, packet.mn, packet.qn, packet.data) for record, packets in taken.packets for packet in packets]
+        rows = [
+            (record, packet.mn, packet.qn, packet.data, taken.backlog)
+            for record, packets in taken.packets
+            for packet in packets
+        ]
         with transaction(connection):
-            connection.executemany("INSERT INTO outbox (record, mn, qn, data) VALUES (?, ?, ?, ?)", rows)
-            connection.executemany("INSERT INTO ahead (record) VALUES (?)", [(one,) for one in taken.ahead])
+            connection.executemany("INSERT INTO outbox (record, mn, qn, data, backlog) VALUES (?, ?, ?, ?, ?)", rows)
+            connection.executemany("INSERT OR IGNORE INTO ahead (record) VALUES (?)", [(one,) for one in taken.ahead])
+            connection.executemany("DELETE FROM dead WHERE record = ?", [(one,) for one in taken.alive])
             connection.executemany("INSERT OR REPLACE INTO dead (record, reason, detail) VALUES (?, ?, ?)", taken.dead)
             connection.executemany("INSERT OR REPLACE INTO cursors (name, value) VALUES (?, ?)", taken.cursors.items())
             connection.execute("DELETE FROM ahead WHERE record <= ?", (taken.cursors.get(BACKLOG, 0),))
-            if taken.last_qn is not None:
-                connection.execute("INSERT OR REPLACE INTO texts (name, value) VALUES ('last_qn', ?)", (taken.last_qn,))
+            if taken.refed is not None:
+                self._move_refeed(taken.refed)
+            self._put_texts(taken.texts)
             self._count(taken.counts)
 
     def confirm(self, qns: Iterable[str]) -> list[int]:
@@ -93,11 +135,56 @@ class Outbox:
             self._count({"delivered": len(delivered)})
         return delivered
 
+    def mark(self, now_ms: int) -> None:
+        """Note up to where everything is safe, if the last note is old enough."""
+        connection = self._connection
+        (newest,) = connection.execute("SELECT coalesce(max(at_ms), 0) FROM marks").fetchone()
+        if abs(now_ms - newest) < MARK_EVERY_MS:
+            return
+        with transaction(connection):
+            record, placement = _settled(connection)
+            connection.execute("INSERT OR REPLACE INTO marks VALUES (?, ?, ?)", (now_ms, record, placement))
+            connection.execute(
+                "DELETE FROM marks WHERE at_ms <= (SELECT at_ms FROM marks ORDER BY at_ms DESC LIMIT 1 OFFSET ?)",
+                (MARKS_MAX,),
+            )
+
+    def put_back(self, record: int) -> None:
+        """Hand everything over again from behind this record: the sink says that it has no more."""
+        with transaction(self._connection):
+            cursor = self.cursors()[BACKLOG]
+            if record < cursor:
+                self._connection.execute(
+                    "INSERT INTO refeeds (feed, next, last) VALUES (?, ?, ?)", (RECORDS, record + 1, cursor)
+                )
+
+    def set_health(self, reason: str, detail: str, now_ms: int) -> None:
+        """How the sink is from now on; '' for well."""
+        with transaction(self._connection):
+            self._connection.execute("INSERT OR REPLACE INTO health VALUES (1, ?, ?, ?)", (reason, detail, now_ms))
+
+    def _move_refeed(self, refed: Refeed) -> None:
+        if refed.next > refed.last:
+            self._connection.execute("DELETE FROM refeeds WHERE id = ?", (refed.id,))
+        else:
+            self._connection.execute("UPDATE refeeds SET next = ? WHERE id = ?", (refed.next, refed.id))
+
+    def _put_texts(self, texts: Mapping[str, str]) -> None:
+        self._connection.executemany("INSERT OR REPLACE INTO texts (name, value) VALUES (?, ?)", texts.items())
+
     def _count(self, counts: Mapping[str, int]) -> None:
         self._connection.executemany(
             "INSERT INTO counters (name, value) VALUES (?, ?) ON CONFLICT DO UPDATE SET value = value + excluded.value",
             counts.items(),
         )
+
+
+class Waiting(NamedTuple):
+    """A packet that is not confirmed, its place in line, and the record that it is of."""
+
+    id: int
+    record: int
+    packet: Packet
 
 
 def file_of(folder: Path, sink: str) -> Path:
@@ -107,47 +194,103 @@ def file_of(folder: Path, sink: str) -> Path:
 
 def reach(folder: Path, sink: str) -> tuple[int, int]:
     """The furthest record, and placement, of the journal that a sink's file speaks of; 0 where it speaks of none."""
-    connection = connect_for_reading(file_of(folder, sink))
-    try:
+    with closing(connect_for_reading(file_of(folder, sink))) as connection:
         cursors = dict(connection.execute("SELECT name, value FROM cursors"))
         rows = connection.execute("SELECT max(record) FROM ahead UNION SELECT max(record) FROM outbox")
         records = [row[0] or 0 for row in rows]
         return max([cursors.get(LIVE, 0), cursors.get(BACKLOG, 0), *records]), cursors.get(PLACEMENTS, 0)
-    finally:
-        connection.close()
 
 
 def settled(folder: Path, sink: str) -> tuple[int, int]:
     """Up to which record, and placement, a sink needs the journal no more; 0 where it has not begun."""
-    path = file_of(folder, sink)
-    if not path.exists():
+    if not file_of(folder, sink).exists():
         return 0, 0
     try:
-        connection = connect_for_reading(path)
-        try:
-            cursors = dict(connection.execute("SELECT name, value FROM cursors"))
-            (oldest,) = connection.execute("SELECT min(record) FROM outbox").fetchone()
-        finally:
-            connection.close()
+        with closing(connect_for_reading(file_of(folder, sink))) as connection:
+            return _settled(connection)
     except sqlite3.OperationalError:  # made this moment, without its tables yet
         return 0, 0
-    cursor = cursors.get(BACKLOG, 0)
-    return cursor if oldest is None else min(cursor, oldest - 1), cursors.get(PLACEMENTS, 0)
+
+
+def _settled(connection: sqlite3.Connection) -> tuple[int, int]:
+    one = connection.execute
+    cursors = dict(one("SELECT name, value FROM cursors"))
+    (oldest,) = one("SELECT min(record) FROM outbox").fetchone()
+    again = dict(one("SELECT feed, min(next) FROM refeeds GROUP BY feed"))
+    records = [cursors.get(BACKLOG, 0), *(first - 1 for first in (oldest, again.get(RECORDS)) if first is not None)]
+    placement = cursors.get(PLACEMENTS, 0)
+    return min(records), min(placement, again.get(PLACEMENTS, placement + 1) - 1)
 
 
 def status(folder: Path, sink: str) -> dict[str, object]:
     """What `wattline gateway status` says of a sink. confirmed: every record up to this id is settled."""
-    path = file_of(folder, sink)
-    if not path.exists():
-        return {"confirmed": 0, "under_way": 0, "dead": {}, "counts": {}}
-    connection = connect_for_reading(path)
-    try:
+    if not file_of(folder, sink).exists():
+        return {"state": "not started", "confirmed": 0, "under_way": 0, "refeed": 0, "dead": {}, "counts": {}}
+    with closing(connect_for_reading(file_of(folder, sink))) as connection:
         one = connection.execute
         return {
-            "confirmed": settled(folder, sink)[0],
+            **_health(connection),
+            "confirmed": _settled(connection)[0],
             "under_way": one("SELECT count(DISTINCT record) FROM outbox").fetchone()[0],
+            "refeed": one("SELECT coalesce(sum(last - next + 1), 0) FROM refeeds").fetchone()[0],
             "dead": dict(one("SELECT reason, count(*) FROM dead GROUP BY reason ORDER BY reason")),
             "counts": dict(one("SELECT name, value FROM counters ORDER BY name")),
         }
-    finally:
+
+
+def _health(connection: sqlite3.Connection) -> dict[str, object]:
+    row = connection.execute("SELECT reason, detail, since_ms FROM health").fetchone()
+    if row is None:
+        return {"state": "not started"}
+    reason, detail, since_ms = row
+    if not reason:
+        return {"state": "ok", "since_ms": since_ms}
+    return {"state": "failing", "reason": reason, "detail": detail, "since_ms": since_ms, "next": REASONS[reason]}
+
+
+class Ordered(NamedTuple):
+    """What a refeed was told to hand over again."""
+
+    records: int
+    placements: int
+
+
+def order_refeed(folder: Path, sink: str, from_ms: int, last_id: int) -> Ordered:
+    """Have handed over again what became safe at from_ms or later, of the records up to last_id.
+
+    Without a note of that time (`marks`) it is all that the sink ever took. The sink's thread, or its next start, takes
+    it up. Raises StoreUnavailableError, NewerSchemaError.
+    """
+    with closing(_writable(folder, sink)) as connection, transaction(connection):
+        cursors = {LIVE: 0, BACKLOG: 0, PLACEMENTS: 0, **dict(connection.execute("SELECT name, value FROM cursors"))}
+        found = connection.execute(
+            "SELECT record, placement FROM marks WHERE at_ms <= ? ORDER BY at_ms DESC LIMIT 1", (from_ms,)
+        ).fetchone()
+        record, placement = found or (0, 0)
+        spans = [
+            (RECORDS, record + 1, min(last_id, max(cursors[BACKLOG], cursors[LIVE]))),
+            (PLACEMENTS, placement + 1, cursors[PLACEMENTS]),
+        ]
+        wanted = [span for span in spans if span[1] <= span[2]]
+        connection.executemany("INSERT INTO refeeds (feed, next, last) VALUES (?, ?, ?)", wanted)
+        counts = {feed: last - first + 1 for feed, first, last in wanted}
+    return Ordered(counts.get(RECORDS, 0), counts.get(PLACEMENTS, 0))
+
+
+def order_dead(folder: Path, sink: str) -> Ordered:
+    """Have the dead letters handed over again, likewise."""
+    with closing(_writable(folder, sink)) as connection, transaction(connection):
+        dead = connection.execute("SELECT record FROM dead ORDER BY record").fetchall()
+        rows = [(RECORDS, one, one) for (one,) in dead]
+        connection.executemany("INSERT INTO refeeds (feed, next, last) VALUES (?, ?, ?)", rows)
+    return Ordered(len(dead), 0)
+
+
+def _writable(folder: Path, sink: str) -> sqlite3.Connection:
+    connection = connect(file_of(folder, sink))
+    try:
+        migrate(connection, SCHEMA)
+    except BaseException:
         connection.close()
+        raise
+    return connection

@@ -1,40 +1,51 @@
-"""One sink at work, in a thread of its own: forwarder.py, with a connection to the platform."""
+"""One sink at work, in a thread of its own: a sink of its kind (kinds.py), and its feed (forwarder.py)."""
 
 import random
 import sqlite3
 import threading
+from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 import structlog
 
 from gateway.clock import Clock, steady_s
-from gateway.config import SinkConfig
+from gateway.config import AnySink
 from gateway.database import StoreUnavailableError
+from gateway.forward.account import Account
+from gateway.forward.backoff import Backoff
 from gateway.forward.forwarder import Forwarder
-from gateway.forward.hj212_sink import Hj212Link, Mapping
+from gateway.forward.outbox import Outbox
+from gateway.forward.sink import Sink, SinkError
+from gateway.journal.reader import Reader
 from gateway.metrics import Metrics
 
 IDLE_MS = 100  # how soon a new record is seen
-WAIT_MS = 1000  # for an answer, before time-outs are looked at
 STORE_RETRY_S = 1.0
 CRASH_RETRY_S = 10.0  # often enough to come back by itself, rarely enough not to fill the log
 OBSERVE_S = 1.0
+RETRY_MIN_MS, RETRY_MAX_MS = 500, 60_000  # between tries of a sink that takes nothing
+
+MakeSink = Callable[[Outbox, Callable[[float], object]], Sink]
 
 
 class SinkRunner:
-    """Forwards the journal to one platform until stopped. What it took is durable: it may be killed at any point."""
+    """Forwards the journal to one sink until stopped. What it took is durable: it may be killed at any point.
+
+    make: the sink, on its outbox, with a way to wait that ends when the gateway does.
+    """
 
     def __init__(
         self,
-        config: SinkConfig,
-        mapping: Mapping,
+        config: AnySink,
+        make: MakeSink,
         folder: Path,
         clock: Clock,
         metrics: Metrics,
         log: structlog.typing.FilteringBoundLogger,
     ) -> None:
         self._config = config
-        self._mapping = mapping
+        self._make = make
         self._folder = folder
         self._clock = clock
         self._metrics = metrics
@@ -67,25 +78,26 @@ class SinkRunner:
 
     def _forward(self) -> None:
         """From what the files say, to the stop or to the first error of a file."""
-        forwarder = Forwarder(self._config, self._mapping, self._folder, self._clock, self._metrics, self._log, _jitter)
-        session = forwarder.session
-        link = Hj212Link(self._config.host, self._config.port, session, _steady_ms, self._stop.wait)
-        try:
+        with ExitStack() as opened:
+            outbox = Outbox(self._folder, self._config.name)
+            opened.callback(outbox.close)
+            sink = self._make(outbox, self._stop.wait)
+            opened.callback(sink.close)
+            reader = Reader(self._folder)
+            opened.callback(reader.close)
+            account = Account(self._config.name, outbox, self._clock, self._metrics, self._log)
+            backoff = Backoff(RETRY_MIN_MS, RETRY_MAX_MS, random.SystemRandom().random)
+            forwarder = Forwarder(sink, outbox, reader, self._clock, self._config.fresh_s, account, backoff)
             while not self._stop.is_set():
-                forwarder.feed()
-                link.step(WAIT_MS if session.pending else IDLE_MS)
-                forwarder.settle()
-                if steady_s() >= self._observe_at_s:
-                    self._observe_at_s = steady_s() + OBSERVE_S
-                    forwarder.observe()
-        finally:
-            link.close()
-            forwarder.close()
+                self._step(forwarder, sink)
 
-
-def _jitter() -> float:
-    return random.SystemRandom().random()
-
-
-def _steady_ms() -> int:
-    return int(steady_s() * 1000)
+    def _step(self, forwarder: Forwarder, sink: Sink) -> None:
+        try:
+            more = forwarder.feed()
+            forwarder.is_well(sink.work(0 if more else IDLE_MS))
+        except SinkError as error:
+            sink.close()
+            self._stop.wait(forwarder.failed(error) / 1000)
+        if steady_s() >= self._observe_at_s:
+            self._observe_at_s = steady_s() + OBSERVE_S
+            forwarder.observe()

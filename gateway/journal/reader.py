@@ -1,11 +1,13 @@
 """What sinks and `status` read of the journal, on connections of their own that can't change it."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from cext.decoder import Columns
 from gateway.database import schema_version
 from gateway.journal import chain
-from gateway.journal.blocks import marks_of
+from gateway.journal.blocks import Kept, columns_of, marks_of
 from gateway.journal.retention import used_bytes
 from gateway.journal.rows import Blocks, Mark, Row, connect_to
 
@@ -24,6 +26,18 @@ class Stored(NamedTuple):
     start_s: int | None
     length_s: int
     marks: list[Mark]
+
+
+class Decoded(NamedTuple):
+    """Records as columns. rows[i]: the row of the i-th record in columns.records, None where it is retired.
+
+    frames[f]: the frame that is row f of columns.frames, as it came; received_ms[f]: when, by the gateway's clock.
+    """
+
+    columns: Columns
+    rows: list[int | None]
+    frames: list[Kept]
+    received_ms: list[int]
 
 
 class Reader:
@@ -56,6 +70,23 @@ class Reader:
     def raw(self, record: int) -> bytes:
         """A record's bytes, out of its frame. Raises KeyError where there is none."""
         return self._blocks.raw(record)
+
+    def decoded(self, records: Sequence[int]) -> Decoded:
+        """What these records say. Raises ValueError where the file is damaged."""
+        found, places = self._blocks.frames(records)
+        frames = [one for _, one in found]
+        columns = columns_of(frames)
+        first = columns.frames.first_record.tolist()
+        return Decoded(
+            columns,
+            [None if one is None else first[one[0]] + one[1] for one in places],
+            frames,
+            [at_ms for at_ms, _ in found],
+        )
+
+    def first_id(self, received_ms: int) -> int:
+        """The id from which on records were received at this time or later; one past the end if none was."""
+        return self._blocks.first_id(received_ms)
 
     def last_id(self) -> int:
         """The id of the newest record, 0 if there is none."""
@@ -103,4 +134,6 @@ class Reader:
 
 
 def _stored(row: Row) -> Stored:
-    return Stored(row.id, row.terminal, row.epoch, row.seq, row.type, row.time_s, row.length_s, row.marks)
+    return Stored(
+        row.id, row.terminal, row.epoch, row.seq, row.type, row.time_s, row.length_s, row.marks, row.received_ms
+    )

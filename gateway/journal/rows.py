@@ -1,7 +1,8 @@
 """Records as they stand in blocks: what reader.py and spans.py are made of."""
 
 import sqlite3
-from collections.abc import Iterator
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from itertools import compress
 from pathlib import Path
@@ -118,6 +119,46 @@ class Blocks:
             number -= count
         raise KeyError(record)
 
+    def frames(self, records: Sequence[int]) -> tuple[list[tuple[int, Kept]], list[tuple[int, int] | None]]:
+        """((when it came, a frame) of those that brought these records, each record's frame and its place in it).
+
+        None: it is retired, or not there yet. Any order; as many blocks are read as it takes.
+        """
+        found: list[tuple[int, Kept]] = []
+        places: dict[int, tuple[int, int]] = {}
+        wanted = sorted(set(records))
+        at = 0
+        while at < len(wanted):
+            block = self._connection.execute(
+                "SELECT first, records, received_ms, frames FROM blocks WHERE first <= ? AND first + records > ?"
+                " ORDER BY first DESC LIMIT 1",
+                (wanted[at], wanted[at]),
+            ).fetchone()
+            if block is None:
+                at += 1
+                continue
+            first, count, received_ms, packed = block
+            end = bisect_left(wanted, first + count, at)
+            kept = [(received_ms, one) for one in blocks.frames_of(packed)]
+            _place(wanted[at:end], first, kept, found, places)
+            at = end
+        return found, [places.get(record) for record in records]
+
+    def first_id(self, received_ms: int) -> int:
+        """The id from which on records were received at this time or later; one past the end if none was."""
+        first = self._connection.execute("SELECT coalesce(min(first), 1) FROM blocks").fetchone()[0]
+        low, high = int(first), self.last_id() + 1
+        while low < high:
+            middle = (low + high) // 2
+            begin, count, received = self._connection.execute(
+                "SELECT first, records, received_ms FROM blocks WHERE first <= ? ORDER BY first DESC LIMIT 1", (middle,)
+            ).fetchone()
+            if received < received_ms:
+                low = int(begin + count)
+            else:
+                high = int(begin)
+        return low
+
     def raw(self, record: int) -> bytes:
         """A record's bytes, out of its frame. Raises KeyError where there is none."""
         first = self._first_of(record)
@@ -186,6 +227,27 @@ class Blocks:
         ):
             remarks.setdefault(record, {})[point] = check
         return [row._replace(marks=remarked(row.marks, remarks[row.id])) if row.id in remarks else row for row in rows]
+
+
+def _place(
+    records: list[int],
+    first: int,
+    kept: list[tuple[int, Kept]],
+    frames: list[tuple[int, Kept]],
+    places: dict[int, tuple[int, int]],
+) -> None:
+    """Where these records of a block, ascending, stand in its frames; adds those frames that have one."""
+    asked = iter(records)
+    record = next(asked, None)
+    for received_ms, one in kept:
+        last = first + one.mask.bit_count()
+        if record is not None and record < last:
+            numbers = [place for place in range(one.mask.bit_length()) if one.mask >> place & 1]
+            frames.append((received_ms, one))
+            while record is not None and record < last:
+                places[record] = (len(frames) - 1, numbers[record - first])
+                record = next(asked, None)
+        first = last
 
 
 STEP_CHECKS = frozenset({"energy_fell", "energy_jumped", "energy_not_power"})  # those that the records before decide

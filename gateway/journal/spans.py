@@ -58,18 +58,7 @@ class Spans:
 
     def first_id(self, received_ms: int) -> int:
         """The id from which on records were received at this time or later; one past the end if none was."""
-        first = self._connection.execute("SELECT coalesce(min(first), 1) FROM blocks").fetchone()[0]
-        low, high = int(first), self._blocks.last_id() + 1
-        while low < high:
-            middle = (low + high) // 2
-            begin, count, received = self._connection.execute(
-                "SELECT first, records, received_ms FROM blocks WHERE first <= ? ORDER BY first DESC LIMIT 1", (middle,)
-            ).fetchone()
-            if received < received_ms:
-                low = int(begin + count)
-            else:
-                high = int(begin)
-        return low
+        return self._blocks.first_id(received_ms)
 
     def log(self, terminal: int, since_id: int = 0) -> Iterator[Entry]:
         """Records of a terminal's row, by epoch and number, that were accepted at this id or later."""

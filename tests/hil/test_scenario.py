@@ -8,7 +8,7 @@ from terminal import config as terminal_config
 
 from gateway import config as gateway_config
 from gateway import registry
-from gateway.forward.hj212_mapping import load_mapping
+from gateway.forward.hj212.mapping import load_mapping
 from gateway.strict import ConfigError
 from hil import faults, scenario, wiring
 from hil.meter_bus import meters_json

@@ -9,14 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.forward.hj212_encode import WindowContent, content_of, decimal_text, encode_window
-from gateway.forward.hj212_mapping import QUANTITIES, Mapping, load_mapping
+from cext.decoder import decode_payloads
+from gateway.forward.hj212.encode import WindowContent, content_of, decimal_text, encode_window
+from gateway.forward.hj212.mapping import QUANTITIES, Mapping, load_mapping
 from gateway.hj212.packet import PacketError
 from gateway.hj212.parse import parse
 from gateway.hj212.split import Joiner, Message
 from gateway.hj212.times import qn_of
 from gateway.strict import ConfigError
-from protocol import record
+from protocol import cbor, record
+from tests.gateway import support
 
 START_S = 1_772_323_200  # 2026-03-01 08:00:00 Beijing
 MN = "010000A8900016F000169DC0"
@@ -112,10 +114,12 @@ def test_terminal_that_the_platform_does_not_know(tmp_path: pathlib.Path) -> Non
 
 
 def test_record_becomes_content() -> None:
-    reading = record.Reading(*range(len(record.Reading._fields)))
+    reading = support.reading(ua_dv=2201, ia_ma=5123, pf_milli=-900, q_mean_var=7)
     slots = [reading, None, record.NONE_SILENT, record.NONE_GARBLED, record.NONE_EXCEPTION, 77]
     window = record.Window(None, 900, 1, 900, 0, 65535, 90, slots)
-    content = content_of(window, START_S)
+    raw = record.encode_window(1, window)
+    columns = decode_payloads([cbor.array([*(cbor.integer(number) for number in (1, 0, 0, 0)), cbor.array([raw])])])
+    content = content_of(columns, 0, START_S)
     assert content["points"] == {1: reading._asdict(), 3: "B", 4: "B", 5: "D", 6: "D"}
 
 

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.forward.hj212_session import QUEUE_PACKETS_MAX, REPLIES_MAX, Hj212Session, LinkSettings
-from gateway.forward.hj212_sink import Hj212Link
+from gateway.forward.hj212.link import Links
+from gateway.forward.hj212.session import QUEUE_PACKETS_MAX, REPLIES_MAX, Hj212Session, LinkSettings
 from gateway.hj212.answers import data_answer
 from gateway.hj212.packet import Packet, Segment, build, frame
 from gateway.hj212.parse import parse
@@ -216,7 +216,7 @@ def test_step_returns_when_a_resend_falls_due() -> None:
         asyncio.run_coroutine_threadsafe(platform.set_mode(Mode("silent")), loop).result(10)
         session = Hj212Session(quick, lambda: 0.0)
         session.submit([packet(0)])
-        link = Hj212Link("127.0.0.1", platform.port, session, lambda: time.monotonic_ns() // 1_000_000, time.sleep)
+        link = Links("127.0.0.1", platform.port, [session], lambda: time.monotonic_ns() // 1_000_000, time.sleep)
         before = time.monotonic()
         while not session.counts.gave_up:
             link.step(60_000)
@@ -315,7 +315,7 @@ def test_over_tcp_nothing_is_lost_and_nothing_counts_twice(mode: Mode, packets: 
     quick = LinkSettings(answer_timeout_ms=100, resends=1, reconnect_min_ms=20, reconnect_max_ms=200)
     with platform_running() as (platform, loop):
         session = Hj212Session(quick, random.Random(1).random)
-        link = Hj212Link("127.0.0.1", platform.port, session, lambda: time.monotonic_ns() // 1_000_000, time.sleep)
+        link = Links("127.0.0.1", platform.port, [session], lambda: time.monotonic_ns() // 1_000_000, time.sleep)
         asyncio.run_coroutine_threadsafe(platform.set_mode(mode), loop).result(10)
         loop.call_soon_threadsafe(loop.call_later, 0.5, lambda: loop.create_task(platform.set_mode(Mode())))
         session.submit([packet(number) for number in range(packets)])
@@ -336,13 +336,13 @@ def test_platform_that_is_not_there_is_named() -> None:
     session = Hj212Session(SETTINGS, lambda: 0.0)
     with platform_running() as (platform, _):
         port = platform.port
-    link = Hj212Link("127.0.0.1", port, session, lambda: 0, lambda _: None)
+    link = Links("127.0.0.1", port, [session], lambda: 0, lambda _: None)
     link.step(1)
     assert "refused" in link.last_error
     assert not session.connected
 
 
 def test_session_module_opens_no_socket_and_reads_no_clock() -> None:
-    source = pathlib.Path(__file__).parents[3] / "gateway" / "forward" / "hj212_session.py"
+    source = pathlib.Path(__file__).parents[3] / "gateway" / "forward" / "hj212" / "session.py"
     text = source.read_text("utf-8")
     assert not [name for name in ("import socket", "import time", "import random", "asyncio") if name in text]

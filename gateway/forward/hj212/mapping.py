@@ -26,6 +26,7 @@ import msgspec
 
 from gateway.config import Name, Section, duplicates
 from gateway.hj212.packet import PW_PATTERN
+from gateway.registry import Registry
 from gateway.strict import ConfigError, Problem, read
 from protocol import limits
 
@@ -98,6 +99,7 @@ class MappingFile(Section, frozen=True):
 class Station:
     """A terminal as the platform knows it: MN, system code, password, and its items in the order they are sent."""
 
+    terminal: str
     mn: str
     st: str
     pw: str = field(repr=False)
@@ -126,7 +128,9 @@ def load_mapping(path: Path) -> Mapping:
             problems += _check_item(path, f"{table}[{index}]", item)
     if problems:
         raise ConfigError(problems)
-    return Mapping({one.terminal: Station(one.mn, one.st, str(one.pw), tuple(one.item)) for one in file.station})
+    return Mapping(
+        {one.terminal: Station(one.terminal, one.mn, one.st, str(one.pw), tuple(one.item)) for one in file.station}
+    )
 
 
 def _check_item(path: Path, key: str, item: ItemConfig) -> list[Problem]:
@@ -143,3 +147,17 @@ def _check_item(path: Path, key: str, item: ItemConfig) -> list[Problem]:
         text = f"{item.decimals} of {item.quantity} ({quantity.unit}); allowed / 允许: 0 to {quantity.exponent}"
         problems.append(Problem(path, f"{key}.decimals", text))
     return problems
+
+
+def check_points(path: Path, mapping: Mapping, registry: Registry) -> None:
+    """Raises ConfigError where an item is of no point of its terminal."""
+    problems = []
+    for number, station in enumerate(mapping.stations.values()):
+        terminal = registry.get(station.terminal)
+        for index, item in enumerate(station.items):
+            if terminal is not None and item.point not in terminal.points:
+                known = ", ".join(map(str, sorted(terminal.points))) or "none / 无"
+                text = f"{item.point}: no point of {station.terminal} / 该终端无此测点; allowed / 允许: {known}"
+                problems.append(Problem(path, f"station[{number}].item[{index}].point", text))
+    if problems:
+        raise ConfigError(problems)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NotRequired, TypedDict
 
-from gateway.forward.hj212_mapping import QUANTITIES, ItemConfig, Mapping
+from cext.decoder import NONE_BECAUSE, READING, Columns
+from gateway.forward.hj212.mapping import QUANTITIES, ItemConfig, Mapping
 from gateway.hj212.packet import EDITION_2017, Item, Packet, PacketError, Segment, build, flag_of
 from gateway.hj212.split import split
 from gateway.hj212.times import data_time
@@ -33,14 +34,20 @@ class WindowContent(TypedDict):
     marked: NotRequired[frozenset[int]]
 
 
-def content_of(window: record.Window, start_s: int) -> WindowContent:
-    """The content of a decoded window record; `start_s` is where the journal placed it (FR-26)."""
+def content_of(columns: Columns, row: int, start_s: int) -> WindowContent:
+    """The content of a window, row `row` of columns.records; `start_s` is where the journal placed it (FR-26)."""
+    slots = columns.slots
+    first = columns.records.first[row]
     points: dict[int, dict[str, int | None] | str] = {}
-    for number, slot in enumerate(window.readings, start=1):
-        if isinstance(slot, record.Reading):
-            points[number] = slot._asdict()
-        elif slot is not None:
-            points[number] = _FLAG_OF_NONE.get(slot, FAULT)
+    for at in range(first, first + columns.records.count[row]):
+        kind, present = slots.kind[at], slots.present[at]
+        if kind == READING:
+            values = enumerate(record.Reading._fields)
+            points[slots.point[at]] = {
+                name: slots.values[at, which] if present >> which & 1 else None for which, name in values
+            }
+        elif kind == NONE_BECAUSE:
+            points[slots.point[at]] = _FLAG_OF_NONE.get(slots.none_reason[at], FAULT)
     return {"start_s": start_s, "points": points}
 
 

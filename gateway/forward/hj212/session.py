@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from gateway.forward.backoff import Backoff
 from gateway.hj212 import answers, words
 from gateway.hj212.packet import Packet, PacketError, Segment
 from gateway.hj212.parse import Received
@@ -64,7 +65,6 @@ class Hj212Session:
         self.connected = False
         self.wants_close = False
         self._settings = settings
-        self._jitter = jitter
         self._queue: deque[Packet] = deque()
         self._confirmed: list[str] = []
         self._replies: deque[bytes] = deque()
@@ -73,13 +73,18 @@ class Hj212Session:
         self._sends = 0  # of the packet under way, on this connection
         self._was_sent = False  # the packet under way, on any connection
         self._deadline_ms: int | None = None  # None: the packet first in line is to be sent now
-        self._failures = 0  # connections in a row without any confirmation
+        self._backoff = Backoff(settings.reconnect_min_ms, settings.reconnect_max_ms, jitter)
         self._connect_at_ms = 0
 
     @property
     def pending(self) -> int:
         """Packets submitted and not confirmed."""
         return len(self._queue)
+
+    @property
+    def is_failing(self) -> bool:
+        """Whether the platform is away, or has answered nothing over all resends; until it confirms something again."""
+        return self._backoff.failures > 0
 
     def submit(self, packets: Iterable[Packet]) -> None:
         """Puts packets at the end of the line; their QNs are persisted before. ValueError over QUEUE_PACKETS_MAX."""
@@ -113,10 +118,7 @@ class Hj212Session:
         """The connection failed or ended. The pause grows with every connection that confirmed nothing."""
         self.connected, self.wants_close = False, False
         self._replies.clear()
-        pause_ms = min(self._settings.reconnect_min_ms << min(self._failures, 20), self._settings.reconnect_max_ms)
-        self._failures += 1
-        # half of the pause is random: after a platform's restart not every gateway comes back in one instant
-        self._connect_at_ms = now_ms + pause_ms // 2 + int(self._jitter() * (pause_ms - pause_ms // 2))
+        self._connect_at_ms = now_ms + self._backoff.failed()
 
     def next_outgoing(self, now_ms: int) -> bytes | None:
         """The next bytes to write, or None for now. What it gives counts as sent."""
@@ -171,7 +173,8 @@ class Hj212Session:
             self._confirmed.append(first.qn)
             self.counts.confirmed += 1
             self._answered_qns.append(first.qn)
-            self._sends, self._was_sent, self._deadline_ms, self._failures = 0, False, None, 0
+            self._sends, self._was_sent, self._deadline_ms = 0, False, None
+            self._backoff.worked()
         elif segment.qn in self._answered_qns:
             self.counts.late += 1
         else:

@@ -1,0 +1,107 @@
+"""What a sink is: it takes a batch of records and says what of it is safe. All else (lanes, cursors, retries, dead
+letters, health) is the forwarder's, and the same for each kind.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple, Protocol
+
+from cext.decoder import Columns
+from gateway.hj212.packet import Packet
+from gateway.journal.blocks import Kept
+from gateway.journal.reader import Stored
+
+Lane = Literal["live", "backlog"]
+
+# Why a sink does not take anything now, and what to do. A closed list: metrics carry it as a label.
+REASONS = {
+    "unreachable": "no connection: address, network, firewall / 无法连接：检查地址、网络、防火墙",
+    "silent": "it does not answer in time / 对方未按时应答",
+    "denied": "it refuses us: user, password, rights / 被拒绝：检查用户、密码、权限",
+    "read_only": "it takes no writes now: a replica, or an administrator's order / 只读",
+    "full": "it has no room: disk, stream limits / 空间不足",
+    "newer": "a newer version of this program has migrated it: update this one / 对方版本较新，请升级本程序",
+    "foreign": "something that is not ours stands in our place: look at its name / 存在不属于本系统的同名对象",
+    "limits": "it was set up with other limits than ours / 对方限制与本系统不符",
+    "protocol": "what it says is not to be understood / 无法理解对方应答",
+}
+
+
+class SinkError(Exception):
+    """The sink takes nothing now; nothing of the batch counts as safe. Tried again for ever, after a pause."""
+
+    def __init__(self, reason: str, text: str) -> None:
+        if reason not in REASONS:
+            raise ValueError(f"{reason}: allowed are {', '.join(REASONS)}")
+        super().__init__(f"{reason}: {text}")
+        self.reason = reason
+        self.text = text
+
+
+class BatchRefusedError(Exception):
+    """The sink works, but there is something in this batch that it will never take. Nothing of it counts as safe."""
+
+
+class Batch(NamedTuple):
+    """Records of one lane, decoded. columns: what their frames say; rows[i]: records[i]'s row in columns.records.
+
+    frames[f]: the frame that is row f of columns.frames, as it came; received_ms[f]: when. start_s of a record is where the journal placed
+    it, which may be another than in its columns.
+    """
+
+    lane: Lane
+    records: Sequence[Stored]
+    rows: Sequence[int]
+    columns: Columns
+    frames: Sequence[Kept]
+    received_ms: Sequence[int]
+
+    def part(self, begin: int, end: int) -> "Batch":
+        """The records begin..end - 1 of it."""
+        return self._replace(records=self.records[begin:end], rows=self.rows[begin:end])
+
+
+@dataclass
+class Receipt:
+    """What became of a batch: each of its records is safe now, but for those named here.
+
+    packets: (record, what is sent for it): made durable with the cursor, and safe by that; delivered when all of them
+    are confirmed. dead: (record, reason, detail): never to be taken. skipped: how many were not for this sink, by
+    reason; skipped_records: which. texts: what the sink wants to remember.
+    """
+
+    packets: list[tuple[int, list[Packet]]] = field(default_factory=list)
+    dead: list[tuple[int, str, str]] = field(default_factory=list)
+    skipped: Counter[str] = field(default_factory=Counter)
+    texts: dict[str, str] = field(default_factory=dict)
+
+    def add(self, other: "Receipt") -> None:
+        """Take in what became of another part."""
+        self.packets += other.packets
+        self.dead += other.dead
+        self.skipped += other.skipped
+        self.texts |= other.texts
+
+
+class Sink(Protocol):
+    """One place that readings go to. One thread; it may block, for a bounded time, in `take` and in `work`."""
+
+    @property
+    def wants(self) -> int:
+        """How many records it would take now; 0: none."""
+
+    def take(self, batch: Batch) -> Receipt:
+        """Have the batch safe on return: to be called again with it, whole or in other parts, it counts once.
+
+        Raises SinkError, BatchRefusedError.
+        """
+
+    def work(self, wait_ms: int) -> SinkError | None:
+        """What there is to do besides; without anything it waits so long. Returns what is wrong though it goes on.
+
+        Raises SinkError where it does not.
+        """
+
+    def close(self) -> None:
+        """End connections. It may be used again: it connects anew."""
