@@ -46,8 +46,8 @@ class BatchRefusedError(Exception):
 class Batch(NamedTuple):
     """Records of one lane, decoded. columns: what their frames say; rows[i]: records[i]'s row in columns.records.
 
-    frames[f]: the frame that is row f of columns.frames, as it came; received_ms[f]: when. start_s of a record is where the journal placed
-    it, which may be another than in its columns.
+    frames[f]: the frame that is row f of columns.frames, as it came; received_ms[f]: when. start_s of a record is where
+    the journal placed it, which may be another than in its columns.
     """
 
     lane: Lane

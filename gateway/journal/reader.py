@@ -134,6 +134,4 @@ class Reader:
 
 
 def _stored(row: Row) -> Stored:
-    return Stored(
-        row.id, row.terminal, row.epoch, row.seq, row.type, row.time_s, row.length_s, row.marks, row.received_ms
-    )
+    return Stored(row.id, row.terminal, row.epoch, row.seq, row.type, row.time_s, row.length_s, row.marks)
