@@ -34,8 +34,18 @@ class Table:
             if key not in self._asked:
                 raise self.error(key, self._data[key], "no other keys than %s" % ", ".join(self._asked))
 
+    def only(self, keys) -> None:  # type: ignore[no-untyped-def]
+        """Refuse what has another name than these, all of which may be left out."""
+        for key in self._data:
+            if key not in keys:
+                raise self.error(key, self._data[key], "one of " + ", ".join(sorted(keys)))
+
     def error(self, key: str, found, allowed: str) -> ConfigError:  # type: ignore[no-untyped-def]
         return ConfigError(self._file, self._where + key, found, allowed)
+
+    def has(self, key: str) -> bool:
+        """Whether a key that may be left out is there."""
+        return key in self._data
 
     def get(self, key: str):  # type: ignore[no-untyped-def]
         self._asked.append(key)

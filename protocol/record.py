@@ -49,6 +49,10 @@ CONFIG_DOCUMENT = 2  # not JSON, or something in it is not allowed
 CONFIG_MISFIT = 3  # with the technician's terminal.json it makes no whole
 CONFIG_PROFILE = 4  # a meter's profile that the terminal lacks or can't use
 CONFIG_NOT_STORED = 5  # the flash did not take it
+METER_STATE = 20
+METER_SWAPPED = 21
+RATIO_CHANGED = 22
+ENERGY_ROLLED_OVER = 23
 
 # code: (name, what its integers mean); an unknown code is kept and passed on as it is
 EVENT_NAMES = {
@@ -65,6 +69,10 @@ EVENT_NAMES = {
     CONFIG_REFUSED: ("config_refused", ("version", "reason", "newest_version")),
     CONFIG_ROLLED_BACK: ("config_rolled_back", ("version", "version_in_force")),
     REQUEST_UNMET: ("request_unmet", ("first_seq", "last_seq")),
+    METER_STATE: ("meter_state", ("bits_now", "bits_before")),
+    METER_SWAPPED: ("meter_swapped", ("serial_before", "serial_now")),
+    RATIO_CHANGED: ("ratio_changed", ("ct_before_milli", "ct_now_milli", "pt_before_milli", "pt_now_milli")),
+    ENERGY_ROLLED_OVER: ("energy_rolled_over", ("energy", "before_wh", "now_wh", "rolls_at_wh")),
 }
 
 Window = namedtuple(

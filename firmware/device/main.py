@@ -4,7 +4,6 @@ import sys
 
 import boards
 from terminal.app import App
-from terminal.profile import ProfileError
 
 from protocol.checked import ConfigError
 
@@ -12,7 +11,7 @@ from protocol.checked import ConfigError
 def main() -> None:
     try:
         app = App(boards.open_board())  # type: ignore[no-untyped-call]
-    except (ConfigError, ProfileError) as error:
+    except ConfigError as error:
         print(error)
         sys.exit(2)
     asyncio.run(app.run())

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from terminal import profile
+from terminal import config, profile, sampler
 
 from firmware import DEVICE
+from protocol.checked import ConfigError
 
 PROFILES = DEVICE / "profiles"  # meters as data: the files that a terminal carries
 
@@ -43,29 +44,65 @@ def profiles(
     raise typer.Exit(1 if any(one["error"] for one in found) else 0)
 
 
+@app.command(
+    epilog="Examples / 示例:\n\n"
+    "  wattline field check terminal.json\n\n"
+    "Exit status / 退出码: 0 a terminal takes it, 1 it does not, 2 usage."
+)
+def check(
+    file: Annotated[Path, typer.Argument(help="A terminal's configuration. 终端配置文件")],
+    directory: Annotated[Path, typer.Option(help="Where the profiles are. 电表型号文件目录")] = PROFILES,
+) -> None:
+    """Check a terminal's configuration, with its meters' profiles, as the terminal will. 检查终端配置"""
+    try:
+        found = config.load(str(file))
+        buses = sampler.check_buses(found.buses, str(directory), file.name)
+    except ConfigError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(1) from error
+    for bus, meters in zip(found.buses, buses, strict=True):
+        for meter in meters:
+            typer.echo(
+                f"uart {bus.uart}: {meter.address} {meter.line.baud} 8{meter.line.parity}{meter.line.stop} "
+                f"{meter.profile.name}, point / 测点 {meter.point}"
+            )
+    typer.echo(f"{found.terminal}: can be used / 可用")
+
+
 def describe(path: Path) -> dict[str, Any]:
     """One profile for the list. `error` says why its file is not taken; it is "" when the terminal can use it."""
     try:
         one = profile.load(path.stem, str(path.parent))
-    except profile.ProfileError as error:
+    except ConfigError as error:
         return {"name": path.stem, "error": str(error)}
     return {
         "name": path.stem,
         "error": "",
         "model": one.model,
-        "function": one.function,
-        "reads": [{"first": f"{block.first:04X}", "registers": block.count} for block in one.blocks],
-        "quantities": sorted(quantity.name for quantity in one.quantities),
+        "protocol": one.protocol_name,
+        "circuits": one.circuits,
+        "reads": [_read(one, read) for read in one.plan().reads],
+        "quantities": sorted(quantity.name for quantity in one.quantities[profile.MEASURED]),
+        "identity": sorted(quantity.name for quantity in one.quantities[profile.IDENTITY]),
+        "state_words": len(one.quantities[profile.STATE]),
         "power_max_w": one.power_max_w,
     }
+
+
+def _read(one: profile.Profile, read: Any) -> dict[str, Any]:
+    if one.protocol_name == "dlt645":
+        return {"identifier": f"{read.first:08X}"}
+    return {"function": read.function, "first": f"{read.first:04X}", "registers": read.count}
 
 
 def _text(one: dict[str, Any]) -> str:
     if one["error"]:
         return f"{one['name']}: cannot be used / 不可用: {one['error']}"
-    reads = ", ".join(f"{read['first']}+{read['registers']}" for read in one["reads"])
+    reads = ", ".join(read.get("identifier") or f"{read['first']}+{read['registers']}" for read in one["reads"])
+    circuits = f", {one['circuits']} circuits / 回路" if one["circuits"] > 1 else ""
     return (
         f"{one['name']}: {one['model']}\n"
-        f"  reads / 读取: function {one['function']:02d}, registers {reads}\n"
+        f"  {one['protocol']}{circuits}\n"
+        f"  reads / 读取: {reads}\n"
         f"  quantities / 量: {', '.join(one['quantities'])}"
     )

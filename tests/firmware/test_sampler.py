@@ -6,13 +6,14 @@ from fractions import Fraction
 from typing import Any, NamedTuple
 
 import pytest
-from terminal import profile, sampler
+from terminal import sampler
 
 from firmware import DEVICE
 from hil.load import Constant
 from hil.meter import Meter, read_profile
-from hil.meters import framed
-from protocol import record
+from hil.meter_frames import take_request
+from hil.meter_slave import frame_of, serve
+from protocol import checked, record
 from tests.firmware.virtual_bus import Answer, VirtualBoard, VirtualUart
 
 START_MS = 1772380800_000
@@ -32,12 +33,16 @@ class Config(NamedTuple):
 class MeterConfig(NamedTuple):
     """A meter of terminal.config."""
 
-    address: int
+    address: int | str
     profile: str
     point: int
     ct_ratio: int = 1
     pt_ratio: int = 1
     timeout_ms: int = 20
+    circuit: int = 1
+    baud: int = 9600
+    parity: str = "N"
+    stop: int = 1
 
 
 class PointConfig(NamedTuple):
@@ -45,6 +50,13 @@ class PointConfig(NamedTuple):
 
     number: int
     run_threshold_w: int
+
+
+class TerminalConfig(NamedTuple):
+    """As much of terminal.config's as a sampler takes."""
+
+    sample_interval_s: int
+    points: list[PointConfig]
 
 
 class Ended(Exception):  # noqa: N818  it is no error
@@ -92,31 +104,43 @@ class Clock:
 
 
 class Site:
-    """Two meters on one bus; `dead(now_ms, address)` says who does not answer."""
+    """Meters on one bus, two unless told otherwise; `dead(now_ms, address)` says who does not answer."""
 
-    def __init__(self, end_ms: int, dead: Callable[[int, int], bool] = lambda *_: False) -> None:
+    def __init__(
+        self,
+        end_ms: int,
+        dead: Callable[[int, int | str], bool] = lambda *_: False,
+        meters: dict[int | str, tuple[str, Meter]] | None = None,
+    ) -> None:
         self.board = Board(end_ms, self._answer)
-        self.meters = {1: emulated("sdm630", 2000), 2: emulated("dtsu666", 1000)}
-        self.asked: list[tuple[int, int]] = []
+        self.meters = meters or {1: ("sdm630", emulated("sdm630", 2000)), 2: ("dtsu666", emulated("dtsu666", 1000))}
+        self.asked: list[tuple[int, int | str]] = []
+        self.identities = "no/such/folder"  # nothing is kept
         self.windows: list[record.Window] = []
         self.events: list[tuple[int, int | None, list[int]]] = []
         self._dead = dead
 
-    def _answer(self, request: bytes) -> Answer:
-        self.asked.append((self.board.now_ms, request[0]))
-        if self._dead(self.board.now_ms, request[0]):
+    def _answer(self, raw: bytes) -> Answer:
+        request = take_request(bytearray(raw))
+        assert request is not None
+        self.asked.append((self.board.now_ms, request.address))
+        if self._dead(self.board.now_ms, request.address):
             return []
-        first, count = int.from_bytes(request[2:4], "big"), int.from_bytes(request[4:6], "big")
-        served = self.meters[request[0]].read(request[1], first, count, START_MS + self.board.now_ms)
-        return [(3, framed(bytes((request[0], request[1], len(served.data))) + served.data))]
+        served = serve(self.meters[request.address][1], request, START_MS + self.board.now_ms)
+        return [(3, frame_of(request, served))]
 
     def run(self, interval_s: int) -> sampler.Sampler:
-        config = Config(0, 9600, "N", 1, [MeterConfig(1, "sdm630", 1), MeterConfig(2, "dtsu666", 2)])
-        buses = sampler.open_buses(self.board, [config], str(DEVICE / "profiles"))
-        points = [PointConfig(1, 500), PointConfig(2, 1500)]
-        one = sampler.Sampler(
-            self.board, Clock(self.board), buses, points, interval_s, self.windows.append, self._on_event
-        )
+        entries = [
+            MeterConfig(address, name, point) for point, (address, (name, _)) in enumerate(self.meters.items(), 1)
+        ]
+        return self.run_with(interval_s, entries)
+
+    def run_with(self, interval_s: int, entries: list[MeterConfig]) -> sampler.Sampler:
+        buses = sampler.open_buses(self.board, [Config(0, 9600, "N", 1, entries)], str(DEVICE / "profiles"))
+        points = [PointConfig(entry.point, 500 if entry.point == 1 else 1500) for entry in entries]
+        config = TerminalConfig(interval_s, points)
+        clock = Clock(self.board)
+        one = sampler.Sampler(self.board, clock, buses, config, self.identities, self.windows.append, self._on_event)
         with pytest.raises(Ended):
             asyncio.run(one.run())
         return one
@@ -143,7 +167,7 @@ def test_windows_of_two_meters_hold_what_the_meters_show() -> None:
     assert furnace.q_mean_var is None
     assert fan.q_mean_var == 500
     assert one.slots_left_out == 0
-    assert one.late_max_ms <= 2
+    assert one.jitter.max_ms <= 2
     assert site.events == []
 
 
@@ -197,6 +221,6 @@ def test_wrong_configurations_are_refused_before_a_port_is_opened() -> None:
             raise AssertionError("opened")
 
     for wrong in (MeterConfig(1, "nosuch", 1), MeterConfig(1, "sdm630", 1, 40)):
-        with pytest.raises(profile.ProfileError) as refusal:
+        with pytest.raises(checked.ConfigError) as refusal:
             sampler.open_buses(NoPort(), [Config(0, 9600, "N", 1, [wrong])], str(DEVICE / "profiles"))
-        assert refusal.value.reason
+        assert refusal.value.allowed

@@ -41,7 +41,7 @@ def played(story: list[Moment], offset_ms: int | None) -> tuple[list[record.Wind
     """The windows closed by the story's end, and its samples as (uptime ms, W)."""
     uptime_ms = 1234
     now = instant(uptime_ms, offset_ms)
-    aggregator = window.Aggregator([window.Point(1, 500, 60_000, 1000)], INTERVAL_S, 1, now)
+    aggregator = window.Aggregator([window.Point(1, 500, 60_000, 1000, (0, 0, 0, 0))], INTERVAL_S, 1, now)
     windows: list[record.Window] = []
     samples: list[tuple[int, int]] = []
     for moment in story:

@@ -4,6 +4,8 @@ from collections.abc import Callable, Coroutine
 from heapq import heappop, heappush
 from typing import Any
 
+from hil.meter_capture import problem_with
+
 Answer = list[tuple[int, bytes]]  # (ms after the request, bytes)
 
 
@@ -27,15 +29,24 @@ class VirtualBoard:
 
 
 class VirtualUart:
-    """What `answer(request)` gives comes in at its time, in that order."""
+    """What `answer(request)` gives comes in at its time, in that order.
+
+    S-18: whatever test uses it, bytes that are no plain read end it at once.
+    """
 
     def __init__(self, board: VirtualBoard, answer: Callable[[bytes], Answer]) -> None:
         self.written: list[bytes] = []
+        self.lines: list[tuple[int, str, int]] = []  # that it was switched to
         self._board = board
         self._answer = answer
         self._coming: list[tuple[int, int, bytes]] = []
 
+    def set_line(self, baud: int, parity: str, stop: int) -> None:
+        self.lines.append((baud, parity, stop))
+
     def write(self, data: bytes) -> int:
+        problem = problem_with(data)
+        assert not problem, problem
         self.written.append(data)
         for number, (delay_ms, piece) in enumerate(self._answer(data)):
             heappush(self._coming, (self._board.now_ms + delay_ms, 100 * len(self.written) + number, piece))

@@ -20,7 +20,10 @@ from firmware import DEVICE
 from hil.clock import ScaledClock
 from hil.load import Constant
 from hil.meter import ILLEGAL_ADDRESS, ILLEGAL_FUNCTION, ILLEGAL_VALUE, PROFILES, Meter, read_profile
-from hil.meters import crc16, framed
+from hil.meter_capture import told
+from hil.meter_feeder import Feeder
+from hil.meter_frames import crc16, framed, framed_645, take_request
+from hil.meter_slave import frame_of, serve
 from hil.process import Process
 from tests.firmware.virtual_bus import Answer, VirtualBoard, VirtualUart, finished
 
@@ -42,44 +45,68 @@ KNOWN = {
     "ib_ma": Fraction(5090),
     "ic_ma": Fraction(5200),
     "pf_milli": Fraction(-871),
+    **{f"p{phase}_w": Fraction("1115.2") for phase in "abc"},
+    **{f"pf{phase}_milli": Fraction(-871) for phase in "abc"},
 }
+SECOND = {name: value + 3 for name, value in KNOWN.items()}  # of a second circuit
+RATIOS = {True: (1, 1), False: (40, 10)}  # where the terminal multiplies
+ADDRESS = {"modbus-rtu": 1, "dlt645": "202603010012"}
 
 
 class Known(Meter):
     """A meter that measures what it is told."""
 
-    def quantities(self, now_ms: int) -> dict[str, Fraction]:
+    def quantities(self, now_ms: int, circuit: int = 1) -> dict[str, Fraction]:
         del now_ms
-        return KNOWN
+        return KNOWN if circuit == 1 else SECOND
 
 
-def known(name: str, ratios: tuple[int, int] = (1, 1)) -> Meter:
-    return Known(read_profile(name), Constant(0), START_MS, 0, ratios)
+def known(name: str, ratios: tuple[int, int] = (1, 1), energy_wh: int = 0) -> Meter:
+    read = read_profile(name)
+    more = [Feeder(Constant(0), START_MS, energy_wh)] * (read.get("circuits", 1) - 1)
+    return Known(read, Constant(0), START_MS, energy_wh, ratios, more)
 
 
-def polled(meter: Meter, name: str, ratios: tuple[int, int] = (1, 1)) -> tuple[dict[str, int], dict[str, int]]:
+def polled(
+    meter: Meter, name: str, ratios: tuple[int, int] = (1, 1), circuit: int = 1
+) -> tuple[dict[str, int | None], dict[str, int | None]]:
     """(what the firmware's bus and profile make of it, what the meter truly showed)."""
-    shown: dict[str, int] = {}
+    shown: dict[str, int | None] = {}
 
-    def wire(request: bytes) -> Answer:
-        first, count = int.from_bytes(request[2:4], "big"), int.from_bytes(request[4:6], "big")
-        served = meter.read(request[1], first, count, START_MS + 60_000)
-        shown.update(served.values)
-        return [(2, framed(request[:2] + bytes((len(served.data),)) + served.data))]
+    def wire(raw: bytes) -> Answer:
+        request = take_request(bytearray(raw))
+        assert request is not None
+        served = serve(meter, request, START_MS + 60_000)
+        shown.update(served.circuits.get(circuit, {}))
+        return [(2, frame_of(request, served))]
 
     board = VirtualBoard()
-    one = bus.Bus(board, VirtualUart(board, wire), 9600, [])
+    line = bus.Line(9600, "N", 1)
     loaded = profile.load(name, str(DEVICE / "profiles"))
-    return finished(one.poll(bus.Meter(1, 1, loaded, ratios, 300))), shown
+    asked = bus.Meter(ADDRESS[loaded.protocol_name], 1, loaded, ratios, 300, line, circuit)
+    return finished(bus.Bus(board, VirtualUart(board, wire), line, [asked]).poll(asked)), shown
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_quantity_of_every_profile_is_read_with_its_known_value(name: str) -> None:
-    read, shown = polled(known(name), name)
-    assert set(read) == set(read_profile(name)["quantities"])
-    assert read == shown
-    for quantity, value in read.items():
-        assert abs(value - KNOWN[quantity]) <= Fraction(1, 2) + abs(KNOWN[quantity]) / 2**23
+    """P-85"""
+    described = read_profile(name)
+    for ratios in {(1, 1), RATIOS[described["ratios_applied"]]}:
+        for circuit, values in ((1, KNOWN), (2, SECOND))[: described.get("circuits", 1)]:
+            read, shown = polled(known(name, ratios), name, ratios, circuit)
+            assert set(read) == set(described["quantities"])
+            assert read == shown
+            for quantity, value in read.items():
+                step = Fraction(*described["quantities"][quantity]["scale"]) * (ratios[0] * ratios[1])
+                expected = values[quantity]
+                if value is None:  # reactive power to the left, or more than the display holds
+                    assert expected < 0 or described["protocol"] == "dlt645"
+                    continue
+                if described["quantities"][quantity]["type"][0] in "ub" and expected < 0:
+                    continue
+                if described["quantities"][quantity]["type"] == "f32":
+                    step = abs(expected) / 2**23
+                assert abs(value - expected) <= Fraction(1, 2) + step / 2, quantity
 
 
 def test_the_worked_bytes_of_the_manuals_are_what_the_meters_send() -> None:
@@ -91,11 +118,60 @@ def test_the_worked_bytes_of_the_manuals_are_what_the_meters_send() -> None:
     assert sdm630.read(4, 0x34, 2, START_MS).data.hex().upper() == SDM630["p"]
     assert sdm630.read(4, 0x48, 2, START_MS).data.hex().upper() == SDM630["e"]
     assert len(dtsu666.read(3, 0x2000, 0x46, START_MS).data) == 140
+    adl400 = known("adl400", (40, 1))
+    assert adl400.read(3, 0x008D, 2, START_MS).data.hex() == "00010028"
 
 
-@given(st.integers(0, 600_000), st.integers(0, 16_000_000_000), st.sampled_from(NAMES), st.integers(1, 400))
+class Worked(Meter):
+    """The meter of the worked DL/T 645 frames."""
+
+    def quantities(self, now_ms: int, circuit: int = 1) -> dict[str, Fraction]:
+        del now_ms, circuit
+        return {
+            **KNOWN,
+            "e_import_wh": Fraction(123_456_780),
+            **dict(zip(("ia_ma", "ib_ma", "ic_ma"), map(Fraction, (5123, 5087, -5201)), strict=True)),
+            **dict(zip(("pa_w", "pb_w", "pc_w"), map(Fraction, ("1120", "1105.6", "1120")), strict=True)),
+            **dict(
+                zip(
+                    ("pf_milli", "pfa_milli", "pfb_milli", "pfc_milli"),
+                    map(Fraction, (985, 990, 980, -985)),
+                    strict=True,
+                )
+            ),
+        }
+
+
+@pytest.mark.parametrize(
+    ("asked", "answer"),
+    [
+        ("68 11 04 33 33 34 33 0E 16", "68 91 08 33 33 34 33 AB 89 67 45 72 16"),
+        ("68 11 04 33 32 34 35 0F 16", "68 91 0A 33 32 34 35 34 55 CB 54 37 55 C9 16"),
+        ("68 11 04 33 32 35 35 10 16", "68 91 0D 33 32 35 35 56 84 33 BA 83 33 34 85 B3 82 16"),
+        ("68 11 04 33 32 36 35 11 16", "68 91 10 33 32 36 35 89 67 36 33 45 34 89 43 34 33 45 34 1B 16"),
+        ("68 11 04 33 32 39 35 14 16", "68 91 0C 33 32 39 35 B8 3C C3 3C B3 3C B8 BC F2 16"),
+    ],
+)
+def test_the_worked_frames_of_dlt645_are_what_the_meter_sends(asked: str, answer: str) -> None:
+    head = "68 12 00 01 03 26 20 "
+    meter = Worked(read_profile("dlt645_3p"), Constant(0), START_MS, 0)
+    request = take_request(bytearray.fromhex("FE FE FE FE" + head + asked))
+    assert request is not None
+    assert frame_of(request, serve(meter, request, START_MS)) == bytes.fromhex(head + answer)
+
+
+def test_what_a_dlt645_meter_has_not_it_refuses_as_the_standard_says() -> None:
+    meter = Worked(read_profile("dlt645_1p"), Constant(0), START_MS, 0)
+    request = take_request(bytearray(framed_645("202603010012", 0x11, bytes.fromhex("01000D03"))))
+    assert request is not None
+    expected = bytes.fromhex("68 12 00 01 03 26 20 68 D1 01 35 33 16")
+    assert frame_of(request, serve(meter, request, START_MS)) == expected
+
+
+@given(st.integers(0, 60_000), st.integers(0, 16_000_000_000), st.sampled_from(NAMES), st.integers(1, 400))
 def test_the_firmware_reads_exactly_what_the_meter_showed(power_w: int, energy_wh: int, name: str, ct: int) -> None:
-    ratios = (ct, 1) if name == "dtsu666" else (1, 1)
+    """P-85"""
+    ratios = (1, 1) if read_profile(name)["ratios_applied"] else (ct, 1)
     meter = Meter(read_profile(name), Constant(power_w), START_MS, energy_wh, ratios)
     read, shown = polled(meter, name, ratios)
     assert read == shown
@@ -125,12 +201,16 @@ def test_the_meters_crc_is_that_of_the_standard() -> None:
     assert framed(bytes.fromhex("018302")).hex() == "018302c0f1"
 
 
+METER_645 = "202603010012"
+
+
 class Site:
-    """A process with two meters; `pty` is the terminal's end of their bus."""
+    """A process with three meters, of two protocols and speeds; `pty` is the terminal's end of their bus."""
 
     def __init__(self, folder: Path, faults: list[dict[str, Any]]) -> None:
         config = {
             "log": "served.jsonl",
+            "capture": "bus.jsonl",
             "meters": [
                 {"address": 1, "profile": "sdm630", "load": {"kind": "constant", "rated_w": 12_345}, "faults": faults},
                 {
@@ -139,9 +219,17 @@ class Site:
                     "load": {"kind": "constant", "rated_w": 2_000},
                     "start_import_wh": 7_000_000,
                 },
+                {
+                    "address": METER_645,
+                    "profile": "dlt645_3p",
+                    "baud": 2400,
+                    "load": {"kind": "constant", "rated_w": 3_000},
+                    "faults": faults,
+                },
             ],
         }
         self._log = folder / "served.jsonl"
+        self.capture = folder / "bus.jsonl"
         (folder / "meters.json").write_text(json.dumps(config))
         self.process = subprocess.Popen(
             [sys.executable, "-m", "hil.meters", "--config", folder / "meters.json"],
@@ -165,10 +253,10 @@ class Site:
         return [json.loads(line) for line in self._log.read_text().splitlines()]
 
     def vm(self, span_ms: int) -> list[dict[str, Any]]:
-        """What the firmware on the real VM says of both meters."""
+        """What the firmware on the real VM says of the meters."""
         command = [str(REPO / "build/vm64/micropython"), str(REPO / "tests/hil/vm_poll.py")]
         done = subprocess.run(
-            [*command, self.pty, "115200", str(span_ms), "1=sdm630", "2=dtsu666"],
+            [*command, self.pty, str(span_ms), "1=sdm630@115200", "2=dtsu666@9600", f"{METER_645}=dlt645_3p@2400"],
             env={**os.environ, "MICROPYPATH": f"{REPO}:{REPO / 'firmware/device'}:.frozen"},
             capture_output=True,
             check=True,
@@ -209,16 +297,31 @@ def test_an_independent_client_reads_the_meters_and_is_refused_writes(site: Site
     rows = site.end()
     assert rows[0]["values"]["p_w"] == 12_345
     assert [row["function"] for row in rows if row.get("event") == "refused"] == [6]
+    assert [row.problem for row in told(site.capture) if row.problem] == [
+        "WRITE COMMAND to meter 2: function 06 写命令"
+    ]
 
 
 def test_the_firmware_on_the_real_vm_reads_what_the_meters_showed(site: Site) -> None:
-    polls = site.vm(600)
+    """P-86: two protocols and three speeds on one bus; the DL/T 645 meter hears its own speed only."""
+    polls = site.vm(1500)
     *results, figures = polls
     assert figures["transactions"] > 30
     served = [(row["address"], row["values"]) for row in site.end()]
     read = [(row["address"], row["result"]) for row in results]
-    assert len(read) > 20
+    assert {address for address, _ in read} == {1, 2, METER_645}
     assert read == served
+
+
+def test_the_recorder_proves_that_nothing_was_written(site: Site) -> None:
+    """S-18: the capture of a bus on which the real VM reads; every byte to the meters is a plain read."""
+    site.vm(600)
+    site.end()
+    rows = list(told(site.capture))
+    assert [row.problem for row in rows if row.problem] == []
+    assert {row.protocol for row in rows} == {"modbus-rtu", "dlt645"}
+    assert {row.finding["verdict"] for row in rows} == {"ok"}
+    assert len([row for row in rows if row.to == "meters"]) > 10
 
 
 @pytest.mark.slow
@@ -229,22 +332,25 @@ def test_the_firmware_on_the_real_vm_reads_what_the_meters_showed(site: Site) ->
         ({"fault": "exception", "code": 2}, 2),
         ({"fault": "garbled"}, 3),
         ({"fault": "pieces"}, None),
+        ({"fault": "parts"}, None),  # DL/T 645 in frames of four bytes each
         ({"fault": "delay", "ms": 100}, None),
         ({"fault": "delay", "ms": 1000}, 1),
     ],
 )
 def test_faults_are_what_the_firmware_sees(site: Site, fault: dict[str, Any], expected: int | None) -> None:
     """R-12: on the real VM an answer in pieces, 100 ms apart, is a value. R-10: an answer 2.5 timeouts late is none."""
-    site.fault(address=1, **fault)
+    for address in (1, METER_645):
+        site.fault(address=address, **fault)
     time.sleep(0.3)
-    *results, _ = site.vm(2500)
-    disturbed = [row["result"] for row in results if row["address"] == 1]
-    well = [row["result"] for row in results if row["address"] == 2]
-    assert all(isinstance(result, dict) for result in well)
-    if expected is None:
-        assert all(isinstance(result, dict) and result["p_w"] == 12_345 for result in disturbed)
-    else:
-        assert disturbed == [expected] * len(disturbed)
+    *results, _ = site.vm(3000)
+    assert all(isinstance(row["result"], dict) for row in results if row["address"] == 2)
+    for address, power_w in ((1, 12_345), (METER_645, 3_000)):
+        disturbed = [row["result"] for row in results if row["address"] == address]
+        assert disturbed
+        if expected is None:
+            assert all(isinstance(result, dict) and result["p_w"] == power_w for result in disturbed)
+        else:
+            assert disturbed == [expected] * len(disturbed)
 
 
 @pytest.mark.parametrize("site", [[{"fault": "silent", "from_ms": 0, "to_ms": 2**53}]], indirect=True)

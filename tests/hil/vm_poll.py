@@ -1,8 +1,8 @@
 # Runs on MicroPython: the firmware's own bus code against emulated meters on a pty.
 #
-#   micropython tests/hil/vm_poll.py DEVICE BAUD SECONDS ADDRESS=PROFILE ...
+#   micropython tests/hil/vm_poll.py DEVICE MILLISECONDS ADDRESS=PROFILE@BAUD ...
 #
-# Polls all meters in turn for that long; prints one JSON line a poll, and at the end {"transactions", "seconds"}.
+# Polls all meters in turn for that long; prints one JSON line a poll, and at the end {"transactions", "ms"}.
 import asyncio
 import json
 import sys
@@ -21,9 +21,9 @@ class Board:
         await asyncio.sleep_ms(ms)  # type: ignore[attr-defined]
 
 
-async def main(device: str, baud: int, span_ms: int, meters: list) -> None:  # type: ignore[type-arg]
+async def main(device: str, span_ms: int, meters: list) -> None:  # type: ignore[type-arg]
     board = Board()
-    one = bus.Bus(board, Uart(device, baud), baud, meters)
+    one = bus.Bus(board, Uart(device, meters[0].line.baud), meters[0].line, meters)
     transactions = 0
     begun_ms = board.real_ms()
     while board.real_ms() - begun_ms < span_ms:
@@ -31,13 +31,16 @@ async def main(device: str, baud: int, span_ms: int, meters: list) -> None:  # t
             if one.wait_ms(meter):
                 await board.pause_ms(one.wait_ms(meter))
             print(json.dumps({"address": meter.address, "result": await one.poll(meter)}))
-            transactions += len(meter.requests)
+            transactions += len(meter.plan().reads)
     print(json.dumps({"transactions": transactions, "ms": board.real_ms() - begun_ms}))
 
 
-folder = __file__[: __file__.rindex("/")] + "/../../firmware/device/profiles"
-found = []
-for argument in sys.argv[4:]:
-    address, name = argument.split("=")
-    found.append(bus.Meter(int(address), int(address), profile.load(name, folder), (1, 1), 400))
-asyncio.run(main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), found))
+def meter(argument: str) -> bus.Meter:
+    address, rest = argument.split("=")
+    name, baud = rest.split("@")
+    model = profile.load(name, __file__[: __file__.rindex("/")] + "/../../firmware/device/profiles")
+    line = bus.Line(int(baud), "E" if model.protocol_name == "dlt645" else "N", 1)
+    return bus.Meter(address if len(address) > 3 else int(address), 1, model, (1, 1), 400, line)
+
+
+asyncio.run(main(sys.argv[1], int(sys.argv[2]), [meter(argument) for argument in sys.argv[3:]]))

@@ -51,7 +51,7 @@ def dotted(path: str) -> str:
 def test_a_right_configuration_is_taken() -> None:
     found = config.check(good())
     assert found.terminal == "T0001"
-    assert found.buses[0].meters[0] == (1, "dtsu666", 1, 40, 1, 300)
+    assert found.buses[0].meters[0] == (1, "dtsu666", 1, 40, 1, 300, 1, 9600, "N", 1)
     assert found.buses[1].parity == "E"
     assert found.points[2].number == 9
     assert found.mqtt == ("127.0.0.1", 1883, 60)
@@ -67,7 +67,14 @@ WRONG: "list[tuple[str, tuple[object, ...]]]" = [
     ("buses/0/parity", ("n", "X", 0, None)),
     ("buses/0/stop", (0, 3, "1", True)),
     ("buses/0/meters", ([], None)),
-    ("buses/0/meters/0/address", (0, 248, "1", 1.0)),
+    (
+        "buses/0/meters/0/address",
+        (0, 248, "1", 1.0, True, "AAAAAAAAAAAA", "999999999999", "20260301001", "20260301001A"),
+    ),
+    ("buses/0/meters/0/circuit", (0, 33, "1", None)),
+    ("buses/0/meters/0/baud", (0, 9601, "9600", None)),
+    ("buses/0/meters/0/parity", ("e", 1, None)),
+    ("buses/0/meters/0/stop", (0, "1", None)),
     ("buses/0/meters/0/profile", ("", "../key", "A", 5)),
     ("buses/0/meters/0/point", (0, 33, 7, "1")),
     ("buses/0/meters/0/ct_ratio", (0, -1, 10001, 1.5)),
@@ -137,6 +144,29 @@ def test_nothing_is_there_twice() -> None:
         place, key = at(data, path)
         place[key] = value
         assert error_of(data).key == dotted(path), path
+
+
+def test_a_meter_may_have_a_line_of_its_own_and_an_address_of_twelve_digits() -> None:
+    data = good()
+    data["buses"][0]["meters"][0].update({"address": "202603010012", "baud": 2400, "parity": "E"})
+    first, second = config.check(data).buses[0].meters
+    assert (first.address, first.baud, first.parity, first.stop) == ("202603010012", 2400, "E", 1)
+    assert (second.address, second.baud, second.parity, second.stop) == (2, 9600, "N", 1)
+
+
+def test_circuits_of_one_meter_share_an_address_and_nothing_else_may() -> None:
+    data = good()
+    first, second = data["buses"][0]["meters"]
+    second.update({"address": 1, "profile": "dtsu666", "circuit": 2})
+    assert [meter.circuit for meter in config.check(data).buses[0].meters] == [1, 2]
+    second["profile"] = "sdm630"
+    assert error_of(data).key == "buses[0].meters[1].profile"
+    second.update({"profile": "dtsu666", "baud": 2400})
+    assert error_of(data).key == "buses[0].meters[1].profile"
+    second.update({"baud": 9600, "circuit": 1})
+    assert error_of(data).key == "buses[0].meters[1].address"
+    first["address"] = second["address"] = "202603010012"
+    assert error_of(data).key == "buses[0].meters[1].address"
 
 
 def test_one_address_on_two_buses_is_two_meters() -> None:

@@ -1,5 +1,5 @@
 # Modbus RTU reads: worked bytes of the meters' manuals, and streams as a bus delivers them. Runs on both interpreters.
-from terminal import modbus
+from terminal import bus_protocol, modbus
 
 UA_UC = bytes.fromhex("01030c45099000450960004509c0007703".replace(" ", ""))
 
@@ -60,22 +60,22 @@ def test_worked_answers_are_got() -> None:
         (4, 0x0048, 2, "010404449A51ECF346", "449A51EC"),
     ):
         request = modbus.read_request(1, function, first, count)
-        assert scan(bytes.fromhex(answer), request) == (modbus.GOT, bytes.fromhex(payload), 0)
+        assert scan(bytes.fromhex(answer), request) == (bus_protocol.GOT, bytes.fromhex(payload), 0)
 
 
 def test_a_worked_exception_is_an_exception() -> None:
-    assert scan(bytes.fromhex("018302C0F1"), voltages()) == (modbus.EXCEPTION, 2, 0)
+    assert scan(bytes.fromhex("018302C0F1"), voltages()) == (bus_protocol.EXCEPTION, 2, 0)
 
 
 def test_every_beginning_of_an_answer_is_incomplete() -> None:
     request = voltages()
     for end in range(len(UA_UC)):
-        assert scan(UA_UC[:end], request)[0] == modbus.INCOMPLETE, end
-    assert scan(UA_UC, request)[0] == modbus.GOT
+        assert scan(UA_UC[:end], request)[0] == bus_protocol.INCOMPLETE, end
+    assert scan(UA_UC, request)[0] == bus_protocol.GOT
 
 
 def test_nothing_is_incomplete_and_explains_itself() -> None:
-    assert scan(b"", voltages()) == (modbus.INCOMPLETE, None, 0)
+    assert scan(b"", voltages()) == (bus_protocol.INCOMPLETE, None, 0)
 
 
 def test_any_single_bit_change_is_not_an_answer() -> None:
@@ -84,7 +84,7 @@ def test_any_single_bit_change_is_not_an_answer() -> None:
         data = bytearray(UA_UC)
         data[bit >> 3] ^= 1 << (bit & 7)
         verdict = scan(data, request)[0]
-        assert verdict in (modbus.GARBLED, modbus.INCOMPLETE), bit
+        assert verdict in (bus_protocol.GARBLED, bus_protocol.INCOMPLETE), bit
 
 
 def test_an_answer_is_found_behind_whatever_stands_before_it() -> None:
@@ -96,13 +96,13 @@ def test_an_answer_is_found_behind_whatever_stands_before_it() -> None:
     damaged = bytes([UA_UC[0], UA_UC[1], UA_UC[2], 0xFF]) + UA_UC[4:]
     for before in (b"\x00", b"\x01\x03", b"\x01\x03\x0c", request.raw, damaged, other_unit, damaged + request.raw):
         verdict, value, _ = scan(before + UA_UC, request)
-        assert verdict == modbus.GOT, before
+        assert verdict == bus_protocol.GOT, before
         assert value == UA_UC[3:-2]
 
 
 def test_what_explains_itself_is_no_noise() -> None:
     request = voltages()
-    assert scan(request.raw, request) == (modbus.INCOMPLETE, None, 0)
+    assert scan(request.raw, request) == (bus_protocol.INCOMPLETE, None, 0)
     assert scan(b"\xff" + request.raw, request)[2] == 1
 
 
@@ -110,10 +110,10 @@ def test_another_reads_answer_is_not_taken() -> None:
     # R-10
     request = voltages()
     power = bytes.fromhex("0103044702B0003A87")
-    assert scan(power, request) == (modbus.INCOMPLETE, None, 0)
-    assert scan(UA_UC, modbus.read_request(2, 3, 0x2006, 6))[0] != modbus.GOT
-    assert scan(UA_UC, modbus.read_request(1, 4, 0x2006, 6))[0] != modbus.GOT
-    assert scan(UA_UC, modbus.read_request(1, 3, 0x2006, 5))[0] != modbus.GOT
+    assert scan(power, request) == (bus_protocol.INCOMPLETE, None, 0)
+    assert scan(UA_UC, modbus.read_request(2, 3, 0x2006, 6))[0] != bus_protocol.GOT
+    assert scan(UA_UC, modbus.read_request(1, 4, 0x2006, 6))[0] != bus_protocol.GOT
+    assert scan(UA_UC, modbus.read_request(1, 3, 0x2006, 5))[0] != bus_protocol.GOT
 
 
 def test_an_intact_foreign_frame_hides_what_looks_like_an_answer_inside() -> None:
@@ -123,5 +123,5 @@ def test_an_intact_foreign_frame_hides_what_looks_like_an_answer_inside() -> Non
     crc = modbus.crc16(body, 0, len(body))
     outer = body + bytes((crc & 0xFF, crc >> 8))
     request = modbus.read_request(1, 3, 0x2012, 2)
-    assert scan(outer, request) == (modbus.INCOMPLETE, None, 0)
-    assert scan(inner, request)[0] == modbus.GOT
+    assert scan(outer, request) == (bus_protocol.INCOMPLETE, None, 0)
+    assert scan(inner, request)[0] == bus_protocol.GOT

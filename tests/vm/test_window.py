@@ -4,7 +4,8 @@ from terminal import window
 from protocol import record
 
 START_S = 1772380800  # 2026-03-01T16:00:00Z, a quarter of an hour
-POINT = window.Point(1, 500, 60000, 1000)
+NEVER = (0, 0, 0, 0)  # no register rolls over
+POINT = window.Point(1, 500, 60000, 1000, NEVER)
 
 
 def aggregator(uptime_ms: int = 0, unix_ms: "int | None" = 1000 * START_S, interval_s: int = 5) -> window.Aggregator:
@@ -68,7 +69,7 @@ def test_a_window_that_was_not_sampled_says_so() -> None:
 
 
 def test_points_without_a_number_are_null() -> None:
-    open_windows = window.Aggregator([window.Point(3, 500, 60000, 1000)], 5, 1, now(0, 1000 * START_S))
+    open_windows = window.Aggregator([window.Point(3, 500, 60000, 1000, NEVER)], 5, 1, now(0, 1000 * START_S))
     found = open_windows.tick(now(900000, 1000 * START_S + 900000))[0]
     assert found.readings == [None, None, record.NONE_NOT_SAMPLED]
 
@@ -214,3 +215,33 @@ def test_the_grid_of_samples_begins_with_the_window() -> None:
     assert open_windows.next_slot_ms(2000) == start_ms + 7000 * 86
     assert open_windows.next_slot_ms(start_ms + 7000 * 86) == start_ms + 7000 * 87
     assert open_windows.next_slot_ms(start_ms + 899000) == start_ms + 900000
+
+
+def rolling(rolls_at_wh: int) -> window.Aggregator:
+    point = window.Point(1, 500, 60000, 1000, (rolls_at_wh, 0, 0, 0))
+    return window.Aggregator([point], 5, 3, now(0, 1000 * START_S))
+
+
+def test_an_energy_register_that_begins_again_is_told_and_flagged() -> None:
+    # S-16
+    one = rolling(1000000000)
+    assert one.sample(1, 5000, {"p_w": 1, "e_import_wh": 999999980}) == []
+    assert one.sample(1, 10000, {"p_w": 1, "e_import_wh": 30}) == [[0, 999999980, 30, 1000000000]]
+    assert one.sample(1, 15000, {"p_w": 1, "e_import_wh": 60}) == []
+    reading = one.tick(now(900000, 1000 * START_S + 900000))[0].readings[0]
+    assert reading.e_import_wh == 60
+    assert reading.flags & record.FLAG_ENERGY_STEP
+
+
+def test_a_register_that_falls_otherwise_is_flagged_alone() -> None:
+    # S-16: another meter, or one that was cleared, is no roll-over
+    for before, after, rolls_at_wh in (
+        (999999980, 30, 0),  # it never rolls over
+        (500000000, 30, 1000000000),  # from the middle
+        (999999980, 5000, 1000000000),  # further than 60 kW can go in 5 s, and one step
+    ):
+        one = rolling(rolls_at_wh)
+        one.sample(1, 5000, {"p_w": 1, "e_import_wh": before})
+        assert one.sample(1, 10000, {"p_w": 1, "e_import_wh": after}) == []
+        reading = one.tick(now(900000, 1000 * START_S + 900000))[0].readings[0]
+        assert reading.flags & record.FLAG_ENERGY_STEP

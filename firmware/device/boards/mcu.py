@@ -26,6 +26,11 @@ class Rs485:
     def readinto(self, buffer: bytearray) -> "int | None":
         return self._uart.readinto(buffer)
 
+    def set_line(self, baud: int, parity: str, stop: int) -> None:
+        # the size of the buffer again: the RP2 makes a new one, of half of it unless it is told
+        self._uart.init(baudrate=baud, bits=8, parity=PARITY[parity], stop=stop, rxbuf=RX_BYTES)
+        self._character_us = _BITS_PER_CHARACTER * 1000000 // baud
+
     def write(self, data: bytes) -> "int | None":
         self._enable.on()
         try:

@@ -65,10 +65,14 @@ class Uart:
         self._file = open(device, "r+b")  # noqa: SIM115  open until `close`
         fd = self._file.fileno()
         termios.setraw(fd)
+        self.set_line(baud, "N", 1)
+        _fcntl(fd, _SET_FLAGS, _fcntl(fd, _GET_FLAGS, 0) | _NONBLOCK)
+
+    def set_line(self, baud: int, parity: str, stop: int) -> None:  # noqa: ARG002  a pty has neither
+        fd = self._file.fileno()
         settings = termios.tcgetattr(fd)
         settings[4] = settings[5] = _SPEEDS[baud]
         termios.tcsetattr(fd, termios.TCSANOW, settings)
-        _fcntl(fd, _SET_FLAGS, _fcntl(fd, _GET_FLAGS, 0) | _NONBLOCK)
 
     def read(self, count: int = 256) -> "bytes | None":
         return self._file.read(count) or None  # b"": the other end is closed

@@ -24,6 +24,8 @@ class App:
         self._config = config.load(folder + "/terminal.json")
         self._say = Console(board.uptime_ms).say
         self._buses: "list[bus.Bus] | None" = None
+        self._sampler: "sampler.Sampler | None" = None
+        self._identities = folder + "/meters"
         try:
             self._open_buses()  # a wrong profile ends the start here
         except OSError as error:
@@ -52,8 +54,10 @@ class App:
     async def _sample(self) -> None:
         if self._buses is None:
             self._open_buses()
-        points, interval_s = self._config.points, self._config.sample_interval_s
-        await sampler.run(self._board, self._clock, self._buses, points, interval_s, self._on_window, self._on_event)
+        self._sampler = sampler.Sampler(
+            self._board, self._clock, self._buses, self._config, self._identities, self._on_window, self._on_event
+        )
+        await self._sampler.run()
 
     def _open_buses(self) -> None:
         self._buses = sampler.open_buses(self._board, self._config.buses, _profiles_dir())
@@ -145,6 +149,7 @@ class App:
             "too large", up.records_too_large, "damaged", self._log.damaged_records,
             "dropped", self._log.dropped_records, "acks ignored", self._task.acks_ignored,
             "connections", self._task.connections, "heap", heap_bytes(),
+            "jitter", self._sampler.jitter.figures() if self._sampler else "-",
         )  # fmt: skip
 
 

@@ -4,14 +4,12 @@
 from array import array
 from collections import namedtuple
 
+from terminal.bus_protocol import EXCEPTION, GARBLED, GOT, INCOMPLETE
+
+PIECE_MS = 150  # an answer in pieces: USB adapters and gateways pause for up to 120 ms
 READ_HOLDING = 3
 READ_INPUT = 4
 REGISTERS_MAX = 125  # application protocol, 6.3: the byte count must fit its one byte, and the frame 256
-
-GOT = 0  # value: the registers' bytes
-EXCEPTION = 1  # value: the exception code
-GARBLED = 2  # bytes came that are no answer, and none of them can still become one
-INCOMPLETE = 3  # nothing yet, or the beginning of an answer
 
 _EXCEPTION_BIT = 0x80
 _EXCEPTION_BYTES = 5
@@ -42,6 +40,16 @@ def crc16(data: "bytes | bytearray", start: int, end: int) -> int:
     return crc
 
 
+def request(address: int, read) -> Request:  # type: ignore[no-untyped-def]
+    # The request for a bus_protocol.Read.
+    return read_request(address, read.function, read.first, read.count)
+
+
+def following(request: Request, part: int) -> Request:
+    # There is never MORE of an answer.
+    raise ValueError("an answer of Modbus is one frame: part %d of %s" % (part, request))
+
+
 def read_request(unit: int, function: int, first: int, count: int) -> Request:
     # The request for `count` registers from `first` on. ValueError for anything but a plain read of one unit.
     if function not in (READ_HOLDING, READ_INPUT):
@@ -59,11 +67,8 @@ def answer_bytes(request: Request) -> int:
 
 
 def scan(data: "bytes | bytearray", request: Request) -> "tuple[int, bytes | int | None, int]":
-    # What `data`, all that came since the request, says: (verdict, value, bytes that nothing explains).
-    #
-    # An intact answer is found behind noise, an echo of the request, a damaged frame, another unit's answer or another
-    # read's. Ours is only what has the unit, the function, the byte count and a right CRC; an intact frame that is not
-    # ours is passed over whole, so that nothing inside it can be taken for an answer.
+    # bus_protocol's `scan`. Ours is only what has the unit, the function, the byte count and a right CRC; an intact
+    # frame that is not ours is passed over whole, so that nothing inside it can be taken for an answer.
     at = unexplained = 0
     end = len(data)
     hope = False

@@ -1,322 +1,179 @@
-# A meter model as data: which registers hold what, in which type and unit. profiles/README.md is the file's format.
+# A meter model as data: what it measures, and how one asks for it. profiles/README.md is the file's format; a file is
+# checked by terminal.profile_check, on the host before it is flashed and on the terminal again.
 #
-# All arithmetic is on integers: MicroPython's floats are single precision on the boards, and a float32 energy register
-# times 1000 does not fit one. A value is what the register's bits say exactly, times scale and ratios, rounded once,
-# half away from zero. What a meter marks as invalid, NaN, infinity, or a value that no such meter can show, is None:
-# absent.
-import json
-from collections import namedtuple
+# A profile is loaded once, however many meters are of its model. What is asked of a meter is a Plan: the fewest reads
+# that get some quantities, and where each quantity stands in their answers.
+from array import array
 
-from protocol import limits
+from protocol import checked
+from terminal import bus_protocol, dlt645, modbus, quantity
 
-_POWER = limits.POWER_W_MAX
-_CURRENT = limits.CURRENT_MA_MAX
+PROTOCOLS = {"modbus-rtu": modbus, "dlt645": dlt645}
 
-# name: (lowest, highest, times CT ratio, times PT ratio); named and in the units of protocol.record.Reading
-QUANTITIES = {
-    "p_w": (-_POWER, _POWER, True, True),
-    "q_var": (-_POWER, _POWER, True, True),
-    "e_import_wh": (0, limits.ENERGY_WH_MAX, True, True),
-    "e_export_wh": (0, limits.ENERGY_WH_MAX, True, True),
-    "r_import_varh": (0, limits.ENERGY_WH_MAX, True, True),
-    "r_export_varh": (0, limits.ENERGY_WH_MAX, True, True),
-    "ua_dv": (0, limits.VOLTAGE_DV_MAX, False, True),
-    "ub_dv": (0, limits.VOLTAGE_DV_MAX, False, True),
-    "uc_dv": (0, limits.VOLTAGE_DV_MAX, False, True),
-    "ia_ma": (-_CURRENT, _CURRENT, True, False),
-    "ib_ma": (-_CURRENT, _CURRENT, True, False),
-    "ic_ma": (-_CURRENT, _CURRENT, True, False),
-    "pf_milli": (-limits.PF_MILLI_MAX, limits.PF_MILLI_MAX, False, False),
-}
-_REQUIRED = ("p_w", "e_import_wh")  # without them a point says nothing that the regulator asks for
-
-TYPES = {"u16": 1, "i16": 1, "u32": 2, "i32": 2, "f32": 2, "u64": 4, "i64": 4}  # how many registers each takes
-_WORD_ORDERS = ("high_first", "low_first")
-_FUNCTIONS = (3, 4)  # holding registers, input registers
-_REGISTERS_MAX = 125  # a read's answer must fit Modbus RTU's 256 bytes
-_SCALE_MAX = 1000000000  # kWh to Wh is 1000; a billion leaves room for any unit and catches a slip of the finger
-_RATIO_MAX = 10000  # DTSU666 takes CT ratios up to 9999; 35 kV over 100 V is 350
-_KEYS = (
-    "model",
-    "source",
-    "function",
-    "word_order",
-    "registers_per_read",
-    "readable",
-    "ratios_applied",
-    "power_max_w",
-    "quantities",
-)
-_QUANTITY_KEYS = ("register", "type", "scale", "invalid", "ratios_applied")
-
-Block = namedtuple("Block", ("first", "count"))
-Quantity = namedtuple(
-    "Quantity",
-    ("name", "register", "type", "numerator", "denominator", "invalid", "ratios_applied"),
-)
-
-
-class ProfileError(ValueError):
-    """A profile file that is not taken: which file, which key, and what is allowed there."""
-
-    def __init__(self, file: str, key: str, reason: str) -> None:
-        super().__init__("%s: %s: %s" % (file, key, reason))
-        self.file = file
-        self.key = key
-        self.reason = reason
+MEASURED = 0  # what every sample wants
+IDENTITY = 1  # what must not change: number and transformer settings
+STATE = 2  # what the meter says about itself
 
 
 class Profile:
-    """A checked profile. `blocks` are the reads that get everything, in the order that `decode` takes their bytes."""
+    """A checked profile (profile_check.parse). `protocol` is a module as bus_protocol describes them."""
 
-    def __init__(self, name: str, model: str, function: int, word_order: str, power_max_w: int) -> None:
+    def __init__(self, name: str, model: str, protocol: str, power_max_w: int) -> None:
         self.name = name
         self.model = model
-        self.function = function
-        self.high_first = word_order == "high_first"
+        self.protocol_name = protocol
+        self.protocol = PROTOCOLS[protocol]
         self.power_max_w = power_max_w
-        self.readable: "list[Block]" = []
-        self.quantities: "list[Quantity]" = []
-        self.blocks: "list[Block]" = []
+        self.circuits = 1
+        self.registers_per_read = 0  # Modbus only
+        self.readable: "list[tuple[int, int]]" = []  # likewise: (first register, one past the last)
+        self.quantities: "list[list[quantity.Quantity]]" = [[], [], []]  # by MEASURED, IDENTITY, STATE
+        self.state_bits: "list[tuple[tuple[int, int], ...]]" = []  # of each state word: (its bit, our bit)
+        self._plans: "dict[tuple[int, int], Plan]" = {}
 
-    def decode(self, answers: "list[bytes]", ct_ratio: int, pt_ratio: int) -> "dict[str, int | None]":
-        # {quantity: integer, or None where absent} from the registers' bytes of each block.
+    def plan(self, what: int = MEASURED, circuit: int = 1) -> "Plan":
+        # How to ask for the quantities of a circuit; made once. No reads where the profile names none.
+        key = (what, circuit)
+        if key not in self._plans:
+            make = _modbus_plan if self.protocol is modbus else _dlt645_plan
+            self._plans[key] = make(self, self.quantities[what], circuit)
+        return self._plans[key]
+
+    def measured(self, name: str) -> "quantity.Quantity | None":
+        for one in self.quantities[MEASURED]:
+            if one.name == name:
+                return one
+        return None
+
+    @property
+    def wants_ratios(self) -> bool:
+        # Whether anything is to be multiplied by the ratios of the terminal's configuration.
+        return any(one.by_ct or one.by_pt for one in self.quantities[MEASURED])
+
+    def state(self, words: "list[int | None]") -> int:
+        # Our bits (protocol.meter_state) out of the state words; what was not answered says nothing.
+        found = 0
+        for word, pairs in zip(words, self.state_bits):
+            for theirs, ours in pairs:
+                if word is not None and word >> theirs & 1:
+                    found |= 1 << ours
+        return found
+
+
+class Plan:
+    """`reads`, in the order in which `decode` takes their answers."""
+
+    def __init__(self, reads: "list[bus_protocol.Read]", quantities: "list[quantity.Quantity]", places) -> None:  # type: ignore[no-untyped-def]
+        self.reads = reads
+        self._quantities = quantities
+        self._places = array("H")  # for each quantity: its read, and the offset of its first byte in the answer
+        needed = 0
+        for one, (read, offset) in zip(quantities, places):
+            self._places.append(read)
+            self._places.append(offset)
+            if one.name in quantity.REQUIRED:
+                needed |= 1 << read
+        self._needed = needed
+
+    def is_needed(self, read: int) -> bool:
+        # Whether a point says nothing without this read; without any other it says less.
+        return bool(self._needed >> read & 1)
+
+    def decode(self, answers: "list[bytes | None]", ct_ratio: int, pt_ratio: int) -> "dict[str, int | None]":
+        # {quantity: integer, or None where absent} from the data of each read; None: the meter has no such data.
         values = {}
-        for quantity in self.quantities:
-            for block, data in zip(self.blocks, answers):
-                at = 2 * (quantity.register - block.first)
-                if 0 <= at < len(data):
-                    raw = data[at : at + 2 * TYPES[quantity.type]]
-                    values[quantity.name] = self.value(quantity, raw, ct_ratio, pt_ratio)
+        for at, one in enumerate(self._quantities):
+            raw = self._raw(at, answers)
+            values[one.name] = None if raw is None else quantity.value(one, raw, ct_ratio, pt_ratio)
         return values
 
-    def value(self, quantity: Quantity, raw: bytes, ct_ratio: int, pt_ratio: int) -> "int | None":
-        # One quantity from its registers' bytes.
-        lowest, highest, by_ct, by_pt = QUANTITIES[quantity.name]
-        factor = quantity.numerator
-        if not quantity.ratios_applied:
-            factor *= (ct_ratio if by_ct else 1) * (pt_ratio if by_pt else 1)
-        bits = int.from_bytes(raw if self.high_first else _words_swapped(raw), "big")
-        if bits in quantity.invalid:
-            return None
-        if quantity.type == "f32":
-            value = float_scaled(bits, factor, quantity.denominator)
-        else:
-            if quantity.type[0] == "i" and bits >> (8 * len(raw) - 1):
-                bits -= 1 << 8 * len(raw)
-            value = divide_half_away(bits * factor, quantity.denominator)
-        return value if value is not None and lowest <= value <= highest else None
+    def words(self, answers: "list[bytes | None]") -> "list[int | None]":
+        # The plain bits of each quantity, for state words.
+        raws = [self._raw(at, answers) for at in range(len(self._quantities))]
+        return [None if raw is None else quantity.bits_of(one, raw) for one, raw in zip(self._quantities, raws)]
+
+    def _raw(self, at: int, answers: "list[bytes | None]") -> "bytes | None":
+        # A meter may answer less than its block could hold: a single-phase meter has one voltage.
+        data = answers[self._places[2 * at]]
+        first = self._places[2 * at + 1]
+        last = first + self._quantities[at].size
+        return data[first:last] if data is not None and last <= len(data) else None
 
 
 def load(name: str, directory: str) -> Profile:
-    # The profile `directory`/`name`.json. Raises ProfileError.
-    file = "%s/%s.json" % (directory, name)
+    # The profile `directory`/`name`.json. Raises checked.ConfigError.
+    from terminal import profile_check
+
+    file = name + ".json"
     if not name or not all("a" <= c <= "z" or "0" <= c <= "9" or c in "-_" for c in name):
-        raise ProfileError(file, "profile", "a name is made of a-z, 0-9, - and _")
-    try:
-        with open(file) as stream:
-            content = json.load(stream)
-    except OSError:
-        raise ProfileError(file, "profile", "there is no such file") from None
-    except ValueError:
-        raise ProfileError(file, "profile", "not JSON") from None
-    return parse(name, content, file)
+        raise checked.ConfigError(file, "profile", name, "a name made of a-z, 0-9, - and _")
+    return profile_check.parse(name, checked.read_json("%s/%s" % (directory, file)), file)
 
 
-def divide_half_away(numerator: int, denominator: int) -> int:
-    # numerator / denominator to the nearest integer, half away from zero; denominator > 0.
-    half = (2 * abs(numerator) + denominator) // (2 * denominator)
-    return half if numerator >= 0 else -half
+def _dlt645_plan(profile: Profile, quantities: "list[quantity.Quantity]", circuit: int) -> Plan:  # noqa: ARG001  one circuit
+    # One read an item; blocks such as 0201FF00 are items.
+    items: "list[int]" = []
+    for one in quantities:
+        if one.place not in items:
+            items.append(one.place)
+    reads = [bus_protocol.Read(dlt645.READ_DATA, item, 0) for item in items]
+    return Plan(reads, quantities, [(items.index(one.place), one.at) for one in quantities])
 
 
-def float_scaled(bits: int, numerator: int, denominator: int) -> "int | None":
-    # The IEEE 754 binary32 of these bits, times numerator / denominator, rounded once; None for NaN and infinity.
-    exponent = bits >> 23 & 0xFF
-    if exponent == 0xFF:
-        return None
-    mantissa = bits & 0x7FFFFF
-    if exponent:
-        mantissa |= 0x800000
-    shift = max(exponent, 1) - 150
-    if shift >= 0:
-        mantissa <<= shift
-    else:
-        denominator <<= -shift
-    value = divide_half_away(mantissa * numerator, denominator)
-    return -value if bits >> 31 else value
+def _modbus_plan(profile: Profile, quantities: "list[quantity.Quantity]", circuit: int) -> Plan:
+    spans = sorted([(one.function, place_of(one, circuit), one.size // 2) for one in quantities])
+    reads = merge(spans, profile.readable, profile.registers_per_read)
+    places = []
+    for one in quantities:
+        register = place_of(one, circuit)
+        for at, read in enumerate(reads):
+            if read.function == one.function and read.first <= register < read.first + read.count:
+                places.append((at, 2 * (register - read.first)))
+    return Plan(reads, quantities, places)
 
 
-def merge(quantities: "list[Quantity]", readable: "list[Block]", most: int) -> "list[Block]":
-    # The fewest reads of at most `most` registers that get all quantities (ascending) without leaving a readable range:
-    # one read is one instant, and each read is a chance to be disturbed. No two reads have the same length as far as
-    # the ranges allow, so that the byte count alone tells a late answer of one from an answer of the other.
-    blocks = []
-    for span in readable:
-        first = end = None
-        for quantity in quantities:
-            if not span.first <= quantity.register < span.first + span.count:
-                continue
-            if first is not None and quantity.register + TYPES[quantity.type] - first > most:
-                blocks.append((first, end, span))
-                first = None
-            first = quantity.register if first is None else first
-            end = quantity.register + TYPES[quantity.type]
-        if first is not None:
-            blocks.append((first, end, span))
-    merged: "list[Block]" = []
-    for first, end, span in blocks:
+def place_of(one: quantity.Quantity, circuit: int) -> int:
+    # Its register in a circuit, 1 and on.
+    place: int = one.place + (circuit - 1) * one.stride
+    return place
+
+
+def merge(
+    spans: "list[tuple[int, int, int]]", readable: "list[tuple[int, int]]", most: int
+) -> "list[bus_protocol.Read]":
+    # The fewest reads of at most `most` registers that get all spans (function, first, count; ascending) without
+    # leaving a readable range: one read is one instant, and each read is a chance to be disturbed. No two reads have
+    # the same length as far as the ranges allow, so that the byte count alone tells a late answer of one from an answer
+    # of the other.
+    reads: "list[list[int]]" = []  # function, first, one past the last, end of the range
+    for function, first, count in spans:
+        end = first + count
+        limit = _range_end(first, end, readable)
+        if reads and reads[-1][0] == function and reads[-1][3] == limit and end - reads[-1][1] <= most:
+            reads[-1][2] = max(end, reads[-1][2])
+        else:
+            reads.append([function, first, end, limit])
+    merged: "list[bus_protocol.Read]" = []
+    for function, first, end, limit in reads:
         count = end - first
-        room = min(most, span.first + span.count - first)
-        while count < room and any(block.count == count for block in merged):
+        while count < min(most, limit - first) and any(read.count == count for read in merged):
             count += 1
-        merged.append(Block(first, count))
+        if any(read.count == count for read in merged):  # no room to differ
+            count = end - first
+        merged.append(bus_protocol.Read(function, first, count))
     return merged
 
 
-def _words_swapped(raw: bytes) -> bytes:
-    return b"".join([raw[at : at + 2] for at in range(len(raw) - 2, -1, -2)])
+def _range_end(first: int, end: int, readable: "list[tuple[int, int]]") -> int:
+    # The end of the readable range that holds these registers; what stands alone is its own range.
+    for low, high in readable:
+        if low <= first and end <= high:
+            return high
+    return end
 
 
-# --- checks of a profile's content ---
-
-
-def parse(name: str, content: object, file: str) -> Profile:
-    # The profile with this JSON content. Raises ProfileError; `file` is for its text.
-    check = _Check(file)
-    described = check.mapping(content, "profile", _KEYS, _KEYS)
-    model = check.text(described["model"], "model", "a name")
-    check.text(described["source"], "source", "where the register map is from")
-    function = check.integer(described["function"], "function", *_FUNCTIONS)
-    word_order = check.one_of(described["word_order"], "word_order", _WORD_ORDERS)
-    most = check.integer(described["registers_per_read"], "registers_per_read", 1, _REGISTERS_MAX)
-    power_max_w = check.integer(described["power_max_w"], "power_max_w", 1, _POWER)
-    profile = Profile(name, model, function, word_order, power_max_w)
-    profile.readable = _readable(check, described["readable"])
-    applied = check.boolean(described["ratios_applied"], "ratios_applied")
-    profile.quantities = _quantities(check, described["quantities"], applied)
-    _check_places(check, profile, most)
-    profile.blocks = merge(profile.quantities, profile.readable, most)
-    return profile
-
-
-class _Check:
-    """Raises ProfileError, with file and key, for what is not so; else gives the value with its type."""
-
-    def __init__(self, file: str) -> None:
-        self._file = file
-
-    def that(self, right: bool, key: str, allowed: str) -> None:
-        if not right:
-            raise ProfileError(self._file, key, allowed)
-
-    def fail(self, key: str, allowed: str) -> ProfileError:
-        return ProfileError(self._file, key, allowed)
-
-    def text(self, value: object, key: str, allowed: str) -> str:
-        if isinstance(value, str) and value:
-            return value
-        raise self.fail(key, allowed)
-
-    def one_of(self, value: object, key: str, allowed: "tuple[str, ...]") -> str:
-        if isinstance(value, str) and value in allowed:
-            return value
-        raise self.fail(key, "one of " + ", ".join(allowed))
-
-    def boolean(self, value: object, key: str) -> bool:
-        if isinstance(value, bool):
-            return value
-        raise self.fail(key, "true or false")
-
-    def integer(self, value: object, key: str, lowest: int, highest: int) -> int:
-        if isinstance(value, int) and not isinstance(value, bool) and lowest <= value <= highest:
-            return value
-        raise self.fail(key, "an integer from %d to %d" % (lowest, highest))
-
-    def sequence(self, value: object, key: str, allowed: str) -> "list[object]":
-        if isinstance(value, list):
-            return value
-        raise self.fail(key, allowed)
-
-    def pair(self, value: object, key: str, allowed: str) -> "list[object]":
-        if isinstance(value, list) and len(value) == 2:
-            return value
-        raise self.fail(key, allowed)
-
-    def mapping(
-        self, value: object, key: str, allowed: "tuple[str, ...]", required: "tuple[str, ...]"
-    ) -> "dict[str, object]":
-        if not isinstance(value, dict):
-            raise self.fail(key, "an object")
-        for name in value:
-            self.that(name in allowed, "%s.%s" % (key, name), "unknown; allowed: " + ", ".join(allowed))
-        for name in required:
-            self.that(name in value, "%s.%s" % (key, name), "missing")
-        return value
-
-    def hexadecimal(self, value: object, key: str, digits: int, allowed: str) -> int:
-        # "0x" and exactly so many digits, as manuals have registers and bit patterns.
-        if isinstance(value, str) and value[:2] == "0x" and len(value) == 2 + digits:
-            try:
-                return int(value[2:], 16)
-            except ValueError:
-                pass  # refused below, like any other text
-        raise self.fail(key, allowed)
-
-    def register(self, value: object, key: str) -> int:
-        return self.hexadecimal(value, key, 4, 'a register as on the wire: "0x0000" to "0xffff"')
-
-
-def _readable(check: _Check, value: object) -> "list[Block]":
-    pairs = check.sequence(value, "readable", "a list of [first, last] ranges without a hole")
-    spans: "list[Block]" = []
-    for number, entry in enumerate(pairs):
-        key = "readable[%d]" % number
-        pair = check.pair(entry, key, "[first, last]")
-        first, last = check.register(pair[0], key), check.register(pair[1], key)
-        check.that(first <= last, key, "first must not be after last")
-        check.that(not spans or first >= spans[-1].first + spans[-1].count, key, "ranges ascend and do not overlap")
-        spans.append(Block(first, last - first + 1))
-    return spans
-
-
-def _quantities(check: _Check, value: object, all_applied: bool) -> "list[Quantity]":
-    described = check.mapping(value, "quantities", tuple(sorted(QUANTITIES)), _REQUIRED)
-    found = []
-    for name in described:
-        key = "quantities." + name
-        entry = check.mapping(described[name], key, _QUANTITY_KEYS, ("register", "type", "scale"))
-        kind = check.one_of(entry["type"], key + ".type", tuple(sorted(TYPES)))
-        scale = check.pair(entry["scale"], key + ".scale", "[numerator, denominator]")
-        numerator = check.integer(scale[0], key + ".scale", 1, _SCALE_MAX)
-        denominator = check.integer(scale[1], key + ".scale", 1, _SCALE_MAX)
-        applied = check.boolean(entry.get("ratios_applied", all_applied), key + ".ratios_applied")
-        invalid = _invalid(check, entry.get("invalid", []), key + ".invalid", 4 * TYPES[kind])
-        register = check.register(entry["register"], key + ".register")
-        found.append(Quantity(name, register, kind, numerator, denominator, invalid, applied))
-    return sorted(found, key=lambda quantity: quantity.register)
-
-
-def _invalid(check: _Check, value: object, key: str, digits: int) -> "tuple[int, ...]":
-    # Bit patterns of the whole quantity that mean "no value".
-    allowed = "a list of bit patterns, 0x and %d hexadecimal digits each" % digits
-    return tuple([check.hexadecimal(text, key, digits, allowed) for text in check.sequence(value, key, allowed)])
-
-
-def _check_places(check: _Check, profile: Profile, most: int) -> None:
-    end = -1
-    for quantity in profile.quantities:
-        key = "quantities.%s.register" % quantity.name
-        check.that(quantity.register >= end, key, "overlaps the quantity before it")
-        end = quantity.register + TYPES[quantity.type]
-        inside = any(span.first <= quantity.register and end <= span.first + span.count for span in profile.readable)
-        check.that(inside, key, "not inside a readable range")
-        check.that(TYPES[quantity.type] <= most, key, "longer than registers_per_read")
-
-
-def check_ratios(profile: Profile, ct_ratio: int, pt_ratio: int) -> None:
-    # ValueError where a ratio would be applied twice, or can't be right.
-    for name, ratio in (("ct_ratio", ct_ratio), ("pt_ratio", pt_ratio)):
-        if type(ratio) is not int or not 1 <= ratio <= _RATIO_MAX:
-            raise ValueError("%s: an integer from 1 to %d" % (name, _RATIO_MAX))
-        if ratio != 1 and all(quantity.ratios_applied for quantity in profile.quantities):
-            raise ValueError("%s: must be 1, %s applies its ratios itself" % (name, profile.model))
+def check_ratios(profile: Profile, ct_ratio: int, pt_ratio: int, file: str, where: str) -> None:
+    # ConfigError where a ratio would be applied twice.
+    for key, ratio in (("ct_ratio", ct_ratio), ("pt_ratio", pt_ratio)):
+        if ratio != 1 and not profile.wants_ratios:
+            raise checked.ConfigError(file, where + key, ratio, "1: %s applies its ratios itself" % profile.model)

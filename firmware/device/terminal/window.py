@@ -12,22 +12,23 @@
 # sample speaks for the time before it as well, if that is at most one interval. Run seconds are the time for which
 # samples above the threshold speak. Rounding is half away from zero, once, at the end. Energies are the last sample's
 # registers.
+from array import array
 from collections import namedtuple
 
 from protocol import limits, record
-from terminal.profile import divide_half_away
+from terminal.quantity import ENERGIES, divide_half_away
 
 WINDOW_MS = 1000 * limits.WINDOW_S
 STEP_MS = 10000  # a clock drifts some seconds a day: a correction of that size is no step
 
 MEANS = ("p_w", "q_var", "ua_dv", "ub_dv", "uc_dv", "ia_ma", "ib_ma", "ic_ma", "pf_milli")
-ENERGIES = ("e_import_wh", "e_export_wh", "r_import_varh", "r_export_varh")
 
 # unix_ms is None while the time is not known; source is a record.CLOCK_..., error_s the clock's bound
 Instant = namedtuple("Instant", ("uptime_ms", "unix_ms", "source", "error_s"))
 
-# power_max_w: the most that the meter can measure; energy_step_wh: its registers' coarsest step; both primary values
-Point = namedtuple("Point", ("number", "run_threshold_w", "power_max_w", "energy_step_wh"))
+# power_max_w: the most that the meter can measure; energy_step_wh: its registers' coarsest step; rolls_at_wh: where
+# each of ENERGIES begins again at 0 (0: never); all primary values
+Point = namedtuple("Point", ("number", "run_threshold_w", "power_max_w", "energy_step_wh", "rolls_at_wh"))
 
 
 class Aggregator:
@@ -58,9 +59,11 @@ class Aggregator:
             self._now = now
         return closed
 
-    def sample(self, point: int, uptime_ms: int, values: "dict[str, int | None]") -> None:
-        # One point's values, as terminal.profile names them, at an instant not before the last `tick`.
-        self._tallies[point].add(uptime_ms, values)
+    def sample(self, point: int, uptime_ms: int, values: "dict[str, int | None]") -> "list[list[int]]":
+        # One point's values, as terminal.quantity names them, at an instant not before the last `tick`. Gives the
+        # energy registers that have begun again at 0: [number in ENERGIES, before, now, where it rolls over]; mostly
+        # none.
+        return self._tallies[point].add(uptime_ms, values)
 
     def miss(self, point: int, reason: int) -> None:
         # A try that gave no sample, and why (record.NONE_...).
@@ -141,7 +144,10 @@ class _Tally:
     def __init__(self, point: Point, interval_ms: int) -> None:
         self._point = point
         self._interval_ms = interval_ms
-        self._energies: "dict[str, tuple[int, int]]" = {}  # name: (register, uptime ms) of the last sample that had it
+        self._sums = array("q", [0] * len(MEANS))  # of value times ms
+        self._weights = array("i", [0] * len(MEANS))  # ms
+        self._energies = array("q", [-1] * len(ENERGIES))  # registers of the last sample that had them; -1: none yet
+        self._energies_ms = array("q", [0] * len(ENERGIES))  # and its uptime
         self.begin(0)
 
     def begin(self, start_ms: int) -> None:
@@ -150,19 +156,19 @@ class _Tally:
         self.reason = record.NONE_NOT_SAMPLED
         self._first_ms = self._last_ms = start_ms
         self._last: "dict[str, int | None]" = {}
-        self._sums = dict.fromkeys(MEANS, 0)
-        self._weights = dict.fromkeys(MEANS, 0)
+        for at in range(len(MEANS)):
+            self._sums[at] = self._weights[at] = 0
         self._p_min_w: "int | None" = None
         self._p_max_w: "int | None" = None
         self._run_ms = 0
         self._flags = 0
 
-    def add(self, uptime_ms: int, values: "dict[str, int | None]") -> None:
+    def add(self, uptime_ms: int, values: "dict[str, int | None]") -> "list[list[int]]":
         if self.taken:
             self._speak(uptime_ms - self._last_ms)
         else:
             self._first_ms = uptime_ms
-        self._check_energies(uptime_ms, values)
+        rolled = self._check_energies(uptime_ms, values)
         self._last = values
         self._last_ms = uptime_ms
         self.taken += 1
@@ -173,32 +179,43 @@ class _Tally:
         if self.taken == 1:
             lead_ms = uptime_ms - self._start_ms
             self._weigh(lead_ms if 0 < lead_ms <= self._interval_ms else 0)
+        return rolled
 
     def _speak(self, gap_ms: int) -> None:
         # the last sample speaks until now; at least 1 ms, so that each sample counts
         self._weigh(max(gap_ms if 2 * gap_ms <= 3 * self._interval_ms else self._interval_ms, 1))
 
     def _weigh(self, span_ms: int) -> None:
-        for name in MEANS:
+        for at, name in enumerate(MEANS):
             value = self._last.get(name)
             if value is not None:
-                self._sums[name] += value * span_ms
-                self._weights[name] += span_ms
+                self._sums[at] += value * span_ms
+                self._weights[at] += span_ms
         power_w = self._last.get("p_w")
         if power_w is not None and power_w > self._point.run_threshold_w:
             self._run_ms += span_ms
 
-    def _check_energies(self, uptime_ms: int, values: "dict[str, int | None]") -> None:
-        for name in ENERGIES:
+    def _check_energies(self, uptime_ms: int, values: "dict[str, int | None]") -> "list[list[int]]":
+        rolled = []
+        for at, name in enumerate(ENERGIES):
             energy = values.get(name)
             if energy is None:
                 continue
-            if name in self._energies:
-                before, then_ms = self._energies[name]
-                most = self._point.power_max_w * (uptime_ms - then_ms) // 3600000 + self._point.energy_step_wh
+            before = self._energies[at]
+            if before >= 0:
+                most = self._most_wh(uptime_ms - self._energies_ms[at])
+                rolls_at = self._point.rolls_at_wh[at]
                 if not 0 <= energy - before <= most:
                     self._flags |= record.FLAG_ENERGY_STEP
-            self._energies[name] = (energy, uptime_ms)
+                    if rolls_at and energy < before and energy + rolls_at - before <= most:
+                        rolled.append([at, before, energy, rolls_at])
+            self._energies[at] = energy
+            self._energies_ms[at] = uptime_ms
+        return rolled
+
+    def _most_wh(self, span_ms: int) -> int:
+        # The most that a register can rise by.
+        return int(self._point.power_max_w * span_ms // 3600000 + self._point.energy_step_wh)
 
     def end(self, end_ms: int, length_s: int, due: int) -> "record.Reading | int":
         if not self.taken:
@@ -208,31 +225,14 @@ class _Tally:
         last_s = min(max(end_ms - self._last_ms, 0) // 1000, length_s - first_s)
         run_s = min((self._run_ms + 500) // 1000, length_s)
         flags = self._flags | (record.FLAG_FEW_SAMPLES if 4 * self.taken < 3 * due else 0)
-        mean = {name: self._mean(name) for name in MEANS}
-        energy = self._last.get
+        p_w, q_var, ua_dv, ub_dv, uc_dv, ia_ma, ib_ma, ic_ma, pf_milli = [self._mean(at) for at in range(len(MEANS))]
+        import_wh, export_wh, import_varh, export_varh = [self._last.get(name) for name in ENERGIES]
         return record.Reading(
-            first_s,
-            last_s,
-            run_s,
-            mean["p_w"],
-            self._p_min_w,
-            self._p_max_w,
-            energy("e_import_wh"),
-            energy("e_export_wh"),
-            energy("r_import_varh"),
-            energy("r_export_varh"),
-            mean["ua_dv"],
-            mean["ub_dv"],
-            mean["uc_dv"],
-            mean["ia_ma"],
-            mean["ib_ma"],
-            mean["ic_ma"],
-            mean["pf_milli"],
-            flags,
-            max(due - self.taken, 0),
-            mean["q_var"],
-        )
+            first_s, last_s, run_s, p_w, self._p_min_w, self._p_max_w,
+            import_wh, export_wh, import_varh, export_varh,
+            ua_dv, ub_dv, uc_dv, ia_ma, ib_ma, ic_ma, pf_milli, flags, max(due - self.taken, 0), q_var,
+        )  # fmt: skip
 
-    def _mean(self, name: str) -> "int | None":
-        weight = self._weights[name]
-        return divide_half_away(self._sums[name], weight) if weight else None
+    def _mean(self, at: int) -> "int | None":
+        weight = self._weights[at]
+        return divide_half_away(self._sums[at], weight) if weight else None

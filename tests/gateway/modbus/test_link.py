@@ -13,7 +13,7 @@ import pytest
 
 from gateway.config import ModbusConfig, ModbusTerminal
 from gateway.modbus_intake.link import Link, LinkError
-from hil.meters import framed
+from hil.meter_frames import framed
 
 UNIT = 5
 TIMEOUT_MS = 60
