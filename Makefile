@@ -8,10 +8,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := build/stamp
 SECONDS ?= 600
+KILLS ?= 1000
 SETUP := deploy/setup
 TYPINGS := build/typings
 
-.PHONY: help setup setup-check lint types promises check test test-quick fuzz bench demo lock clean
+.PHONY: help setup setup-check lint types promises check test test-quick fuzz kills bench demo lock clean
 
 help: ## list the targets / 列出所有目标
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -84,6 +85,11 @@ test-quick: setup ## what one runs between edits, under a minute / 快速测试
 fuzz: setup-check $(STAMP)/sanitized $(STAMP)/fuzz ## look for bytes on which the decoders differ: SECONDS=600 SEED=n / 模糊测试
 	build/atheris/bin/python -m tests.fuzz.run --seconds $(SECONDS) $(if $(SEED),--seed $(SEED))
 	$(BIN)/python -m tests.cext.sanitized -m tests.fuzz.replay build/fuzz/corpus
+
+kills: setup ## kill the journal's writer and cut its power KILLS=1000 times each, SEED=n / 断电与强杀测试
+	$(BIN)/python -m tests.gateway.journal.killing --rounds $(KILLS) $(if $(SEED),--seed $(SEED))
+	$(BIN)/python -m tests.gateway.journal.killing --power --rounds $(KILLS) $(if $(SEED),--seed $(SEED))
+	$(BIN)/python -m tests.e2e.gateway_kills --rounds 50 $(if $(SEED),--seed $(SEED))
 
 bench: setup-check ## how fast we are beside others: build/bench/index.html, report.json / 性能测试
 	$(BIN)/python -m hil.benchmarks

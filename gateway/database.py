@@ -1,12 +1,14 @@
 """SQLite as all stores of the gateway use it: WAL, every commit on the disk, a numbered schema brought up to date."""
 
+import os
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import MappingProxyType
 
 BUSY_TIMEOUT_S = 10  # a checkpoint by a reader may hold the file for so long on a slow disk
+_COPY_BYTES = 1 << 20
 CACHE_KIB = 65536  # the index leaves of 7,056 terminals and of the newest frames
 
 
@@ -19,7 +21,11 @@ class NewerSchemaError(Exception):
 
 
 def connect(path: Path) -> sqlite3.Connection:
-    """A connection on which each commit is durable. Transactions are explicit: see `transaction`."""
+    """A connection on which each commit is durable. Transactions are explicit: see `transaction`.
+
+    For the one writer of the file. Raises OSError, sqlite3.DatabaseError.
+    """
+    _write_again(path.with_name(f"{path.name}-wal"))
     connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
     try:
         connection.execute("PRAGMA journal_mode = WAL")
@@ -30,6 +36,22 @@ def connect(path: Path) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def _write_again(log: Path) -> None:
+    """Write what stands in the write-ahead log once more, and sync it.
+
+    After a sync that failed Linux forgets what it could not write, says so once, and goes on to show it: SQLite would
+    find commits in its log that are not on the disk, and put others behind them.
+    """
+    with suppress(FileNotFoundError), log.open("r+b") as stream:
+        at = 0
+        while data := stream.read(_COPY_BYTES):
+            stream.seek(at)
+            stream.write(data)
+            stream.flush()
+            at += len(data)
+        os.fsync(stream.fileno())
 
 
 def connect_for_reading(path: Path) -> sqlite3.Connection:

@@ -52,7 +52,7 @@ class Outbox:
         try:
             self._connection = connect(path)
             migrate(self._connection, SCHEMA)
-        except sqlite3.DatabaseError as error:
+        except (OSError, sqlite3.DatabaseError) as error:
             raise StoreUnavailableError(f"{path}: {error}") from error
 
     def close(self) -> None:

@@ -118,6 +118,9 @@ class Quarantine:
                 migrate(connection, SCHEMA)
                 rows = connection.execute("SELECT source, count(*), sum(length(data)) FROM refused GROUP BY source")
                 self._sizes = {source: (frames, size) for source, frames, size in rows}
+            except sqlite3.DatabaseError as error:
+                connection.close()
+                raise StoreUnavailableError(f"{self._path}: {error}") from error
             except BaseException:
                 connection.close()
                 raise
