@@ -66,6 +66,13 @@ class Loaded:
         if problems:
             raise ConfigError(problems)
 
+    def warnings(self, config_path: Path) -> list[Problem]:
+        """What can be used and should not be."""
+        found = []
+        for number, sink in enumerate(self.sinks):
+            found += sink.warnings(config_path, f"sink[{number}]", self.registry) if sink is not None else []
+        return found
+
 
 def run(config_path: Path, clock: Clock | None = None) -> None:
     """Run until SIGTERM or SIGINT. Prints {"ready": true, ...} on standard output once frames can come in.
@@ -146,7 +153,9 @@ class Gateway:
     def _beside(self, folder: Path) -> list[SinkRunner | GapWatch]:
         """What works beside the intake, on the journal, in threads of its own."""
         sinks: list[SinkRunner | GapWatch] = [
-            SinkRunner(sink, loaded.make(self._clock, self.metrics), folder, self._clock, self.metrics, self._log)
+            SinkRunner(
+                sink, loaded.make(folder, self._clock, self.metrics), folder, self._clock, self.metrics, self._log
+            )
             for sink, loaded in zip(self._config.sink, self._sinks, strict=True)
             if loaded is not None
         ]

@@ -32,7 +32,7 @@ from gateway.files import WATCH_EVERY_S
 from gateway.forward import outbox
 from gateway.journal.reader import Reader
 from gateway.quarantine.quarantine import QuarantineReader
-from gateway.strict import ConfigError, convert
+from gateway.strict import ConfigError, Problem, convert
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_show_locals=False)
 app.add_typer(cli_quarantine.app, name="quarantine")
@@ -63,25 +63,46 @@ def run(config: Config) -> None:
         fail(f"{type(error).__name__}: {error}")
 
 
-@app.command(epilog=examples("check --config gateway.toml", "check --config gateway.toml --json"))
-def check(config: Config, as_json: AsJson = False) -> None:
-    """Check every file that the gateway would read, without touching the network. 检查配置，不连接网络"""
+@app.command(epilog=examples("check --config gateway.toml", "check --config gateway.toml --strict --json"))
+def check(
+    config: Config,
+    strict: Annotated[bool, typer.Option("--strict", help="Warnings too end with 1. 有警告也返回 1")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Check every file that the gateway would read, without touching the network. 检查配置，不连接网络
+
+    Problems keep the gateway from starting; warnings do not: weak passwords, links that anybody can read.
+    """
     try:
         loaded = application.Loaded(config)
     except ConfigError as error:
-        if as_json:
-            rows = [{"file": str(one.file), "key": one.key, "problem": one.text} for one in error.problems]
-            print_json({"ok": False, "problems": rows})
-        else:
-            for problem in error.problems:
-                typer.echo(str(problem))
-            typer.echo(f"{len(error.problems)} problem(s) / 个问题")
+        _say_checked(error.problems, [], as_json=as_json)
         raise typer.Exit(NOT_WELL) from error
+    warnings = loaded.warnings(config)
     terminals, sinks = len(loaded.registry), [sink.name for sink in loaded.config.sink]
-    if as_json:
-        print_json({"ok": True, "problems": [], "terminals": terminals, "sinks": sinks})
-    else:
+    _say_checked([], warnings, as_json=as_json, more={"terminals": terminals, "sinks": sinks})
+    if not as_json:
         typer.echo(f"ok / 配置正确: {terminals} terminals, sinks: {', '.join(sinks) or '-'}")
+    if warnings and strict:
+        raise typer.Exit(NOT_WELL)
+
+
+def _say_checked(
+    problems: list[Problem], warnings: list[Problem], *, as_json: bool, more: dict[str, Any] | None = None
+) -> None:
+    if as_json:
+        found = {
+            kind: [{"file": str(one.file), "key": one.key, "problem": one.text} for one in rows]
+            for kind, rows in (("problems", problems), ("warnings", warnings))
+        }
+        print_json({"ok": not problems, **found, **(more or {})})
+        return
+    for problem in problems:
+        typer.echo(str(problem))
+    if problems:
+        typer.echo(f"{len(problems)} problem(s) / 个问题")
+    for warning in warnings:
+        typer.echo(f"warning / 警告: {warning}")
 
 
 @app.command(epilog=examples("status --config gateway.toml", "status --config gateway.toml --json"))

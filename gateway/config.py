@@ -135,6 +135,7 @@ class Hj212Config(SinkConfig, frozen=True, kw_only=True, tag_field="kind", tag="
     host: Text
     port: Port
     mapping: Text  # platform.toml: stations, points, codes
+    tunnel: bool = False  # the way to `host` is a tunnel or a private network: HJ 212 itself protects nothing
     # one after the other waits for its answer on each: a province needs more than one (docs/operating-a-gateway.md);
     # the process needs a descriptor for each
     connections: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 1

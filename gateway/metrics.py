@@ -145,6 +145,12 @@ class Metrics:
             ["sink", "result"],
             registry=registry,
         )
+        self.sink_clock_off = Gauge(
+            "wattline_sink_clock_off_seconds",
+            "The platform's clock against ours, when it told.",
+            by_sink,
+            registry=registry,
+        )
         self.sink_crashes = Counter(
             "wattline_sink_crashes", "Faults of a sink's own; it begins again.", by_sink, registry=registry
         )

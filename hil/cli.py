@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from gateway.hj212.stream import no_keys
 from gateway.strict import ConfigError
 from hil import platform, runner
 from hil import report as reports
@@ -21,6 +22,7 @@ from hil.load import Recorded
 from hil.load_file import LoadFileError, read_intervals
 from hil.meter_bus import share_permille
 from hil.picture import draw
+from hil.platform_rules import Rules
 from hil.process import BenchError
 from hil.scenario import Scenario
 from hil.story import curves
@@ -88,15 +90,51 @@ def list_() -> None:
         typer.echo(f"{name:16} {one.hours:3} h  x{one.factor}  {one.title} / {one.title_zh}")
 
 
-@app.command(name="platform")
+@app.command(
+    name="platform",
+    epilog="Examples / 示例:\n\n"
+    "  wattline hil platform --port 9000 --journal received.jsonl\n\n"
+    "  wattline hil platform --port 9000 --strict --edition 2025 --stations stations.toml\n\n"
+    '  echo \'{"mode": "late", "delay_ms": 3000}\' >> control.jsonl\n\n'
+    "Modes / 模式: normal, silent, refuse, late, double, drop, cut, missing; \n\n"
+    "Noise before each answer / 应答前的干扰: garbage, huge, wrong_crc, other_mn.",
+)
 def platform_(
     port: Annotated[int, typer.Option(min=0, max=65535, help="0: take one from the system. 端口")] = 0,
     journal: Annotated[Path | None, typer.Option(help="JSON lines of what was taken in; appended to.")] = None,
     control: Annotated[Path | None, typer.Option(help="JSON lines that change how it behaves; followed.")] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Take nothing that breaks a rule. 严格模式")] = False,
+    edition: Annotated[
+        int | None, typer.Option(min=2017, max=2025, help="2017 or 2025: with --strict, no other. 标准版本")
+    ] = None,
+    stations: Annotated[
+        Path | None, typer.Option(help='TOML: [MN] with pw = "..." and, for SM4, key = "16 characters". 站点')
+    ] = None,
 ) -> None:
     """An HJ 212 platform that takes uploads and acknowledges them, until Ctrl-C. 平台模拟器"""
+    known = _stations(stations)
+    passwords = {mn: one.pw for mn, one in known.items()}
+    rules = Rules(strict, {2017: 1, 2025: 2}.get(edition or 0), passwords, any(one.key for one in known.values()))
+    held = {mn: [one.key.encode()] for mn, one in known.items() if one.key}
+    keys = (lambda mn: held.get(mn, [])) if held else no_keys
     with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(platform.run(port, journal, control))
+        asyncio.run(platform.run(port, journal, control, rules, keys))
+
+
+class _Station(msgspec.Struct, forbid_unknown_fields=True):
+    """A station of the emulator's file."""
+
+    pw: Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+    key: Annotated[str, msgspec.Meta(min_length=16, max_length=16)] | None = None
+
+
+def _stations(file: Path | None) -> dict[str, _Station]:
+    if file is None:
+        return {}
+    try:
+        return msgspec.toml.decode(file.read_bytes(), type=dict[str, _Station])
+    except (OSError, msgspec.DecodeError) as error:  # a key's text is in neither
+        _end_with(2, f"{file}: {error}; allowed / 允许: [MN], pw, key (16 characters)")
 
 
 def _scenario(name: str) -> Scenario:

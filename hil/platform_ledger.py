@@ -6,8 +6,8 @@ The oracle compares `Ledger.values` with what the meters showed.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ class Counts:
     packets: accepted, repeats included. repeats: same MN, QN and content. duplicates: values delivered again under
     another QN. conflicts: values that contradict an earlier one. qn_reused: same MN and QN, other content.
     messages: uploads complete in all their parts. damaged: could not be read. lost: neither kept nor answered.
+    out_of_rule: refused by a strict platform. resent: said so by RF=1 (2025). encrypted: came so.
     """
 
     packets: int = 0
@@ -34,6 +35,9 @@ class Counts:
     messages: int = 0
     damaged: int = 0
     lost: int = 0
+    out_of_rule: int = 0
+    resent: int = 0
+    encrypted: int = 0
 
 
 @dataclass(slots=True)
@@ -44,28 +48,46 @@ class Ledger:
     complete: set[Key] = field(default_factory=set)
     counts: Counts = field(default_factory=Counts)
     _seen: dict[tuple[str, str], Segment] = field(default_factory=dict)
+    _last_qns: dict[str, str] = field(default_factory=dict)
     _joiner: Joiner = field(default_factory=Joiner)
 
     def accept(self, segment: Segment) -> dict[str, object]:
-        """Takes an upload in and returns its journal row."""
+        """Takes an upload in and returns its journal row. Said to be sent again (RF) it is no other packet."""
         self.counts.packets += 1
+        self.counts.resent += segment.rf is not None
+        row = asdict(segment)
+        segment = replace(segment, rf=None)
         earlier = self._seen.get((segment.mn, segment.qn))
         if earlier == segment:
             self.counts.repeats += 1
         else:
             self.counts.qn_reused += earlier is not None
             self._seen[segment.mn, segment.qn] = segment
+            self._last_qns[segment.mn] = max(self.last_qn(segment.mn), segment.qn)
             self._enter(segment)
             message = self._joiner.add(segment)
             if message is not None:
                 self.counts.messages += 1
                 self.complete.add((message.mn, message.cn, message.data_time))
-        return {"kind": "upload", **asdict(segment), "repeat": earlier == segment}
+        return {"kind": "upload", **row, "repeat": earlier == segment}
 
     def lose(self, segment: Segment) -> dict[str, object]:
         """Notes an upload that the platform was told not to keep."""
         self.counts.lost += 1
         return {"kind": "lost", "mn": segment.mn, "qn": segment.qn}
+
+    def refuse(self, segment: Segment, reasons: Sequence[str]) -> dict[str, object]:
+        """Notes an upload that a strict platform does not take."""
+        self.counts.out_of_rule += 1
+        return {"kind": "refused", "mn": segment.mn, "qn": segment.qn, "cn": segment.cn, "reasons": list(reasons)}
+
+    def last_qn(self, mn: str) -> str:
+        """The greatest QN that a station has used; "" before the first."""
+        return self._last_qns.get(mn, "")
+
+    def knows(self, segment: Segment) -> bool:
+        """Whether it is one that was accepted before, and comes again."""
+        return self._seen.get((segment.mn, segment.qn)) == replace(segment, rf=None)
 
     def damage(self, reason: str) -> dict[str, object]:
         """Notes a packet that could not be read; it gets no answer."""
@@ -93,8 +115,9 @@ def load(journal: Path) -> Ledger:
             ledger.accept(_segment(row))
         elif row["kind"] == "damaged":
             ledger.damage(row["reason"])
-        else:
-            ledger.counts.lost += 1
+        elif row["kind"] in {"lost", "refused"}:
+            ledger.counts.lost += row["kind"] == "lost"
+            ledger.counts.out_of_rule += row["kind"] == "refused"
     return ledger
 
 
@@ -108,4 +131,6 @@ def _rows(lines: Iterable[str]) -> Iterable[dict[str, Any]]:
 
 def _segment(row: dict[str, Any]) -> Segment:
     cp: tuple[Item, ...] = tuple(tuple((str(name), str(value)) for name, value in item) for item in row["cp"])
-    return Segment(**{name: row[name] for name in ("qn", "st", "cn", "pw", "mn", "flag", "pnum", "pno")}, cp=cp)
+    return Segment(
+        **{name: row[name] for name in ("qn", "st", "cn", "pw", "mn", "flag", "pnum", "pno")}, cp=cp, rf=row.get("rf")
+    )

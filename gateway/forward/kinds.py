@@ -1,8 +1,8 @@
 """Which kinds of sinks there are, and how one is made of its section of gateway.toml. Their packages are extras."""
 
+import ipaddress
 import random
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -10,18 +10,24 @@ from gateway.clock import Clock, steady_s
 from gateway.config import AnySink, Hj212Config
 from gateway.forward.hj212.link import Links
 from gateway.forward.hj212.mapping import check_points, load_mapping
+from gateway.forward.hj212.mapping import warnings as mapping_warnings
+from gateway.forward.hj212.session import Hj212Session
 from gateway.forward.hj212.sink import Hj212Sink
 from gateway.forward.outbox import Outbox
 from gateway.forward.runner import MakeSink
 from gateway.forward.sink import Sink
 from gateway.metrics import Metrics
 from gateway.registry import Registry
+from gateway.strict import Problem
 
 
 class Loaded(Protocol):
     """A sink's section and files, checked; nothing started yet."""
 
-    def make(self, clock: Clock, metrics: Metrics) -> MakeSink:
+    def warnings(self, config_path: Path, at: str, registry: Registry) -> list[Problem]:
+        """What can be used and should not be. at: the sink's section in gateway.toml."""
+
+    def make(self, folder: Path, clock: Clock, metrics: Metrics) -> MakeSink:
         """How the sink is made each time that it begins."""
 
 
@@ -37,13 +43,42 @@ class _Hj212:
         if registry is not None:
             check_points(Path(config.mapping), self._mapping, registry)
 
-    def make(self, clock: Clock, metrics: Metrics) -> MakeSink:
+    def warnings(self, config_path: Path, at: str, registry: Registry) -> list[Problem]:
+        found = mapping_warnings(Path(self._config.mapping), self._mapping, registry)
+        if not (self._config.tunnel or self._mapping.sm4 or _is_private(self._config.host)):
+            text = (
+                f"{self._config.host}: HJ 212 over an open network, readable and forgeable / 经公网明文传输;"
+                " use a tunnel and say tunnel = true, or SM4 (2025) / 请使用隧道并设 tunnel = true，或启用 SM4"
+            )
+            found.append(Problem(config_path, f"{at}.host", text))
+        return found
+
+    def make(self, folder: Path, clock: Clock, metrics: Metrics) -> MakeSink:
         def made(outbox: Outbox, pause: Callable[[float], object]) -> Sink:
-            config = self._config
-            links = partial(Links, config.host, config.port, steady_ms=_steady_ms, pause=pause)
-            return Hj212Sink(config, self._mapping, outbox, clock, metrics, random.SystemRandom().random, links)
+            return Hj212Sink(self._config, self._mapping, outbox, folder, clock, metrics, _Wiring(self._config, pause))
 
         return made
+
+
+class _Wiring:
+    """Sockets, and the system's randomness."""
+
+    def __init__(self, config: Hj212Config, pause: Callable[[float], object]) -> None:
+        self._config = config
+        self._pause = pause
+        self.jitter = random.SystemRandom().random
+
+    def transport(self, sessions: Sequence[Hj212Session]) -> Links:
+        return Links(self._config.host, self._config.port, sessions, _steady_ms, self._pause)
+
+
+def _is_private(host: str) -> bool:
+    """Whether a host is on this machine, or an address of a private network; of a name nothing is known."""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return host == "localhost"
+    return address.is_loopback or address.is_private
 
 
 def _steady_ms() -> int:

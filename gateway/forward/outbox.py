@@ -86,6 +86,10 @@ class Outbox:
         row = self._connection.execute("SELECT value FROM texts WHERE name = ?", (name,)).fetchone()
         return row[0] if row else None
 
+    def texts(self) -> dict[str, str]:
+        """All that the sink remembers."""
+        return dict(self._connection.execute("SELECT name, value FROM texts"))
+
     def remember(self, texts: Mapping[str, str]) -> None:
         """Keep these texts."""
         with transaction(self._connection):
@@ -95,14 +99,27 @@ class Outbox:
         """How many packets are under way, by MN."""
         return dict(self._connection.execute("SELECT mn, count(*) FROM outbox GROUP BY mn"))
 
-    def under_way(self, mns: Sequence[str], *, backlog: bool, after: int, limit: int) -> "list[Waiting]":
-        """Packets of these stations that are not confirmed, of one lane, in the order in which they were taken."""
+    def last_id(self) -> int:
+        """The place of the packet that stands last in line; 0: there is none."""
+        return int(self._connection.execute("SELECT coalesce(max(id), 0) FROM outbox").fetchone()[0])
+
+    def under_way(self, mns: Sequence[str], lane: bool | None, after: int, old: int, limit: int) -> "list[Waiting]":
+        """Packets of these stations that are not confirmed, in the order in which they were taken.
+
+        lane: None for those up to id `old`, else those behind it, of the backlog or not.
+        """
+        which = "id <= ?" if lane is None else f"id > ? AND backlog = {lane:d}"
         rows = self._connection.execute(
-            f"SELECT id, record, qn, mn, data FROM outbox WHERE mn IN ({', '.join('?' * len(mns))})"  # noqa: S608  (question marks)
-            " AND backlog = ? AND id > ? ORDER BY id LIMIT ?",
-            (*mns, backlog, after, limit),
+            f"SELECT id, record, qn, mn, data FROM outbox WHERE mn IN ({', '.join('?' * len(mns))})"  # noqa: S608  (texts of ours)
+            f" AND {which} AND id > ? ORDER BY id LIMIT ?",
+            (*mns, old, after, limit),
         )
         return [Waiting(row[0], row[1], Packet(*row[2:])) for row in rows]
+
+    def renumber(self, qn: str, packet: Packet) -> None:
+        """A packet that was never sent gets another QN. One that is not of the outbox: nothing."""
+        with transaction(self._connection):
+            self._connection.execute("UPDATE outbox SET qn = ?, data = ? WHERE qn = ?", (packet.qn, packet.data, qn))
 
     def take(self, taken: Taken) -> None:
         """Make durable what was taken from the journal; a byte of its packets is sent only after that."""

@@ -16,7 +16,7 @@ from gateway.forward.account import Account
 from gateway.forward.backoff import Backoff
 from gateway.forward.forwarder import Forwarder
 from gateway.forward.outbox import Outbox
-from gateway.forward.sink import Sink, SinkError
+from gateway.forward.sink import RestartingError, Sink, SinkError
 from gateway.journal.reader import Reader
 from gateway.metrics import Metrics
 
@@ -71,6 +71,8 @@ class SinkRunner:
                 self._metrics.store_errors.labels("sink").inc()
                 self._log.warning("store_unavailable", store="sink", error=str(error))
                 self._stop.wait(STORE_RETRY_S)
+            except RestartingError:
+                self._log.info("sink_restarts")
             except Exception:  # noqa: BLE001  (a fault of one sink must not stop intake, nor the other sinks: say it, begin again)
                 self._metrics.sink_crashes.labels(self._config.name).inc()
                 self._log.exception("sink_crashed")

@@ -39,6 +39,10 @@ class SinkError(Exception):
         self.text = text
 
 
+class RestartingError(Exception):
+    """No fault: the sink is to begin anew, from what its file says now."""
+
+
 class BatchRefusedError(Exception):
     """The sink works, but there is something in this batch that it will never take. Nothing of it counts as safe."""
 

@@ -9,6 +9,8 @@ REQUEST_ANSWER, RESULT, NOTICE_ANSWER, DATA_ANSWER = "9011", "9012", "9013", "90
 
 # QnRtn (HJ 212-2017 table 7)
 QN_READY, QN_REFUSED, QN_PW_WRONG, QN_MN_WRONG, QN_CN_WRONG = 1, 2, 3, 4, 8
+# ExeRtn (table 8)
+EXE_DONE, EXE_CONDITION, EXE_BUSY, EXE_FAULT, EXE_NO_DATA = 1, 3, 5, 6, 100
 
 
 def data_answer(request: Segment) -> Packet:

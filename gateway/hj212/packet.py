@@ -1,4 +1,4 @@
-"""A data segment of HJ 212-2017 and the packet that carries it. Strict: what breaks the standard is not built."""
+"""A data segment of HJ 212 (2017, 2025) and the packet around it. Strict: what breaks the standard is not built."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ CP_MAX_BYTES = 950  # HJ 212-2017 table 2: CP
 FLAG_ACK = 1  # bit A: the sender wants an answer
 FLAG_SPLIT = 2  # bit D: PNUM and PNO are there
 EDITION_2005, EDITION_2017, EDITION_2025 = 0, 1, 2  # Flag bits V, the upper six
-PNUM_MAX = 9999  # table 2: PNUM has 9 characters with its name
+PNUM_MAX = {EDITION_2017: 9999, EDITION_2025: 9}  # PNUM has 9 characters with its name, in 2025 6
+RF_RESENT = 1  # of RF, which only 2025 has, and only where something is sent again or after its time
 
 Item = tuple[tuple[str, str], ...]  # one item of CP: its (name, value) attributes, in order
 QN_PATTERN = re.compile(r"[0-9]{17}")
@@ -46,6 +47,7 @@ class Segment:
     cp: tuple[Item, ...] = ()
     pnum: int | None = None
     pno: int | None = None
+    rf: int | None = None
 
     @property
     def wants_answer(self) -> bool:
@@ -76,7 +78,7 @@ def flag_of(edition: int, *, split: bool = False, wants_answer: bool = False) ->
 
 
 def build(segment: Segment) -> Packet:
-    """The packet of a segment (HJ 212-2017 6.3). PacketError when a field, an item or the length breaks it."""
+    """The packet of a segment (HJ 212-2017 6.3, 2025). PacketError when a field, an item or the length breaks it."""
     _check_header(segment)
     for item in segment.cp:
         check_item(item)
@@ -90,10 +92,29 @@ def frame(data: bytes) -> bytes:
     return b"##%04d%s%s\r\n" % (len(data), data, crc_text(data).encode("ascii"))
 
 
+def with_rf(packet: Packet) -> Packet:
+    """The same packet of edition 2025, said to be sent again (RF=1). Of another edition, or said already: as it is.
+
+    PacketError where it has no room for that; `split.split` leaves it.
+    """
+    data = packet.data[6:-6]
+    header, cp, content = data.partition(b"CP=&&")
+    flag = re.search(rb";Flag=([0-9]+);", header)
+    if flag is None or int(flag[1]) >> 2 != EDITION_2025 or b";RF=" in header:
+        return packet
+    return Packet(packet.qn, packet.mn, frame(header + b"RF=1;" + cp + content))
+
+
+def with_qn(packet: Packet, qn: str) -> Packet:
+    """The same packet under another QN: for one that was never sent."""
+    return Packet(qn, packet.mn, frame(b"QN=" + qn.encode("ascii") + packet.data[26:-6]))
+
+
 def segment_bytes(segment: Segment) -> bytes:
     """The data segment as text, fields in the order of table 2; fields that are not there are left out."""
     fields = [("QN", segment.qn), ("ST", segment.st), ("CN", segment.cn), ("PW", segment.pw), ("MN", segment.mn)]
     fields += [("Flag", _number(segment.flag)), ("PNUM", _number(segment.pnum)), ("PNO", _number(segment.pno))]
+    fields += [("RF", _number(segment.rf))]
     header = "".join(f"{name}={value};" for name, value in fields if value)
     return (header + f"CP=&&{cp_text(segment.cp)}&&").encode("utf-8")
 
@@ -140,8 +161,10 @@ def _check_header(segment: Segment) -> None:
             raise PacketError(f"bad-{name}", f"{shown}; allowed: {allowed}")
     if unix_ms_of(segment.qn) is None:
         raise PacketError("bad-QN", f"{segment.qn!r} is no time; allowed: YYYYMMDDhhmmsszzz")
-    if segment.flag is None or not 0 <= segment.flag <= 255 or segment.edition != EDITION_2017:
-        raise PacketError("bad-Flag", f"{segment.flag!r}; allowed: 4..7 (edition 2017)")
+    if segment.flag is None or not 4 <= segment.flag <= 11:
+        raise PacketError("bad-Flag", f"{segment.flag!r}; allowed: 4..7 (edition 2017), 8..11 (2025)")
+    if segment.rf not in {None, RF_RESENT} or (segment.rf and segment.edition != EDITION_2025):
+        raise PacketError("bad-RF", f"{segment.rf!r}; allowed: 1, in edition 2025, or none")
     _check_parts(segment, split=bool(segment.flag & FLAG_SPLIT))
     cp_bytes = len(cp_text(segment.cp).encode("utf-8"))
     if cp_bytes > CP_MAX_BYTES:
@@ -152,8 +175,9 @@ def _check_parts(segment: Segment, *, split: bool) -> None:
     pnum, pno = segment.pnum, segment.pno
     if split != (pnum is not None and pno is not None):
         raise PacketError("bad-Flag", "bit D and PNUM with PNO go together")
-    if pnum is not None and pno is not None and not 1 <= pno <= pnum <= PNUM_MAX:
-        raise PacketError("bad-PNO", f"PNO {pno} of PNUM {pnum}; 1 <= PNO <= PNUM <= {PNUM_MAX}")
+    most = PNUM_MAX[segment.edition]
+    if pnum is not None and pno is not None and not 1 <= pno <= pnum <= most:
+        raise PacketError("bad-PNO", f"PNO {pno} of PNUM {pnum}; 1 <= PNO <= PNUM <= {most}")
 
 
 def _number(value: int | None) -> str:

@@ -56,6 +56,7 @@ class Received:
     notes: tuple[str, ...] = ()
     crc_claimed: str = ""
     crc_computed: str = ""
+    encrypted: bool = False  # it was, and `segment` is what it says
 
 
 def extent(data: bytes) -> Extent:
@@ -199,7 +200,8 @@ def _segment(header: dict[str, str], content: str | None, note: Note) -> tuple[s
     if "RF" in header and (flag or 0) >> 2 != 2:
         note("rf", "RF belongs to the 2025 edition")
     qn, st, cn, pw, mn = (header.get(name, "") for name in ("QN", "ST", "CN", "PW", "MN"))
-    return "", Segment(qn, st, cn, pw, mn, flag, read_cp(content, note), pnum, pno)
+    rf = _number(header, "RF", 9, note)
+    return "", Segment(qn, st, cn, pw, mn, flag, read_cp(content, note), pnum, pno, rf)
 
 
 def _note_forms(header: dict[str, str], note: Note) -> None:

@@ -1,4 +1,4 @@
-"""Spreads items over as many packets as they need, and puts such packets together again (HJ 212-2017 6.3.3)."""
+"""Spreads items over as many packets as they need, and puts such packets together again (HJ 212-2017 6.3.3, 2025)."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 
 from gateway.hj212.packet import (
     CP_MAX_BYTES,
+    EDITION_2025,
     FLAG_SPLIT,
-    PNUM_MAX,
     SEGMENT_MAX_BYTES,
     Item,
     PacketError,
@@ -18,6 +18,8 @@ from gateway.hj212.packet import (
 )
 
 OPEN_MESSAGES_MAX = 64  # a joiner keeps so many unfinished messages: several stations at once, each within 9 packets
+PACKETS_MAX = 9  # a message: PNUM has one digit in HJ 212-2025
+_RF = "RF=1;"  # may have to be added when the packet is sent again
 _QN_SAMPLE = "0" * 17  # stands for the QN while sizes are counted
 
 
@@ -25,29 +27,40 @@ def split(header: Segment, items: Sequence[Item], next_qn: Callable[[], str]) ->
     """The segments that carry `items`, each whole in one of them, in their order.
 
     `header` gives all fields but QN, CP, PNUM, PNO and bit D; its own CP (DataTime) begins every packet.
-    Each segment takes its own QN from `next_qn`. PacketError when one item alone is too long, or over 9999 packets.
+    Each segment takes its own QN from `next_qn`. A message has at most 9 packets (2025); what needs more becomes
+    several messages of 9, 8, 7, ... packets, so that none can be taken for another's parts: their PNUM differ.
+    PacketError when one item alone is too long, or 45 packets are not enough.
     """
-    base = replace(header, qn=_QN_SAMPLE, pnum=None, pno=None, flag=(header.flag or 0) & ~FLAG_SPLIT)
+    plain = (header.flag or 0) & ~FLAG_SPLIT
+    base = replace(header, qn=_QN_SAMPLE, pnum=None, pno=None, flag=plain)
     groups = _pack(base, items)
+    if len(groups) > 1:
+        groups = _pack(replace(base, pnum=PACKETS_MAX, pno=PACKETS_MAX, flag=plain | FLAG_SPLIT), items)
+    found: list[Segment] = []
+    for most in range(PACKETS_MAX, 0, -1):
+        part, groups = groups[:most], groups[most:]
+        found += _message(base, part, next_qn)
+        if not groups:
+            return found
+    raise PacketError("too-many-packets", f"{len(items)} items need more than {len(found)} packets")
+
+
+def _message(base: Segment, groups: Sequence[tuple[Item, ...]], next_qn: Callable[[], str]) -> list[Segment]:
     if len(groups) == 1:
-        return [replace(base, qn=next_qn(), cp=header.cp + groups[0])]
-    base = replace(base, flag=(header.flag or 0) | FLAG_SPLIT)
-    for digits in range(1, len(str(PNUM_MAX)) + 1):
-        largest = 10**digits - 1
-        groups = _pack(replace(base, pnum=largest, pno=largest), items)
-        if len(groups) <= largest:
-            total = len(groups)
-            return [
-                replace(base, qn=next_qn(), cp=header.cp + group, pnum=total, pno=number)
-                for number, group in enumerate(groups, start=1)
-            ]
-    raise PacketError("too-many-packets", f"{len(items)} items need more than {PNUM_MAX} packets")
+        return [replace(base, qn=next_qn(), cp=base.cp + groups[0])]
+    flag, total = (base.flag or 0) | FLAG_SPLIT, len(groups)
+    return [
+        replace(base, qn=next_qn(), cp=base.cp + group, pnum=total, pno=number, flag=flag)
+        for number, group in enumerate(groups, start=1)
+    ]
 
 
 def _pack(base: Segment, items: Sequence[Item]) -> list[tuple[Item, ...]]:
     """Greedy: each packet takes items until the next one no longer fits."""
     first_bytes = len(cp_text(base.cp).encode("utf-8"))
     room = min(CP_MAX_BYTES, SEGMENT_MAX_BYTES - (len(segment_bytes(base)) - first_bytes))
+    if base.edition == EDITION_2025 and base.rf is None:
+        room = min(CP_MAX_BYTES, SEGMENT_MAX_BYTES - len(_RF) - (len(segment_bytes(base)) - first_bytes))
     groups: list[tuple[Item, ...]] = []
     group: list[Item] = []
     used = first_bytes

@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
+from gateway.hj212 import sm4
 from gateway.hj212.packet import SEGMENT_MAX_BYTES
 from gateway.hj212.parse import CRC_BYTES, HEAD_BYTES, Received, crc_agrees, extent, read
 
 BUFFER_MAX_BYTES = HEAD_BYTES + SEGMENT_MAX_BYTES + CRC_BYTES  # never more than one unfinished packet is kept
 _HEAD = re.compile(rb"##(?!#)")  # of ###0087 the first # is noise
+_MN = re.compile(rb";MN=([^;,&]{1,64})")
+_PRINTED = re.compile(rb"##[0-9]{4}[^&]{0,200}CP=&&\{0[xX][^}]*\Z")  # ciphertext as a list, and its end is not here yet
+PRINTED_MAX_BYTES = 8 * SEGMENT_MAX_BYTES  # 5 characters a byte, and what is around them
+
+Keys = Callable[[str], Sequence[bytes]]  # of a station (MN), the one to be tried first first
+
+
+def no_keys(_mn: str) -> Sequence[bytes]:
+    """Nothing is encrypted."""
+    return ()
 
 
 class Splitter:
@@ -16,9 +29,11 @@ class Splitter:
 
     After damage the search for the next ## goes on inside the damaged packet, because its length cannot be
     believed. What is left of the damaged packet belongs to the damage already reported and is dropped in silence.
+    keys: with which packets may be encrypted whose check value is that of no plain text.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, keys: Keys = no_keys) -> None:
+        self._keys = keys
         self._buffer = bytearray()
         self._covered_bytes = 0  # so many bytes ahead belong to a damaged packet already reported
         self._after_damage = False  # and so do bytes up to the next ##, where its length was no help
@@ -44,7 +59,7 @@ class Splitter:
         found: list[Received] = []
         while True:
             found += self._skip_to_head()
-            if not self._buffer:
+            if not self._buffer or self._is_half_printed():
                 return found
             head = bytes(self._buffer[:BUFFER_MAX_BYTES])
             span = extent(head)
@@ -54,12 +69,38 @@ class Splitter:
                 found += self._damage(Received(span.verdict, span.reason, head[:HEAD_BYTES]), HEAD_BYTES)
                 continue
             frame = head[: span.end]
+            if not crc_agrees(frame, span.segment_end) and (plain := self._decrypted(frame, span.segment_end)):
+                found.append(replace(read(plain, span.segment_end, []), raw=frame, encrypted=True))
+                self._drop(span.end)
+                self._covered_bytes, self._after_damage = 0, False
+                continue
             if not crc_agrees(frame, span.segment_end):
                 found += self._damage(None if self._covered_bytes else read(frame, span.segment_end, []), span.end)
                 continue
             found.append(read(frame, span.segment_end, []))
             self._drop(span.end)
             self._covered_bytes, self._after_damage = 0, False
+
+    def _is_half_printed(self) -> bool:
+        """Makes a printed list of ciphertext raw; True while its end has not come."""
+        if self._keys is no_keys:
+            return False
+        if _PRINTED.match(self._buffer) and len(self._buffer) < PRINTED_MAX_BYTES:
+            return True
+        if self._buffer.startswith(b"##"):
+            self._buffer[:] = sm4.unprint(bytes(self._buffer))
+        return False
+
+    def _decrypted(self, frame: bytes, segment_end: int) -> bytes | None:
+        """The packet with its CP decrypted by the first of the station's keys with which the check value agrees."""
+        mn = _MN.search(frame[:segment_end])
+        for key in self._keys(mn[1].decode("ascii", "replace")) if mn else ():
+            segment = sm4.open_segment(key, frame[HEAD_BYTES:segment_end])
+            if segment is not None:
+                plain = frame[:HEAD_BYTES] + segment + frame[segment_end:]
+                if crc_agrees(plain, segment_end):
+                    return plain
+        return None
 
     def _drop(self, count: int) -> None:
         del self._buffer[:count]

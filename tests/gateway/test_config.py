@@ -4,7 +4,9 @@ config_cases/NAME holds the files that differ from config_cases/good, and expect
 the folder of the case.
 """
 
+import json
 import os
+import re
 import shutil
 import socket
 from pathlib import Path
@@ -56,8 +58,47 @@ def test_the_good_one_is_taken_and_check_says_so(tmp_path: Path) -> None:
     answer = CliRunner().invoke(app, ["check", "--config", str(laid_out("good", tmp_path)), "--json"])
     assert (answer.exit_code, answer.stdout) == (
         0,
-        '{"ok": true, "problems": [], "terminals": 1, "sinks": ["province"]}\n',
+        '{"ok": true, "problems": [], "warnings": [], "terminals": 1, "sinks": ["province"]}\n',
     )
+
+
+@pytest.mark.parametrize(
+    ("host", "more", "pw", "warned"),
+    [
+        ("127.0.0.1", "", "831027", []),
+        ("127.0.0.1", "", "123456", ["station[0].pw"]),
+        ("10.1.2.3", "", "777777", ["station[0].pw"]),
+        ("platform.example", "", "831027", ["sink[0].host"]),
+        ("8.8.8.8", "", "123456", ["station[0].pw", "sink[0].host"]),
+        ("8.8.8.8", "tunnel = true\n", "831027", []),
+    ],
+)
+def test_a_weak_password_and_a_bare_link_are_warned_of(
+    host: str, more: str, pw: str, warned: list[str], tmp_path: Path
+) -> None:
+    """S-28."""
+    config = laid_out("good", tmp_path)
+    config.write_text(
+        config.read_text()
+        .replace("port = 9000", f"port = 9000\n{more}")
+        .replace('kind = "hj212"\nhost = "127.0.0.1"', f'kind = "hj212"\nhost = "{host}"')
+    )
+    mapping = tmp_path / "platform.toml"
+    mapping.write_text(re.sub('pw = "[^"]*"', f'pw = "{pw}"', mapping.read_text()))
+    answer = CliRunner().invoke(app, ["check", "--config", str(config), "--strict", "--json"])
+    assert [one["key"] for one in json.loads(answer.stdout)["warnings"]] == warned
+    assert answer.exit_code == bool(warned)
+    assert pw not in answer.stdout
+    assert CliRunner().invoke(app, ["check", "--config", str(config)]).exit_code == 0
+
+
+def test_an_empty_password_is_refused(tmp_path: Path) -> None:
+    """S-28."""
+    config = laid_out("good", tmp_path)
+    mapping = tmp_path / "platform.toml"
+    mapping.write_text(re.sub('pw = "[^"]*"', 'pw = ""', mapping.read_text()))
+    answer = CliRunner().invoke(app, ["check", "--config", str(config)])
+    assert (answer.exit_code, "station[0].pw" in answer.stdout) == (1, True)
 
 
 def test_check_prints_every_problem_and_fails(tmp_path: Path) -> None:

@@ -27,4 +27,10 @@ def test_the_example_passes_the_check_once_its_key_is_made(tmp_path: Path) -> No
     key.write_text(os.urandom(32).hex())
     with_key = CliRunner().invoke(app, command)
     assert with_key.exit_code == 0, with_key.stdout
-    assert json.loads(with_key.stdout) == {"ok": True, "problems": [], "terminals": 1, "sinks": ["province"]}
+    assert json.loads(with_key.stdout) == {
+        "ok": True,
+        "problems": [],
+        "warnings": [],
+        "terminals": 1,
+        "sinks": ["province"],
+    }

@@ -1,34 +1,37 @@
-"""The sending side of HJ 212 without I/O: what to send, what is confirmed, when to send again, when to reconnect.
+"""One connection of HJ 212 without I/O: what to send, what is confirmed, when to send again, when to reconnect.
 
 Stop-and-wait: one packet is under way until its 9014 has come. Nothing submitted is ever dropped here: what is not
-confirmed stays first in line, with its QN and its bytes, over time-outs and connections.
+confirmed stays first in line, with its QN, over time-outs and connections.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from gateway.forward.backoff import Backoff
-from gateway.hj212 import answers, words
-from gateway.hj212.packet import Packet, PacketError, Segment
+from gateway.hj212 import answers
+from gateway.hj212.packet import Packet, PacketError, Segment, with_rf
 from gateway.hj212.parse import Received
-from gateway.hj212.stream import Splitter
+from gateway.hj212.stream import Keys, Splitter, no_keys
 
 QUEUE_PACKETS_MAX = 256  # a few windows ahead of the answer are enough; the outbox keeps the rest on disk
+REPLIES_MAX = 64  # answers not yet written: a platform that asks faster than it reads gets no more
 _LATE_ANSWERS = 16  # so many confirmed QNs are known again when they are answered late or twice
-REPLIES_MAX = 16  # answers to commands not yet written: a platform that asks faster than it reads gets no more
+_HEARTBEATS_MISSED = 3  # in a row without an answer: the connection is there on our side alone
 
 
 @dataclass(frozen=True, slots=True)
 class LinkSettings:
-    """Times of a connection. HJ 212-2017: 10 s and 3 resends over mobile networks."""
+    """Times of a connection. HJ 212: 10 s and 3 resends over mobile networks; heartbeat_ms: 0 is none."""
 
     answer_timeout_ms: int = 10_000
     resends: int = 3
     reconnect_min_ms: int = 1_000
     reconnect_max_ms: int = 60_000
+    heartbeat_ms: int = 0
 
 
 @dataclass(slots=True)
@@ -36,8 +39,9 @@ class SessionCounts:
     """How often what happened.
 
     sent: packets written, resends included. late: answers to what was confirmed before. stray: answers to what was
-    never sent. refused: commands refused by 9011. ignored: commands that got no answer. damaged: unreadable packets.
-    gave_up: connections ended because a packet found no answer.
+    never sent. commands: answered by 9011; refused: of these, with a no. ignored: commands that got no answer.
+    damaged: unreadable packets. gave_up: connections ended because a packet found no answer. history: packets that
+    answered a question.
     """
 
     sent: int = 0
@@ -45,11 +49,63 @@ class SessionCounts:
     confirmed: int = 0
     late: int = 0
     stray: int = 0
+    commands: int = 0
     refused: int = 0
     ignored: int = 0
     damaged: int = 0
     gave_up: int = 0
     connects: int = 0
+    heartbeats: int = 0
+    history: int = 0
+
+
+@dataclass(slots=True)
+class Reaction:
+    """What a command leads to: replies at once; packets that are each to be answered; then the last word (9012)."""
+
+    replies: Sequence[Packet] = ()
+    packets: Iterator[Packet] | None = None
+    last: Packet | None = None
+    refused: bool = False
+
+
+class Partner(NamedTuple):
+    """What a session asks of its owner: what a command leads to, what a heartbeat is, how packets look on the wire."""
+
+    on_command: Callable[[Segment], Reaction | None] = lambda _: None  # None: no answer
+    heartbeats: Callable[[], Sequence[Packet]] = tuple
+    wire: Callable[[Packet], bytes] = lambda packet: packet.data
+    renumber: Callable[[Packet], Packet] = lambda packet: packet  # a later QN, durably, for what was never sent
+    keys: Keys = no_keys
+
+
+@dataclass(slots=True)
+class _Line:
+    """What waits on a connection: packets of the outbox, and those of the question that is being answered."""
+
+    packets: deque[Packet] = field(default_factory=deque)
+    history: Iterator[Packet] | None = None
+    last: Packet | None = None
+    current: Packet | None = None  # first in line: the one under way, or to be sent next
+    current_is_history: bool = False
+    sent_before: set[str] = field(default_factory=set)  # QNs of those that an earlier process may have sent
+
+    def replace_current(self, packet: Packet) -> None:
+        """The packet that is to be sent next is this now."""
+        if not self.current_is_history:
+            self.packets[0] = packet
+        self.current = packet
+
+    def choose(self) -> Packet | None:
+        """The packet to be sent next, if none is under way: a question's and the outbox's take turns."""
+        if self.current is None and (not self.current_is_history or not self.packets) and self.history is not None:
+            self.current = next(self.history, None)
+            self.current_is_history = self.current is not None
+            if self.current is None:
+                self.history = None
+        if self.current is None and self.packets:
+            self.current, self.current_is_history = self.packets[0], False
+        return self.current
 
 
 class Hj212Session:
@@ -60,38 +116,47 @@ class Hj212Session:
     socket and tell `on_disconnected` when `wants_close`; take the QNs of `take_confirmed` and persist them.
     """
 
-    def __init__(self, settings: LinkSettings, jitter: Callable[[], float]) -> None:
+    def __init__(self, settings: LinkSettings, jitter: Callable[[], float], partner: Partner = Partner()) -> None:
         self.counts = SessionCounts()
+        self.settings = settings
         self.connected = False
         self.wants_close = False
-        self._settings = settings
-        self._queue: deque[Packet] = deque()
+        self._partner = partner
+        self._line = _Line()
         self._confirmed: list[str] = []
         self._replies: deque[bytes] = deque()
-        self._splitter = Splitter()
+        self._splitter = Splitter(partner.keys)
         self._answered_qns: deque[str] = deque(maxlen=_LATE_ANSWERS)
         self._sends = 0  # of the packet under way, on this connection
         self._was_sent = False  # the packet under way, on any connection
+        self._last_qn = ""  # that was sent
         self._deadline_ms: int | None = None  # None: the packet first in line is to be sent now
         self._backoff = Backoff(settings.reconnect_min_ms, settings.reconnect_max_ms, jitter)
         self._connect_at_ms = 0
+        self._heartbeat_at_ms: int | None = None
+        self._heartbeats_open = 0  # sent since the last byte came
 
     @property
     def pending(self) -> int:
         """Packets submitted and not confirmed."""
-        return len(self._queue)
+        return len(self._line.packets)
 
     @property
     def is_failing(self) -> bool:
         """Whether the platform is away, or has answered nothing over all resends; until it confirms something again."""
         return self._backoff.failures > 0
 
-    def submit(self, packets: Iterable[Packet]) -> None:
-        """Puts packets at the end of the line; their QNs are persisted before. ValueError over QUEUE_PACKETS_MAX."""
+    def submit(self, packets: Iterable[Packet], *, sent_before: bool = False) -> None:
+        """Puts packets at the end of the line; their QNs are persisted before. ValueError over QUEUE_PACKETS_MAX.
+
+        sent_before: perhaps, by an earlier process.
+        """
         added = list(packets)
-        if len(self._queue) + len(added) > QUEUE_PACKETS_MAX:
-            raise ValueError(f"{len(self._queue)} + {len(added)} packets; at most {QUEUE_PACKETS_MAX} in line")
-        self._queue += added
+        if self.pending + len(added) > QUEUE_PACKETS_MAX:
+            raise ValueError(f"{self.pending} + {len(added)} packets; at most {QUEUE_PACKETS_MAX} in line")
+        self._line.packets += added
+        if sent_before:
+            self._line.sent_before.update(one.qn for one in added)
 
     def take_confirmed(self) -> list[str]:
         """The QNs confirmed since the last call, in their order."""
@@ -103,21 +168,28 @@ class Hj212Session:
         return not self.connected and now_ms >= self._connect_at_ms
 
     def quiet_ms(self, now_ms: int) -> int | None:
-        """How long nothing falls due: until the next try to connect or time-out. None: until there is a packet."""
-        due_ms = self._deadline_ms if self.connected else self._connect_at_ms
-        return None if due_ms is None else max(0, due_ms - now_ms)
+        """How long nothing falls due: until the next try to connect, time-out or heartbeat. None: until a packet."""
+        if not self.connected:
+            return max(0, self._connect_at_ms - now_ms)
+        due = [one for one in (self._deadline_ms, self._heartbeat_at_ms) if one is not None]
+        return max(0, min(due) - now_ms) if due else None
 
     def on_connected(self) -> None:
         """A connection is open: the packet first in line is sent (again, with the same QN)."""
         self.connected, self.wants_close = True, False
         self.counts.connects += 1
-        self._splitter = Splitter()
+        self._splitter = Splitter(self._partner.keys)
         self._sends, self._deadline_ms = 0, None
+        self._heartbeat_at_ms, self._heartbeats_open = None, 0
 
     def on_disconnected(self, now_ms: int) -> None:
         """The connection failed or ended. The pause grows with every connection that confirmed nothing."""
         self.connected, self.wants_close = False, False
         self._replies.clear()
+        self._drop_history()  # who asked asks again
+        if self._was_sent and self._line.packets:  # an upload that failed: it is said to come again (2025)
+            self._line.packets[0] = with_rf(self._line.packets[0])
+            self._line.current = None
         self._connect_at_ms = now_ms + self._backoff.failed()
 
     def next_outgoing(self, now_ms: int) -> bytes | None:
@@ -126,30 +198,57 @@ class Hj212Session:
             return None
         if self._replies:
             return self._replies.popleft()
-        if not self._queue or self._deadline_ms is not None:
+        if self._deadline_ms is not None:
             return None
+        packet = self._line.choose()
+        if packet is None:
+            return self._last_word()
+        if not self._was_sent and packet.qn not in self._line.sent_before and packet.qn <= self._last_qn:
+            packet = self._partner.renumber(packet)  # overtaken: on a connection QNs ascend
+            self._line.replace_current(packet)
+        self._last_qn = max(self._last_qn, packet.qn)
         self.counts.sent += 1
         self.counts.resent += self._was_sent
         self._sends += 1
         self._was_sent = True
-        self._deadline_ms = now_ms + self._settings.answer_timeout_ms
-        return self._queue[0].data
+        self._deadline_ms = now_ms + self.settings.answer_timeout_ms
+        return self._partner.wire(packet)
 
     def on_bytes(self, data: bytes) -> None:
         """What has come from the platform, cut anyhow."""
+        self._heartbeats_open = 0
         self._take(self._splitter.feed(data))
 
     def on_tick(self, now_ms: int) -> None:
         """Lets time pass: a packet without answer is sent again; after the last resend the connection is given up."""
+        self._beat(now_ms)
         if self._overdue(now_ms):
             self._take(self._splitter.expire())  # the answer may be hidden behind a damaged length
         if not self._overdue(now_ms):
             return
-        if self._sends <= self._settings.resends:
+        if self._sends <= self.settings.resends:
             self._deadline_ms = None
         else:
             self.counts.gave_up += 1
             self.wants_close = True
+
+    def _beat(self, now_ms: int) -> None:
+        if not self.connected or not self.settings.heartbeat_ms:
+            return
+        if self._heartbeat_at_ms is None:
+            self._heartbeat_at_ms = now_ms
+        if now_ms < self._heartbeat_at_ms:
+            return
+        if self._heartbeats_open >= _HEARTBEATS_MISSED:
+            self.counts.gave_up += 1
+            self.wants_close = True
+            return
+        for packet in self._partner.heartbeats():
+            if len(self._replies) < REPLIES_MAX:
+                self._replies.append(self._partner.wire(packet))
+                self.counts.heartbeats += 1
+        self._heartbeats_open += 1
+        self._heartbeat_at_ms = now_ms + self.settings.heartbeat_ms
 
     def _overdue(self, now_ms: int) -> bool:
         return self.connected and self._deadline_ms is not None and now_ms >= self._deadline_ms
@@ -162,16 +261,21 @@ class Hj212Session:
             elif segment.cn == answers.DATA_ANSWER:
                 self._answered(segment)
             elif segment.cn.startswith("9"):
-                self.counts.stray += 1  # an answer to a command, and we never send one
+                self.counts.stray += segment.cn != answers.NOTICE_ANSWER  # 9013 is the heartbeats' answer
             else:
-                self._refuse(segment)
+                self._obey(segment)
 
     def _answered(self, segment: Segment) -> None:
-        first = self._queue[0] if self._queue else None
+        line, first = self._line, self._line.current
         if first and self._was_sent and segment.qn == first.qn and segment.mn.upper() in ("", first.mn):
-            self._queue.popleft()
-            self._confirmed.append(first.qn)
-            self.counts.confirmed += 1
+            if line.current_is_history:
+                self.counts.history += 1
+            else:
+                line.packets.popleft()
+                self._line.sent_before.discard(first.qn)
+                self._confirmed.append(first.qn)
+                self.counts.confirmed += 1
+            line.current = None
             self._answered_qns.append(first.qn)
             self._sends, self._was_sent, self._deadline_ms = 0, False, None
             self._backoff.worked()
@@ -180,16 +284,39 @@ class Hj212Session:
         else:
             self.counts.stray += 1
 
-    def _refuse(self, command: Segment) -> None:
-        """A platform's command: none is carried out yet. Saying so (9011) spares the platform its time-outs."""
-        known = command.cn in words.COMMANDS
-        if command.wants_answer and len(self._replies) < REPLIES_MAX:
-            try:
-                reply = answers.request_answer(command, answers.QN_REFUSED if known else answers.QN_CN_WRONG)
-            except PacketError:  # its header leaves no room for an answer
-                self.counts.ignored += 1
-                return
-            self._replies.append(reply.data)
-            self.counts.refused += 1
-        else:
+    def _obey(self, command: Segment) -> None:
+        """A platform's command. Saying what becomes of it (9011, 9012) spares the platform its time-outs."""
+        if len(self._replies) >= REPLIES_MAX:
             self.counts.ignored += 1
+            return
+        try:
+            reaction = self._partner.on_command(command)
+            if reaction and reaction.packets is not None and self._line.history is not None:
+                reaction = Reaction([*reaction.replies, answers.result(command, answers.EXE_BUSY)], refused=True)
+        except PacketError:  # its header leaves no room for an answer
+            reaction = None
+        if reaction is None:
+            self.counts.ignored += 1
+            return
+        self.counts.commands += 1
+        self.counts.refused += reaction.refused
+        self._replies += [self._partner.wire(packet) for packet in reaction.replies]
+        if reaction.packets is not None:
+            self._line.history, self._line.last = reaction.packets, reaction.last
+        elif reaction.last is not None:
+            self._replies.append(self._partner.wire(reaction.last))
+
+    def _last_word(self) -> bytes | None:
+        """The result of the question that is answered in full by now."""
+        last = self._line.last if self._line.history is None else None
+        if last is None:
+            return None
+        self._line.last = None
+        return self._partner.wire(last)
+
+    def _drop_history(self) -> None:
+        line = self._line
+        line.history = line.last = None
+        if line.current_is_history:
+            line.current, line.current_is_history = None, False
+            self._was_sent = False

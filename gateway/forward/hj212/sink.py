@@ -6,25 +6,33 @@ A packet stands in the outbox, under its QN, before a byte of it is sent. Withou
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
 from typing import Protocol
 
 from gateway.clock import Clock
 from gateway.config import Hj212Config
+from gateway.forward.hj212.commands import Commands
 from gateway.forward.hj212.encode import content_of, encode_window
-from gateway.forward.hj212.mapping import Mapping
-from gateway.forward.hj212.session import Hj212Session, LinkSettings
+from gateway.forward.hj212.events import Boot, encode_event, encode_start, occurrence_of
+from gateway.forward.hj212.history import history
+from gateway.forward.hj212.mapping import INSTANT, STATE, Mapping, Station
+from gateway.forward.hj212.memory import OVER_TIME, RE_COUNT, Memory
+from gateway.forward.hj212.numbers import Numbers
+from gateway.forward.hj212.session import Hj212Session, LinkSettings, Partner
 from gateway.forward.outbox import Outbox
-from gateway.forward.sink import Batch, Receipt, SinkError
-from gateway.hj212.packet import Packet, PacketError
-from gateway.hj212.times import next_qn
+from gateway.forward.sink import Batch, Receipt, RestartingError, SinkError
+from gateway.hj212 import sm4
+from gateway.hj212.packet import Packet, PacketError, Segment, build, flag_of, with_qn, with_rf
 from gateway.journal.reader import Stored
 from gateway.metrics import Metrics
-from protocol import limits
 from protocol.record import WINDOW
 
 LINE_PACKETS = 16  # in line at a session: a fresh window waits for no more than these
-LAST_QN = "last_qn"
+HEARTBEAT, KEY = "9015", b"1014"
+_COUNTS = ("sent", "resent", "confirmed", "late", "stray", "damaged", "gave_up", "commands", "refused", "heartbeats")
 
 
 class Transport(Protocol):
@@ -39,26 +47,39 @@ class Transport(Protocol):
         """Ends the connections."""
 
 
+class Wiring(Protocol):
+    """What connects sessions to a network: chance, and what moves their bytes."""
+
+    def jitter(self) -> float:
+        """A number in [0, 1)."""
+
+    def transport(self, sessions: Sequence[Hj212Session]) -> Transport:
+        """What moves the bytes of these sessions."""
+
+
 class _Channel:
     """One connection: its session, its stations, and how far their packets have been read out of the outbox."""
 
-    def __init__(self, session: Hj212Session, mns: Sequence[str], under_way: int) -> None:
+    def __init__(self, session: Hj212Session, mns: Sequence[str], under_way: int, old: int) -> None:
         self.session = session
         self.mns = mns
         self.under_way = under_way
-        self._after = {False: 0, True: 0}  # by lane (backlog): the last id that is in line
+        self._old = old  # packets up to this id may have been sent before
+        self._after: dict[bool | None, int] = {None: 0, False: old, True: old}  # by lane: the last id that is in line
 
     def fill(self, outbox: Outbox) -> None:
-        """Put the next packets in line, urgent ones first."""
+        """Put the next packets in line: those that may have been sent before, then urgent ones, then the backlog."""
         room = LINE_PACKETS - self.session.pending
         if self.under_way <= self.session.pending or room < LINE_PACKETS // 2:
             return
-        for backlog in (False, True):
-            waiting = outbox.under_way(self.mns, backlog=backlog, after=self._after[backlog], limit=room)
-            if waiting:
-                self._after[backlog] = waiting[-1].id
-                self.session.submit([one.packet for one in waiting])
-                room -= len(waiting)
+        for lane in self._after:
+            waiting = outbox.under_way(self.mns, lane, self._after[lane], self._old, room)
+            if not waiting:
+                continue
+            self._after[lane] = waiting[-1].id
+            room -= len(waiting)
+            packets = [with_rf(one.packet) if lane is None else one.packet for one in waiting]
+            self.session.submit(packets, sent_before=lane is None)
 
 
 class Hj212Sink:
@@ -69,27 +90,37 @@ class Hj212Sink:
         config: Hj212Config,
         mapping: Mapping,
         outbox: Outbox,
+        folder: Path,
         clock: Clock,
         metrics: Metrics,
-        jitter: Callable[[], float],
-        transport: Callable[[Sequence[Hj212Session]], Transport],
+        wiring: Wiring,
     ) -> None:
         self._config = config
-        self._mapping = mapping
         self._outbox = outbox
+        self._folder = folder
         self._clock = clock
         self._metrics = metrics
-        self._last_qn = outbox.text(LAST_QN)
-        settings = LinkSettings(
-            config.answer_timeout_ms, config.resends, config.reconnect_min_ms, config.reconnect_max_ms
+        self._memory = Memory(outbox, mapping)
+        self._mapping = self._memory.mapping
+        self._numbers = Numbers(outbox, clock)
+        old = outbox.last_id()
+        self._restart = False
+        self._boots = {
+            one.mn: Boot(*map(int, text.split("/")))
+            for one in self._mapping.stations.values()
+            if (text := outbox.text(f"boot.{one.mn}"))
+        }
+        self.commands = Commands(
+            self._memory, clock, self._numbers.next, self._history, self._configure, self._begin_anew
         )
         self._channels = [
-            _Channel(Hj212Session(settings, jitter), mns, under_way)
-            for mns, under_way in _spread(mapping, outbox.stations(), config.connections)
+            _Channel(self._session(mns, wiring), mns, under_way, old)
+            for mns, under_way in _spread(self._mapping, outbox.stations(), config.connections)
         ]
         self._channel_of = {mn: channel for channel in self._channels for mn in channel.mns}
         self.sessions = [channel.session for channel in self._channels]
-        self._transport = transport(self.sessions)
+        self._configure()
+        self._transport = wiring.transport(self.sessions)
         self._counted: Counter[str] = Counter()  # of the sessions' counts, what the metrics have already
 
     @property
@@ -103,23 +134,24 @@ class Hj212Sink:
         """Packets for the batch; they are safe once they stand in the outbox, which is the forwarder's next step."""
         receipt = Receipt()
         for one, row in zip(batch.records, batch.rows, strict=True):
-            if one.type != WINDOW:
-                receipt.skipped["event"] += 1
+            station = self._mapping.stations.get(one.terminal)
+            if station is None:
+                text = f"terminal {one.terminal} is no station in the platform's mapping"
+                receipt.dead.append((one.id, "unmapped", text))
                 continue
-            content = content_of(batch.columns, row, one.start_s or 0)
-            content["marked"] = marked_points(one)
             try:
-                packets = encode_window(self._mapping, one.terminal, content, self._new_qn)
+                started = self._start(batch, one, row, station, receipt)
+                packets, otherwise = self._packets(batch, one, row, station)
+                packets = started + packets
             except PacketError as error:
                 receipt.dead.append((one.id, error.code, str(error)))
                 continue
             if packets:
                 receipt.packets.append((one.id, packets))
-                self._expect(packets)
+                for packet in packets:
+                    self._channel_of[packet.mn].under_way += 1
             else:
-                receipt.skipped["nothing_mapped"] += 1
-        if self._last_qn:
-            receipt.texts[LAST_QN] = self._last_qn
+                receipt.skipped[otherwise] += 1
         return receipt
 
     def work(self, wait_ms: int) -> SinkError | None:
@@ -128,6 +160,8 @@ class Hj212Sink:
             channel.fill(self._outbox)
         self._transport.step(wait_ms)
         self.settle()
+        if self._restart:
+            raise RestartingError
         failing = [session for session in self.sessions if session.is_failing]
         if not failing:
             return None
@@ -145,22 +179,104 @@ class Hj212Sink:
             # an error here ends the sink too: the packets are sent again under their QNs, which harms nobody
             delivered = self._outbox.confirm(confirmed)
             self._metrics.sink_delivered.labels(self._config.name).inc(len(delivered))
-        for result in ("sent", "resent", "confirmed", "late", "stray", "damaged", "gave_up"):
+        for result in _COUNTS:
             total = sum(getattr(session.counts, result) for session in self.sessions)
             self._metrics.sink_packets.labels(self._config.name, result).inc(total - self._counted[result])
             self._counted[result] = total
+        self._metrics.sink_clock_off.labels(self._config.name).set(self.commands.clock_off_s)
 
     def close(self) -> None:
         """End the connections; what is under way stays in the outbox."""
         self._transport.close()
 
-    def _new_qn(self) -> str:
-        self._last_qn = next_qn(self._last_qn, self._clock.now_ms())
-        return self._last_qn
+    def _packets(self, batch: Batch, one: Stored, row: int, station: Station) -> tuple[list[Packet], str]:
+        """(packets of a record, why there are none)."""
+        resent = batch.lane == "backlog"
+        if one.type == WINDOW:
+            content = content_of(batch.columns, row, one.start_s or 0, one.marks)
+            found = encode_window(self._mapping, one.terminal, content, self._numbers.next, resent=resent)
+            wanted = [packet for packet in found if not self._is_stopped(packet)]
+            return wanted, "stopped" if found else "nothing_mapped"
+        if one.start_s is None:
+            return [], "no_time"
+        event = occurrence_of(batch.columns, row, one.start_s)
+        return encode_event(self._mapping, station, event, self._numbers.next, resent=resent), "event"
 
-    def _expect(self, packets: Sequence[Packet]) -> None:
-        for packet in packets:
-            self._channel_of[packet.mn].under_way += 1
+    def _start(self, batch: Batch, one: Stored, row: int, station: Station, receipt: Receipt) -> list[Packet]:
+        """CN 2081, before the first record of a start that tells the time."""
+        records = batch.columns.records
+        if not self._mapping.restarts or not records.has_time[row]:
+            return []
+        boot = Boot(one.epoch, records.boot[row])
+        known = self._boots.get(station.mn)
+        if known and known.epoch == boot.epoch and known.boot >= boot.boot:
+            return []
+        self._boots[station.mn] = boot
+        receipt.texts[f"boot.{station.mn}"] = f"{boot.epoch}/{boot.boot}"
+        seen_s = records.time_s[row] + records.length_s[row]
+        started_s = seen_s - records.uptime_s[row]
+        resent = batch.lane == "backlog"
+        return [encode_start(self._mapping, station, seen_s, started_s, self._numbers.next, resent=resent)]
+
+    def _is_stopped(self, packet: Packet) -> bool:
+        return any(
+            self._memory.is_stopped(packet.mn, cn) and b";CN=%s;" % cn.encode() in packet.data
+            for cn in (INSTANT, STATE)
+        )
+
+    def _session(self, mns: Sequence[str], wiring: Wiring) -> Hj212Session:
+        partner = Partner(
+            self.commands.answer,
+            partial(self._heartbeats, mns),
+            self._wire,
+            self._renumber,
+            self._memory.keys if self._mapping.sm4 else Partner().keys,
+        )
+        settings = LinkSettings(
+            reconnect_min_ms=self._config.reconnect_min_ms, reconnect_max_ms=self._config.reconnect_max_ms
+        )
+        return Hj212Session(settings, wiring.jitter, partner)
+
+    def _configure(self) -> None:
+        """The times of gateway.toml, or as the platform has set them since."""
+        over_time, re_count = self._memory.number(OVER_TIME), self._memory.number(RE_COUNT)
+        for session in self.sessions:
+            session.settings = replace(
+                session.settings,
+                answer_timeout_ms=self._config.answer_timeout_ms if over_time is None else over_time * 1000,
+                resends=self._config.resends if re_count is None else re_count,
+                heartbeat_ms=(self._mapping.heartbeat_s or 0) * 1000,
+            )
+
+    def _begin_anew(self) -> None:
+        self._restart = True
+
+    def _history(self, station: Station, cn: str, from_s: int, to_s: int) -> Iterator[Packet]:
+        return history(self._folder, self._mapping, station, cn, from_s, to_s, self._numbers.next)
+
+    def _heartbeats(self, mns: Sequence[str]) -> list[Packet]:
+        flag = flag_of(self._mapping.edition, wants_answer=True)
+        stations = [station for mn in mns if (station := self._memory.station(mn))]
+        return [build(Segment(self._numbers.next(), one.st, HEARTBEAT, one.pw, one.mn, flag)) for one in stations]
+
+    def _renumber(self, packet: Packet) -> Packet:
+        """A later QN, in the outbox before it is sent."""
+        renumbered = with_qn(packet, self._numbers.next())
+        self._outbox.renumber(packet.qn, renumbered)
+        return renumbered
+
+    def _wire(self, packet: Packet) -> bytes:
+        """The bytes that go out: encrypted where the 2025 edition has it so (6.4.4)."""
+        keys = self._memory.keys(packet.mn) if self._mapping.sm4 else []
+        if not keys or self._mapping.sm4 is None or not _is_encrypted(packet.data):
+            return packet.data
+        return sm4.seal(keys[0], packet.data, self._mapping.sm4)
+
+
+def _is_encrypted(data: bytes) -> bool:
+    """Uploads of CN 2000 to 2999, of 1014 and of 3020, where CP has a content."""
+    cn = data[data.index(b";CN=") + 4 :][:4]
+    return (cn.startswith(b"2") or cn in {KEY, b"3020"}) and b"CP=&&&&" not in data
 
 
 def _spread(mapping: Mapping, under_way: dict[str, int], connections: int) -> list[tuple[list[str], int]]:
@@ -170,10 +286,3 @@ def _spread(mapping: Mapping, under_way: dict[str, int], connections: int) -> li
     spread = [mns[number::count] for number in range(count)]
     spread[0] += sorted(under_way.keys() - set(mns))
     return [(part, sum(under_way.get(mn, 0) for mn in part)) for part in spread]
-
-
-def marked_points(one: Stored) -> frozenset[int]:
-    """The points that a mark names; a mark of the whole record names all."""
-    if any(point is None for _, point in one.marks):
-        return frozenset(range(1, limits.POINTS_MAX + 1))
-    return frozenset(point for _, point in one.marks if point is not None)

@@ -29,6 +29,7 @@ from tests.gateway.support import (
 
 MN = "010000A8900016F000169DC0"
 MAPPING = f"""
+restarts = false
 [[station]]
 terminal = "T0001"
 mn = "{MN}"

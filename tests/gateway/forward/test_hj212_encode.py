@@ -53,6 +53,14 @@ def mapping_of(folder: pathlib.Path, text: str = GOOD) -> Mapping:
     return load_mapping(path)
 
 
+def content(points: dict[int, Any]) -> WindowContent:
+    """A window whose readings were sampled 3 s before its end, and ran."""
+    usual = {"run_s": 900, "first_s": 2, "last_s": 3, "flags": 0}
+    return WindowContent(
+        START_S, 900, {n: one if isinstance(one, str) else {**usual, **one} for n, one in points.items()}, {}
+    )
+
+
 def messages(mapping: Mapping, window: WindowContent, terminal: str = "T0001") -> list[Message]:
     numbers = count(1_772_324_100_001)
     joiner = Joiner()
@@ -63,25 +71,24 @@ def messages(mapping: Mapping, window: WindowContent, terminal: str = "T0001") -
 
 def test_window_is_the_packet_of_the_standard(tmp_path: pathlib.Path) -> None:
     """Byte for byte: period's start in Beijing time, Min, Avg, Max, Cou and Flag."""
-    window: WindowContent = {
-        "start_s": START_S,
-        "points": {
+    window = content(
+        {
             1: {"p_min_w": 11_840, "p_mean_w": 12_260, "p_max_w": 12_850, "e_import_wh": 45_678_125},
             2: {"ia_ma": 5_087},
-        },
-    }
+        }
+    )
     (packet,) = encode_window(mapping_of(tmp_path), "T0001", window, lambda: "20260301081500001")
-    content = (
+    expected = (
         "DataTime=20260301080000;i33200-Min=11.8,i33200-Avg=12.3,i33200-Max=12.8,i33200-Flag=N;"
         "i33201-Cou=45678.12,i33201-Flag=N;e30201-Avg=5.09,e30201-Flag=N"
     )
     header = f"QN=20260301081500001;ST=32;CN=2051;PW=831027;MN={MN};Flag=5;CP=&&"
-    assert packet.data[6:-6].decode() == header + content + "&&"
+    assert packet.data[6:-6].decode() == header + expected + "&&"
     assert (packet.qn, packet.mn) == ("20260301081500001", MN)
 
 
 def test_silent_meter_is_flag_b_and_no_value(tmp_path: pathlib.Path) -> None:
-    window: WindowContent = {"start_s": START_S, "points": {1: "B", 2: {"ia_ma": 0}}}
+    window = content({1: "none_silent", 2: {"ia_ma": 0}})
     (message,) = messages(mapping_of(tmp_path), window)
     assert message.items == (
         (("i33200-Flag", "B"),),
@@ -91,25 +98,25 @@ def test_silent_meter_is_flag_b_and_no_value(tmp_path: pathlib.Path) -> None:
 
 
 def test_marked_reading_is_never_called_normal(tmp_path: pathlib.Path) -> None:
-    window: WindowContent = {"start_s": START_S, "points": {2: {"ia_ma": 5_087}}, "marked": frozenset({2})}
+    window = content({2: {"ia_ma": 5_087}})._replace(marks={2: ["energy_fell"]})
     (message,) = messages(mapping_of(tmp_path), window)
     assert message.items == ((("e30201-Avg", "5.09"), ("e30201-Flag", "D")),)
 
 
 def test_what_the_meter_does_not_offer_is_left_out(tmp_path: pathlib.Path) -> None:
     """Absent is never zero, neither for a quantity nor for one attribute of it."""
-    window: WindowContent = {"start_s": START_S, "points": {1: {"p_mean_w": 12_300, "e_import_wh": None}}}
+    window = content({1: {"p_mean_w": 12_300, "e_import_wh": None}})
     (message,) = messages(mapping_of(tmp_path), window)
     assert message.items == ((("i33200-Avg", "12.3"), ("i33200-Flag", "N")),)
 
 
 def test_window_without_anything_for_the_platform_is_no_packet(tmp_path: pathlib.Path) -> None:
-    assert messages(mapping_of(tmp_path), {"start_s": START_S, "points": {7: "B"}}) == []
+    assert messages(mapping_of(tmp_path), content({7: "none_silent"})) == []
 
 
 def test_terminal_that_the_platform_does_not_know(tmp_path: pathlib.Path) -> None:
     with pytest.raises(PacketError) as caught:
-        messages(mapping_of(tmp_path), {"start_s": START_S, "points": {}}, "T0002")
+        messages(mapping_of(tmp_path), content({}), "T0002")
     assert caught.value.code == "unmapped"
 
 
@@ -119,8 +126,10 @@ def test_record_becomes_content() -> None:
     window = record.Window(None, 900, 1, 900, 0, 65535, 90, slots)
     raw = record.encode_window(1, window)
     columns = decode_payloads([cbor.array([*(cbor.integer(number) for number in (1, 0, 0, 0)), cbor.array([raw])])])
-    content = content_of(columns, 0, START_S)
-    assert content["points"] == {1: reading._asdict(), 3: "B", 4: "B", 5: "D", 6: "D"}
+    found = content_of(columns, 0, START_S, [("energy_fell", 1), ("time_in_future", None)])
+    nothing = dict(zip((3, 4, 5, 6), ("none_silent", "none_garbled", "none_other", "none_other"), strict=True))
+    assert found.points == {1: reading._asdict(), **nothing}
+    assert found.marks == {1: ["energy_fell"], 0: ["time_in_future"]}
 
 
 def test_every_quantity_is_a_field_of_a_reading() -> None:
@@ -138,8 +147,8 @@ def test_factory_of_32_points_is_split_and_comes_back_whole(tmp_path: pathlib.Pa
         )
     )
     mapping = mapping_of(tmp_path, GOOD[: GOOD.index("[[station.item]]")] + items)
-    reading: dict[str, int | None] = {"p_mean_w": 123_456, "ua_dv": 2201, "ia_ma": 5123, "e_import_wh": 123_456_780}
-    window: WindowContent = {"start_s": START_S, "points": dict.fromkeys(range(1, 33), reading)}
+    reading = {"p_mean_w": 123_456, "ua_dv": 2201, "ia_ma": 5123, "e_import_wh": 123_456_780}
+    window = content(dict.fromkeys(range(1, 33), reading))
     (message,) = messages(mapping, window)
     assert len(message.items) == 128
     first, again = (encode_window(mapping, "T0001", window, lambda: qn_of(1)) for _ in range(2))

@@ -13,8 +13,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.forward.hj212.link import Links
-from gateway.forward.hj212.session import QUEUE_PACKETS_MAX, REPLIES_MAX, Hj212Session, LinkSettings
-from gateway.hj212.answers import data_answer
+from gateway.forward.hj212.session import (
+    QUEUE_PACKETS_MAX,
+    REPLIES_MAX,
+    Hj212Session,
+    LinkSettings,
+    Partner,
+    Reaction,
+)
+from gateway.hj212.answers import data_answer, notice_answer, request_answer, result
 from gateway.hj212.packet import Packet, Segment, build, frame
 from gateway.hj212.parse import parse
 from hil.platform import Mode, Platform
@@ -151,28 +158,92 @@ def test_answer_behind_a_damaged_length_is_found_at_the_time_out() -> None:
     assert session.take_confirmed() == [packet(0).qn]
 
 
-@pytest.mark.parametrize(("cn", "result"), [("1012", b"QnRtn=2"), ("2051", b"QnRtn=2"), ("7777", b"QnRtn=8")])
-def test_command_is_refused_politely(cn: str, result: bytes) -> None:
+def test_a_command_that_nobody_answers_is_counted() -> None:
     session = open_session()
-    command = build(Segment("20260301081500777", "32", cn, "123456", MN, 5)).data
-    session.on_bytes(command)
-    reply = session.next_outgoing(0)
-    assert reply is not None
-    assert b"QN=20260301081500777;ST=91;CN=9011;" in reply
-    assert result in reply
+    session.on_bytes(build(Segment("20260301081500777", "32", "1012", "123456", MN, 5)).data)
     assert session.next_outgoing(0) == packet(0).data
-    session.on_bytes(build(Segment("20260301081500778", "32", cn, "123456", MN, 4)).data)
-    assert (session.counts.refused, session.counts.ignored) == (1, 1)
+    assert session.counts.ignored == 1
 
 
 def test_commands_without_end_pile_nothing_up() -> None:
-    session = open_session()
+    session = Hj212Session(SETTINGS, lambda: 0.5, Partner(lambda one: Reaction([request_answer(one, 2)], refused=True)))
+    session.on_connected()
     session.on_bytes(build(Segment("20260301081500777", "32", "1012", "123456", MN, 5)).data * 100)
     replies = 0
     while (data := session.next_outgoing(0)) and b"9011" in data:
         replies += 1
     assert replies == REPLIES_MAX
     assert session.counts.ignored == 100 - REPLIES_MAX
+
+
+def test_a_questions_packets_and_the_outboxs_take_turns_and_the_result_comes_last() -> None:
+    question = build(Segment("20260301081500777", "32", "2051", "123456", MN, 5)).data
+    last = result(parse(question).segment, 1)  # type: ignore[arg-type]
+    session = Hj212Session(SETTINGS, lambda: 0.5, Partner(lambda _: Reaction([], iter(map(packet, (7, 8, 9))), last)))
+    session.submit([packet(0), packet(1)])
+    session.on_connected()
+    session.on_bytes(question)
+    order = []
+    while data := session.next_outgoing(0):
+        segment = parse(data).segment
+        assert segment is not None
+        order.append(int(segment.qn[-3:]))
+        session.on_bytes(data_answer(segment).data)
+    assert order == [7, 0, 8, 1, 9, 777]
+    assert session.take_confirmed() == [packet(0).qn, packet(1).qn]
+    assert (session.counts.history, session.counts.stray) == (3, 1)  # the stray is our own echo of 9012
+
+
+def test_a_question_ends_with_its_connection() -> None:
+    question = build(Segment("20260301081500777", "32", "2051", "123456", MN, 5)).data
+    session = Hj212Session(SETTINGS, lambda: 0.5, Partner(lambda _: Reaction([], iter([packet(7)]), packet(8))))
+    session.submit([packet(0)])
+    session.on_connected()
+    session.on_bytes(question)
+    assert session.next_outgoing(0) == packet(7).data
+    session.on_disconnected(0)
+    session.on_connected()
+    assert session.next_outgoing(1) == packet(0).data
+    assert session.counts.resent == 0
+
+
+def test_heartbeats_keep_time_and_their_silence_ends_the_connection() -> None:
+    beat = build(Segment("20260301081500200", "44", "9015", "123456", MN, 9))
+    session = Hj212Session(LinkSettings(heartbeat_ms=1000), lambda: 0.5, Partner(heartbeats=lambda: [beat]))
+    session.on_connected()
+    sent = 0
+    for now_ms in range(0, 3000, 100):
+        session.on_tick(now_ms)
+        sent += session.next_outgoing(now_ms) == beat.data
+    assert sent == 3
+    session.on_bytes(notice_answer(parse(beat.data).segment).data)  # type: ignore[arg-type]
+    assert session.counts.stray == 0
+    for now_ms in range(3000, 6000, 100):
+        session.on_tick(now_ms)
+        assert not session.wants_close
+    session.on_tick(6000)
+    assert session.wants_close
+
+
+def test_an_upload_that_failed_is_said_to_come_again_and_a_resend_in_time_is_not() -> None:
+    """2025: RF=1 after a connection was given up; the QN stays."""
+    item = ((("DataTime", "20260301081500"),), (("d20105-Rtd", "220.1"),))
+    upload = build(Segment("20260301081500123", "44", "2011", "123456", MN, 9, item))
+    session = Hj212Session(SETTINGS, lambda: 0.0)
+    session.submit([upload])
+    session.on_connected()
+    assert session.next_outgoing(0) == upload.data
+    session.on_tick(1000)
+    assert session.next_outgoing(1000) == upload.data
+    session.on_disconnected(1500)
+    session.on_connected()
+    again = session.next_outgoing(2000)
+    assert again is not None
+    segment = parse(again).segment
+    assert segment is not None
+    assert (segment.qn, segment.rf) == (upload.qn, 1)
+    session.on_bytes(data_answer(segment).data)
+    assert session.take_confirmed() == [upload.qn]
 
 
 def test_pause_grows_is_capped_and_ends_with_a_confirmation() -> None:

@@ -1,5 +1,6 @@
 """A journal, and sinks that a test tells how to behave."""
 
+import io
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -73,7 +74,13 @@ class World:
     def open(self) -> None:
         self.outbox = Outbox(self.folder, self.name)
         self.reader = Reader(self.folder)
-        account = Account(self.name, self.outbox, self.clock, self.metrics, structlog.get_logger())
+        account = Account(
+            self.name,
+            self.outbox,
+            self.clock,
+            self.metrics,
+            structlog.wrap_logger(structlog.PrintLogger(io.StringIO())),
+        )
         self.forwarder = Forwarder(
             self.sink, self.outbox, self.reader, self.clock, 3600, account, Backoff(500, 60_000, lambda: 0.5)
         )

@@ -1,0 +1,87 @@
+"""A platform in memory: what a sink's sessions send is answered at once, by the emulator's own rules."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+from gateway.forward.hj212.session import Hj212Session
+from gateway.hj212.packet import Segment, build
+from gateway.hj212.stream import Keys, Splitter, no_keys
+from hil.platform import ANSWERS, answer_to
+from hil.platform_ledger import Ledger
+from hil.platform_rules import Rules, broken
+
+
+class PlatformDouble:
+    """The transport and the jitter of a sink, and the platform behind it. `answers` False: it keeps, and is silent."""
+
+    def __init__(self, rules: Rules | None = None, keys: Keys = no_keys) -> None:
+        self.ledger = Ledger()
+        self.answers = True
+        self.is_there = True
+        self.now_ms = 0
+        self.last_error = ""
+        self.replies: list[Segment] = []  # 9011, 9012, 9013 of the station, in order
+        self.told: list[Segment] = []  # everything else, in order
+        self.broken: list[str] = []
+        self.most_under_way = 0
+        self._rules = rules or Rules()
+        self._keys = keys
+        self._splitters: dict[int, Splitter] = defaultdict(lambda: Splitter(keys))
+        self._commands: list[bytes] = []
+        self._sessions: Sequence[Hj212Session] = ()
+
+    def jitter(self) -> float:
+        return 0.0
+
+    def transport(self, sessions: Sequence[Hj212Session]) -> "PlatformDouble":
+        self._sessions = sessions
+        self._splitters.clear()
+        return self
+
+    def send(self, cn: str, mn: str, pw: str, *cp: tuple[str, str], flag: int = 5) -> str:
+        """Send a command with the sink's next step; returns its QN."""
+        qn = f"20260301081500{(len(self.replies) * 7 + len(self._commands)) % 1000:03d}"
+        self._commands.append(build(Segment(qn, "44", cn, pw, mn, flag, tuple((one,) for one in cp))).data)
+        return qn
+
+    def step(self, wait_ms: int) -> None:
+        self.now_ms += max(wait_ms, 1)
+        for number, session in enumerate(self._sessions):
+            if not self.is_there:
+                if session.connected or session.wants_connection(self.now_ms):
+                    session.on_disconnected(self.now_ms)
+                continue
+            if session.wants_connection(self.now_ms):
+                self._splitters.pop(number, None)
+                session.on_connected()
+            if number == 0:
+                commands, self._commands = self._commands, []
+                session.on_bytes(b"".join(commands))
+            session.on_tick(self.now_ms)
+            for _ in range(1000):
+                data = session.next_outgoing(self.now_ms)
+                if data is None:
+                    break
+                self._hear(session, number, data)
+            if session.wants_close:
+                session.on_disconnected(self.now_ms)
+
+    def close(self) -> None:
+        for session in self._sessions:
+            if session.connected:
+                session.on_disconnected(self.now_ms)
+
+    def _hear(self, session: Hj212Session, number: int, data: bytes) -> None:
+        for received in self._splitters[number].feed(data):
+            segment = received.segment
+            assert segment is not None, received.reason
+            self.ledger.counts.encrypted += received.encrypted
+            if segment.cn in ANSWERS:
+                self.replies.append(segment)
+                continue
+            self.broken += broken(self._rules, received, self.ledger)
+            self.told.append(segment)
+            if segment.cn != "9015" and segment.wants_answer:
+                self.ledger.accept(segment)
+            if self.answers and (packet := answer_to(segment)):
+                session.on_bytes(packet.data)
