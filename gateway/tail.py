@@ -4,7 +4,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from gateway.journal.spans import Entry
-from protocol.record import EVENT_NAMES, Event, Reading, Window, decode_record
+from protocol import meter_state
+from protocol.record import EVENT_NAMES, METER_STATE, Event, Reading, Window, decode_record
 
 NONE_WORDS = {1: "silent", 2: "exception", 3: "garbled", 4: "other_meter", 5: "not_sampled"}  # FR-29
 _SHOWN = (("p_mean_w", "W"), ("e_import_wh", "Wh"), ("run_s", "s running"))  # of a reading, on a line
@@ -42,7 +43,8 @@ def line(found: dict[str, Any]) -> str:
     else:
         about = f" point {found['point']}" if found.get("point") else ""
         values = ", ".join(f"{name} {value}" for name, value in found["values"].items())
-        words.append(f"event {time} {found['event']}{about} {values}".rstrip())
+        state = f" ({', '.join(found['state']) or 'nothing'})" if "state" in found else ""
+        words.append(f"event {time} {found['event']}{about} {values}{state}".rstrip())
     if "marks" in found:
         marks = (f"{one['check']}{'' if one['point'] is None else ' ' + str(one['point'])}" for one in found["marks"])
         words.append(f"MARKED {', '.join(marks)}")
@@ -66,6 +68,8 @@ def _event(body: Event) -> dict[str, Any]:
     found = {"type": "event", "event": name, "code": body.code}
     if body.point is not None:
         found["point"] = body.point
+    if body.code == METER_STATE and body.values:
+        found["state"] = meter_state.words(body.values[0])
     return {**found, "values": dict(zip(names, body.values, strict=False))}
 
 

@@ -21,6 +21,7 @@ from hil import scenario as scenarios
 from hil.load import Recorded
 from hil.load_file import LoadFileError, read_intervals
 from hil.meter_bus import share_permille
+from hil.meter_cli import bus
 from hil.picture import draw
 from hil.platform_rules import Rules
 from hil.process import BenchError
@@ -88,6 +89,13 @@ def list_() -> None:
     for name in scenarios.names():
         one = _scenario(name)
         typer.echo(f"{name:16} {one.hours:3} h  x{one.factor}  {one.title} / {one.title_zh}")
+
+
+app.command(
+    epilog="Examples / 示例:\n\n"
+    "  wattline hil bus --explain build/demo/meters/bus.jsonl --quiet\n\n"
+    "Exit status / 退出码: 0 plain reads alone, 1 something else was sent to meters, 2 the file can't be read."
+)(bus)
 
 
 @app.command(

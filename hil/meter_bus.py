@@ -10,6 +10,7 @@ from hil.clock import ScaledClock
 from hil.process import Process
 from hil.scenario import Point, Scenario
 
+CAPTURE = "bus.jsonl"  # all that went over the bus: `wattline hil bus --explain`
 START_S = 20.0  # a busy machine imports slowly
 
 
@@ -44,20 +45,23 @@ def meters_json(scenario: Scenario, log: str) -> dict[str, Any]:
         {
             "address": point.address,
             "profile": point.profile,
+            "circuit": point.circuit,
+            "ct_ratio": point.ct_ratio,
+            "serial": 10**11 + number if isinstance(point.address, str) else number,
             "load": _load(scenario, point),
             "start_import_wh": register.randrange(10**6, 10**9),  # no meter in the field begins at 0
             "faults": _faults(scenario, point),
         }
-        for point in scenario.points
+        for number, point in enumerate(scenario.points, 1)
     ]
-    return {"meters": meters, "log": log}
+    return {"meters": meters, "log": log, "capture": CAPTURE}
 
 
 def _load(scenario: Scenario, point: Point) -> dict[str, Any]:
     if point.follows is not None:
         follows = next(other for other in scenario.points if other.name == point.follows)
         off = list(scenario.spans("treatment_off"))
-        own = {"kind": "treatment", "rated_w": point.rated_w, "off": off, "seed": scenario.seed + point.address}
+        own = {"kind": "treatment", "rated_w": point.rated_w, "off": off, "seed": _seed(scenario, point)}
         return {**own, "follows": _load(scenario, follows)}
     if point.kind != "production":
         return {"kind": "constant", "rated_w": point.rated_w}
@@ -73,7 +77,11 @@ def _load(scenario: Scenario, point: Point) -> dict[str, Any]:
         }
     offset_s = int(scenario.zone.utcoffset(None).total_seconds())
     shifts = {"kind": "shifts", "shifts": point.shifts, "utc_offset_s": offset_s}
-    return {**shifts, "rated_w": point.rated_w, "seed": scenario.seed + point.address}
+    return {**shifts, "rated_w": point.rated_w, "seed": _seed(scenario, point)}
+
+
+def _seed(scenario: Scenario, point: Point) -> int:
+    return scenario.seed + int(point.address) + point.circuit - 1
 
 
 def share_permille(scenario: Scenario, point: Point) -> int:

@@ -58,13 +58,24 @@ class CaptureError(ValueError):
 
 def told(file: Path) -> Iterator[Told]:
     """What a capture means, in order. Raises CaptureError, OSError."""
+    asked = b""
     for row in _joined(file):
         data = row["data"]
         protocol = "dlt645" if _is_dlt645(data) else "modbus-rtu"
-        explain = explain_dlt645.explain if protocol == "dlt645" else explain_modbus.explain_rtu
-        finding = explain(data)
+        finding = explain_dlt645.explain(data) if protocol == "dlt645" else _modbus(asked, data)
         problem = _problem(data) if row["to"] == "meters" else _write_in(finding)
         yield Told(row["t_ms"], row["to"], data, protocol, finding, problem)
+        asked = data if row["to"] == "meters" else b""
+
+
+def _modbus(asked: bytes, data: bytes) -> dict[str, Any]:
+    """What Modbus bytes mean; an answer with the registers of its request, if it stands right before it."""
+    both = explain_modbus.explain_rtu(asked + data)
+    frames = both["fields"].get("frames", [])
+    if asked and len(frames) == 2 and all(frame["verdict"] == "ok" for frame in frames):
+        second: dict[str, Any] = frames[1]
+        return second
+    return explain_modbus.explain_rtu(data)
 
 
 def problem_with(data: bytes) -> str:

@@ -93,7 +93,7 @@ def _evidence(bench: Bench) -> tuple[Truth, Journal, dict[str, Sink]]:
         scenario.end_ms,
         scenario.sample_interval_s * 1000,
         bench.terminal.lives,
-        {number: polls.get(point.address, []) for number, point in enumerate(scenario.points, 1)},
+        {number: polls.get((point.address, point.circuit), []) for number, point in enumerate(scenario.points, 1)},
         faults.troubles(scenario),
         tolerance_ms=TOLERANCE_REAL_MS * scenario.factor,
         boot_ms=BOOT_REAL_MS * scenario.factor,

@@ -11,6 +11,7 @@ import msgspec
 
 from gateway import strict
 from hil.clock import FACTOR_MAX
+from hil.meter import PROFILES, read_profile
 
 FOLDER = Path(__file__).parent / "scenarios"
 WINDOW_S = 900
@@ -36,10 +37,12 @@ class Point(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     name: Name
     kind: Literal["production", "treatment", "other"]
     profile: Name  # the meter's model: firmware/device/profiles/<profile>.json
-    address: Annotated[int, msgspec.Meta(ge=1, le=247)]
+    address: Annotated[int, msgspec.Meta(ge=1, le=247)] | Annotated[str, msgspec.Meta(pattern=r"^[0-9]{12}$")]
     rated_w: Annotated[int, msgspec.Meta(ge=100, le=10_000_000)]
     follows: Name | None = None  # treatment: the production point whose work it cleans
     shifts: Literal[2, 3] = 2  # production: from 06:00 to 22:00, or round the clock
+    circuit: Annotated[int, msgspec.Meta(ge=1, le=32)] = 1  # of a meter with several
+    ct_ratio: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 1  # of a meter that shows secondary values
 
 
 class Fault(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -157,8 +160,7 @@ def check(scenario: Scenario, path: Path) -> None:
 
 def profiles() -> list[str]:
     """The meters' models that the firmware knows."""
-    folder = Path(__file__).parent.parent / "firmware" / "device" / "profiles"
-    return sorted(path.stem for path in folder.glob("*.json"))
+    return sorted(path.stem for path in PROFILES.glob("*.json"))
 
 
 def _factory(scenario: Scenario) -> Iterator[tuple[str, str]]:
@@ -171,10 +173,12 @@ def _factory(scenario: Scenario) -> Iterator[tuple[str, str]]:
         before = scenario.points[:number]
         if any(point.name == other.name for other in before):
             yield f"{key}.name", f'"{point.name}" is there twice / 重复'
-        if any(point.address == other.address for other in before):
+        if any((point.address, point.circuit) == (other.address, other.circuit) for other in before):
             yield f"{key}.address", f"{point.address} is there twice: one bus, one meter an address / 地址重复"
         if point.profile not in known:
             yield f"{key}.profile", _unknown(point.profile, known)
+        elif (read_profile(point.profile)["protocol"] == "dlt645") != isinstance(point.address, str):
+            yield f"{key}.address", "12 digits for DL/T 645, 1 to 247 for Modbus / DL/T 645 为12位表号，Modbus 为1至247"
         if point.follows is not None and point.follows not in production:
             yield f"{key}.follows", _unknown(point.follows, production)
         if (point.kind == "treatment") != (point.follows is not None):

@@ -51,9 +51,11 @@ def terminal_json(scenario: Scenario, broker_port: int, uplink: dict[str, int] |
             "address": point.address,
             "profile": point.profile,
             "point": number,
-            "ct_ratio": 1,
+            "ct_ratio": point.ct_ratio,
             "pt_ratio": 1,
             "timeout_ms": METER_TIMEOUT_MS,
+            "circuit": point.circuit,
+            "parity": "E" if isinstance(point.address, str) else "N",
         }
         for number, point in enumerate(scenario.points, 1)
     ]

@@ -6,7 +6,7 @@ It has no key: everything is explained but whether the tag is genuine.
 from datetime import UTC, datetime
 from typing import Any
 
-from protocol import ack, cbor, down, errors, frame, limits, mac, record
+from protocol import ack, cbor, down, errors, frame, limits, mac, meter_state, record
 
 _FRAME_ITEMS = 5
 _KIND_SHOWN_MAX = 255
@@ -176,4 +176,5 @@ def _event_fields(event: record.Event) -> dict[str, Any]:
         "clock": _clock_words(event.clock_source, event.clock_error_s),
         "point": event.point,
         **values,
+        **({"state": meter_state.words(event.values[0])} if event.code == record.METER_STATE and event.values else {}),
     }

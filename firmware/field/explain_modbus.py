@@ -30,17 +30,40 @@ def explain_tcp(data: bytes) -> Finding:
 
 
 def _first_rtu(data: bytes, before: list[Finding]) -> tuple[Finding, int]:
-    pdu = data[1:]
-    ways = forms(pdu)
+    ways = forms(data[1:])
+    form = _right_form(data, ways)
+    if form is not None:
+        size = 1 + form.size + 2
+        return _whole_rtu(data[:size], form, before), size
+    next_at = _next_frame(data)
+    if next_at:  # what stands before it is told; the next call begins at the good one
+        return _damaged_rtu(data[:next_at], before), next_at
+    return _damaged_rtu(data, before), 0
+
+
+def _right_form(data: bytes, ways: list[Form]) -> Form | None:
+    """The way to read the frame at the beginning whose check value is right, if there is one."""
     for form in sorted(ways, key=lambda way: not way.plausible):
         size = 1 + form.size + 2
         if size <= len(data) and _crc_agrees(data[:size]):
-            return _whole_rtu(data[:size], form, before), size
+            return form
+    return None
+
+
+def _next_frame(data: bytes) -> int:
+    """Where the next intact frame begins behind what is none; 0: nowhere."""
+    for at in range(1, len(data) - _RTU_BYTES_MIN + 1):
+        ways = [way for way in forms(data[at + 1 : at + _RTU_BYTES_MAX]) if way.plausible]
+        if _right_form(data[at : at + _RTU_BYTES_MAX], ways) is not None:
+            return at
+    return 0
+
+
+def _damaged_rtu(data: bytes, before: list[Finding]) -> Finding:
+    ways = forms(data[1:])
     if len(data) < _RTU_BYTES_MIN:
-        return _cut_short(data, _RTU_BYTES_MIN), 0
-    if not ways:
-        return _unknown_rtu(data), 0
-    return _without_crc(data, ways, before), 0
+        return _cut_short(data, _RTU_BYTES_MIN)
+    return _without_crc(data, ways, before) if ways else _unknown_rtu(data)
 
 
 def _whole_rtu(frame: bytes, form: Form, before: list[Finding]) -> Finding:

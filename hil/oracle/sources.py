@@ -69,13 +69,13 @@ def count_repeats(file: Path) -> int:
     return sum(row.get("kind") == "upload" and row["repeat"] for row in _rows(file))
 
 
-def read_polls(file: Path) -> dict[int, list[Poll]]:
-    """What each meter showed, by its address, in order of time."""
-    polls: dict[int, list[Poll]] = defaultdict(list)
+def read_polls(file: Path) -> dict[tuple[int | str, int], list[Poll]]:
+    """What each meter showed, by its address and circuit, in order of time."""
+    polls: dict[tuple[int | str, int], list[Poll]] = defaultdict(list)
     for row in _rows(file):
         if "values" in row:
-            polls[row["address"]].append(Poll(row["t_ms"], row["values"]))
-    return {address: sorted(found, key=lambda poll: poll.t_ms) for address, found in polls.items()}
+            polls[row["address"], row.get("circuit", 1)].append(Poll(row["t_ms"], row["values"]))
+    return {meter: sorted(found, key=lambda poll: poll.t_ms) for meter, found in polls.items()}
 
 
 def read_writes(file: Path) -> list[str]:

@@ -99,3 +99,13 @@ def test_any_whole_frame_never_raises(control: int, data: bytes) -> None:
 @given(st.lists(st.one_of(st.binary(max_size=60), st.just(b"\x68"), st.just(b"\xfe")), max_size=8))
 def test_any_bytes_never_raise(parts: list[bytes]) -> None:
     check_form(explain(b"".join(parts)))
+
+
+@given(st.lists(st.tuples(st.binary(max_size=12), st.sampled_from(GOOD)), min_size=1, max_size=4))
+def test_every_good_frame_of_a_damaged_line_is_told(parts: list[tuple[bytes, dict[str, Any]]]) -> None:
+    """P-89"""
+    answer = explain(b"".join(noise + bytes_of(case) for noise, case in parts))
+    check_form(answer)
+    frames = answer["fields"].get("frames", [answer])
+    good = [frame["fields"]["checksum"]["claimed"] for frame in frames if frame["verdict"] == "ok"]
+    assert [f"{bytes_of(case)[-2]:02X}" for _, case in parts] == good

@@ -79,3 +79,19 @@ def test_several_frames_in_one_line(cases: list[dict[str, Any]]) -> None:
     check_form(answer)
     assert answer["verdict"] == "ok"
     assert len(answer["fields"]["frames"]) == len(cases)
+
+
+@given(st.lists(st.tuples(st.binary(max_size=12), st.sampled_from(GOOD_RTU)), min_size=1, max_size=4))
+def test_every_good_frame_of_a_damaged_line_is_told(parts: list[tuple[bytes, dict[str, Any]]]) -> None:
+    """P-89"""
+    answer = explain_rtu(b"".join(noise + bytes_of(case) for noise, case in parts))
+    check_form(answer)
+    frames = answer["fields"].get("frames", [answer])
+    good = [frame["fields"]["crc"]["claimed"] for frame in frames if frame["verdict"] == "ok"]
+    assert [bytes_of(case)[-2:].hex().upper() for _, case in parts] == good
+
+
+def test_a_long_line_of_noise_takes_no_minute() -> None:
+    answer = explain_rtu(bytes(range(256)) * 128)
+    check_form(answer)
+    assert answer["verdict"] != "ok"

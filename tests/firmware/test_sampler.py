@@ -1,8 +1,10 @@
 """The sampler in virtual time: firmware's sampler, windows, bus and profiles against emulated meters."""
 
 import asyncio
+import random
 from collections.abc import Callable
 from fractions import Fraction
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
@@ -11,9 +13,10 @@ from terminal import sampler
 from firmware import DEVICE
 from hil.load import Constant
 from hil.meter import Meter, read_profile
+from hil.meter_feeder import Feeder, WiringFault
 from hil.meter_frames import take_request
 from hil.meter_slave import frame_of, serve
-from protocol import checked, record
+from protocol import checked, meter_state, record
 from tests.firmware.virtual_bus import Answer, VirtualBoard, VirtualUart
 
 START_MS = 1772380800_000
@@ -224,3 +227,100 @@ def test_wrong_configurations_are_refused_before_a_port_is_opened() -> None:
         with pytest.raises(checked.ConfigError) as refusal:
             sampler.open_buses(NoPort(), [Config(0, 9600, "N", 1, [wrong])], str(DEVICE / "profiles"))
         assert refusal.value.allowed
+
+
+METER_645 = "202603010012"
+
+
+def test_meters_of_two_protocols_share_a_bus_and_a_grid() -> None:
+    """P-86"""
+    meters: dict[int | str, tuple[str, Meter]] = {
+        1: ("sdm630", emulated("sdm630", 2000)),
+        METER_645: ("dlt645_3p", emulated("dlt645_3p", 3000)),
+    }
+    site = Site(2 * 900_000 + 1000, meters=meters)
+    entries = [MeterConfig(1, "sdm630", 1), MeterConfig(METER_645, "dlt645_3p", 2, baud=2400, parity="E")]
+    one = site.run_with(5, entries)
+    first, second = site.windows[1].readings
+    assert (first.p_mean_w, first.missed) == (2000, 0)
+    assert (second.p_mean_w, second.missed, second.run_s) == (3000, 0, 900)
+    assert second.e_import_wh % 10 == 0  # the register counts in 0.01 kWh
+    assert one.slots_left_out == 0
+
+
+def test_circuits_of_one_meter_are_points_of_their_own_and_fall_silent_together() -> None:
+    model = Meter(read_profile("dtsd422"), Constant(2000), START_MS, 0, more=[Feeder(Constant(7000), START_MS, 0)])
+    site = Site(3 * 900_000 + 1000, lambda now_ms, _: 1_000_000 < now_ms < 1_500_000, {5: ("dtsd422", model)})
+    entries = [MeterConfig(5, "dtsd422", 1, circuit=1), MeterConfig(5, "dtsd422", 2, circuit=2)]
+    site.run_with(60, entries)
+    assert [reading.p_mean_w for reading in site.windows[0].readings] == [2000, 7000]
+    assert [reading.missed for reading in site.windows[1].readings] == [8, 8]
+    silent = [(code, point) for code, point, _ in site.events if code == record.METER_SILENT]
+    assert silent == [(record.METER_SILENT, 1), (record.METER_SILENT, 2)]
+    assert [point for code, point, _ in site.events if code == record.METER_BACK] == [1, 2]
+
+
+def test_what_happens_to_a_meter_is_told(tmp_path: Path) -> None:
+    """S-16: swapped, another transformer, a current transformer turned round; each once, within the hour."""
+    swapped, rewired = emulated("dlt645_3p", 3000), emulated("dtsu666", 1000)
+    rewired.ratios = (40, 1)
+    swapped.feeders[0].faults.append(WiringFault("ct_reversed", "b", START_MS + 1_000_000))
+
+    def change(now_ms: int, _: int | str) -> bool:
+        swapped.serial = 7 if now_ms < 5_000_000 else 8
+        rewired.ratios = (40, 1) if now_ms < 5_000_000 else (20, 1)
+        return False
+
+    site = Site(3 * 3_600_000, change, {METER_645: ("dlt645_3p", swapped), 2: ("dtsu666", rewired)})
+    site.identities = str(tmp_path / "meters")
+    site.run(60)
+    assert (record.METER_SWAPPED, 1, [7, 8]) in site.events
+    assert (record.RATIO_CHANGED, 2, [40_000, 20_000, 1000, 1000]) in site.events
+    assert (record.METER_STATE, 1, [1 << meter_state.NAMES.index("reverse_b"), 0]) in site.events
+    assert len(site.events) == 3
+    again = Site(1_500_000, meters=site.meters)
+    again.identities = site.identities
+    again.run(60)
+    assert [code for code, _, _ in again.events] == [record.METER_STATE]  # the state is told after each start
+
+
+def test_an_energy_register_that_begins_again_is_told_with_its_ratio() -> None:
+    """S-16"""
+    model = Meter(read_profile("dlt645_1p"), Constant(6000), START_MS, 19_999_999_000, (20, 1))
+    site = Site(1_801_000, meters={METER_645: ("dlt645_1p", model)})
+    site.run_with(60, [MeterConfig(METER_645, "dlt645_1p", 1, ct_ratio=20)])
+    (event,) = site.events
+    assert event[:2] == (record.ENERGY_ROLLED_OVER, 1)
+    energy, before_wh, now_wh, rolls_at_wh = event[2]
+    assert (energy, rolls_at_wh) == (0, 20_000_000_000)
+    assert before_wh > 19_999_990_000
+    assert now_wh < 1000
+    flagged = [window.readings[0].flags & record.FLAG_ENERGY_STEP for window in site.windows]
+    assert sum(map(bool, flagged)) == 1
+
+
+class BusyBoard(Board):
+    """Something else stops the whole VM now and then: a flash that erases, a name server that does not answer."""
+
+    async def pause_ms(self, ms: int) -> None:
+        self.now_ms += self._held_ms()
+        await super().pause_ms(ms)
+
+    def _held_ms(self) -> int:
+        return self.rng.choice([0] * 40 + [5, 50, 300])
+
+    rng = random.Random(7)
+
+
+def test_the_grid_holds_while_everything_else_is_busy() -> None:
+    """P-88: no instant is left out and none drifts; how late they were is told."""
+    site = Site(8 * 900_000)
+    site.board.__class__ = BusyBoard
+    one = site.run(10)
+    assert one.slots_left_out == 0
+    assert all(reading.missed == 0 for window in site.windows[1:] for reading in window.readings)
+    count, half_ms, most_ms, max_ms = one.jitter.figures()
+    assert count >= 7 * 90
+    assert 0 < half_ms <= most_ms <= max_ms < 2000
+    begun = sorted({now_ms // 10_000 for now_ms, address in site.asked if address == 1})
+    assert begun == list(range(begun[0], begun[-1] + 1))

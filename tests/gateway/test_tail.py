@@ -13,6 +13,8 @@ from typer.testing import CliRunner
 from gateway.cli import app
 from gateway.config import VerifyConfig
 from gateway.journal.journal import Journal
+from gateway.journal.spans import Entry
+from gateway.tail import described, line
 from protocol import record
 from tests.gateway.support import NOW_S, ROOT, Sender, accept, commit, event, reading, window, write_config
 
@@ -89,3 +91,11 @@ def test_following_shows_each_record_once_as_it_is_journaled_and_ends_at_a_signa
     assert process.wait(10) == 0
     process.stdout.close()
     assert [one["seq"] for one in lines] == list(range(4, 25))
+
+
+def test_a_meters_state_is_told_in_words() -> None:
+    raw = event(2, NOW_S, code=record.METER_STATE, point=1, values=[0b1_000_001, 0])
+    entry = Entry(1, 7, 2, record.EVENT, NOW_S, 0, 3, 60, NOW_S * 1000, [])
+    found = described("T0001", entry, raw)
+    assert found["state"] == ["voltage_lost_a", "reverse_a"]
+    assert line(found).endswith("meter_state point 1 bits_now 65, bits_before 0 (voltage_lost_a, reverse_a)")

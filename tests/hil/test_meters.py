@@ -207,11 +207,12 @@ METER_645 = "202603010012"
 class Site:
     """A process with three meters, of two protocols and speeds; `pty` is the terminal's end of their bus."""
 
-    def __init__(self, folder: Path, faults: list[dict[str, Any]]) -> None:
+    def __init__(self, folder: Path, faults: list[dict[str, Any]], meters: list[dict[str, Any]] | None = None) -> None:
         config = {
             "log": "served.jsonl",
             "capture": "bus.jsonl",
-            "meters": [
+            "meters": meters
+            or [
                 {"address": 1, "profile": "sdm630", "load": {"kind": "constant", "rated_w": 12_345}, "faults": faults},
                 {
                     "address": 2,
@@ -252,6 +253,13 @@ class Site:
         assert self.process.wait(10) == 0
         return [json.loads(line) for line in self._log.read_text().splitlines()]
 
+    def close(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        for pipe in (self.process.stdin, self.process.stdout):
+            assert pipe is not None
+            pipe.close()
+
     def vm(self, span_ms: int) -> list[dict[str, Any]]:
         """What the firmware on the real VM says of the meters."""
         command = [str(REPO / "build/vm64/micropython"), str(REPO / "tests/hil/vm_poll.py")]
@@ -269,11 +277,7 @@ class Site:
 def site(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Site]:
     one = Site(tmp_path, getattr(request, "param", []))
     yield one
-    one.process.kill()
-    one.process.wait()
-    for pipe in (one.process.stdin, one.process.stdout):
-        assert pipe is not None
-        pipe.close()
+    one.close()
 
 
 def test_an_independent_client_reads_the_meters_and_is_refused_writes(site: Site) -> None:
@@ -300,6 +304,35 @@ def test_an_independent_client_reads_the_meters_and_is_refused_writes(site: Site
     assert [row.problem for row in told(site.capture) if row.problem] == [
         "WRITE COMMAND to meter 2: function 06 写命令"
     ]
+
+
+MODBUS = [name for name in NAMES if read_profile(name)["protocol"] == "modbus-rtu"]
+TYPES = {"u16": "UINT16", "i16": "INT16", "u32": "UINT32", "i32": "INT32", "f32": "FLOAT32", "i64": "INT64"}
+
+
+def test_an_independent_client_reads_every_modbus_model(tmp_path: Path) -> None:
+    """pymodbus and the register maps, without a line of the firmware: power and energy of each model."""
+    loads = {"load": {"kind": "constant", "rated_w": 12_000}, "start_import_wh": 7_000_000}
+    meters = [{"address": number, "profile": name, **loads} for number, name in enumerate(MODBUS, 1)]
+    one = Site(tmp_path, [], meters)
+    client = ModbusSerialClient(one.pty, baudrate=9600, timeout=1, retries=0)
+    assert client.connect()
+    try:
+        for number, name in enumerate(MODBUS, 1):
+            described = read_profile(name)
+            for quantity, least, most in (("p_w", 12_000, 12_001), ("e_import_wh", 7_000_000, 7_100_000)):
+                entry = described["quantities"][quantity]
+                read = client.read_holding_registers if described["function"] == 3 else client.read_input_registers
+                kind = client.DATATYPE[TYPES.get(entry["type"], "UINT32")]  # a positive sm32 is a u32
+                answer = read(int(entry["register"], 16), count=kind.value[1], device_id=number)
+                order = "little" if entry.get("word_order", described["word_order"]) == "low_first" else "big"
+                value = client.convert_from_registers(answer.registers, kind, order)  # type: ignore[arg-type]
+                assert isinstance(value, (int, float))
+                assert least <= value * entry["scale"][0] / entry["scale"][1] <= most, (name, quantity)
+    finally:
+        client.close()  # type: ignore[no-untyped-call]
+        one.end()
+        one.close()
 
 
 def test_the_firmware_on_the_real_vm_reads_what_the_meters_showed(site: Site) -> None:

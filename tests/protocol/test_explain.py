@@ -56,6 +56,14 @@ def test_a_frame_is_explained_field_by_field() -> None:
     assert event["time"].startswith("not known")
 
 
+def test_a_meters_state_is_told_in_words() -> None:
+    bits = 1 << 0 | 1 << 7 | 1 << 40
+    state = record.Event(None, 3, 12, record.CLOCK_NONE, 65_535, record.METER_STATE, 2, [bits, 0])
+    (told,) = explain(frame.seal_frame(KEY, "T-1", 77, 3, 1, [record.encode_event(1, state)]))["fields"]["records"]
+    assert (told["event"], told["bits_now"], told["bits_before"]) == ("meter_state", bits, 0)
+    assert told["state"] == ["voltage_lost_a", "reverse_b", "bit_40"]
+
+
 def test_an_ack_is_explained_and_says_which_way_it_goes() -> None:
     fields = explain(ACK)["fields"]
     assert fields["direction"].startswith("down")
