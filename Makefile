@@ -12,7 +12,7 @@ KILLS ?= 1000
 SETUP := deploy/setup
 TYPINGS := build/typings
 
-.PHONY: help setup setup-check lint types promises check test test-quick fuzz kills bench demo lock clean
+.PHONY: help setup setup-check lint types promises check test test-quick fuzz kills powercut bench demo lock clean
 
 help: ## list the targets / 列出所有目标
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -90,6 +90,9 @@ kills: setup ## kill the journal's writer and cut its power KILLS=1000 times eac
 	$(BIN)/python -m tests.gateway.journal.killing --rounds $(KILLS) $(if $(SEED),--seed $(SEED))
 	$(BIN)/python -m tests.gateway.journal.killing --power --rounds $(KILLS) $(if $(SEED),--seed $(SEED))
 	$(BIN)/python -m tests.e2e.gateway_kills --rounds 50 $(if $(SEED),--seed $(SEED))
+
+powercut: setup-check $(STAMP)/vm64 $(STAMP)/vm32 ## cut the log's power at every flash operation: CUTS=10000 SEED=n / 断电试验
+	$(BIN)/wattline hil powercut --cuts $(or $(CUTS),10000) --seed $(or $(SEED),$(shell date +%j))
 
 bench: setup-check ## how fast we are beside others: build/bench/index.html, report.json / 性能测试
 	$(BIN)/python -m hil.benchmarks

@@ -24,6 +24,7 @@ from hil.meter_bus import share_permille
 from hil.meter_cli import bus
 from hil.picture import draw
 from hil.platform_rules import Rules
+from hil.powercut import cli as powercut
 from hil.process import BenchError
 from hil.scenario import Scenario
 from hil.story import curves
@@ -96,6 +97,9 @@ app.command(
     "  wattline hil bus --explain build/demo/meters/bus.jsonl --quiet\n\n"
     "Exit status / 退出码: 0 plain reads alone, 1 something else was sent to meters, 2 the file can't be read."
 )(bus)
+
+
+app.command(epilog=powercut.EPILOG)(powercut.powercut)
 
 
 @app.command(

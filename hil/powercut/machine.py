@@ -1,0 +1,152 @@
+"""The VM on a flash image, and the images that trials begin with."""
+
+import copy
+import functools
+import itertools
+import os
+import shutil
+import subprocess
+import threading
+from pathlib import Path
+
+from hil.mpy import compiled
+from hil.powercut.plan import KINDS, Kind, Start, Trial
+from hil.powercut.witness import Witness, WitnessError
+from hil.process import BenchError
+
+ROOT = Path(__file__).parent.parent.parent
+CUT_STATUS = 77
+TIMEOUT_S = 120  # a run takes a tenth of a second; a machine may be busy
+RUNS_A_SEED = 16  # runs are numbered through, so that no two of one image make equal names
+
+
+def run_vm(script: str, *args: object, vm: int = 64, blocks: int = 64, timeout_s: float = TIMEOUT_S) -> tuple[int, str]:
+    """(status, what it said) of a script of hil/vm/ on one of the VMs; a new image gets so many blocks.
+
+    Raises BenchError if it does not end.
+    """
+    with started(script, *args, vm=vm, blocks=blocks) as process:
+        try:
+            said, _ = process.communicate(timeout=timeout_s)
+        except subprocess.TimeoutExpired as error:
+            process.kill()
+            raise BenchError(f"{script}: {error}") from error
+    return process.returncode, said
+
+
+def started(script: str, *args: object, vm: int = 64, blocks: int = 64) -> subprocess.Popen[str]:
+    """The same, while it runs."""
+    try:
+        return subprocess.Popen(
+            [str(ROOT / f"build/vm{vm}/micropython"), "-m", script, *map(str, args)],
+            env={**os.environ, "MICROPYPATH": f"{_code()}:.frozen", "WATTLINE_FLASH_BLOCKS": str(blocks)},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+        )
+    except OSError as error:
+        raise BenchError(f"{error}: no VM? run make setup / 缺少虚拟机，请运行 make setup") from error
+
+
+@functools.cache
+def _code() -> Path:
+    return compiled(ROOT / "build" / "mpy")
+
+
+def counters_of(image: Path) -> Path:
+    """The counters' flash of an image."""
+    return image.with_name(image.name + ".counters")
+
+
+def copy_image(source: Path, target: Path) -> None:
+    """Both flashes; nothing where there is nothing yet."""
+    for one, other in ((source, target), (counters_of(source), counters_of(target))):
+        other.unlink(missing_ok=True)
+        if one.exists():
+            shutil.copyfile(one, other)
+
+
+class Machine:
+    """A flash image, and the witness of what is done with it."""
+
+    def __init__(self, image: Path, kind: Kind, vm: int, run: int) -> None:
+        self.image = image
+        self.witness = Witness()
+        self._kind = kind
+        self._vm = vm
+        self._run = run
+
+    def work(self, cut: str = "") -> int:
+        """One start, and its work. Returns the status it ended with. Raises WitnessError."""
+        status, said = run_vm("log_work", *self._next(), cut, vm=self._vm, blocks=self._kind.blocks)
+        self.witness.hear(self._run, said)
+        if status not in {0, CUT_STATUS}:
+            raise WitnessError(f"the run ended with {status}: {said[-2000:]}")
+        return status
+
+    def work_until(self, lines: int) -> None:
+        """One start, killed at some moment after it has said so many lines. Raises WitnessError."""
+        with started("log_work", *self._next(), vm=self._vm, blocks=self._kind.blocks) as process:
+            if process.stdout is None:
+                raise BenchError("log_work: no output")
+            heard = list(itertools.islice(process.stdout, lines))
+            process.kill()
+            heard += process.stdout
+        self.witness.hear(self._run, "".join(heard))
+
+    def _next(self) -> tuple[object, ...]:
+        """The arguments of the next run."""
+        self._run += 1
+        return self.image, self._kind.segments, self._run, self._kind.steps, self._kind.mix
+
+    def check(self, *write: str) -> None:
+        """Open the log and hold it against what was said. Raises WitnessError."""
+        status, said = run_vm("log_dump", self.image, self._kind.segments, *write, vm=self._vm)
+        if status:
+            raise WitnessError(f"the log does not open: {said[-2000:]}")
+        self.witness.check(said)
+
+    def copy_to(self, image: Path) -> "Machine":
+        """Another one, in the same state."""
+        copy_image(self.image, image)
+        other = Machine(image, self._kind, self._vm, self._run)
+        other.witness = copy.deepcopy(self.witness)
+        return other
+
+
+class Bases:
+    """The images that trials begin with, made as they are needed. Thread-safe."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._made: dict[Start, Machine] = {}
+        self._lock = threading.Lock()
+
+    def of(self, start: Start) -> Machine:
+        """What a start begins with. Raises WitnessError, BenchError."""
+        with self._lock:
+            if start not in self._made:
+                kind = KINDS[start.kind]
+                made = Machine(self._folder / f"{start}.img", kind, start.vm, start.seed * RUNS_A_SEED)
+                for _ in range(kind.runs_before):
+                    made.work()
+                    made.check()
+                self._made[start] = made
+            return self._made[start]
+
+    def operations(self, start: Start) -> int:
+        """How many flash operations its work makes if nothing cuts it."""
+        whole = self.of(start).copy_to(self._folder / f"{start}.whole.img")
+        whole.work()
+        whole.check()
+        return whole.witness.operations
+
+
+def play(bases: Bases, trial: Trial, image: Path) -> None:
+    """One trial, on an image of its own. Raises WitnessError, BenchError."""
+    machine = bases.of(trial.start).copy_to(image)
+    for cut in trial.cuts:
+        machine.work(str(cut))
+    machine.check("write")
