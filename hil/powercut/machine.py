@@ -1,58 +1,18 @@
 """The VM on a flash image, and the images that trials begin with."""
 
 import copy
-import functools
 import itertools
-import os
 import shutil
-import subprocess
 import threading
 from pathlib import Path
 
-from hil.mpy import compiled
+from hil import micropython
 from hil.powercut.plan import KINDS, Kind, Start, Trial
 from hil.powercut.witness import Witness, WitnessError
 from hil.process import BenchError
 
-ROOT = Path(__file__).parent.parent.parent
 CUT_STATUS = 77
-TIMEOUT_S = 120  # a run takes a tenth of a second; a machine may be busy
 RUNS_A_SEED = 16  # runs are numbered through, so that no two of one image make equal names
-
-
-def run_vm(script: str, *args: object, vm: int = 64, blocks: int = 64, timeout_s: float = TIMEOUT_S) -> tuple[int, str]:
-    """(status, what it said) of a script of hil/vm/ on one of the VMs; a new image gets so many blocks.
-
-    Raises BenchError if it does not end.
-    """
-    with started(script, *args, vm=vm, blocks=blocks) as process:
-        try:
-            said, _ = process.communicate(timeout=timeout_s)
-        except subprocess.TimeoutExpired as error:
-            process.kill()
-            raise BenchError(f"{script}: {error}") from error
-    return process.returncode, said
-
-
-def started(script: str, *args: object, vm: int = 64, blocks: int = 64) -> subprocess.Popen[str]:
-    """The same, while it runs."""
-    try:
-        return subprocess.Popen(
-            [str(ROOT / f"build/vm{vm}/micropython"), "-m", script, *map(str, args)],
-            env={**os.environ, "MICROPYPATH": f"{_code()}:.frozen", "WATTLINE_FLASH_BLOCKS": str(blocks)},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-        )
-    except OSError as error:
-        raise BenchError(f"{error}: no VM? run make setup / 缺少虚拟机，请运行 make setup") from error
-
-
-@functools.cache
-def _code() -> Path:
-    return compiled(ROOT / "build" / "mpy")
 
 
 def counters_of(image: Path) -> Path:
@@ -80,7 +40,7 @@ class Machine:
 
     def work(self, cut: str = "") -> int:
         """One start, and its work. Returns the status it ended with. Raises WitnessError."""
-        status, said = run_vm("log_work", *self._next(), cut, vm=self._vm, blocks=self._kind.blocks)
+        status, said = micropython.run("log_work", *self._next(), cut, vm=self._vm, blocks=self._kind.blocks)
         self.witness.hear(self._run, said)
         if status not in {0, CUT_STATUS}:
             raise WitnessError(f"the run ended with {status}: {said[-2000:]}")
@@ -88,7 +48,7 @@ class Machine:
 
     def work_until(self, lines: int) -> None:
         """One start, killed at some moment after it has said so many lines. Raises WitnessError."""
-        with started("log_work", *self._next(), vm=self._vm, blocks=self._kind.blocks) as process:
+        with micropython.started("log_work", *self._next(), vm=self._vm, blocks=self._kind.blocks) as process:
             if process.stdout is None:
                 raise BenchError("log_work: no output")
             heard = list(itertools.islice(process.stdout, lines))
@@ -103,7 +63,7 @@ class Machine:
 
     def check(self, *write: str) -> None:
         """Open the log and hold it against what was said. Raises WitnessError."""
-        status, said = run_vm("log_dump", self.image, self._kind.segments, *write, vm=self._vm)
+        status, said = micropython.run("log_dump", self.image, self._kind.segments, *write, vm=self._vm)
         if status:
             raise WitnessError(f"the log does not open: {said[-2000:]}")
         self.witness.check(said)

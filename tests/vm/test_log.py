@@ -1,5 +1,5 @@
 # The log: nothing lost, nothing invented, whatever happens to its files. Runs on both interpreters: on a LittleFS in
-# RAM on MicroPython, in a temporary folder on CPython. Power cuts on the real thing: tests/firmware/test_log_kill.py.
+# RAM on MicroPython, in a temporary folder on CPython. Power cuts on the real thing: hil/powercut/.
 import gc
 import os
 
