@@ -19,9 +19,6 @@ TEN_YEARS_DAYS = 3653
 ENDURANCE = 100_000  # erases of a block that the makers of these chips promise
 FULL_WINDOWS = 19_400  # more than 252 segments hold: a terminal in its seventh month
 ERASE_MS, PAGE_MS = 45, 0.4  # typical for 4 KiB and 256 bytes: Winbond W25Q64JV, data sheet, AC characteristics
-    45,
-    0.4,
-)  # typical times of a 4 KiB erase and a page program: Winbond W25Q64JV, data sheet, AC characteristics
 TIMEOUT_S = 600
 
 
