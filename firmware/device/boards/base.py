@@ -169,7 +169,7 @@ def mount(flash, at: str = DATA_DIR, prog_bytes: int = 32) -> None:  # type: ign
     except OSError:
         if not _nothing_stored(flash):
             raise
-        vfs.VfsLfs2.mkfs(ordered, readsize=128, progsize=prog_bytes, lookahead=256)
+        vfs.VfsLfs2.mkfs(ordered, readsize=128, progsize=prog_bytes, lookahead=256)  # type: ignore[arg-type]
         fs = _file_system(ordered, prog_bytes)
     vfs.mount(fs, at)
 
