@@ -6,6 +6,8 @@ _MODBUS_BYTES = 8  # a request for registers
 _WRITES_MANY = (15, 16)
 _MODBUS_READS = (3, 4)
 _DLT645_READS = (0x11, 0x12)
+_READ_ADDRESS = 0x13  # a technician's: every meter on the line answers it
+_ANY = "A" * 12
 _START, _END, _WAKE_UP, _OFFSET = 0x68, 0x16, 0xFE, 0x33
 _HEAD_BYTES = 10  # 68, address, 68, C, L
 _DATA_MAX = 200
@@ -26,8 +28,13 @@ class Request(NamedTuple):
 
     @property
     def reads(self) -> bool:
-        """False for anything that could change a meter."""
+        """Whether it is a plain read of one meter, which is all that a terminal may send."""
         return self.function in (_MODBUS_READS if self.protocol == "modbus-rtu" else _DLT645_READS)
+
+    @property
+    def asks_who_is_there(self) -> bool:
+        """Whether it is the technician's question for the address of the one meter on the line."""
+        return (self.protocol, self.function, self.address) == ("dlt645", _READ_ADDRESS, _ANY)
 
 
 def take_request(heard: bytearray) -> Request | None:

@@ -109,6 +109,12 @@ class Slave:
                     fault if fault.to_ms < 2**53 else fault._replace(to_ms=now_ms) for fault in feeder.faults
                 ]
 
+    def identified(self) -> list[bytes]:
+        """What it says to a question for its address: of DL/T 645 meters one frame, of others none."""
+        if not isinstance(self.address, str):
+            return []
+        return [framed_645(self.address, 0x93, bytes.fromhex(self.address)[::-1])]
+
     def answer(self, request: Request, now_ms: int, log: Log) -> list[tuple[float, bytes]]:
         """What goes out, as (seconds from now, bytes); what it truly says goes to the log."""
         fault = self.told or next((one for one in self._faults if one.from_ms <= now_ms < one.to_ms), None)

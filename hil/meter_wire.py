@@ -27,6 +27,10 @@ class Wire:
         self._heard += data
         answers: list[tuple[float, bytes]] = []
         while request := take_request(self._heard):
+            if request.asks_who_is_there:
+                there = [slave for slave in self._slaves.values() if baud is None or slave.baud in {None, baud}]
+                answers += [(0.0, frame) for slave in there for frame in slave.identified()]
+                continue
             if not request.reads:
                 row = {"event": "refused", "address": request.address, "function": request.function}
                 self._log({"t_ms": now_ms, **row})

@@ -2,6 +2,7 @@
 # Runs on both interpreters.
 import json
 import os
+import sys
 
 from terminal import profile, profile_check, quantity
 
@@ -434,6 +435,15 @@ def test_names_and_files_that_are_not_there() -> None:
             assert error.key in ("profile", "(file)")
             continue
         raise AssertionError(name)
+
+
+def test_the_checks_are_let_go_and_come_back_when_they_are_needed() -> None:
+    profile.load("sdm630", DIRECTORY)
+    assert "terminal.profile_check" in sys.modules
+    profile.forget_checks()
+    profile.forget_checks()
+    assert "terminal.profile_check" not in sys.modules
+    assert profile.load("sdm630", DIRECTORY).model == "Eastron SDM630 v2"
 
 
 def test_ratios_are_never_applied_twice() -> None:

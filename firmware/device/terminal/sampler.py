@@ -27,6 +27,7 @@ def open_buses(board, buses, directory: str) -> "list[bus.Bus]":  # type: ignore
     for config, own in zip(buses, meters):
         line = bus.Line(config.baud, config.parity, config.stop)
         opened.append(bus.Bus(board, board.uart(config.uart, *line), line, own))
+    profile.forget_checks()
     return opened
 
 
