@@ -1,17 +1,22 @@
-"""One bench: the meters, broker, terminal, gateway and platform of a scenario, brought up in order and always ended."""
+"""The target `unix`: real meters' bus, broker, terminal, gateway and platform as processes, in scaled real time.
+
+Brought up in order, and always ended.
+"""
 
 import json
 import shutil
 import sys
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from hil import wiring
 from hil.broker import Broker, free_port
 from hil.clock import ScaledClock
 from hil.gateway import Gateway
 from hil.meter_bus import MeterBus
+from hil.oracle.sources import read_rows
 from hil.process import BenchError, Process
 from hil.scenario import Scenario
 from hil.terminal import ROOT, Terminal
@@ -21,6 +26,13 @@ MOSQUITTO = ROOT / "build" / "mosquitto" / "mosquitto"
 # real seconds in which everything must be up before the scenario's time begins; a machine that is busy gets more
 LEADS_S = (3.0, 8.0, 20.0)
 TERMINAL_LEAD_S = 1.0  # the VM starts in some 0.2 s
+# real seconds
+TICK_S = 0.1
+DRAIN_S = 30.0  # what was stored in two hours comes in one or two seconds
+LOOK_S = 0.5
+# by how much the instants of two processes may differ: scheduling and a request's way on a machine with two busy cores
+TOLERANCE_S = 0.06
+BOOT_S = 0.7  # from a terminal's start to its first sample, on the same machine
 
 
 class Bench:
@@ -33,6 +45,9 @@ class Bench:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         self.scenario = scenario
+        self.tick_ms, self.look_ms, self.drain_ms, self.tolerance_ms, self.boot_ms = (
+            round(1000 * real_s * scenario.factor) for real_s in (TICK_S, LOOK_S, DRAIN_S, TOLERANCE_S, BOOT_S)
+        )
         self.folder = folder = folder.resolve()  # what is started names its files
         self._stack = ExitStack()
         self.broker = self._stack.enter_context(Broker(MOSQUITTO, folder / "broker"))
@@ -78,6 +93,30 @@ class Bench:
             self.terminal.start()
             self._stack.push(started.pop_all())
         return True
+
+    @property
+    def journal_file(self) -> Path:
+        """The gateway's journal."""
+        return self.gateway.data / "journal.sqlite3"
+
+    @property
+    def uploads_file(self) -> Path:
+        """What the platform took in."""
+        return self.platform.journal
+
+    def now_ms(self) -> int:
+        """Virtual Unix ms."""
+        return self.clock.now_ms()
+
+    def advance(self, to_ms: int) -> list[str]:
+        """Sleep until the virtual instant; a terminal that has ended by itself is started again."""
+        crash = self.terminal.keep_alive()
+        self.clock.sleep_until(to_ms)
+        return [crash] if crash else []
+
+    def served(self) -> Iterable[Mapping[str, Any]]:
+        """The rows of the meters' log."""
+        return read_rows(self.meters.log)
 
     def end(self) -> None:
         """End everything in the order in which nothing is lost that was about to be written."""

@@ -52,6 +52,7 @@ def demo(
 @app.command(
     epilog="Examples / 示例:\n\n"
     "  wattline hil run broker_outage\n\n"
+    "  wattline hil run broker_outage --target sim\n\n"
     "  wattline hil run day --profile plant.csv --time-column date --energy-column Usage_kWh --days 2\n\n"
     "Exit status / 退出码: 0 the oracle passes, 1 it does not, 2 the bench could not run."
 )
@@ -65,13 +66,16 @@ def run(  # noqa: PLR0913, PLR0917  (a command's options are its parameters)
     days: Annotated[int | None, typer.Option(min=1, max=31, help="Days to play. 天数")] = None,
     factor: Annotated[int | None, typer.Option(min=1, max=3600, help="How much faster than life. 加速倍数")] = None,
     seed: Annotated[int | None, typer.Option(min=0, max=2**31 - 1, help="Of keys and loads. 随机种子")] = None,
-    target: Annotated[Literal["unix"], typer.Option(help="unix: the real MicroPython VM here. 目标")] = "unix",
+    target: Annotated[
+        Literal["sim", "unix"] | None,
+        typer.Option(help="sim: in one process and virtual time; unix: the real MicroPython VM here. 目标"),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON. 以 JSON 输出")] = False,
     out: Annotated[Path | None, typer.Option(help="Folder of the run. 输出目录")] = None,
 ) -> None:
-    """Play a scenario: real VM, real broker, real gateway. 运行场景"""
-    chosen = msgspec.structs.replace(_scenario(name), target=target)
-    changes: dict[str, Any] = {}
+    """Play a scenario, on real parts or in the simulation. 运行场景"""
+    chosen = _scenario(name)
+    changes: dict[str, Any] = {} if target is None else {"target": target}
     if days is not None:
         changes["hours"] = 24 * days
     if factor is not None:

@@ -1,14 +1,11 @@
 """What a scenario's faults do to the bench, and when. Meters and loads know their part of the plan from the start."""
 
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from hil.bench import Bench
 from hil.oracle.evidence import Trouble
 from hil.scenario import Fault, Scenario
-
-BURST_WAIT_S = 4.0  # real: a gateway that has just been started needs one or two to import and connect
+from hil.target import Target
 
 
 @dataclass(frozen=True)
@@ -17,7 +14,7 @@ class Action:
 
     at_ms: int
     text: str
-    act: Callable[[Bench], None]
+    act: Callable[[Target], None]
 
 
 def actions(scenario: Scenario) -> list[Action]:
@@ -54,28 +51,19 @@ def _of(scenario: Scenario, fault: Fault) -> Iterator[Action]:
     yield Action(to_ms, f"{name} ends", end)
 
 
-def _nothing(_bench: Bench) -> None:
+def _nothing(_target: Target) -> None:
     """Meters and loads follow the plan by themselves."""
 
 
-def _gateway_killed(bench: Bench) -> None:
-    """kill -9 right after its next commit: what it has committed it has not acknowledged yet, or only just."""
-    before = bench.gateway.frames()
-    deadline = time.monotonic() + BURST_WAIT_S
-    while bench.gateway.frames() == before and time.monotonic() < deadline:
-        time.sleep(0.001)
-    bench.gateway.kill()
-
-
-_EFFECTS: dict[str, tuple[Callable[[Bench], None], Callable[[Bench], None]]] = {
-    "broker_outage": (lambda bench: bench.broker.stop(), lambda bench: bench.broker.start()),
-    "broker_kill": (lambda bench: bench.broker.kill(), lambda bench: bench.broker.start()),
-    "gateway_outage": (lambda bench: bench.gateway.stop(), lambda bench: bench.gateway.start()),
-    "gateway_kill": (_gateway_killed, lambda bench: bench.gateway.start()),
-    "terminal_kill": (lambda bench: bench.terminal.kill(), lambda bench: bench.terminal.start()),
+_EFFECTS: dict[str, tuple[Callable[[Target], None], Callable[[Target], None]]] = {
+    "broker_outage": (lambda target: target.broker.stop(), lambda target: target.broker.start()),
+    "broker_kill": (lambda target: target.broker.kill(), lambda target: target.broker.start()),
+    "gateway_outage": (lambda target: target.gateway.stop(), lambda target: target.gateway.start()),
+    "gateway_kill": (lambda target: target.gateway.kill_after_commit(), lambda target: target.gateway.start()),
+    "terminal_kill": (lambda target: target.terminal.kill(), lambda target: target.terminal.start()),
     # what it keeps without an answer is the harder case: the same must not count twice when it comes again
     "platform_silent": (
-        lambda bench: bench.platform.obey("silent", keep=True),
-        lambda bench: bench.platform.obey("normal"),
+        lambda target: target.platform.obey("silent", keep=True),
+        lambda target: target.platform.obey("normal"),
     ),
 }

@@ -1,17 +1,19 @@
 """The gateway as a process of the bench: the product's composition root, with its own configuration and data."""
 
 import json
-import sqlite3
 import sys
+import time
 import urllib.error
 import urllib.request
 from pathlib import Path
 from typing import Self
 
+from hil import stores
 from hil.clock import ScaledClock
 from hil.process import Process
 
 READY_S = 20.0  # a busy machine imports slowly
+BURST_WAIT_S = 4.0  # a gateway that has just been started needs one or two to import and connect
 
 
 class Gateway:
@@ -36,6 +38,14 @@ class Gateway:
     def kill(self) -> None:
         """kill -9."""
         self.process.kill()
+
+    def kill_after_commit(self) -> None:
+        """kill -9 right after its next commit: what it has committed it has not acknowledged yet, or only just."""
+        before = self.frames()
+        deadline = time.monotonic() + BURST_WAIT_S
+        while self.frames() == before and time.monotonic() < deadline:
+            time.sleep(0.001)
+        self.kill()
 
     def stop(self) -> None:
         """SIGTERM: it commits what it has taken."""
@@ -62,34 +72,14 @@ class Gateway:
 
     def counters(self) -> dict[str, int]:
         """The journal's own counters, over all its starts."""
-        rows = _rows(self.data / "journal.sqlite3", "SELECT name, value FROM counters")
-        return {str(name): int(str(value)) for name, value in rows}
+        return stores.counters(self.data)
 
     def quarantined(self) -> int:
         """Frames and records in quarantine."""
-        return self._number("quarantine.sqlite3", "SELECT count(*) FROM refused")
-
-    def _number(self, file: str, query: str) -> int:
-        rows = _rows(self.data / file, query)
-        return int(str(rows[0][0])) if rows else 0
+        return stores.quarantined(self.data)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.process.kill()
-
-
-def _rows(file: Path, query: str) -> list[tuple[object, ...]]:
-    """What a query finds; nothing where the file or its tables are not made yet."""
-    if not file.exists():
-        return []
-    connection = sqlite3.connect(f"file:{file}?mode=ro", uri=True, timeout=5)
-    try:
-        return connection.execute(query).fetchall()
-    except sqlite3.OperationalError as error:
-        if "no such table" in str(error):
-            return []
-        raise
-    finally:
-        connection.close()

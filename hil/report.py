@@ -21,7 +21,7 @@ class Frames(msgspec.Struct):
 
 
 class Report(msgspec.Struct):
-    """One run. verdict: `pass` or `fail`; target: `unix` is the real MicroPython VM on this machine."""
+    """One run. verdict: `pass` or `fail`; target: see hil/target.py; factor: 0 where virtual time jumps."""
 
     scenario: str
     seed: int

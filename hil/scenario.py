@@ -87,7 +87,7 @@ class Scenario(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     seed: Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)] = 1
     sample_interval_s: Annotated[int, msgspec.Meta(ge=1, le=300)] = 60
     rtc: Literal["set", "none"] = "set"  # none: the terminal boots without the time
-    target: Literal["unix"] = "unix"  # the real MicroPython VM on this machine
+    target: Literal["sim", "unix"] = "unix"  # hil/target.py
     profile: Profile | None = None
     uplink: Uplink = Uplink()
     faults: list[Fault] = []

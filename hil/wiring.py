@@ -4,7 +4,7 @@ import json
 import random
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -18,9 +18,6 @@ GENERATION = 1
 RUN_SHARE = 20  # a point runs above a twentieth of its rated power: above standby, below any work
 # real time: a pty answers in a millisecond, so this is silence even on a machine that is busy with other things
 METER_TIMEOUT_MS = 40
-ACK_TIMEOUT_MS = 1500  # real time: the gateway answers within its commit, some 10 ms
-ANSWER_TIMEOUT_MS = 1000
-RECONNECT_MS = 500
 # what the platform wants of each point: code's end, quantity, attributes, exponent, decimals, fields (hil's own table:
 # the oracle must not read the gateway's)
 QUANTITIES: list[tuple[str, str, dict[str, str], int, int]] = [
@@ -34,6 +31,20 @@ QUANTITIES: list[tuple[str, str, dict[str, str], int, int]] = [
 ]
 
 
+class Times(NamedTuple):
+    """How long the parts wait for each other, in real time; as given here on this machine: the gateway answers within
+    its commit, some 10 ms, and everything is back within a second.
+    """
+
+    ack_timeout_ms: int = 1500
+    answer_timeout_ms: int = 1000
+    reconnect_min_ms: int = 500
+    reconnect_max_ms: int = 500
+
+
+HERE = Times()
+
+
 def secret(seed: int) -> bytes:
     """The terminal's key of a run; the bench's own, so it may follow from the seed."""
     return random.Random(seed).randbytes(32)
@@ -44,7 +55,9 @@ def threshold_w(point: Point) -> int:
     return point.rated_w // RUN_SHARE
 
 
-def terminal_json(scenario: Scenario, broker_port: int, uplink: dict[str, int] | None = None) -> dict[str, Any]:
+def terminal_json(
+    scenario: Scenario, broker_port: int, times: Times = HERE, uplink: dict[str, int] | None = None
+) -> dict[str, Any]:
     """The terminal's configuration: one bus, one meter a point."""
     meters = [
         {
@@ -69,7 +82,7 @@ def terminal_json(scenario: Scenario, broker_port: int, uplink: dict[str, int] |
         "buses": [{"uart": 0, "baud": 115200, "parity": "N", "stop": 1, "meters": meters}],
         "points": points,
         "mqtt": {"host": "127.0.0.1", "port": broker_port, "keepalive_s": 60},
-        "uplink": {"ack_timeout_ms": ACK_TIMEOUT_MS, **msgspec.structs.asdict(scenario.uplink), **(uplink or {})},
+        "uplink": {"ack_timeout_ms": times.ack_timeout_ms, **msgspec.structs.asdict(scenario.uplink), **(uplink or {})},
     }
 
 
@@ -78,7 +91,7 @@ def key_json(seed: int) -> dict[str, Any]:
     return {"generation": GENERATION, "secret": secret(seed).hex()}
 
 
-def write_gateway(scenario: Scenario, folder: Path, broker_port: int, platform_port: int) -> Path:
+def write_gateway(scenario: Scenario, folder: Path, broker_port: int, platform_port: int, times: Times = HERE) -> Path:
     """The gateway's files in its folder; returns the path of gateway.toml."""
     folder.mkdir(parents=True, exist_ok=True)
     key = folder / "T0001.key"
@@ -87,7 +100,7 @@ def write_gateway(scenario: Scenario, folder: Path, broker_port: int, platform_p
     (folder / "terminals.toml").write_text(_terminals(scenario.points), encoding="utf-8")
     (folder / "platform.toml").write_text(_platform(scenario.points), encoding="utf-8")
     config = folder / "gateway.toml"
-    config.write_text(_GATEWAY.format(broker_port=broker_port, platform_port=platform_port), encoding="utf-8")
+    config.write_text(_gateway(broker_port, platform_port, times), encoding="utf-8")
     return config
 
 
@@ -101,14 +114,15 @@ def platform_items(points: Sequence[Point]) -> list[Item]:
     ]
 
 
-_GATEWAY = f"""\
+def _gateway(broker_port: int, platform_port: int, times: Times) -> str:
+    return f"""\
 data_dir = "data"
 terminals = "terminals.toml"
 
 [mqtt]
 host = "127.0.0.1"
-port = {{broker_port}}
-reconnect_max_s = 1 # real time, as everything that waits for I/O
+port = {broker_port}
+reconnect_max_s = {max(1, times.reconnect_max_ms // 1000)} # real time, as everything that waits for I/O
 
 [metrics]
 port = 0
@@ -117,11 +131,11 @@ port = 0
 name = "{SINK}"
 kind = "hj212"
 host = "127.0.0.1"
-port = {{platform_port}}
+port = {platform_port}
 mapping = "platform.toml"
-answer_timeout_ms = {ANSWER_TIMEOUT_MS}
-reconnect_min_ms = {RECONNECT_MS}
-reconnect_max_ms = {RECONNECT_MS}
+answer_timeout_ms = {times.answer_timeout_ms}
+reconnect_min_ms = {times.reconnect_min_ms}
+reconnect_max_ms = {times.reconnect_max_ms}
 """
 
 

@@ -21,6 +21,7 @@ class Life:
     from_ms: int
     to_ms: int
     knows_time: bool = True  # its clock was set at its start
+    boot: int | None = None  # what it counted this start as, where that is known
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ import json
 import sqlite3
 import struct
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, tzinfo
 from pathlib import Path
 from typing import Any
@@ -56,7 +56,7 @@ def _frames(packed: bytes) -> Iterator[tuple[int, str, bytes]]:
 def read_uploads(file: Path, zone: tzinfo) -> list[Upload]:
     """What the platform took in, without what it was sent again under the same number."""
     uploads = []
-    for row in _rows(file):
+    for row in read_rows(file):
         if row.get("kind") == "upload" and row["cn"] == "2051" and not row["repeat"]:
             values = {str(name): str(value) for item in row["cp"] for name, value in item}
             start = datetime.strptime(values.pop("DataTime"), "%Y%m%d%H%M%S").replace(tzinfo=zone)
@@ -64,26 +64,21 @@ def read_uploads(file: Path, zone: tzinfo) -> list[Upload]:
     return uploads
 
 
-def count_repeats(file: Path) -> int:
-    """Packets that the platform was sent again under the same number."""
-    return sum(row.get("kind") == "upload" and row["repeat"] for row in _rows(file))
-
-
-def read_polls(file: Path) -> dict[tuple[int | str, int], list[Poll]]:
-    """What each meter showed, by its address and circuit, in order of time."""
+def polls_of(rows: Iterable[Mapping[str, Any]]) -> dict[tuple[int | str, int], list[Poll]]:
+    """What each meter showed, by its address and circuit, in order of time; from the rows of the meters' log."""
     polls: dict[tuple[int | str, int], list[Poll]] = defaultdict(list)
-    for row in _rows(file):
+    for row in rows:
         if "values" in row:
             polls[row["address"], row.get("circuit", 1)].append(Poll(row["t_ms"], row["values"]))
     return {meter: sorted(found, key=lambda poll: poll.t_ms) for meter, found in polls.items()}
 
 
-def read_writes(file: Path) -> list[str]:
+def writes_of(rows: Iterable[Mapping[str, Any]]) -> list[str]:
     """Requests to meters that would have changed something: there must never be one."""
-    return [f"address {row['address']}, function {row['function']}" for row in _rows(file) if "event" in row]
+    return [f"address {row['address']}, function {row['function']}" for row in rows if "event" in row]
 
 
-def _rows(file: Path) -> list[dict[str, Any]]:
+def read_rows(file: Path) -> list[dict[str, Any]]:
     """The JSON lines of a file; a last one that a kill has cut short is left out."""
     lines = file.read_text("utf-8").split("\n")[:-1] if file.exists() else []
     return [json.loads(line) for line in lines]

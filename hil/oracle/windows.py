@@ -36,12 +36,14 @@ def place(journal: Journal, truth: Truth) -> list[Placed]:
 
 def _place_boot(windows: Sequence[tuple[Kept, Window]], number: int, truth: Truth) -> Iterator[Placed]:
     """The windows of one boot. Its start is known from the windows that say their own, else from the process."""
+    boots = {one.boot: one for one in truth.lives if one.boot is not None}
+    known = boots.get(windows[0][1].boot)
     starts = [_end_ms(one) - one.end_uptime_s * 1000 for _kept, one in windows if one.start_s is not None]
     if starts:
         start_ms = starts[-1]
-        life = next((one for one in truth.lives if _near(one, start_ms, truth)), None)
+        life = known if boots else next((one for one in truth.lives if _near(one, start_ms, truth)), None)
     else:
-        life = truth.lives[number] if number < len(truth.lives) else None
+        life = known if boots else (truth.lives[number] if number < len(truth.lives) else None)
         start_ms = life.from_ms if life else truth.start_ms
     for kept, window in windows:
         to_ms = _end_ms(window) if window.start_s is not None else start_ms + window.end_uptime_s * 1000

@@ -1,0 +1,123 @@
+"""A terminal of the simulation: its own code on a virtual board, whose power may fail at any instant."""
+
+import json
+import traceback
+from collections.abc import Mapping
+from typing import Any
+
+from terminal.app import App
+
+from hil.oracle.evidence import Life
+from hil.sim import micropython
+from hil.sim.board import POWER_ON, WATCHDOG, Board, Hardware, ResetError
+from hil.sim.flash import Mount
+from hil.sim.loop import Domain, PowerCutError
+from hil.sim.trace import Trace
+
+RESET_US = 2_000_000  # from a reset to the program's start
+WATCH_US = 10_000_000  # how often the watchdog's hardware is looked at
+
+
+class Terminal:
+    """One terminal, with the flash that outlives its power. `crashes` says what its program should never do."""
+
+    def __init__(self, hardware: Hardware, trace: Trace) -> None:
+        self.hardware = hardware
+        self.name = hardware.name
+        self.flash = hardware.flash
+        self.has_battery = True  # the clock chip's: without one it forgets the time with the power
+        self.crashes: list[str] = []
+        self.resets = 0
+        self.app: App | None = None
+        self._loop = hardware.loop
+        self._unix_ms = hardware.unix_ms
+        self._trace = trace
+        self._domain = Domain(self.name)
+        self._mount = Mount(self.flash)
+        self._board: Board | None = None
+        self._lives: list[list[Any]] = []  # [from ms, to ms or None, knows time, boot]
+
+    def provision(self, config: Mapping[str, Any], key: Mapping[str, Any]) -> None:
+        """Put these files on the flash."""
+        self.flash.files["terminal.json"] = json.dumps(config).encode()
+        self.flash.files["key"] = json.dumps(key).encode()
+
+    @property
+    def running(self) -> bool:
+        """Whether it has power."""
+        return self._board is not None
+
+    @property
+    def lives(self) -> list[Life]:
+        """Its starts, each to its end or to now; those in which it did not come to count its start are left out."""
+        now_ms = self._unix_ms()
+        return [
+            Life(from_ms, now_ms if to_ms is None else to_ms, knows_time, boot)
+            for from_ms, to_ms, knows_time, boot in self._lives
+            if boot is not None
+        ]
+
+    def start(self, cause: int = POWER_ON) -> None:
+        """Power on."""
+        if self.running:
+            return
+        self._trace.add(self.name, f"starts, cause {cause}")
+        self._domain = domain = Domain(self.name)
+        self._mount = micropython.mounts[self.name] = Mount(self.flash)
+        self.flash.on_cut = self.kill
+        self._board = board = Board(self.hardware, self._mount, micropython.ROOT + self.name, cause)
+        self._lives.append([self._unix_ms(), None, self.hardware.rtc.step_s is not None, None])
+        self._loop.spawn(domain, self._run(board))
+        self._loop.at_us(self._loop.now_us + WATCH_US, self._watch, board)
+
+    def kill(self) -> None:
+        """Power cut."""
+        self._end()
+        if not self.has_battery:
+            self.hardware.rtc.step_s = None
+
+    async def _run(self, board: Board) -> None:
+        """The program, as main.py has it."""
+        try:
+            self.app = App(board)
+            self._lives[-1][3] = self.app._clock.boot  # noqa: SLF001  what it has counted this start as
+            await self.app.run()
+        except ResetError as reset:
+            self._reset(reset.cause)
+        except PowerCutError:
+            raise
+        except Exception as error:  # noqa: BLE001  it ended by itself: that is for the oracle
+            self.crashed(error)
+            self._reset(0)
+
+    def crashed(self, error: BaseException) -> None:
+        """Its program has a fault."""
+        text = "".join(traceback.format_exception(error)[-3:]).strip()
+        self._trace.add(self.name, f"crashed: {text}")
+        self.crashes.append(f"{self.name}: {text}")
+
+    def _reset(self, cause: int) -> None:
+        self.resets += 1
+        self._end()
+        self._loop.at_us(self._loop.now_us + RESET_US, self.start, cause)
+
+    def _end(self) -> None:
+        if not self.running:
+            return
+        self._trace.add(self.name, "ends")
+        self._mount.cut()
+        self._domain.kill()
+        self.hardware.network.end_client(self.name, silent=True)
+        self._board = None
+        self.app = None
+        self._lives[-1][1] = self._unix_ms()
+
+    def _watch(self, board: Board) -> None:
+        """The watchdog's hardware: resets a board whose program has not fed it."""
+        if self._board is not board:
+            return
+        if board.watchdog_us and self._loop.now_us - board.fed_us > board.watchdog_us:
+            self.crashes.append(f"{self.name}: the watchdog was not fed for {board.watchdog_us // 1_000_000} s")
+            self._reset(WATCHDOG)
+            return
+        self._loop.at_us(self._loop.now_us + WATCH_US, self._watch, board)

@@ -1,0 +1,31 @@
+"""What the bench reads of a gateway's files for its report: counters, not evidence (that is hil/oracle/sources.py)."""
+
+import sqlite3
+from pathlib import Path
+
+
+def counters(data: Path) -> dict[str, int]:
+    """The journal's own counters, over all starts of the gateway."""
+    rows = _rows(data / "journal.sqlite3", "SELECT name, value FROM counters")
+    return {str(name): int(str(value)) for name, value in rows}
+
+
+def quarantined(data: Path) -> int:
+    """Frames and records in quarantine."""
+    rows = _rows(data / "quarantine.sqlite3", "SELECT count(*) FROM refused")
+    return int(str(rows[0][0])) if rows else 0
+
+
+def _rows(file: Path, query: str) -> list[tuple[object, ...]]:
+    """What a query finds; nothing where the file or its tables are not made yet."""
+    if not file.exists():
+        return []
+    connection = sqlite3.connect(f"file:{file}?mode=ro", uri=True, timeout=5)
+    try:
+        return connection.execute(query).fetchall()
+    except sqlite3.OperationalError as error:
+        if "no such table" in str(error):
+            return []
+        raise
+    finally:
+        connection.close()

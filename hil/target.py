@@ -1,0 +1,125 @@
+"""What a scenario is played on: one interface, and the targets that stand behind it.
+
+`sim`   everything in this process, virtual time, from one seed (hil/sim)
+`unix`  the real MicroPython VM, broker, gateway, ptys and sockets on this machine (hil/bench.py)
+
+Whoever plays a scenario (hil/runner.py) and whoever makes things go wrong (hil/faults.py) knows no more than this.
+All instants and spans are virtual, in ms.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any, Protocol
+
+from hil.oracle.evidence import Life
+from hil.scenario import Scenario
+
+
+class Part(Protocol):
+    """Something that can be there or not."""
+
+    def start(self) -> None:
+        """Begin, and be there on return."""
+
+    def stop(self) -> None:
+        """A clean end."""
+
+    def kill(self) -> None:
+        """The end that a power cut makes, or kill -9."""
+
+
+class BrokerPart(Part, Protocol):
+    """The broker."""
+
+    def published(self) -> int:
+        """Frames that terminals have published to it, repetitions included, over all its starts."""
+
+
+class GatewayPart(Part, Protocol):
+    """The gateway, with its stores."""
+
+    def kill_after_commit(self) -> None:
+        """Kill it right after its next commit: it has not acknowledged what it has committed, or only just."""
+
+    def counters(self) -> dict[str, int]:
+        """The journal's own counters, over all its starts."""
+
+    def quarantined(self) -> int:
+        """Frames and records in quarantine."""
+
+
+class TerminalPart(Protocol):
+    """A terminal, with its flash."""
+
+    def start(self) -> None:
+        """Power on."""
+
+    def kill(self) -> None:
+        """Power cut: there is no other end."""
+
+    @property
+    def lives(self) -> Sequence[Life]:
+        """Its starts, each to its end or to now."""
+
+
+class PlatformPart(Protocol):
+    """The HJ 212 platform."""
+
+    def obey(self, mode: str, **more: object) -> None:
+        """Change how it behaves (hil.platform.Mode)."""
+
+
+class Target(Protocol):
+    """All parts of a scenario. `tick_ms`: it should be looked at so often; `look_ms`, `drain_ms`: how often, and for
+    how long, it is waited for what is still under way at the end; `tolerance_ms`, `boot_ms`: see oracle.evidence.Truth.
+    """
+
+    scenario: Scenario
+    tick_ms: int
+    look_ms: int
+    drain_ms: int
+    tolerance_ms: int
+    boot_ms: int
+
+    @property
+    def broker(self) -> BrokerPart: ...
+    @property
+    def gateway(self) -> GatewayPart: ...
+    @property
+    def terminal(self) -> TerminalPart: ...
+    @property
+    def platform(self) -> PlatformPart: ...
+    @property
+    def journal_file(self) -> Path:
+        """The gateway's journal."""
+
+    @property
+    def uploads_file(self) -> Path:
+        """What the platform took in (hil.platform)."""
+
+    def bring_up(self, absent: set[str]) -> None:
+        """Start everything but `absent` (broker, gateway); time then is shortly before the scenario's start."""
+
+    def now_ms(self) -> int:
+        """Virtual Unix ms."""
+
+    def advance(self, to_ms: int) -> list[str]:
+        """Let time pass until this instant, or somewhat less; returns what crashed meanwhile."""
+
+    def served(self) -> Iterable[Mapping[str, Any]]:
+        """The rows of the meters' log (hil/meters.py)."""
+
+    def end(self) -> None:
+        """End everything in the order in which nothing is lost that was about to be written."""
+
+
+def open_target(scenario: Scenario, folder: Path) -> AbstractContextManager[Target]:
+    """The scenario's target, in a folder that is made anew. Whatever happens, leaving it ends all of it."""
+    if scenario.target == "sim":
+        from hil.sim.target import open_sim  # noqa: PLC0415  one needs neither VM nor broker, the other no simulation
+
+        return open_sim(scenario, folder)
+    from hil.bench import Bench  # noqa: PLC0415
+
+    return Bench(scenario, folder)
