@@ -37,6 +37,7 @@ class Report(msgspec.Struct):
     real_s: float
     drained: bool  # everything had arrived before the bench stopped waiting
     faults: list[str]
+    trace: str = ""  # a digest over all that happened, where the same seed gives the same
 
 
 def write(report: Report, file: Path) -> None:
@@ -67,7 +68,8 @@ def show(report: Report, console: Console) -> None:
 
 
 def _table(report: Report) -> Table:
-    title = f"{report.scenario}: {report.virtual_hours:g} h in {report.real_s:.0f} s (x{report.factor})"
+    faster = f"x{report.factor}" if report.factor else "virtual time / 虚拟时间"
+    title = f"{report.scenario}: {report.virtual_hours:g} h in {report.real_s:.1f} s ({faster})"
     table = Table(title=title, title_justify="left")
     table.add_column("what")
     table.add_column("项目")

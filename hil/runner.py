@@ -114,9 +114,10 @@ def _report(target: Target, verdict: Verdict, real_s: float, *, drained: bool) -
         sinks=verdict.sinks,
         verdict=verdict_word(verdict),
         findings=verdict.findings,
-        factor=scenario.factor,
+        factor=target.factor,
         virtual_hours=scenario.hours,
         real_s=round(real_s, 1),
         drained=drained,
         faults=[f"{fault.what} {fault.at} {fault.lasts}" for fault in scenario.faults],
+        trace=target.digest(),
     )

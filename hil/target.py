@@ -76,6 +76,7 @@ class Target(Protocol):
     """
 
     scenario: Scenario
+    factor: int  # how much faster than life; 0: virtual time jumps
     tick_ms: int
     look_ms: int
     drain_ms: int
@@ -109,6 +110,9 @@ class Target(Protocol):
 
     def served(self) -> Iterable[Mapping[str, Any]]:
         """The rows of the meters' log (hil/meters.py)."""
+
+    def digest(self) -> str:
+        """Over all that happened, where the same seed gives the same; else nothing."""
 
     def end(self) -> None:
         """End everything in the order in which nothing is lost that was about to be written."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, NoReturn, TypeVar
 
-from hil.meters import Wire
+from hil.meter_wire import Wire
 from hil.sim.flash import Blocks, Flash, Mount
 from hil.sim.loop import PowerCutError, VirtualLoop
 from hil.sim.network import Network
@@ -34,9 +34,10 @@ class Rtc:
 class Uart:
     """A port with meters on its wire. What they send is there when its time has come."""
 
-    def __init__(self, board: "Board", wire: Wire, unix_ms: Callable[[], int]) -> None:
+    def __init__(self, board: "Board", wire: Wire, baud: int, unix_ms: Callable[[], int]) -> None:
         self._board = board
         self._wire = wire
+        self._baud = baud
         self._unix_ms = unix_ms
         self._coming: list[tuple[int, int, bytes]] = []  # (due in us, number, bytes)
         self._number = 0
@@ -63,7 +64,7 @@ class Uart:
         """A request: whoever is meant hears it at once."""
         now_us = self._board.now_us()
         self._wire.forget()
-        for delay_s, piece in self._wire.hear(data, self._unix_ms()):
+        for delay_s, piece in self._wire.hear(data, self._unix_ms(), self._baud):
             self._number += 1
             self._coming.append((now_us + round(delay_s * 1_000_000), self._number, piece))
         self._coming.sort()
@@ -146,11 +147,11 @@ class Board:
 
     def uart(self, number: int, baud: int, parity: str, stop: int) -> Uart:
         """A port. Raises OSError where there is none."""
-        del baud, parity, stop  # bytes have no speed here
+        del parity, stop  # bytes have neither here
         wires = self._hardware.wires
         if number >= len(wires):
             raise OSError(f"this board has {len(wires)} RS-485 ports")
-        return Uart(self, wires[number], self._hardware.unix_ms)
+        return Uart(self, wires[number], baud, self._hardware.unix_ms)
 
     def random_bytes(self, count: int) -> bytes:
         """Of the run's own generator."""

@@ -14,7 +14,7 @@ from hil.sim.broker import PORT
 from hil.sim.loop import VirtualLoop
 from hil.sim.network import Network
 from hil.sim.streams import Writer
-from hil.sim.waiting import Heard
+from hil.sim.waiting import Bell, Inbox
 
 CONNECT_S = 5.0
 RECONNECT_MIN_S = 1.0
@@ -42,7 +42,7 @@ class Intake:
         self._downlink = Downlink(DOWN, ACKS_WAITING_MAX)
         self._released: deque[Token] = deque()
         self._waiting: list[Delivery] = []
-        self._heard = Heard()
+        self._bell = Bell()
         self._connections = 0
         self._talking: tuple[Writer, Session] | None = None
 
@@ -59,21 +59,21 @@ class Intake:
         del self._waiting[:count]
         if not self._waiting:
             self.arrived.clear()
-        self._heard.wake()
+        self._bell.ring()
         return batch
 
     def publish_down(self, terminal: str, data: bytes) -> bool:
         """An ack, on its way."""
         self._point(terminal, data)
         taken = self._downlink.put(terminal, data)
-        self._heard.wake()
+        self._bell.ring()
         return taken
 
     def release(self, token: Token) -> None:
         """PUBACK."""
         self._point("", b"")
         self._released.append(token)
-        self._heard.wake()
+        self._bell.ring()
 
     def leave(self) -> None:
         """Send what was published and released, and part."""
@@ -105,28 +105,28 @@ class Intake:
         reader, writer = await self._network.connect("gateway", PORT, CONNECT_S)
         self._connections += 1
         session = Session(self._config, None, self._connections, self._downlink, self._on_state, self._loop.time())
-        self._heard.listen(reader)
+        inbox = Inbox(reader, self._bell)
         self._talking = (writer, session)
         try:
-            await self._converse(writer, session)
+            await self._converse(inbox, writer, session)
         finally:
             self._talking = None
-            self._heard.end()
+            inbox.close()
             self._downlink.disconnected()
             writer.close()
 
-    async def _converse(self, writer: Writer, session: Session) -> None:
+    async def _converse(self, inbox: Inbox, writer: Writer, session: Session) -> None:
         while True:
             self._send(writer, session)
             room = max(self._config.receive_maximum - len(self._waiting), 0)
-            data = self._heard.take() if room and not session.left else b""
+            data = inbox.take() if room and not session.left else b""
             if data or (room and session.left):
                 self._hand_over(session, data, room)
                 continue
             due_s = session.tick(self._loop.time(), reading=room > 0)
             if session.outgoing:
                 continue
-            await self._heard.wait(due_s - self._loop.time())
+            await self._bell.wait(due_s - self._loop.time())
 
     def _send(self, writer: Writer, session: Session) -> None:
         if self._downlink.sendable:

@@ -29,6 +29,7 @@ class Platform:
 class Sim:
     """hil.target.Target over a world. Crashes are told once."""
 
+    factor = 0
     tick_ms = 900_000
     look_ms = 60_000
     drain_ms = 3_600_000  # an uplink whose gateway was away tries every 5 minutes, a sink every minute
@@ -64,6 +65,10 @@ class Sim:
     def served(self) -> Iterable[Mapping[str, Any]]:
         """The rows of the meters' log."""
         return self.world.served
+
+    def digest(self) -> str:
+        """The trace's."""
+        return self.world.trace.digest()
 
     def end(self) -> None:
         """End everything."""

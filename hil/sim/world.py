@@ -9,7 +9,8 @@ from typing import Any, Self
 import msgspec
 
 from hil import meter_bus, wiring
-from hil.meters import Config, Wire
+from hil.meter_wire import Wire
+from hil.meters import Config
 from hil.platform import Mode, Platform, Server
 from hil.scenario import Scenario
 from hil.sim import micropython
@@ -44,7 +45,7 @@ class World:
         self.broker = Broker(loop, network, self.random("broker"), trace)
         self.served: list[dict[str, Any]] = []  # what the meters showed: rows of hil.meters' log
         meters = msgspec.convert(meter_bus.meters_json(scenario, ""), Config)
-        wire = Wire(meters, self.now_ms(), self.served.append)
+        wire = Wire(meters.meters, self.now_ms(), self.served.append)
         rtc = Rtc(0 if scenario.rtc == "set" else None)
         name, flash = wiring.TERMINAL, Flash(FLASH_BYTES)
         hardware = Hardware(loop, network, name, [wire], self.now_ms, self.random("terminal"), flash, rtc)
@@ -95,11 +96,12 @@ class World:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for domain in (self._platform_domain,):
-            domain.kill()
         self.terminal.kill()
         self.gateway.kill()
         self.broker.kill()
+        self.loop.spawn(self._platform_domain, self._platform.close())
+        self.loop.run_until(self.loop.now_us)
+        self._platform_domain.kill()
         self.loop.run_until(self.loop.now_us)
         self._stack.close()
         self.loop.close()

@@ -26,7 +26,9 @@ class Parts:
         self.broker = broker
         self.gateway = Gateway(config, clock)
         self.terminal = Terminal(VM, folder / "terminal", clock, uart, "set")
-        self.terminal.provision(wiring.terminal_json(scenario, broker.port, uplink=uplink), wiring.key_json(scenario.seed))
+        self.terminal.provision(
+            wiring.terminal_json(scenario, broker.port, uplink=uplink), wiring.key_json(scenario.seed)
+        )
 
 
 @contextmanager
