@@ -20,7 +20,7 @@ from gateway.forward.hj212.mapping import load_mapping
 from gateway.forward.hj212.session import Hj212Session
 from gateway.forward.hj212.sink import Hj212Sink
 from gateway.forward.outbox import Outbox
-from gateway.forward.sink import SinkError
+from gateway.forward.sink import RestartingError, SinkError
 from gateway.journal.reader import Reader
 from gateway.metrics import Metrics
 from hil.sim.loop import VirtualLoop
@@ -63,6 +63,8 @@ class SinkTask:
                 await self._forward()
             except (StoreUnavailableError, sqlite3.Error):
                 await self._loop.pause_us(round(runner.STORE_RETRY_S * US))
+            except RestartingError:
+                continue
             except Exception as error:  # noqa: BLE001  it is for the oracle
                 self._crashed(error)
                 await self._loop.pause_us(round(runner.CRASH_RETRY_S * US))
@@ -71,16 +73,8 @@ class SinkTask:
         with ExitStack() as opened:
             outbox = Outbox(self._folder, self._config.name)
             opened.callback(outbox.close)
-            made: list[Links] = []
-            sink = Hj212Sink(
-                self._config,
-                self._mapping,
-                outbox,
-                self._clock,
-                self._metrics,
-                self._random.random,
-                lambda sessions: self._link(sessions, made),
-            )
+            wiring = Wiring(self._loop, self._network, self._config.port, self.bell, self._random)
+            sink = Hj212Sink(self._config, self._mapping, outbox, self._folder, self._clock, self._metrics, wiring)
             opened.callback(sink.close)
             reader = Reader(self._folder)
             opened.callback(reader.close)
@@ -88,13 +82,9 @@ class SinkTask:
             backoff = Backoff(runner.RETRY_MIN_MS, runner.RETRY_MAX_MS, self._random.random)
             forwarder = Forwarder(sink, outbox, reader, self._clock, self._config.fresh_s, account, backoff)
             while True:
-                await self._step(forwarder, sink, made[-1])
+                await self._step(forwarder, sink, wiring)
 
-    def _link(self, sessions: Sequence[Hj212Session], made: list["Links"]) -> "Links":
-        made.append(Links(self._loop, self._network, self._config.port, self.bell, sessions))
-        return made[-1]
-
-    async def _step(self, forwarder: Forwarder, sink: Hj212Sink, links: "Links") -> None:
+    async def _step(self, forwarder: Forwarder, sink: Hj212Sink, wiring: "Wiring") -> None:
         try:
             more = forwarder.feed()
             forwarder.is_well(sink.work(0))
@@ -103,7 +93,28 @@ class SinkTask:
             await self._loop.pause_us(1000 * forwarder.failed(error))
             return
         if not more:
-            await self.bell.wait(links.quiet_s())
+            await self.bell.wait(wiring.quiet_s())
+
+
+class Wiring:
+    """gateway.forward.hj212.sink.Wiring: the sessions' connections, and the run's randomness."""
+
+    def __init__(self, loop: VirtualLoop, network: Network, port: int, bell: Bell, random_: random.Random) -> None:
+        self._loop = loop
+        self._network = network
+        self._port = port
+        self._bell = bell
+        self.jitter = random_.random
+        self._links: Links | None = None
+
+    def transport(self, sessions: Sequence[Hj212Session]) -> "Links":
+        """What moves the bytes of these sessions."""
+        self._links = Links(self._loop, self._network, self._port, self._bell, sessions)
+        return self._links
+
+    def quiet_s(self) -> float:
+        """How long nothing falls due."""
+        return IDLE_S if self._links is None else self._links.quiet_s()
 
 
 class Links:
