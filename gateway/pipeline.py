@@ -14,11 +14,13 @@ from gateway.carriers import Carrier
 from gateway.clock import Clock
 from gateway.database import StoreUnavailableError
 from gateway.intake import Delivery
-from gateway.journal.journal import CONFLICT, Batch, Committed, Journal
+from gateway.journal.journal import CONFLICT, NEW, Batch, Committed, Journal
 from gateway.metrics import DELAYS_S, Metrics
 from gateway.quarantine.quarantine import Quarantine, Refused
 from gateway.registry import Registry
+from protocol.record import EVENT_NAMES, LOG_PUT_BACK, LOG_RENUMBERED
 
+OLDER_FLASH = {LOG_PUT_BACK, LOG_RENUMBERED}
 T = TypeVar("T")
 STORE_RETRY_S = 1.0  # a disk that is full or gone: asked again so often, for ever
 
@@ -92,6 +94,9 @@ class Pipeline:
             self.log.error("conflict", alarm=True, terminal=one.source, at=one.offset)
         for number in committed.epochs_back:
             self.log.error("epoch_back", alarm=True, terminal=deliveries[number].terminal)
+        for row in _alarming(columns, committed):
+            name, _ = EVENT_NAMES[columns.records.code[row]]
+            self.log.error(name, alarm=True, terminal=deliveries[columns.records.frame[row]].terminal)
         self._keep(evidence)
 
     def _commit(self, batch: Batch) -> Committed:
@@ -130,6 +135,14 @@ class Pipeline:
             failures += 1
             if self.stop.wait(STORE_RETRY_S):
                 raise StoppedError(problem)
+
+
+def _alarming(columns: Columns, committed: Committed) -> list[int]:
+    """Rows of new events by which a terminal says that an older state of its flash is back (S-08)."""
+    codes = columns.records.code.tolist()
+    if OLDER_FLASH.isdisjoint(codes):
+        return []
+    return [row for row, code in enumerate(codes) if code in OLDER_FLASH and committed.outcomes[row] == NEW]
 
 
 def _refused_frame(delivery: Delivery, refusal: Refusal, now_ms: int) -> Refused:

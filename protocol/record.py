@@ -64,7 +64,7 @@ EVENT_NAMES = {
     LOG_FULL: ("log_full", ("first_seq", "last_seq")),
     NUMBERS_SKIPPED: ("numbers_skipped", ("first_seq", "last_seq")),
     LOG_PUT_BACK: ("log_put_back", ("first_seq", "last_seq")),
-    LOG_RENUMBERED: ("log_renumbered", ("old_epoch",)),
+    LOG_RENUMBERED: ("log_renumbered", ("old_epoch", "first_seq")),
     CONFIG_TAKEN: ("config_taken", ("version",)),
     CONFIG_REFUSED: ("config_refused", ("version", "reason", "newest_version")),
     CONFIG_ROLLED_BACK: ("config_rolled_back", ("version", "version_in_force")),

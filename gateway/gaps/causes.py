@@ -47,7 +47,9 @@ class Said:
     """What else is known of a terminal's log. By epoch where it is about numbers."""
 
     untimed: dict[int, list[int]] = field(default_factory=dict)  # windows without a time, ascending
-    dropped: dict[int, list[Range]] = field(default_factory=dict)  # the log was full
+    dropped: dict[int, list[Range]] = field(default_factory=dict)  # the log was full, or an older one is back
+    skipped: dict[int, list[Range]] = field(default_factory=dict)  # no record has these numbers
+    follows: dict[int, tuple[int, int]] = field(default_factory=dict)  # (epoch before, first number): one log with it
     damaged: dict[int, list[int]] = field(default_factory=dict)  # numbers of the events that say so
     steps: list[Range] = field(default_factory=list)  # from, to: the clock was set forward over this
     refused_cells: set[int] = field(default_factory=set)
@@ -108,7 +110,7 @@ class Evidence:
             return CLOCK
         if a is None:
             return TERMINAL_OFF if cell_s < b.boot_s else UNKNOWN
-        if a.epoch != b.epoch:
+        if a.epoch not in self._log_of(b.epoch):
             return LOG_LOST
         if a.boot != b.boot and b.boot_s > cell_s:
             return TERMINAL_OFF
@@ -130,20 +132,43 @@ class Evidence:
         return before if before is not None and (a is None or a.time_s < before.time_s <= b.time_s) else a
 
     def _absent(self, a: Milepost | None, b: Milepost) -> list[Range]:
-        """Numbers between the two that the journal does not have; a log begins with 1."""
-        first, last = 1, b.seq - 1
+        """Numbers between the two that the journal does not have; a log begins with 1, or where an older epoch ends."""
         if a is not None and a.epoch == b.epoch:
-            first, last = min(a.seq, b.seq) + 1, max(a.seq, b.seq) - 1
-        key = (b.epoch, first, last)
+            return self._holes_of(b.epoch, min(a.seq, b.seq) + 1, max(a.seq, b.seq) - 1)
+        older, first = self._said.follows.get(b.epoch, (b.epoch, 1))
+        found = self._holes_of(b.epoch, first, b.seq - 1)
+        if a is not None and a.epoch == older:
+            found = self._holes_of(older, a.seq + 1, first - 1) + found
+        return found
+
+    def _holes_of(self, epoch: int, first: int, last: int) -> list[Range]:
+        """The numbers first..last of an epoch that the journal does not have, and that were given to a record."""
+        key = (epoch, first, last)
         if key not in self._absent_of:
-            placed = {number for number in self._said.placed.get(b.epoch, ()) if first <= number <= last}
+            placed = {number for number in self._said.placed.get(epoch, ()) if first <= number <= last}
             there = sorted(placed.union(self._numbers(*key))) if placed else self._numbers(*key)
-            self._absent_of[key] = _holes(first, last, there) if first <= last else []
+            found = _holes(first, last, there) if first <= last else []
+            for skipped in self._said.skipped.get(epoch, ()):
+                found = [part for hole in found for part in _without(hole, skipped)]
+            self._absent_of[key] = found
         return self._absent_of[key]
 
+    def _log_of(self, epoch: int) -> set[int]:
+        """The epochs that are one log with this one, and older; itself among them."""
+        found = {epoch}
+        while epoch in self._said.follows and self._said.follows[epoch][0] not in found:
+            epoch = self._said.follows[epoch][0]
+            found.add(epoch)
+        return found
+
+    def _dropped(self, epoch: int) -> list[Range]:
+        """What this epoch's log says that it dropped: in this epoch, or in one that follows."""
+        newer = [one for one in self._said.dropped if epoch in self._log_of(one)]
+        return [dropped for one in newer for dropped in self._said.dropped[one]]
+
     def _absent_cause(self, absent: list[Range], b: Milepost, now_s: int) -> str:
-        dropped = self._said.dropped.get(b.epoch, [])
-        refused = self._said.refused.get(b.epoch, set())
+        dropped = [one for epoch in self._log_of(b.epoch) for one in self._dropped(epoch)]
+        refused = set().union(*(self._said.refused.get(epoch, ()) for epoch in self._log_of(b.epoch)))
         waiting = [one for one in absent if not _explained(one, dropped, refused)]
         if not waiting:
             full = any(first <= hole[1] and last >= hole[0] for first, last in dropped for hole in absent)
@@ -171,6 +196,12 @@ def _holes(first: int, last: int, there: Iterable[int]) -> list[Range]:
     if expected <= last:
         found.append((expected, last))
     return found
+
+
+def _without(hole: Range, skipped: Range) -> list[Range]:
+    """What is left of a hole."""
+    parts = [(hole[0], min(hole[1], skipped[0] - 1)), (max(hole[0], skipped[1] + 1), hole[1])]
+    return [hole] if skipped[0] > skipped[1] else [one for one in parts if one[0] <= one[1]]
 
 
 def _explained(hole: Range, dropped: Sequence[Range], refused: set[int]) -> bool:

@@ -17,7 +17,17 @@ from gateway.journal.rows import Seen
 from gateway.journal.spans import Entry, Spans
 from gateway.quarantine.quarantine import QuarantineReader
 from gateway.registry import Terminal
-from protocol.record import CLOCK_SET, LOG_DAMAGED, LOG_FULL, WINDOW, Event, decode_record
+from protocol.record import (
+    CLOCK_SET,
+    LOG_DAMAGED,
+    LOG_FULL,
+    LOG_PUT_BACK,
+    LOG_RENUMBERED,
+    NUMBERS_SKIPPED,
+    WINDOW,
+    Event,
+    decode_record,
+)
 
 CLAIMS_MAX = 10_000  # refused frames of one terminal that are looked into: the newest; 60 MiB of bytes at most pass by
 
@@ -158,8 +168,12 @@ class Source:
 def note_event(said: Said, entry: Entry, event: Event) -> None:
     """Keep what an event says of the log or the clock."""
     values = event.values
-    if event.code == LOG_FULL and len(values) == 2:
+    if event.code in {LOG_FULL, LOG_PUT_BACK} and len(values) == 2:
         said.dropped.setdefault(entry.epoch, []).append((values[0], values[1]))
+    elif event.code == NUMBERS_SKIPPED and len(values) == 2:
+        said.skipped.setdefault(entry.epoch, []).append((values[0], values[1]))
+    elif event.code == LOG_RENUMBERED and len(values) == 2:
+        said.follows.setdefault(entry.epoch, (values[0], values[1]))  # the first: a later one is a copy of an older
     elif event.code == LOG_DAMAGED:
         insort(said.damaged.setdefault(entry.epoch, []), entry.seq)
     elif event.code == CLOCK_SET and entry.start_s is not None and values and values[0] > 0:

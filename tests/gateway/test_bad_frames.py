@@ -1,5 +1,6 @@
 """Bad input from the broker: quarantined with bytes and reason, counted, PUBACKed; neighbours are unharmed."""
 
+import json
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +12,8 @@ from gateway.quarantine.quarantine import Kept, QuarantineReader
 from gateway.verify import YEAR_2020_S
 from hil.broker import Broker
 from protocol import ack, cbor, mac
-from tests.gateway.support import NOW_S, Device, Running, Sender, reading, window, write_config
+from protocol.record import LOG_PUT_BACK, LOG_RENUMBERED
+from tests.gateway.support import NOW_S, Device, Running, Sender, event, reading, window, write_config
 
 SENDER = Sender()
 GOOD = SENDER.frame([window(1)])
@@ -146,6 +148,22 @@ def test_a_conflict_is_refused_for_good_kept_as_evidence_and_raises_an_alarm(
     assert Reader(tmp_path / "data").raw(1) == window(1)
     assert gateway.metric("wattline_records_total", outcome="conflict") == 1
     assert '"alarm": true' in gateway.log.getvalue()
+
+
+def test_a_terminal_whose_flash_was_put_back_raises_an_alarm_once_a_word(
+    tmp_path: Path, gateway: Running, device: Callable[..., Device]
+) -> None:
+    """S-08: as often as its frame may come."""
+    terminal = device()
+    said = [event(1, code=LOG_PUT_BACK, values=[5, 9]), event(2, code=LOG_RENUMBERED, values=[6, 2]), event(3)]
+    for number in range(1, 4):
+        terminal.publish("T0001", SENDER.frame(said))
+        terminal.down(number)
+    alarms = [json.loads(line) for line in gateway.log.getvalue().splitlines() if '"alarm": true' in line]
+    assert [(one["event"], one["terminal"]) for one in alarms] == [
+        ("log_put_back", "T0001"),
+        ("log_renumbered", "T0001"),
+    ]
 
 
 def test_a_record_that_cannot_be_true_is_refused_for_good_and_its_neighbour_kept(

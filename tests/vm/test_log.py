@@ -548,7 +548,7 @@ def test_what_the_gateway_has_others_of_is_stored_again_under_another_epoch() ->
     assert pending(store) == [94, 96, 97, 98, 99, 100, 101, 102, 103, 104, 105]
     assert store.epoch_of(100) == (old, 1, 100)
     assert store.epoch_of(101)[:2] == (new, 101)
-    assert events(store)[-5] == (record.LOG_RENUMBERED, [old])
+    assert events(store)[-5] == (record.LOG_RENUMBERED, [old, 101])
     for seq, was in ((102, 91), (103, 92), (104, 93), (105, 95)):
         assert store.read(seq) == record.renumbered(event_of(was), seq)
     assert store.renumber([(96, 96, 1)], old) == 1, "others of the old epoch join it"

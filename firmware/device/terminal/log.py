@@ -297,7 +297,8 @@ class Log:
         return True
 
     def _tell_epoch(self) -> None:
-        self.append(lambda seq: self._encode_event(seq, record.LOG_RENUMBERED, (self._epochs.older,)))
+        values = (self._epochs.older, self._epochs.newest_first)
+        self.append(lambda seq: self._encode_event(seq, record.LOG_RENUMBERED, values))
 
     # --- reading
 

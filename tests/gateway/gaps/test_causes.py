@@ -108,3 +108,30 @@ def test_the_record_before_is_asked_for_when_the_span_does_not_hold_it() -> None
     later, earlier = post(9, 10, boot=2, uptime_s=CELL_S), post(0, 9)
     evidence = Evidence([later], Said(), lambda _epoch, _first, _last: [9], lambda _: earlier)
     assert evidence.cause(NOW_S + CELL_S, NOW_S + 10**6) == TERMINAL_OFF  # 1 to 8 are missing, long before
+
+
+def test_a_number_that_no_record_has_is_no_loss() -> None:
+    """P-82"""
+    posts = [post(0, 1), post(9, 3, boot=2, uptime_s=CELL_S)]
+    assert causes(posts, range(1, 9)) == [LINK_DOWN] + [TERMINAL_OFF] * 7
+    assert causes(posts, range(1, 9), skipped={7: [(2, 2)]}) == [TERMINAL_OFF] * 8
+    assert causes(posts, range(1, 9), skipped={8: [(2, 2)]})[0] == LINK_DOWN
+    assert causes([post(0, 1), post(4, 9)], range(1, 4), skipped={7: [(3, 8)]}) == [LINK_DOWN] * 3
+    assert causes([post(0, 1), post(4, 9)], range(1, 4), skipped={7: [(8, 2)]}) == [LINK_DOWN] * 3
+
+
+def test_an_older_image_of_its_flash_is_back() -> None:
+    """P-82: what the put-back log had sent is there; the rest is lost, and the terminal says so."""
+    posts = [post(0, 1), post(2, 3), post(9, 7, boot=2, uptime_s=CELL_S)]  # 2 and 3 had come before
+    assert causes(posts, range(1, 9), there=(2, 3), dropped={7: [(2, 6)]})[2:] == [LOG_LOST] * 3 + [TERMINAL_OFF] * 3
+
+
+def test_its_numbers_go_on_in_another_epoch() -> None:
+    """P-82: the epoch's numbers begin where the older one's end; both are one log."""
+    posts = [post(0, 90), post(3, 93, epoch=8, boot=2, uptime_s=CELL_S)]
+    assert causes(posts, range(1, 3)) == [LINK_DOWN] * 2, "1 to 92 of epoch 8 are missing"
+    follows = {8: (7, 92)}
+    assert causes(posts, range(1, 3), follows=follows) == [LINK_DOWN] * 2, "so is 91 of epoch 7"
+    assert causes(posts, range(1, 3), follows=follows, there=(91, 92)) == [TERMINAL_OFF] * 2
+    assert causes(posts, range(1, 3), follows=follows, there=(92,), dropped={8: [(80, 91)]}) == [LOG_LOST] * 2
+    assert causes(posts, range(1, 3), follows={8: (8, 92)}, there=(91, 92)) == [LOG_LOST] * 2, "a log of its own"
