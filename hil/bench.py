@@ -3,7 +3,6 @@
 Brought up in order, and always ended.
 """
 
-import json
 import shutil
 import sys
 from collections.abc import Iterable, Mapping
@@ -14,6 +13,7 @@ from typing import Any, Self
 from hil import wiring
 from hil.broker import Broker, free_port
 from hil.clock import ScaledClock
+from hil.control import order
 from hil.gateway import Gateway
 from hil.meter_bus import MeterBus
 from hil.oracle.sources import read_rows
@@ -158,8 +158,7 @@ class Platform:
 
     def obey(self, mode: str, **more: object) -> None:
         """Change how it behaves (hil.platform.Mode)."""
-        with self._control.open("a", encoding="utf-8") as control:
-            control.write(json.dumps({"mode": mode, **more}) + "\n")
+        order(self._control, {"mode": mode, **more})
 
     def __enter__(self) -> Self:
         return self

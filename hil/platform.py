@@ -23,6 +23,7 @@ from gateway.hj212.packet import Packet, PacketError, Segment, build
 from gateway.hj212.parse import Received, read_cp
 from gateway.hj212.stream import Keys, Splitter, no_keys
 from gateway.hj212.times import qn_of
+from hil.control import follow
 from hil.platform_ledger import Ledger, load
 from hil.platform_rules import Rules, broken
 
@@ -264,25 +265,6 @@ def _open_at_line_start(journal: Path) -> IO[str]:
     return file
 
 
-def _bytes_from(control: Path, start: int) -> bytes:
-    return control.read_bytes()[start:] if control.exists() else b""
-
-
-async def obey(platform: Platform, control: Path) -> None:
-    """Follows the control file for ever. A line that means nothing is named on stderr and passed over."""
-    done_bytes = 0
-    while True:
-        data = _bytes_from(control, done_bytes)
-        whole = data[: data.rfind(b"\n") + 1]
-        done_bytes += len(whole)
-        for line in whole.splitlines():
-            try:
-                await _obey_one(platform, json.loads(line))
-            except ValueError as error:
-                sys.stderr.write(f"control: {error}\n")
-        await asyncio.sleep(CONTROL_POLL_S)
-
-
 async def _obey_one(platform: Platform, row: object) -> None:
     if isinstance(row, dict) and set(row) == {"send"}:
         if not platform.send(command_of(row["send"], time.time_ns() // 1_000_000)):
@@ -300,7 +282,9 @@ async def run(
     sys.stdout.write(json.dumps({"port": platform.port}) + "\n")
     sys.stdout.flush()
     try:
-        await (obey(platform, control) if control else asyncio.Event().wait())
+        if control:
+            await follow(control, CONTROL_POLL_S, lambda row: _obey_one(platform, row))
+        await asyncio.Event().wait()
     finally:
         await platform.close()
 

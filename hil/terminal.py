@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -12,13 +13,28 @@ from hil.process import BenchError, Process
 
 ROOT = Path(__file__).parent.parent
 DEVICE = ROOT / "firmware" / "device"
+HASTY = ROOT / "hil" / "vm" / "hasty.py"
+FAKETIME = ROOT / "build" / "tools" / "libfaketime.so.1"
+DEAD_RTC_S = 946_684_800  # 2000-01-01
 PROVISION_S = 30  # formatting a new image takes under a second
 
 
 class Terminal:
-    """A terminal with its own flash image. `lives` are its starts so far, in virtual time."""
+    """A terminal with its own flash image. `lives` are its starts so far, in virtual time.
 
-    def __init__(self, vm: Path, folder: Path, clock: ScaledClock, uart: Path, rtc: Literal["set", "none"]) -> None:
+    rtc: `none` lost its power; `dead` did too, and then counts on from 2000-01-01, so that TLS sees that (in real time
+    only, on the 64-bit VM). program: HASTY does not wait between attempts.
+    """
+
+    def __init__(
+        self,
+        vm: Path,
+        folder: Path,
+        clock: ScaledClock,
+        uart: Path,
+        rtc: Literal["set", "none", "dead"],
+        program: Path = DEVICE / "main.py",
+    ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self.image = folder / "flash.img"
@@ -27,25 +43,27 @@ class Terminal:
         self._rtc_set = rtc == "set"
         self._starts: list[int] = []
         self._ends: list[int] = []
+        self._rtc_file = folder / "rtc_added_s" if rtc == "dead" else None
         env = {
             "MICROPYPATH": f"{ROOT}:{DEVICE}:.frozen",
             "WATTLINE_FLASH": str(self.image),
             "WATTLINE_UART0": str(uart),
-            "WATTLINE_RTC": rtc,
-            **clock.env(),
+            **({"WATTLINE_RTC": rtc, **clock.env()} if self._rtc_file is None else _dead_rtc(self._rtc_file)),
         }
-        self.process = Process("terminal", [str(vm), str(DEVICE / "main.py")], folder / "terminal.log", env)
+        self.process = Process("terminal", [str(vm), str(program)], folder / "terminal.log", env)
 
-    def provision(self, config: Mapping[str, Any], key: Mapping[str, Any]) -> None:
-        """Make the flash image anew, with this configuration and key in it. Raises BenchError."""
+    def provision(
+        self, config: Mapping[str, Any], key: Mapping[str, Any], files: Mapping[str, bytes] | None = None
+    ) -> None:
+        """Make the flash image anew, with this configuration, key and files in it. Raises BenchError."""
         for file in (self.image, self.image.with_name(self.image.name + ".counters")):
             file.unlink(missing_ok=True)
-        files = {"terminal.json": config, "key": key}
-        for name, content in files.items():
+        contents = {"terminal.json": json.dumps(config).encode(), "key": json.dumps(key).encode(), **(files or {})}
+        for name, content in contents.items():
             file = self.folder / name
-            file.touch(mode=0o600)  # one of them is the key
-            file.write_text(json.dumps(content), encoding="utf-8")
-        self.run_vm("provision.py", *(str(self.folder / name) for name in files))
+            file.touch(mode=0o600)  # some of them are keys
+            file.write_bytes(content)
+        self.run_vm("provision.py", *(str(self.folder / name) for name in contents))
 
     def run_vm(self, script: str, *args: str) -> str:
         """Run one of hil/vm/'s scripts on the VM, with the terminal's straps; returns what it printed."""
@@ -59,6 +77,8 @@ class Terminal:
 
     def start(self) -> None:
         """Power on."""
+        if self._rtc_file is not None:
+            self._rtc_file.write_text(f"{DEAD_RTC_S - int(time.time()):+d}\n", encoding="ascii")
         self.process.start()
         self._starts.append(self._clock.now_ms())
 
@@ -88,3 +108,16 @@ class Terminal:
 
     def __exit__(self, *_: object) -> None:
         self.kill()
+
+
+def _dead_rtc(file: Path) -> dict[str, str]:
+    """The straps of a clock that libfaketime shows: the host's and the seconds in the file."""
+    if not FAKETIME.exists():
+        raise BenchError(f"{FAKETIME} is not there: run `make setup` / 缺少工具，请先运行 make setup")
+    return {
+        "WATTLINE_RTC": f"file:{file}",
+        "LD_PRELOAD": str(FAKETIME),
+        "FAKETIME_TIMESTAMP_FILE": str(file),
+        "FAKETIME_NO_CACHE": "1",
+        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+    }

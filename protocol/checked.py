@@ -53,6 +53,11 @@ class Table:
             raise self.error(key, "missing", "it must be there, beside %s" % ", ".join(sorted(self._data)))
         return self._data[key]
 
+    def has(self, key: str) -> bool:
+        """True if a key that may be left out is there."""
+        self._asked.append(key)
+        return key in self._data
+
     def integer(self, key: str, minimum: int, maximum: int) -> int:
         value = self.get(key)
         if not isinstance(value, int) or isinstance(value, bool) or not minimum <= value <= maximum:

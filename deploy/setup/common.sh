@@ -10,3 +10,19 @@ as_root() { # COMMAND...: run it as root, or return 97 when there is no way to
     else return 97
     fi
 }
+# FOLDER PACKAGE...: Debian's packages, with what they need beyond this machine's own, unpacked into FOLDER/root; by anyone.
+unpack_debs() {
+    into=$1
+    shift
+    command -v apt-get >/dev/null 2>&1 || die \
+        "no apt-get: please install by hand: $*" "没有 apt-get，请手动安装: $*"
+    mkdir -p "$into/lists/partial" "$into/cache/archives/partial" "$into/root"
+    options="-q -o Dir::State::Lists=$into/lists -o Dir::Cache=$into/cache -o Debug::NoLocking=true"
+    options="$options -o APT::Sandbox::User=$(id -un)"
+    # shellcheck disable=SC2086  # several words
+    apt-get $options update >/dev/null
+    # shellcheck disable=SC2086
+    apt-get $options -y --no-install-recommends --reinstall --download-only install "$@" >/dev/null
+    for deb in "$into"/cache/archives/*.deb; do dpkg -x "$deb" "$into/root"; done
+    rm -rf "$into/lists" "$into/cache"
+}

@@ -10,12 +10,7 @@ PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin   # Debian puts the broker into /usr/
 
 unpack_privately() {
     say "no root: unpacking mosquitto into $folder / 无 root 权限，解包到私有目录"
-    mkdir -p "$folder/lists/partial" "$folder/cache/archives/partial" "$folder/root"
-    set -- -q -o "Dir::State::Lists=$folder/lists" -o "Dir::Cache=$folder/cache" -o Debug::NoLocking=true
-    apt-get "$@" update >/dev/null
-    apt-get "$@" -y --no-install-recommends --download-only install mosquitto >/dev/null
-    for deb in "$folder"/cache/archives/*.deb; do dpkg -x "$deb" "$folder/root"; done
-    rm -rf "$folder/lists" "$folder/cache"
+    unpack_debs "$folder" mosquitto
     lib=$(cd "$folder/root" && find . -name 'libcjson.so*' | head -n 1)
     # shellcheck disable=SC2016  # $0, $PWD and $d are the launcher's own
     printf '#!/bin/sh\ncase $0 in /*) d=${0%%/*} ;; *) d=$PWD/${0%%/*} ;; esac\nLD_LIBRARY_PATH="$d/root/%s" exec "$d/root/usr/sbin/mosquitto" "$@"\n' \
@@ -32,8 +27,6 @@ fi
 if command -v mosquitto >/dev/null 2>&1; then
     ln -s "$(command -v mosquitto)" "$folder/mosquitto"
 else
-    command -v apt-get >/dev/null 2>&1 || die \
-        "no mosquitto and no apt-get: please install mosquitto 2" "没有 mosquitto 也没有 apt-get，请安装 mosquitto 2"
     unpack_privately
 fi
 version=$("$folder/mosquitto" -h | head -n 1) || true   # -h ends with status 3

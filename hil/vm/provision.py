@@ -1,6 +1,6 @@
-"""Write a terminal's files into a flash image, on the VM: micropython provision.py [IMAGE] terminal.json key
+"""Write a terminal's files into a flash image, under their own names, on the VM: micropython provision.py FILE ...
 
-IMAGE is WATTLINE_FLASH if it is not given; if it is not there, it is made, with WATTLINE_FLASH_BLOCKS blocks.
+The image is WATTLINE_FLASH; if it is not there, it is made, with WATTLINE_FLASH_BLOCKS blocks.
 """
 
 import os
@@ -10,13 +10,13 @@ from boards import base, unix
 
 
 def main(args: "list[str]") -> None:
-    image = args.pop(0) if len(args) > 2 else os.getenv("WATTLINE_FLASH") or "flash.img"
     blocks = int(os.getenv("WATTLINE_FLASH_BLOCKS") or unix.BLOCKS)
-    base.mount(unix.FileFlash(image, blocks))
-    for name, path in (("terminal.json", args[0]), ("key", args[1])):
+    base.mount(unix.FileFlash(os.getenv("WATTLINE_FLASH") or "flash.img", blocks))
+    for path in args:
+        name = path.rsplit("/", 1)[-1]
         with open(path, "rb") as source, open(base.DATA_DIR + "/" + name, "wb") as target:
             target.write(source.read())
-    print(image, os.listdir(base.DATA_DIR))
+    print(os.listdir(base.DATA_DIR))
 
 
 main(sys.argv[1:])

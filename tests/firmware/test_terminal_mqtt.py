@@ -1,77 +1,18 @@
 """The whole terminal on the real VM against Debian's mosquitto and a gateway of a few lines (gateway_double.py)."""
 
-import json
 import os
 import signal
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from hil.broker import Broker
-from hil.clock import ScaledClock
 from hil.process import Process
-from hil.terminal import Terminal
 from protocol import ack, mac, record
-from tests.firmware.gateway_double import GatewayDouble, gateway_double
+from tests.firmware.gateway_double import GatewayDouble
+from tests.firmware.site import KEY, NAME, SECRET, site
 
 pytestmark = [pytest.mark.e2e]
-
-REPO = Path(__file__).resolve().parents[2]
-SECRET = bytes(range(32))
-KEY = mac.Key(SECRET, 1)
-NAME = "T-77"
-START_MS = 1_790_000_100_000
-
-
-class Site:
-    """A broker, and a terminal with a bus on which nobody answers; nothing is started."""
-
-    def __init__(self, folder: Path, vm: str, factor: int, rtc: str, uart: Path) -> None:
-        self.clock = ScaledClock(time.time_ns(), START_MS, factor)
-        self.broker = Broker(REPO / "build/mosquitto/mosquitto", folder / "broker")
-        program = REPO / "build" / vm / "micropython"
-        assert rtc in ("set", "none")
-        self.terminal = Terminal(program, folder / "terminal", self.clock, uart, "set" if rtc == "set" else "none")
-
-    def provision(self, keepalive_s: int = 60, **uplink: int) -> None:
-        meter = {"address": 1, "profile": "dtsu666", "point": 1, "ct_ratio": 1, "pt_ratio": 1, "timeout_ms": 20}
-        config = {
-            "terminal": NAME,
-            "sample_interval_s": 60,
-            "buses": [{"uart": 0, "baud": 9600, "parity": "N", "stop": 1, "meters": [meter]}],
-            "points": [{"number": 1, "name": "furnace", "kind": "production", "run_threshold_w": 500}],
-            "mqtt": {"host": "127.0.0.1", "port": self.broker.port, "keepalive_s": keepalive_s},
-            "uplink": {"ack_timeout_ms": 500, "unacked_frames": 8, "records_per_frame": 8, **uplink},
-        }
-        self.terminal.provision(config, {"generation": 1, "secret": SECRET.hex()})
-
-    def prefill(self, count: int) -> tuple[int, int]:
-        """(epoch, last number)."""
-        told = json.loads(self.terminal.run_vm("prefill.py", str(self.terminal.image), str(count)).splitlines()[-1])
-        return told["epoch"], told["last"]
-
-    def pending(self) -> list[int]:
-        """What the log of the terminal, which must not run, still has to tell."""
-        lines = self.terminal.run_vm("log_dump.py", str(self.terminal.image), "252").splitlines()
-        return [json.loads(line)["seq"] for line in lines[1:]]
-
-    def gateway(self, key: mac.Key = KEY):  # type: ignore[no-untyped-def]
-        return gateway_double(self.broker.port, NAME, key, self.clock.now_ms)
-
-
-@contextmanager
-def site(folder: Path, vm: str = "vm64", factor: int = 1, rtc: str = "set") -> Iterator[Site]:
-    master, slave = os.openpty()
-    try:
-        made = Site(folder, vm, factor, rtc, Path(os.ttyname(slave)))
-        with made.broker, made.terminal:
-            yield made
-    finally:
-        os.close(master)
-        os.close(slave)
 
 
 def seqs(gateway: GatewayDouble) -> set[int]:

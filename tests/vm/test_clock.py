@@ -1,5 +1,5 @@
 # Time of day: from whom it is taken, how good it is said to be, and who cannot move it. Runs on both interpreters.
-from terminal.clock import DRIFT_PPM, ROUND_TRIP_MAX_MS, Clock
+from terminal.clock import DRIFT_PPM, ROUND_TRIP_MAX_MS, TRIAL_SPAN_S, TRIAL_STEP_S, Clock
 
 from protocol import limits, record
 
@@ -10,6 +10,7 @@ class Board:
     def __init__(self, rtc_s: "int | None" = None) -> None:
         self.uptime = 5000
         self.rtc = rtc_s
+        self.port_s = rtc_s  # what TLS sees
 
     def uptime_ms(self) -> int:
         return self.uptime
@@ -18,7 +19,10 @@ class Board:
         return self.rtc
 
     def set_rtc_s(self, unix_s: int) -> None:
-        self.rtc = unix_s
+        self.rtc = self.port_s = unix_s
+
+    def hold_rtc_s(self, unix_s: int) -> None:
+        self.port_s = unix_s
 
 
 def answered(clock: Clock, board: Board, true_ms: int, trip_ms: int = 200) -> "int | None":
@@ -197,3 +201,47 @@ def test_the_true_time_is_always_within_the_bound() -> None:
                 assert now >= told, seed
                 told = now
                 board.uptime += (state >> 3) % 2000000
+
+
+def test_an_rtc_that_lost_its_power_is_not_believed_but_held_at_a_time_that_is_past() -> None:
+    # S-25: below the image's build time or the log's newest record it is wrong; no record is stamped with the floor
+    for rtc_s in (None, 946684800 + 5, NOW_S - 1):
+        board = Board(rtc_s)
+        clock = Clock(board, 3)
+        clock.not_before(NOW_S - 500)
+        clock.not_before(NOW_S)
+        clock.not_before(NOW_S - 400)
+        assert (clock.source, clock.now_ms(), board.port_s) == (record.CLOCK_NONE, None, NOW_S)
+
+
+def test_an_rtc_above_the_floor_is_left_alone() -> None:
+    board = Board(NOW_S + 1)
+    clock = Clock(board, 3)
+    clock.not_before(NOW_S)
+    assert (clock.source, board.port_s) == (record.CLOCK_RTC, NOW_S + 1)
+
+
+def test_without_the_time_a_refused_certificate_is_looked_at_again_later_and_later_and_from_the_beginning() -> None:
+    # S-25: one that was made after the image and the log's newest record, and one that an RTC of 2044 calls expired
+    for rtc_s in (None, NOW_S + 20 * 365 * 86400):
+        board = Board(rtc_s)
+        clock = Clock(board, 3)
+        clock.not_before(NOW_S)
+        seen = []
+        for _ in range(600):
+            clock.certificate_refused()
+            seen.append(board.port_s or 0)
+        assert min(seen) == NOW_S
+        assert max(seen) == NOW_S + TRIAL_SPAN_S // TRIAL_STEP_S * TRIAL_STEP_S
+        for start_s in (NOW_S + 10, NOW_S + 100 * 86400, NOW_S + 3000 * 86400):
+            assert any(start_s <= port_s < start_s + 60 * 86400 for port_s in seen)
+
+
+def test_a_refused_certificate_moves_no_clock_that_the_gateway_has_set() -> None:
+    board = Board()
+    clock = Clock(board, 3)
+    clock.not_before(NOW_S)
+    answered(clock, board, 1000 * NOW_S + 5000)
+    port_s = board.port_s
+    clock.certificate_refused()
+    assert board.port_s == port_s == board.rtc == NOW_S + 5

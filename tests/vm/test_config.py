@@ -54,7 +54,7 @@ def test_a_right_configuration_is_taken() -> None:
     assert found.buses[0].meters[0] == (1, "dtsu666", 1, 40, 1, 300, 1, 9600, "N", 1)
     assert found.buses[1].parity == "E"
     assert found.points[2].number == 9
-    assert found.mqtt == ("127.0.0.1", 1883, 60)
+    assert found.mqtt == ("127.0.0.1", 1883, 60, None)
     assert found.uplink.unacked_frames == 8
 
 

@@ -6,6 +6,7 @@ import select
 import socket
 import time
 
+import tls
 import vfs
 
 POWER_ON = 1
@@ -14,6 +15,7 @@ HARD = 3
 
 DATA_DIR = "/flash"
 _CAUSE_FILE = DATA_DIR + "/reset_cause"
+_HELD_FILE = DATA_DIR + "/rtc_held"  # is there: what the clock shows was not told by anybody
 _CONNECT_POLL_MS = 20  # how often a connection under way is looked at; a modem takes hundreds of milliseconds
 
 _SYNC, _ERASE = 3, 6  # a block device's ioctl
@@ -48,6 +50,7 @@ class BaseBoard:
         self._ticks = Ticks()
         self._addresses: "dict[tuple[str, int], object]" = {}
         self._cause = _take_cause(hardware_cause)
+        self._rtc_held = _is_there(_HELD_FILE)
 
     def uptime_ms(self) -> int:
         return self._ticks.ms()
@@ -56,8 +59,26 @@ class BaseBoard:
         return self._ticks.ms()
 
     def rtc_s(self) -> "int | None":
-        now = int(time.time()) + EPOCH_S
-        return now if now >= _RTC_SET_S else None
+        now = self._clock_s()
+        return now if now >= _RTC_SET_S and not self._rtc_held else None
+
+    def set_rtc_s(self, unix_s: int) -> None:
+        self._set_clock_s(unix_s)
+        if self._rtc_held:
+            os.remove(_HELD_FILE)
+            self._rtc_held = False
+
+    def hold_rtc_s(self, unix_s: int) -> None:
+        if not self._rtc_held:  # first, and in a file: the clock outlives a reset, and must not be believed then
+            open(_HELD_FILE, "wb").close()
+            self._rtc_held = True
+        self._set_clock_s(unix_s)
+
+    def _clock_s(self) -> int:
+        return int(time.time()) + EPOCH_S
+
+    def _set_clock_s(self, unix_s: int) -> None:
+        raise NotImplementedError
 
     async def sleep_ms(self, ms: int) -> None:
         await asyncio.sleep_ms(ms)
@@ -95,13 +116,23 @@ class BaseBoard:
     def _link_up(self) -> None:
         """Bring the network interface up or raise OSError; quick, called before every connection."""
 
-    async def connect(self, host: str, port: int, timeout_ms: int):  # type: ignore[no-untyped-def]
+    def tls_context(self, authority: bytes, certificate: bytes, key: bytes):  # type: ignore[no-untyped-def]
+        context = tls.SSLContext(tls.PROTOCOL_TLS_CLIENT)
+        context.verify_mode = tls.CERT_REQUIRED  # type: ignore[attr-defined]  # the stubs lack it
+        context.load_verify_locations(authority)
+        context.load_cert_chain(certificate, key)
+        return context
+
+    async def connect(self, host: str, port: int, timeout_ms: int, secure=None):  # type: ignore[no-untyped-def]
         self._link_up()
         address = self._resolve(host, port)
         sock = socket.socket()
         try:
             sock.settimeout(0)
             await self._connected(sock, address, timeout_ms)
+            if secure is not None:  # the handshake comes with the first byte
+                context, name = secure
+                sock = context.wrap_socket(sock, server_hostname=name, do_handshake_on_connect=False)
         except BaseException:  # a cancelled connection too: sockets have no finaliser on every port
             sock.close()
             self._addresses.pop((host, port), None)
@@ -189,6 +220,14 @@ def _nothing_stored(flash) -> bool:  # type: ignore[no-untyped-def]
         flash.readblocks(block, buffer)
         if buffer != erased:
             return False
+    return True
+
+
+def _is_there(path: str) -> bool:
+    try:
+        os.stat(path)
+    except OSError:
+        return False
     return True
 
 

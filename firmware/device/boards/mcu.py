@@ -49,7 +49,7 @@ class McuBoard(base.BaseBoard):
         super().__init__(_CAUSES.get(machine.reset_cause(), base.HARD))
         self._rtc = machine.RTC()
 
-    def set_rtc_s(self, unix_s: int) -> None:
+    def _set_clock_s(self, unix_s: int) -> None:
         year, month, day, hour, minute, second, weekday, _ = time.gmtime(unix_s - base.EPOCH_S)
         self._rtc.datetime((year, month, day, weekday, hour, minute, second, 0))
 

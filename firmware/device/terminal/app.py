@@ -3,7 +3,9 @@ import gc
 import sys
 
 from protocol import record
-from terminal import bus, clock, config, counters, log, sampler, uplink, uplink_task
+from protocol.checked import ConfigError
+from protocol.errors import FrameError
+from terminal import bus, clock, config, counters, image, log, sampler, uplink, uplink_task
 from terminal.say import Console
 from terminal.tasks import together
 
@@ -12,6 +14,7 @@ _WATCHDOG_MS = 30000  # above the worst: a name server that does not answer stop
 _FEED_MS = 1000
 _STATUS_MS = 3600000
 _RETRY_MS_MAX = 60000
+_LOOK_BACK = 16  # records; a restart writes one or two before the gateway tells the time again
 _UNWRITTEN_MAX = 16  # records that the flash refused; 4 hours of windows
 
 
@@ -30,16 +33,30 @@ class App:
             self._open_buses()  # a wrong profile ends the start here
         except OSError as error:
             self._say("no bus yet:", error)  # a port that is not there is tried again by the sampler
+        secure = self._tls(folder)
         count = counters.Counters(board.counters_flash())
         self._clock = clock.Clock(board, clock.next_boot(folder + "/boot", count))
+        self._clock.not_before(image.BUILT_S)
         key = config.load_key(folder + "/key")
         segments = log.segments_for(board.flash_bytes())
         self._log = log.Log(folder + "/log", self._log_event, board.random_bytes, segments, count)
+        self._clock.not_before(_newest_s(self._log))
         self._unwritten: "list[record.Event | record.Window]" = []
         self._uplink = uplink.Uplink(self._log, self._config.uplink, board.random_bytes)
         self._task = uplink_task.UplinkTask(
-            board, (self._config, key), self._clock, self._log, self._uplink, self._say, self._on_step
+            board, (self._config, key, secure), self._clock, self._log, self._uplink, self._say, self._on_step
         )
+
+    def _tls(self, folder: str):  # type: ignore[no-untyped-def]
+        """What board.connect needs for TLS, if that is configured. Raises ConfigError."""
+        name = self._config.mqtt.server_name
+        if name is None:
+            return None
+        files = config.load_certificates(folder)
+        try:
+            return self._board.tls_context(*files), name
+        except ValueError as error:
+            raise ConfigError("ca.der, client.der, client.key.der", "(file)", error, "certificates and a key") from None
 
     async def run(self) -> None:
         self._say(
@@ -151,6 +168,26 @@ class App:
             "connections", self._task.connections, "heap", heap_bytes(),
             "jitter", self._sampler.jitter.figures() if self._sampler else "-",
         )  # fmt: skip
+
+
+def _newest_s(store: log.Log) -> int:
+    """The time of the newest record that was written when the gateway had told it; 0: none is found at once."""
+    newest = store.next_seq - 1
+    for seq in range(newest, max(newest - _LOOK_BACK, 0), -1):
+        found = _decoded(store.peek(seq))
+        if found is None or found.body.clock_source != record.CLOCK_GATEWAY:
+            continue
+        time_s: "int | None" = found.body.time_s if found.type == record.EVENT else found.body.start_s
+        if time_s is not None:
+            return time_s
+    return 0
+
+
+def _decoded(data: "bytes | None") -> "record.Record | None":
+    try:
+        return record.decode_record(data) if data else None
+    except FrameError:  # written by another version
+        return None
 
 
 def heap_bytes() -> int:

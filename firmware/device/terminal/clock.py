@@ -7,6 +7,11 @@
 #
 # A better time that our own bound of error allowed for is approached at SLEW_PPM, and the bound says how far there is
 # to go: no window is cut, and the time never runs back. One that it did not allow for is a step, and an event.
+#
+# Certificates are checked by the port's own clock, and a broker that can't be believed tells no time. So that clock is
+# held at a time that is surely past (`not_before`) while nobody told the time; each time a certificate is refused then,
+# it is moved on by TRIAL_STEP_S (`certificate_refused`). So a certificate that expired after that past time may be let
+# in, but none that expired before. Records are never stamped with it.
 import array
 
 from protocol import limits, record
@@ -16,12 +21,14 @@ ROUND_TRIP_MAX_MS = 120000  # a modem that wakes up takes tens of seconds; a min
 STEP_MS = 2000  # a step beyond this is an event; below, windows of 900 s do not care
 SLEW_PPM = 10000  # 9 s in a window, below terminal.window.STEP_MS
 DRIFT_PPM = 100  # a crystal from -40 to 85 degrees, aged ten years
+TRIAL_STEP_S = 30 * 86400  # shorter than any certificate is valid
+TRIAL_SPAN_S = 20 * 365 * 86400  # then from the beginning
 _STAMPS = 64  # frames whose echo is awaited; older ones would say little about the time
 _RTC_STEP_MS = 1000  # RTCs count whole seconds
 
 
 class Clock:
-    """`board` gives uptime_ms(), rtc_s() and set_rtc_s(); `boot` counts the starts."""
+    """`board` gives uptime_ms(), rtc_s(), set_rtc_s() and hold_rtc_s(); `boot` counts the starts."""
 
     def __init__(self, board, boot: int) -> None:  # type: ignore[no-untyped-def]
         self.boot = boot
@@ -35,10 +42,32 @@ class Clock:
         self._stamps = array.array("Q", bytes(8 * _STAMPS))
         self._stamp_at = 0
         self._stamped_ms = 0
+        self._floor_s = 0
+        self._trial_s = 0  # what certificates were checked by last, while nobody told the time
         rtc_s = board.rtc_s()
         if rtc_s is not None:
             self._offset_ms = self._target_ms = rtc_s * 1000 + _RTC_STEP_MS // 2 - board.uptime_ms()
             self.source = record.CLOCK_RTC
+
+    def not_before(self, unix_s: int) -> None:
+        """It is surely later than this. An RTC that shows less is wrong: then nobody told the time."""
+        self._floor_s = max(self._floor_s, unix_s)
+        now_ms = self.now_ms()
+        if self.source == record.CLOCK_RTC and now_ms is not None and now_ms < 1000 * self._floor_s:
+            self.source = record.CLOCK_NONE
+        if self.source == record.CLOCK_NONE:
+            self._hold(self._floor_s)
+
+    def certificate_refused(self) -> None:
+        """Perhaps only by the time, if nobody told it: have certificates checked by another."""
+        if self.source > record.CLOCK_RTC:
+            return
+        later_s = self._trial_s + TRIAL_STEP_S
+        self._hold(later_s if self._floor_s < later_s < self._floor_s + TRIAL_SPAN_S else self._floor_s)
+
+    def _hold(self, unix_s: int) -> None:
+        self._trial_s = unix_s
+        self._board.hold_rtc_s(unix_s)
 
     def uptime_ms(self) -> int:
         """Since this boot; never falls."""

@@ -1,4 +1,4 @@
-# terminal.json and the key file: loaded once, checked completely, before anything is touched.
+# terminal.json and what lies beside it: loaded once, checked completely, before anything is touched.
 # An error names the file, the key, and what is allowed there.
 from collections import namedtuple
 
@@ -7,7 +7,10 @@ from protocol.checked import ConfigError, Table, base_name, read_json
 
 # what a gateway may change of it is protocol.configuration's
 Config = namedtuple("Config", ("terminal", "sample_interval_s", "buses", "points", "mqtt", "uplink"))
-Mqtt = namedtuple("Mqtt", ("host", "port", "keepalive_s"))
+Mqtt = namedtuple("Mqtt", ("host", "port", "keepalive_s", "server_name"))  # server_name: None without TLS
+
+_HOST_CHARS_MAX = 253  # RFC 1035's longest name
+_CERTIFICATE_BYTES_MAX = 4096  # a P-256 certificate has some 500 bytes
 
 
 def load(path: str) -> Config:
@@ -34,6 +37,23 @@ def load_key(path: str) -> mac.Key:
     return mac.Key(secret, generation)
 
 
+def load_certificates(folder: str) -> "tuple[bytes, bytes, bytes]":
+    """What TLS needs, DER: the authority's certificate, ours, and our key. Raises ConfigError, without the key."""
+    return (_der(folder + "/ca.der"), _der(folder + "/client.der"), _der(folder + "/client.key.der"))
+
+
+def _der(path: str) -> bytes:
+    allowed = "a file of DER, at most %d bytes" % _CERTIFICATE_BYTES_MAX
+    try:
+        with open(path, "rb") as file:
+            data = file.read(_CERTIFICATE_BYTES_MAX + 1)
+    except OSError as error:
+        raise ConfigError(base_name(path), "(file)", error, allowed)  # noqa: B904  it is named
+    if not data.startswith(b"\x30") or len(data) > _CERTIFICATE_BYTES_MAX:  # every certificate and key is a SEQUENCE
+        raise ConfigError(base_name(path), "(file)", _HIDDEN, allowed)
+    return data
+
+
 def check(data, file: str = "terminal.json") -> Config:  # type: ignore[no-untyped-def]
     """The configuration in parsed JSON. Raises ConfigError."""
     top = Table(file, "", data)
@@ -54,10 +74,15 @@ def _terminal(top: "Table") -> str:
 
 def _mqtt(table: "Table") -> Mqtt:
     return Mqtt(
-        table.text("host", 253),  # RFC 1035's longest name
+        table.text("host", _HOST_CHARS_MAX),
         table.integer("port", 1, 65535),
         table.integer("keepalive_s", 1, 65535),
+        table.table("tls", _server_name) if table.has("tls") else None,
     )
+
+
+def _server_name(table: "Table") -> str:
+    return table.text("server_name", _HOST_CHARS_MAX)
 
 
 class _Hidden:

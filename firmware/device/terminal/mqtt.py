@@ -12,19 +12,26 @@ SESSION_EXPIRY_S = 7 * 86400  # acks older than a week answer frames that were l
 RECEIVE_MAXIMUM = 8  # acks in flight towards us: each is handled before the next is read
 PACKET_MAX = 4096 + 256  # an ack's largest frame, its topic and header
 IN_FLIGHT_MAX = 16  # publishes without PUBACK; more do not make a link faster
-_CONNECT_TIMEOUT_MS = 15000  # a modem that wakes up, a TCP connection and the CONNACK
+_CONNECT_TIMEOUT_MS = 15000  # a modem that wakes up, TCP, a handshake of 3 s on the slowest board, the CONNACK
 _WRITE_TIMEOUT_MS = 30000  # TCP has given up on a segment several times by then
 
 
-async def connect(board, settings, client_id: str, topics: "tuple[str, str]", on_puback, on_message):  # type: ignore[no-untyped-def]
-    """A Session, connected and subscribed; `topics` (up, down), `settings` config.Mqtt.
+class CertificateError(Exception):
+    """The broker's certificate is not taken: of another authority or name, or not valid at this time."""
+
+
+async def connect(board, settings, secure, client_id: str, topics: "tuple[str, str]", on_puback, on_message):  # type: ignore[no-untyped-def]
+    """A Session, connected and subscribed; `settings` config.Mqtt, `secure` board.connect's, `topics` (up, down).
 
     `on_puback(token)` and `on_message(topic, payload)` are called from its `run`. Raises OSError, EOFError,
-    asyncio.TimeoutError, MqttError."""
-    reader, writer = await board.connect(settings.host, settings.port, _CONNECT_TIMEOUT_MS)
+    asyncio.TimeoutError, MqttError, CertificateError."""
+    reader, writer = await board.connect(settings.host, settings.port, _CONNECT_TIMEOUT_MS, secure)
     session = Session(board, reader, writer, on_puback, on_message)
     try:
         await board.wait_for_ms(session.begin(settings, client_id, topics), _CONNECT_TIMEOUT_MS)
+    except ValueError as error:  # MicroPython's tls; its text has lines
+        await session.close()
+        raise CertificateError("; ".join(str(error).strip().split("\n"))) from None
     except BaseException:
         await session.close()
         raise
@@ -131,7 +138,7 @@ class Session:
         try:
             writer.write(packet.disconnect(reason))
             await self._board.wait_for_ms(writer.drain(), 500)
-        except (OSError, asyncio.TimeoutError):
+        except (OSError, ValueError, asyncio.TimeoutError):  # ValueError: of a handshake that was refused
             self.abrupt = True
         writer.close()
         try:

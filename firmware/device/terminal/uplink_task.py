@@ -15,11 +15,12 @@ _STEADY_MS = 30000  # a connection that held so long was a good one: the next at
 
 
 class UplinkTask:
-    """`settings` is (config.Config, protocol.mac.Key); `say` prints a line; `on_step(seconds)`: the clock was set."""
+    """`settings` is (config.Config, protocol.mac.Key, `secure` of board.connect); `say` prints a line;
+    `on_step(seconds)`: the clock was set."""
 
     def __init__(self, board, settings, clock, log, uplink, say, on_step) -> None:  # type: ignore[no-untyped-def]
         self._board = board
-        self._config, self._key = settings
+        self._config, self._key, self._secure = settings
         self._clock = clock
         self._log = log
         self._uplink = uplink
@@ -42,6 +43,9 @@ class UplinkTask:
             began_ms = self._board.real_ms()
             try:
                 await self._connection()
+            except mqtt.CertificateError as error:
+                self._say("uplink: the broker's certificate is refused:", error)
+                self._clock.certificate_refused()
             except (OSError, EOFError, asyncio.TimeoutError, MqttError) as error:
                 self._say("uplink:", type(error).__name__, error)
             steady = self._board.real_ms() - began_ms >= _STEADY_MS
@@ -56,8 +60,9 @@ class UplinkTask:
     async def _connection(self) -> None:
         topics = (self._up, self._down)
         session = await mqtt.connect(
-            self._board, self._config.mqtt, self._config.terminal, topics, self._uplink.pubacked, self._message
-        )
+            self._board, self._config.mqtt, self._secure, self._config.terminal, topics, self._uplink.pubacked,
+            self._message,
+        )  # fmt: skip
         try:
             if session.payload_max < 2 * FRAME_OVERHEAD:
                 raise MqttError("the broker takes no frame", PACKET_TOO_LARGE)
