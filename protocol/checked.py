@@ -43,10 +43,6 @@ class Table:
     def error(self, key: str, found, allowed: str) -> ConfigError:  # type: ignore[no-untyped-def]
         return ConfigError(self._file, self._where + key, found, allowed)
 
-    def has(self, key: str) -> bool:
-        """Whether a key that may be left out is there."""
-        return key in self._data
-
     def get(self, key: str):  # type: ignore[no-untyped-def]
         self._asked.append(key)
         if key not in self._data:

@@ -56,7 +56,7 @@ ENERGY_ROLLED_OVER = 23
 
 # code: (name, what its integers mean); an unknown code is kept and passed on as it is
 EVENT_NAMES = {
-    BOOT: ("boot", ("reset_cause",)),
+    BOOT: ("boot", ("reset_cause", "firmware", "task")),
     CLOCK_SET: ("clock_set", ("step_s",)),
     METER_SILENT: ("meter_silent", ("none_reason",)),
     METER_BACK: ("meter_back", ("silent_s",)),

@@ -6,11 +6,12 @@ import time
 from pathlib import Path
 
 import pytest
+from terminal import supervisor
 
 from hil.process import Process
-from protocol import ack, mac, record
+from protocol import ack, down, mac, record
 from tests.firmware.gateway_double import GatewayDouble
-from tests.firmware.site import KEY, NAME, SECRET, site
+from tests.firmware.site import KEY, NAME, SECRET, Site, site
 
 pytestmark = [pytest.mark.e2e]
 
@@ -214,3 +215,85 @@ def test_a_broker_that_refuses_frames_is_told_of_and_nothing_is_freed(tmp_path: 
         made.terminal.process.wait_for_line("uplink: MqttError the broker refused a frame: 0x87 not authorized", 10)
         made.terminal.kill()
         assert made.pending() == list(range(1, last + 2))
+
+
+def echo_of(gateway: GatewayDouble) -> tuple[int, int]:
+    """(boot, sent_ms) of the newest frame."""
+    return gateway.frames[-1].boot, gateway.frames[-1].sent_ms
+
+
+def test_what_was_acknowledged_comes_again_when_it_is_asked_for(tmp_path: Path) -> None:
+    """FR-38: records of the log come again, what it never had is named."""
+    with site(tmp_path) as made:
+        made.provision()
+        epoch, last = made.prefill(40)
+        made.broker.start()
+        with made.gateway() as gateway:
+            made.terminal.start()
+            gateway.wait("all", lambda: seqs(gateway) >= set(range(1, last + 2)))
+            time.sleep(0.3)
+            frames = len(gateway.frames)
+            gateway.send(down.seal_request(KEY, NAME, epoch, [(3, 5), (9, 9)], echo_of(gateway)))
+
+            def again() -> set[int]:
+                return {one.seq for each in gateway.frames[frames:] for one in each.records}
+
+            gateway.wait("3 to 5 and 9", lambda: again() >= {3, 4, 5, 9})
+            assert not again() & {1, 2, 6, 7, 8}
+            time.sleep(0.3)
+            made.terminal.kill()
+        assert made.pending() == []
+
+
+def start_again(made: Site) -> None:
+    """Wait for the terminal's own end, as a reset ends it, and give it power again."""
+    deadline = time.monotonic() + 20
+    while made.terminal.process.running:
+        assert time.monotonic() < deadline, "it does not start anew"
+        time.sleep(0.05)
+    assert made.terminal.process.status == 0
+    made.terminal.start()
+
+
+def test_a_configuration_is_taken_by_a_new_start_and_confirmed(tmp_path: Path) -> None:
+    """P-96: over the real broker, checked on the real VM; one that is wrong is refused with its reason."""
+    with site(tmp_path, factor=900) as made:
+        made.provision()
+        made.broker.start()
+        with made.gateway() as gateway:
+            made.terminal.start()
+            gateway.wait("the boot", lambda: bool(gateway.events(record.BOOT)))
+            wrong = b'{"buses": [{"uart": 0, "baud": 9600, "parity": "N", "stop": 1, "meters": []}]}'
+            gateway.send(down.seal_configuration(KEY, NAME, 1, wrong, echo_of(gateway)))
+            gateway.wait("the refusal", lambda: bool(gateway.events(record.CONFIG_REFUSED)))
+            assert gateway.events(record.CONFIG_REFUSED)[0].values == [1, record.CONFIG_DOCUMENT, 0]
+            right = b'{"sample_interval_s": 300}'
+            gateway.send(down.seal_configuration(KEY, NAME, 1, right, echo_of(gateway)))
+            start_again(made)
+            gateway.wait("it is told", lambda: bool(gateway.events(record.CONFIG_TAKEN)))
+            assert gateway.events(record.CONFIG_TAKEN)[0].values == [1]
+            assert gateway.events(record.BOOT)[-1].values[0] == supervisor.CAUSE_CONFIG
+            gateway.wait("a window of 3 samples", lambda: any(one.samples_due == 3 for one in windows(gateway)))
+            made.terminal.kill()
+            made.terminal.start()
+            gateway.wait("the next boot", lambda: len(gateway.events(record.BOOT)) == 3)
+            assert len(gateway.events(record.CONFIG_TAKEN)) == 1
+            made.terminal.kill()
+
+
+def test_a_configuration_that_loses_the_gateway_is_given_up(tmp_path: Path) -> None:
+    """P-97: an hour without it, and the one before is in force again, told as soon as the gateway is there."""
+    with site(tmp_path, factor=900) as made:
+        made.provision()
+        made.broker.start()
+        with made.gateway() as gateway:
+            made.terminal.start()
+            gateway.wait("the boot", lambda: bool(gateway.events(record.BOOT)))
+            gateway.answering = False
+            gateway.send(down.seal_configuration(KEY, NAME, 5, b'{"sample_interval_s": 300}', echo_of(gateway)))
+            start_again(made)
+            start_again(made)
+            gateway.answering = True
+            gateway.wait("it is told", lambda: bool(gateway.events(record.CONFIG_ROLLED_BACK)))
+            assert gateway.events(record.CONFIG_ROLLED_BACK)[0].values == [5, 0]
+            made.terminal.kill()

@@ -49,7 +49,7 @@ class BaseBoard:
     def __init__(self, hardware_cause: int) -> None:
         self._ticks = Ticks()
         self._addresses: "dict[tuple[str, int], object]" = {}
-        self._cause = _take_cause(hardware_cause)
+        self._cause, self._detail = _take_cause(hardware_cause)
         self._rtc_held = _is_there(_HELD_FILE)
 
     def uptime_ms(self) -> int:
@@ -102,10 +102,13 @@ class BaseBoard:
     def reset_cause(self) -> int:
         return self._cause
 
-    def reset(self, cause: int) -> None:
+    def reset_detail(self) -> int:
+        return self._detail
+
+    def reset(self, cause: int, detail: int = 0) -> None:
         try:
             with open(_CAUSE_FILE, "wb") as file:
-                file.write(bytes((cause,)))
+                file.write(bytes((cause, detail)))
         except OSError as error:  # a reset must not fail because the flash is full or worn
             print("reset cause not kept:", error)
         self._restart()
@@ -231,12 +234,12 @@ def _is_there(path: str) -> bool:
     return True
 
 
-def _take_cause(hardware_cause: int) -> int:
-    """What `reset` was given before this start, else what the hardware says. Needs the flash mounted."""
+def _take_cause(hardware_cause: int) -> "tuple[int, int]":
+    """(cause, detail): what `reset` was given before this start, else the hardware's. Needs the flash mounted."""
     try:
         with open(_CAUSE_FILE, "rb") as file:
-            data = file.read(1)
+            data = file.read(2)
         os.remove(_CAUSE_FILE)
     except OSError:
-        return hardware_cause
-    return data[0] if data else hardware_cause
+        return hardware_cause, 0
+    return (data[0], data[1]) if len(data) == 2 else (hardware_cause, 0)

@@ -61,7 +61,7 @@ class Bus:
         self._uart = uart
         self._line = line  # as the UART now is
         self._gap_ms = max([_gap_ms(one.baud) for one in [line] + [meter.line for meter in meters]])
-        self._quiet_since_ms = board.real_ms()
+        self._quiet_since_ms = self.begun_ms = board.real_ms()  # begun: when its meters were begun with last
         self._late: "dict[object, tuple[int, int]]" = {}  # address: real ms before which it must not be asked; why
 
     def wait_ms(self, meter: Meter) -> int:

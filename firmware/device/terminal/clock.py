@@ -17,7 +17,7 @@ import array
 from protocol import limits, record
 from terminal import small_file
 
-ROUND_TRIP_MAX_MS = 120000  # a modem that wakes up takes tens of seconds; a minute of error finds the right window
+ROUND_TRIP_MAX_MS = limits.ECHO_MS_MAX  # a minute of error still finds the right window
 STEP_MS = 2000  # a step beyond this is an event; below, windows of 900 s do not care
 SLEW_PPM = 10000  # 9 s in a window, below terminal.window.STEP_MS
 DRIFT_PPM = 100  # a crystal from -40 to 85 degrees, aged ten years
@@ -40,6 +40,7 @@ class Clock:
         self._error_ms: "int | None" = None  # at _checked_ms; None: not known
         self._checked_ms = 0
         self._stamps = array.array("Q", bytes(8 * _STAMPS))
+        self._used = bytearray(_STAMPS)  # 1: that stamp's echo has told the time
         self._stamp_at = 0
         self._stamped_ms = 0
         self._floor_s = 0
@@ -93,18 +94,23 @@ class Clock:
         """The uptime for a frame that is sealed now; no two frames have the same. Its echo is awaited."""
         self._stamped_ms = max(self.uptime_ms(), self._stamped_ms + 1)
         self._stamps[self._stamp_at] = self._stamped_ms
+        self._used[self._stamp_at] = 0
         self._stamp_at = (self._stamp_at + 1) % _STAMPS
         return self._stamped_ms
 
-    def heard(self, time_ms: int, echo: "tuple[int, int] | None") -> "int | None":
-        """The gateway's time, from an authenticated ack. Returns the step in seconds if the clock was set for the first
-        time (0) or by more than STEP_MS, else None."""
-        if echo is None or echo[0] != self.boot or not self._take_stamp(echo[1]):
+    def is_fresh(self, echo: "tuple[int, int] | None") -> bool:
+        """True if it names a frame that was stamped in this boot, ROUND_TRIP_MAX_MS ago at most."""
+        return self._stamp_of(echo) >= 0
+
+    def heard(self, time_ms: int, echo: "tuple[int, int] | None", since_ms: "int | None" = None) -> "int | None":
+        """The gateway's time, from an authenticated ack; read after the uptime `since_ms`, if that is known better than
+        by its echo. Returns the step in seconds if the clock was set for the first time (0) or by more than STEP_MS."""
+        at = self._stamp_of(echo)
+        if at < 0 or self._used[at]:
             return None
+        self._used[at] = 1
         uptime = self.uptime_ms()
-        round_trip = uptime - echo[1]
-        if round_trip > ROUND_TRIP_MAX_MS:
-            return None
+        round_trip = uptime - max(self._stamps[at], since_ms or 0)
         return self._compare(uptime, time_ms + round_trip // 2, round_trip // 2 + 1)
 
     def _compare(self, uptime: int, time_ms: int, error_ms: int) -> "int | None":
@@ -153,15 +159,14 @@ class Clock:
         drift = (uptime - self._checked_ms) * DRIFT_PPM // 1000000
         return self._error_ms + drift + abs(self._target_ms - self._offset_ms)
 
-    def _take_stamp(self, sent_ms: int) -> bool:
-        """True, once, for the stamp of a frame."""
-        if sent_ms == 0:
-            return False
+    def _stamp_of(self, echo: "tuple[int, int] | None") -> int:
+        """Where the stamp that a fresh echo names is kept; -1: nowhere, or it is too old."""
+        if echo is None or echo[0] != self.boot or echo[1] < max(self.uptime_ms() - ROUND_TRIP_MAX_MS, 1):
+            return -1
         for at in range(_STAMPS):
-            if self._stamps[at] == sent_ms:
-                self._stamps[at] = 0
-                return True
-        return False
+            if self._stamps[at] == echo[1]:
+                return at
+        return -1
 
 
 def next_boot(path: str, counters) -> int:  # type: ignore[no-untyped-def]

@@ -13,6 +13,7 @@ RECEIVE_MAXIMUM = 8  # acks in flight towards us: each is handled before the nex
 PACKET_MAX = 4096 + 256  # an ack's largest frame, its topic and header
 IN_FLIGHT_MAX = 16  # publishes without PUBACK; more do not make a link faster
 _CONNECT_TIMEOUT_MS = 15000  # a modem that wakes up, TCP, a handshake of 3 s on the slowest board, the CONNACK
+_ROOM_TIMEOUT_MS = 60000  # a broker that pings, and takes nothing: another connection may be better
 _WRITE_TIMEOUT_MS = 30000  # TCP has given up on a segment several times by then
 
 
@@ -122,10 +123,11 @@ class Session:
                 await self._send(packet.pingreq())
 
     async def publish(self, topic: str, payload: bytes, token: object) -> None:
-        """Send at QoS 1; waits while the broker takes no more. `on_puback(token)` tells that the broker has it."""
+        """Send at QoS 1; waits while the broker takes no more, asyncio.TimeoutError after a minute of it.
+        `on_puback(token)` tells that the broker has it."""
         while len(self._tokens) >= self._quota:
             self._room.clear()
-            await self._room.wait()
+            await self._board.wait_for_ms(self._room.wait(), _ROOM_TIMEOUT_MS)
         self._packet_id = self._packet_id % 65535 + 1
         while self._packet_id in self._tokens or self._packet_id == 1:
             self._packet_id = self._packet_id % 65535 + 1

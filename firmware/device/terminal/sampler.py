@@ -78,6 +78,7 @@ class Sampler:
             while self._clock.uptime_ms() < slot_ms:
                 await self._board.sleep_ms(slot_ms - self._clock.uptime_ms())
             begun_ms = self._tick()
+            one.begun_ms = self._board.real_ms()
             self.slots += 1
             self.jitter.add(begun_ms - slot_ms)
             until_ms = self._windows.next_slot_ms(begun_ms)

@@ -113,6 +113,10 @@ class Uplink:
         self._heard_ms = now_ms
         return freed + refused
 
+    def recalled(self) -> None:
+        """Records that were acknowledged are pending again."""
+        self._rewind(renew_live=False)
+
     def next_ms(self, now_ms: int) -> int:
         """How long nothing has to be sent again."""
         if self._silence:

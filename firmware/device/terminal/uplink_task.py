@@ -1,8 +1,7 @@
 # The uplink at work: connects, sends what uplink.py chooses, takes acks, and connects again when anything fails.
 import asyncio
 
-from protocol import ack, down, frame
-from protocol.errors import FrameError
+from protocol import frame
 from terminal import mqtt
 from terminal.mqtt_packet import PACKET_TOO_LARGE, MqttError
 from terminal.tasks import together
@@ -11,26 +10,27 @@ from terminal.uplink import FRAME_OVERHEAD
 _BACKOFF_FIRST_MS = 1000
 _BACKOFF_MS_MAX = 60000  # what a live reading may wait when the broker is back; a day of failing makes 1,440 attempts
 _BACKOFF_STEPS = 6
+ALLOWANCE_MS = 300000  # without a sign of life: connecting, a pause, a write and a wait for room take half of that
 _STEADY_MS = 30000  # a connection that held so long was a good one: the next attempt is quick
 
 
 class UplinkTask:
-    """`settings` is (config.Config, protocol.mac.Key, `secure` of board.connect); `say` prints a line;
-    `on_step(seconds)`: the clock was set."""
+    """`settings` is (config.Config, protocol.mac.Key, `secure` of board.connect); `answers` terminal.answers; `say`
+    prints a line."""
 
-    def __init__(self, board, settings, clock, log, uplink, say, on_step) -> None:  # type: ignore[no-untyped-def]
+    def __init__(self, board, settings, clock, log, uplink, answers, say) -> None:  # type: ignore[no-untyped-def]
         self._board = board
         self._config, self._key, self._secure = settings
         self._clock = clock
         self._log = log
         self._uplink = uplink
+        self._answers = answers
         self._say = say
-        self._on_step = on_step
         self._up = "wattline/up/" + self._config.terminal
         self._down = "wattline/down/" + self._config.terminal
         self._changed = asyncio.Event()
-        self.acks_ignored = 0
         self.connections = 0
+        self.alive_ms = board.real_ms()
 
     def wake(self) -> None:
         """There is something new to send."""
@@ -40,7 +40,7 @@ class UplinkTask:
         """Connect again and again; never returns."""
         failures = 0
         while True:
-            began_ms = self._board.real_ms()
+            began_ms = self.alive_ms = self._board.real_ms()
             try:
                 await self._connection()
             except mqtt.CertificateError as error:
@@ -76,6 +76,7 @@ class UplinkTask:
     async def _send(self, session: mqtt.Session) -> None:
         """Send whenever there is something to send."""
         while True:
+            self.alive_ms = self._board.real_ms()
             self._changed.clear()
             found = self._uplink.compose(self._board.real_ms(), self._clock.stamp, session.payload_max)
             if found is None:
@@ -92,27 +93,5 @@ class UplinkTask:
             return
 
     def _message(self, _topic: str, payload: bytes) -> None:
-        """An ack, if it is one."""
-        try:
-            found = down.open_down(payload, self._config.terminal, {self._key.generation: self._key})
-        except FrameError as error:
-            self._ignore(error.reason)
-            return
-        if not isinstance(found, ack.Ack):
-            self._ignore("not an ack")
-            return
-        if not self._log.knows(found.epoch):
-            self._ignore("another epoch")
-            return
-        step_s = self._clock.heard(found.time_ms, found.echo)
-        if step_s is not None:
-            self._on_step(step_s)
-        refused = self._uplink.records_refused
-        self._uplink.acknowledged(found, self._board.real_ms())
-        if self._uplink.records_refused > refused:
-            self._say("uplink: refused by the gateway:", found.refused[:4])
+        self._answers.take(payload, self._board.real_ms())
         self.wake()
-
-    def _ignore(self, reason: str) -> None:
-        self.acks_ignored += 1
-        self._say("uplink: ack ignored:", reason)

@@ -1,0 +1,70 @@
+# What the gateway says, whichever way it came: authenticated, then obeyed. The only place where a record is freed, the
+# clock set, a record asked for again or a configuration taken.
+from protocol import ack, down, limits, record
+from protocol.errors import FrameError
+
+UNMET_MAX = 16  # events a request (SPEC.md, FR-38)
+
+
+class Answers:
+    """`identity` (terminal's id, protocol.mac.Key); `remote` terminal.remote_config; the others are named so too."""
+
+    def __init__(self, identity, clock, log, uplink, recorder, remote, say) -> None:  # type: ignore[no-untyped-def]
+        self._terminal, key = identity
+        self._keys = {key.generation: key}
+        self._clock = clock
+        self._log = log
+        self._uplink = uplink
+        self._recorder = recorder
+        self._remote = remote
+        self._say = say
+        self.ignored = 0
+
+    def take(self, data: bytes, now_ms: int, read_ms: "int | None" = None) -> bool:
+        """Obey what these bytes say; False if they are not authentic. `now_ms` is real time; `read_ms` the uptime
+        before which the gateway had not read the frame that it answers, if that is known."""
+        try:
+            found = down.open_down(data, self._terminal, self._keys)
+        except FrameError as error:
+            self._ignore(error.reason)
+            return error.reason == "kind"  # authentic, but of a newer text: nothing to obey
+        if isinstance(found, ack.Ack):
+            self._ack(found, now_ms, read_ms)
+        elif not self._clock.is_fresh(found.echo):
+            self._ignore("an order that answers nothing of the last %d s" % (limits.ECHO_MS_MAX // 1000))
+        elif isinstance(found, down.Request):
+            self._request(found)
+        else:
+            self._remote.offer(found.version, found.document)
+        return True
+
+    def _ack(self, found: ack.Ack, now_ms: int, read_ms: "int | None") -> None:
+        if not self._log.knows(found.epoch):
+            self._ignore("another epoch")
+            return
+        if self._clock.is_fresh(found.echo):
+            self._remote.heard()
+        step_s = self._clock.heard(found.time_ms, found.echo, read_ms)
+        if step_s is not None:
+            self._say("clock set, step", step_s, "s, error", self._clock.error_s(), "s")
+            self._recorder.event(record.CLOCK_SET, None, [step_s])
+        refused = self._uplink.records_refused
+        self._uplink.acknowledged(found, now_ms)
+        if self._uplink.records_refused > refused:
+            self._say("uplink: refused by the gateway:", found.refused[:4])
+
+    def _request(self, found: down.Request) -> None:
+        if not self._log.knows(found.epoch):
+            self._ignore("another epoch")
+            return
+        here, gone = self._log.recall(found.ranges, found.epoch)
+        self._say("uplink: asked for", found.ranges[:4], "of which here", here[:4])
+        self._uplink.recalled()
+        newest = self._log.next_seq - 1
+        unmet = [one for one in gone if one[0] <= newest]
+        for first, last in unmet[:UNMET_MAX]:
+            self._recorder.event(record.REQUEST_UNMET, None, [first, min(last, newest)])
+
+    def _ignore(self, reason: str) -> None:
+        self.ignored += 1
+        self._say("uplink: ack ignored:", reason)

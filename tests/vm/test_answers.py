@@ -1,0 +1,152 @@
+# What came down is authenticated, fresh, and obeyed: acks, requests, configurations. Runs on both interpreters.
+from terminal import answers, clock
+
+from protocol import ack, cbor, down, limits, mac, record
+
+KEY = mac.Key(bytes(range(32)), 1)
+NAME = "T0001"
+EPOCH = 77
+
+
+class World:
+    """A clock that is real, and everything else by its name: the calls are noted."""
+
+    def __init__(self) -> None:
+        self.uptime = 1000000
+        self.clock = clock.Clock(self, 4)
+        self.calls: list[tuple[object, ...]] = []
+        self.events: list[tuple[int, list[int]]] = []
+        self.here: list[tuple[int, int]] = []
+        self.gone: list[tuple[int, int]] = []
+        self.records_refused = 0
+        self.next_seq = 100
+        self.answers = answers.Answers((NAME, KEY), self.clock, self, self, self, self, lambda *_: None)
+        self.echo = (4, self.clock.stamp())
+
+    def uptime_ms(self) -> int:
+        return self.uptime
+
+    def rtc_s(self) -> None:
+        return None
+
+    def set_rtc_s(self, unix_s: int) -> None:
+        self.calls.append(("rtc", unix_s))
+
+    def knows(self, epoch: int) -> bool:
+        return epoch == EPOCH
+
+    def acknowledged(self, found: ack.Ack, _now_ms: int) -> None:
+        self.calls.append(("acknowledged", found.durable, found.refused))
+
+    def recall(self, ranges, epoch: int):  # type: ignore[no-untyped-def]
+        self.calls.append(("recall", ranges, epoch))
+        return self.here, self.gone
+
+    def recalled(self) -> None:
+        self.calls.append(("recalled",))
+
+    def event(self, code: int, _point: "int | None", values) -> None:  # type: ignore[no-untyped-def]
+        self.events.append((code, list(values)))
+
+    def heard(self) -> None:
+        self.calls.append(("heard",))
+
+    def offer(self, version: int, document: bytes) -> None:
+        self.calls.append(("offer", version, document))
+
+    def request(self, echo: "tuple[int, int] | None" = None, epoch: int = EPOCH) -> bytes:
+        return down.seal_request(KEY, NAME, epoch, [(1, 5), (9, 9)], echo or self.echo)
+
+    def configuration(self, echo: "tuple[int, int] | None" = None) -> bytes:
+        return down.seal_configuration(KEY, NAME, 3, b"{}", echo or self.echo)
+
+
+def test_an_ack_frees_sets_the_clock_and_ends_a_trial() -> None:
+    world = World()
+    data = ack.seal_ack(KEY, NAME, EPOCH, [(1, 2)], [], 1790000000000, world.echo)
+    assert world.answers.take(data, 0)
+    assert [one[0] for one in world.calls] == ["heard", "rtc", "acknowledged"]
+    assert world.events == [(record.CLOCK_SET, [0])]
+
+
+def test_an_ack_that_echoes_nothing_fresh_frees_and_nothing_else() -> None:
+    # FR-36
+    world = World()
+    for echo in (None, (3, world.echo[1]), (4, world.echo[1] + 1)):
+        assert world.answers.take(ack.seal_ack(KEY, NAME, EPOCH, [(1, 2)], [], 1790000000000, echo), 0)
+    world.uptime += limits.ECHO_MS_MAX + 1
+    assert world.answers.take(ack.seal_ack(KEY, NAME, EPOCH, [(1, 2)], [], 1790000000000, world.echo), 0)
+    assert {one[0] for one in world.calls} == {"acknowledged"}
+    assert world.events == []
+
+
+def test_an_ack_over_modbus_says_when_its_frame_was_read() -> None:
+    # FR-67: the error is half of the time since the frame was read, not since it was sealed
+    world = World()
+    world.uptime += 60000
+    data = ack.seal_ack(KEY, NAME, EPOCH, [(1, 2)], [], 1790000000000, world.echo)
+    assert world.answers.take(data, 0, world.uptime - 4000)
+    assert world.clock.error_s() <= 3
+
+
+def test_a_request_recalls_and_names_what_is_gone() -> None:
+    # FR-38: at most 16 runs, the lowest first, and none that was not given out yet
+    world = World()
+    world.gone = [(at, at) for at in range(1, 60, 2)] + [(99, 120), (130, 140)]
+    assert world.answers.take(world.request(), 0)
+    assert world.calls == [("recall", [(1, 5), (9, 9)], EPOCH), ("recalled",)]
+    assert world.events == [(record.REQUEST_UNMET, [at, at]) for at in range(1, 32, 2)]
+    world.events.clear()
+    world.gone = [(98, 98), (99, 120), (130, 140)]
+    assert world.answers.take(world.request(), 0)
+    assert world.events == [(record.REQUEST_UNMET, [98, 98]), (record.REQUEST_UNMET, [99, 99])]
+
+
+def test_a_request_for_another_epoch_changes_nothing() -> None:
+    # FR-38
+    world = World()
+    assert world.answers.take(world.request(epoch=EPOCH + 1), 0)
+    assert (world.calls, world.events) == ([], [])
+
+
+def test_any_number_of_orders_may_echo_a_frame_but_none_that_is_old_or_of_another_boot() -> None:
+    # FR-39
+    world = World()
+    assert world.answers.take(world.configuration(), 0)
+    assert world.answers.take(world.request(), 0)
+    assert world.answers.take(world.configuration(), 0)
+    assert [one[0] for one in world.calls] == ["offer", "recall", "recalled", "offer"]
+    world.calls.clear()
+    for echo in ((3, world.echo[1]), (4, world.echo[1] - 1)):
+        assert world.answers.take(world.configuration(echo), 0)
+    world.uptime += limits.ECHO_MS_MAX + 1
+    assert world.answers.take(world.configuration(), 0)
+    assert world.answers.take(world.request(), 0)
+    assert (world.calls, world.events) == ([], [])
+    assert world.answers.ignored == 4
+
+
+def test_what_is_not_authentic_changes_nothing() -> None:
+    # FR-35
+    world = World()
+    good = world.configuration()
+    other = mac.Key(bytes(32), 1)
+    for data in (
+        b"",
+        good[:-1],
+        good + b"\0",
+        good[:40] + bytes((good[40] ^ 1,)) + good[41:],
+        down.seal_configuration(other, NAME, 3, b"{}", world.echo),
+        down.seal_configuration(KEY, "T0002", 3, b"{}", world.echo),
+    ):
+        assert not world.answers.take(data, 0)
+    assert (world.calls, world.events) == ([], [])
+
+
+def test_a_kind_of_a_newer_text_is_authentic_and_obeyed_in_nothing() -> None:
+    # FR-37
+    world = World()
+    payload = cbor.array([cbor.integer(limits.VERSION), cbor.integer(9), cbor.integer(0)])
+    data = mac.seal(KEY, mac.external_aad(NAME, limits.DOWN, limits.VERSION), payload)
+    assert world.answers.take(data, 0)
+    assert (world.calls, world.events, world.answers.ignored) == ([], [], 1)
