@@ -1,7 +1,7 @@
 """Where refused frames are kept, with the reason: evidence, and what an operator needs to mend the cause.
 
 Bounded in frames and bytes. When full, the oldest frame of the loudest source goes first, so that a flood under one
-name can't wash out what others said. Each one that goes is counted.
+name can't wash out what others said, nor one under invented names: those count as one. Each one that goes is counted.
 """
 
 import sqlite3
@@ -11,10 +11,18 @@ from typing import NamedTuple
 
 from gateway.config import QuarantineConfig
 from gateway.database import StoreUnavailableError, connect, connect_for_reading, migrate, transaction
+from gateway.quarantine.weights import NOBODY, Weights, share_of
 
 SCHEMA = Path(__file__).parent / "schema"
 FILE = "quarantine.sqlite3"
 _COLUMNS = "id, received_ms, source, topic, reason, at, length, data"
+_EVICT_A_TIME = 256
+_OLDEST = f"SELECT id, length(data) FROM refused WHERE {{}} ORDER BY id LIMIT {_EVICT_A_TIME}"  # noqa: S608
+# the names that were heard longest ago, past the bound
+_FORGET_UNKNOWN = """
+DELETE FROM unknown WHERE source IN (
+    SELECT source FROM unknown ORDER BY last_ms, source LIMIT max(0, (SELECT count(*) FROM unknown) - ?))
+"""
 UNKNOWN_MAX = 10_000  # names that are not admitted: more than a province has, less than a flood can invent
 
 
@@ -59,7 +67,7 @@ class Quarantine:
         self._max_frames = config.max_frames
         self._max_bytes = config.max_mib << 20
         self._connection: sqlite3.Connection | None = None
-        self._sizes: dict[str, tuple[int, int]] = {}  # source: (frames, bytes)
+        self._weights = Weights()
         self._open()
 
     def add(self, refused: Sequence[Refused]) -> int:
@@ -71,7 +79,7 @@ class Quarantine:
             with transaction(connection):
                 for one in refused:
                     self._insert(connection, one)
-                _forget_unknown(connection)
+                connection.execute(_FORGET_UNKNOWN, (UNKNOWN_MAX,))
                 return self._evict(connection)
         except StoreUnavailableError:
             self.close()
@@ -86,20 +94,19 @@ class Quarantine:
             with transaction(connection):
                 for number in ids:
                     gone += connection.execute(
-                        "DELETE FROM refused WHERE id = ? RETURNING source, length(data)", (number,)
+                        "DELETE FROM refused WHERE id = ? RETURNING source, reason, length(data)", (number,)
                     ).fetchall()
         except StoreUnavailableError:
             self.close()
             raise
-        for source, length in gone:
-            frames, size = self._sizes[source]
-            self._sizes[source] = (frames - 1, size - length)
+        for source, reason, length in gone:
+            self._weights.add(share_of(source, reason), -1, -length)
         return len(gone)
 
     @property
     def size(self) -> tuple[int, int]:
         """(frames, bytes) kept."""
-        return sum(frames for frames, _ in self._sizes.values()), sum(size for _, size in self._sizes.values())
+        return self._weights.frames, self._weights.bytes
 
     def close(self) -> None:
         """Close the file; the next `add` opens it again."""
@@ -116,8 +123,7 @@ class Quarantine:
                 raise StoreUnavailableError(f"{self._path}: {error}") from error
             try:
                 migrate(connection, SCHEMA)
-                rows = connection.execute("SELECT source, count(*), sum(length(data)) FROM refused GROUP BY source")
-                self._sizes = {source: (frames, size) for source, frames, size in rows}
+                self._weights = _weigh(connection)
             except sqlite3.DatabaseError as error:
                 connection.close()
                 raise StoreUnavailableError(f"{self._path}: {error}") from error
@@ -138,31 +144,46 @@ class Quarantine:
                 " last_ms = excluded.last_ms, frames = frames + 1",
                 (one.source, one.received_ms, one.received_ms),
             )
-        frames, size = self._sizes.get(one.source, (0, 0))
-        self._sizes[one.source] = (frames + 1, size + len(one.data))
+        self._weights.add(share_of(one.source, one.reason), 1, len(one.data))
 
     def _evict(self, connection: sqlite3.Connection) -> int:
-        evicted = 0
-        frames, size = self.size
-        while frames > self._max_frames or size > self._max_bytes:
-            loudest = max(self._sizes, key=lambda source: self._sizes[source][frames <= self._max_frames])
-            row, length = connection.execute(
-                "SELECT id, length(data) FROM refused WHERE source = ? ORDER BY id LIMIT 1", (loudest,)
-            ).fetchone()
-            connection.execute("DELETE FROM refused WHERE id = ?", (row,))
-            of_source, bytes_of_source = self._sizes[loudest]
-            self._sizes[loudest] = (of_source - 1, bytes_of_source - length)
-            frames, size, evicted = frames - 1, size - length, evicted + 1
-        return evicted
+        """While there is too much: the oldest of the loudest, until another one is louder."""
+        evicted, weights = 0, self._weights
+        while True:
+            excess, by_bytes = weights.frames - self._max_frames, False
+            if excess <= 0:
+                excess, by_bytes = weights.bytes - self._max_bytes, True
+            if excess <= 0:
+                return evicted
+            share, louder = weights.loudest(by_bytes=by_bytes)
+            to_go = max(1, min(louder, excess))
+            gone = []
+            for row, length in _oldest_of(connection, share):
+                gone.append((row,))
+                weights.add(share, -1, -length)
+                to_go -= length if by_bytes else 1
+                if to_go <= 0:
+                    break
+            connection.executemany("DELETE FROM refused WHERE id = ?", gone)
+            evicted += len(gone)
 
 
-def _forget_unknown(connection: sqlite3.Connection) -> None:
-    """Keep the names heard last."""
-    connection.execute(
-        "DELETE FROM unknown WHERE (SELECT count(*) FROM unknown) > ?1 AND source NOT IN"
-        " (SELECT source FROM unknown ORDER BY last_ms DESC, source LIMIT ?1)",
-        (UNKNOWN_MAX,),
-    )
+def _oldest_of(connection: sqlite3.Connection, share: str) -> list[tuple[int, int]]:
+    """(id, bytes) of the oldest of a share, some at a time."""
+    if share != NOBODY:
+        return connection.execute(_OLDEST.format("source = ? AND reason != 'terminal'"), (share,)).fetchall()
+    names_none = connection.execute(_OLDEST.format("source = ''")).fetchall()
+    not_admitted = connection.execute(_OLDEST.format("reason = 'terminal' AND source != ''")).fetchall()
+    return sorted(names_none + not_admitted)[:_EVICT_A_TIME]
+
+
+def _weigh(connection: sqlite3.Connection) -> Weights:
+    found = Weights()
+    for source, reason, frames, size in connection.execute(
+        "SELECT source, reason, count(*), sum(length(data)) FROM refused GROUP BY source, reason"
+    ):
+        found.add(share_of(source, reason), frames, size)
+    return found
 
 
 class QuarantineReader:

@@ -89,7 +89,7 @@ def check_refused(frames: list[bytes]) -> None:
 
 @pytest.mark.parametrize("where", WHERE)
 def test_what_is_not_well_formed(where: str) -> None:
-    """FR-01 FR-04: all of RFC 8949, Appendix F, in every kind of place."""
+    """FR-01 FR-04 S-21: all of RFC 8949, Appendix F, in every kind of place."""
     check_refused([WHERE[where](data) for data in NOT_WELL_FORMED])
 
 
@@ -104,7 +104,7 @@ def test_what_is_well_formed_and_not_ours(where: str) -> None:
 
 @pytest.mark.parametrize("where", WHERE)
 def test_bombs(where: str) -> None:
-    """FR-40 FR-41: depth and length that are only claimed cost nothing and reach nothing."""
+    """FR-40 FR-41 S-21: depth and length that are only claimed cost nothing and reach nothing."""
     heads = [b"\x81", b"\x9f", b"\xa1\x01", b"\xbf\x01", b"\xd8\x18", b"\xc1"]
     deep = [head * (3900 // len(head)) for head in heads]
     long = [bytes([major << 5 | width]) + b"\xff" * 8 for major in range(8) for width in (24, 25, 26, 27)]
@@ -129,7 +129,7 @@ def test_a_frame_longer_than_any_is_refused_by_its_size_alone() -> None:
     ],
 )
 def test_keys_that_stand_twice_or_elsewhere(header: str, reason: str) -> None:
-    """FR-11"""
+    """FR-11 S-21"""
     protected = bytes.fromhex(header)
     data = b"\xd1\x84" + cbor2.dumps(protected) + b"\xa0\x42\x81\x01\x58\x20" + bytes(32)
     got = expect_same([good(1), data, good(2)])
@@ -138,7 +138,7 @@ def test_keys_that_stand_twice_or_elsewhere(header: str, reason: str) -> None:
 
 
 def test_every_cut_and_every_byte_more_of_a_payload_that_is_sealed_as_it_is() -> None:
-    """FR-03 FR-51: cut anywhere it ends early; with any byte more it is trailing."""
+    """FR-03 FR-51 S-21: cut anywhere it ends early; with any byte more it is trailing."""
     payload = payload_of(good(7, points=9))
     got = expect_same([reseal(payload[:size]) for size in range(len(payload))])
     assert {one.reason for one in got if isinstance(one, decoder.Refusal)} == {"ends_early"}

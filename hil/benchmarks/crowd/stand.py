@@ -1,0 +1,79 @@
+"""A broker and a gateway as they are deployed, in a folder of their own; and what the gateway says of itself."""
+
+import json
+import os
+import re
+import sys
+import tempfile
+import urllib.request
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from hil.bench import MOSQUITTO
+from hil.benchmarks.ingest.load import POINTS, SECRET
+from hil.broker import Broker
+from hil.process import Process
+
+READY_S = 120.0  # 20,000 terminals on a busy machine
+# as deploy/example/mosquitto.conf; and no log, which mosquitto writes line by line
+BROKER: dict[str, int | str] = {"max_inflight_messages": 1000, "max_queued_messages": 20_000, "log_type": "none"}
+
+
+class Stand:
+    """The running pair."""
+
+    def __init__(self, folder: Path, broker: Broker, gateway: Process) -> None:
+        self.data = folder / "data"
+        self.port = broker.port
+        self._gateway = gateway
+        ready = json.loads(gateway.wait_for_line(r'^\{"ready": true.*\}$', READY_S)[0])
+        self._metrics = f"http://127.0.0.1:{ready['metrics_port']}/metrics"
+
+    def cpu_s(self) -> float:
+        """CPU time of the gateway's threads, user and system."""
+        fields = Path(f"/proc/{self._gateway.pid}/stat").read_text().rsplit(") ", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def rss_mib(self, *, peak: bool = False) -> float:
+        """Of the gateway's process: now, or the most it ever had."""
+        lines = Path(f"/proc/{self._gateway.pid}/status").read_text().splitlines()
+        name = "VmHWM" if peak else "VmRSS"
+        return next(int(line.split()[1]) / 1024 for line in lines if line.startswith(name))
+
+    def metrics(self) -> dict[str, float]:
+        """Every sample of the gateway's metrics, by its name and labels as they stand there."""
+        with urllib.request.urlopen(self._metrics, timeout=10) as answer:  # noqa: S310  (the gateway's own)
+            text = answer.read().decode()
+        return {name: float(value) for name, value in re.findall(r"^([^#\s]\S*) (\S+)$", text, re.MULTILINE)}
+
+
+@contextmanager
+def stand(terminals: Sequence[str], more: str = "") -> Iterator[Stand]:
+    """Broker and gateway, for these terminals, all with one key. more: of gateway.toml. Raises BenchError."""
+    with tempfile.TemporaryDirectory() as name, Broker(MOSQUITTO, Path(name) / "broker", BROKER) as broker:
+        broker.start()
+        folder = Path(name)
+        config = _write_config(folder, broker.port, terminals, more)
+        command = [sys.executable, "-m", "hil.benchmarks.ingest.gateway", str(config), "stream"]
+        with Process("gateway", command, folder / "gateway.log") as gateway:
+            gateway.start()
+            yield Stand(folder, broker, gateway)
+
+
+def _write_config(folder: Path, port: int, terminals: Sequence[str], more: str) -> Path:
+    key = folder / "key.hex"
+    key.write_text(SECRET.hex())
+    key.chmod(0o600)
+    points = ", ".join(
+        f'{{number = {number}, name = "p{number}", kind = "production", rated_power_w = 200000}}'
+        for number in range(1, POINTS + 1)
+    )
+    entry = f'keys = [{{generation = 1, file = "key.hex"}}]\npoints = [{points}]\n'
+    (folder / "terminals.toml").write_text("".join(f'[[terminal]]\nid = "{one}"\n{entry}' for one in terminals))
+    config = folder / "gateway.toml"
+    config.write_text(
+        'data_dir = "data"\nterminals = "terminals.toml"\n'
+        f'[mqtt]\nhost = "127.0.0.1"\nport = {port}\n[metrics]\nport = 0\n{more}'
+    )
+    return config
