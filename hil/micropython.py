@@ -17,12 +17,14 @@ SOURCES = (("firmware/device", "*/*.py"), (".", "protocol/*.py"), ("hil/vm", "*.
 HOST_ONLY = {"explain.py"}
 
 
-def run(script: str, *args: object, vm: int = 64, blocks: int = 64, timeout_s: float = TIMEOUT_S) -> tuple[int, str]:
+def run(
+    script: str, *args: object, vm: int = 64, blocks: int = 64, heap: str = "", timeout_s: float = TIMEOUT_S
+) -> tuple[int, str]:
     """(status, what it said) of a script of hil/vm/ on one of the VMs; a new image gets so many blocks.
 
-    Raises BenchError if it does not end.
+    heap: as -X heapsize takes it. Raises BenchError if it does not end.
     """
-    with started(script, *args, vm=vm, blocks=blocks) as process:
+    with started(script, *args, vm=vm, blocks=blocks, heap=heap) as process:
         try:
             said, _ = process.communicate(timeout=timeout_s)
         except subprocess.TimeoutExpired as error:
@@ -31,11 +33,12 @@ def run(script: str, *args: object, vm: int = 64, blocks: int = 64, timeout_s: f
     return process.returncode, said
 
 
-def started(script: str, *args: object, vm: int = 64, blocks: int = 64) -> subprocess.Popen[str]:
+def started(script: str, *args: object, vm: int = 64, blocks: int = 64, heap: str = "") -> subprocess.Popen[str]:
     """The same, while it runs."""
+    options = ["-X", f"heapsize={heap}"] if heap else []
     try:
         return subprocess.Popen(
-            [str(ROOT / f"build/vm{vm}/micropython"), "-m", script, *map(str, args)],
+            [str(ROOT / f"build/vm{vm}/micropython"), *options, "-m", script, *map(str, args)],
             env={**os.environ, "MICROPYPATH": f"{code()}:.frozen", "WATTLINE_FLASH_BLOCKS": str(blocks)},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

@@ -136,4 +136,5 @@ def main(image: str, segments: int, run: int, steps: int, mix: str, cut: str = "
     print("END", power.operations)
 
 
-main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4]), *sys.argv[5:])
+if __name__ == "__main__":
+    main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4]), *sys.argv[5:])

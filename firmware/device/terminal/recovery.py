@@ -21,7 +21,8 @@ def look(segments, reserved: int, acknowledged: int) -> Found:  # type: ignore[n
     following, bad, bad_bytes, behind = 1, [], 0, 0
     if segments.count:
         following, bad, bad_bytes, behind = segments.resume().scan()
-    next_seq = max(reserved if reserved > following else following + behind, acknowledged + 1)
+    known = reserved if reserved >= following else following + behind  # the counters know it, unless they are old
+    next_seq = max(known, acknowledged + 1)
     if segments.count and (bad_bytes or next_seq > following or segments.open.size < segment.HEAD_BYTES):
         segments.leave()
     return Found(following, next_seq, bad, bad_bytes)
