@@ -49,6 +49,7 @@ CONFIG_DOCUMENT = 2  # not JSON, or something in it is not allowed
 CONFIG_MISFIT = 3  # with the technician's terminal.json it makes no whole
 CONFIG_PROFILE = 4  # a meter's profile that the terminal lacks or can't use
 CONFIG_NOT_STORED = 5  # the flash did not take it
+HEALTH = 15
 METER_STATE = 20
 METER_SWAPPED = 21
 RATIO_CHANGED = 22
@@ -69,6 +70,19 @@ EVENT_NAMES = {
     CONFIG_REFUSED: ("config_refused", ("version", "reason", "newest_version")),
     CONFIG_ROLLED_BACK: ("config_rolled_back", ("version", "version_in_force")),
     REQUEST_UNMET: ("request_unmet", ("first_seq", "last_seq")),
+    HEALTH: (
+        "health",
+        (
+            "heap_bytes",
+            "heap_free_bytes",
+            "pending",
+            "late_max_ms",
+            "slots_left_out",
+            "connections",
+            "failures",
+            "lost",
+        ),
+    ),
     METER_STATE: ("meter_state", ("bits_now", "bits_before")),
     METER_SWAPPED: ("meter_swapped", ("serial_before", "serial_now")),
     RATIO_CHANGED: ("ratio_changed", ("ct_before_milli", "ct_now_milli", "pt_before_milli", "pt_now_milli")),

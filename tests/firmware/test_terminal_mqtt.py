@@ -297,3 +297,18 @@ def test_a_configuration_that_loses_the_gateway_is_given_up(tmp_path: Path) -> N
             gateway.wait("it is told", lambda: bool(gateway.events(record.CONFIG_ROLLED_BACK)))
             assert gateway.events(record.CONFIG_ROLLED_BACK)[0].values == [5, 0]
             made.terminal.kill()
+
+
+def test_it_says_how_it_is(tmp_path: Path) -> None:
+    """P-95: ten minutes after its start, from the real heap."""
+    with site(tmp_path, factor=900) as made:
+        made.provision()
+        made.broker.start()
+        with made.gateway() as gateway:
+            made.terminal.start()
+            gateway.wait("it", lambda: bool(gateway.events(record.HEALTH)))
+            used, free, *others = gateway.events(record.HEALTH)[0].values
+            assert 50_000 < used < 1_000_000
+            assert free > 0
+            assert len(others) == 6
+            made.terminal.kill()

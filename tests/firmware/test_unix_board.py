@@ -80,10 +80,11 @@ asyncio.run(main())
     anchor_ns = time.time_ns()
     strap = f"{anchor_ns}:1500000000000:600"
     slept, real, paused, pause, rtc_s = map(int, said(vm, tmp_path / "f", code, WATTLINE_BENCH_CLOCK=strap))
-    assert 60000 <= slept < 120000
-    assert 99 <= real < 220
-    assert 60000 <= paused < 240000
-    assert 99 <= pause < 400
+    assert slept >= 60000
+    assert real >= 99
+    assert paused >= 60000
+    assert pause >= 99
+    assert slept / real > 100, "and not as fast as each other"
     expected = 1500000000 + (time.time_ns() - anchor_ns) * 600 / 1e9
     assert 1500000000 + 120 <= rtc_s <= expected
 

@@ -10,6 +10,7 @@ from terminal import (
     clock,
     config,
     counters,
+    health,
     image,
     log,
     recorder,
@@ -57,6 +58,7 @@ class App:
         self._recorder.attach(self._log.append, self._task.wake)
         self._supervisor = supervisor.Supervisor(board, self._say, self._tick)
         self._status_ms = 0
+        self._health = health.Health(self._figures)
 
     def _tls(self, folder: str):  # type: ignore[no-untyped-def]
         """What board.connect needs for TLS, if that is configured. Raises ConfigError."""
@@ -109,9 +111,19 @@ class App:
             self._say("starting anew: another configuration")
             self._log.close()
             self._board.reset(supervisor.CAUSE_CONFIG)
+        values = self._health.due(uptime_ms)
+        if values is not None:
+            self._recorder.event(record.HEALTH, None, values)
         if uptime_ms - self._status_ms >= _STATUS_MS:
             self._status_ms = uptime_ms
             self._status()
+
+    def _figures(self) -> "list[int]":
+        """What the event `health` tells behind the heap."""
+        own = self._sampler
+        late_ms, left_out = (own.jitter.max_ms, own.slots_left_out) if own else (0, 0)
+        lost = self._log.damaged_records + self._log.dropped_records + self._recorder.lost
+        return [self._log.pending_count(), late_ms, left_out, self._task.connections, self._supervisor.failures, lost]
 
     def _status(self) -> None:
         gc.collect()
@@ -122,7 +134,7 @@ class App:
             "renumbered", up.records_renumbered,
             "too large", up.records_too_large, "damaged", self._log.damaged_records,
             "dropped", self._log.dropped_records, "acks ignored", self._answers.ignored,
-            "connections", self._task.connections, "heap", heap_bytes(),
+            "connections", self._task.connections, "heap", health.heap_bytes(),
             "jitter", self._sampler.jitter.figures() if self._sampler else "-",
         )  # fmt: skip
 
@@ -145,12 +157,6 @@ def _decoded(data: "bytes | None") -> "record.Record | None":
         return record.decode_record(data) if data else None
     except FrameError:  # written by another version
         return None
-
-
-def heap_bytes() -> int:
-    """What is in use of MicroPython's heap; 0 elsewhere."""
-    used = getattr(gc, "mem_alloc", None)
-    return used() if used else 0
 
 
 def _profiles_dir() -> str:
