@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from gateway.hj212.crc import crc_text
 from gateway.hj212.times import unix_ms_of
@@ -63,8 +64,7 @@ class Segment:
         return next((value for item in self.cp for key, value in item if key == name), None)
 
 
-@dataclass(frozen=True, slots=True)
-class Packet:
+class Packet(NamedTuple):
     """A packet ready to be sent: `data` are its bytes, CR LF included; QN and MN are what its answer must name."""
 
     qn: str

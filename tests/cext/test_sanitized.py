@@ -14,6 +14,7 @@ TESTS = [
     "test_bad_input.py",
     "test_columns.py",
     "test_mqtt_stream.py",
+    "test_hj212.py",
     "../fuzz",
 ]
 # the tests in this very process, with a decoder that is known to be the sanitized one

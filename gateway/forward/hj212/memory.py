@@ -41,6 +41,11 @@ class Memory:
         before = self._texts.get(f"key_before.{self._origin[station.mn]}")
         return [station.key, *([bytes.fromhex(before)] if before else [])]
 
+    @property
+    def any_stopped(self) -> bool:
+        """Whether any platform has ever stopped anything."""
+        return any(value for name, value in self._texts.items() if name.startswith("stopped."))
+
     def is_stopped(self, mn: str, cn: str) -> bool:
         """Whether the platform wants none of these (2012, 2022)."""
         return bool(self._texts.get(f"stopped.{self._origin.get(mn, mn)}.{cn}"))

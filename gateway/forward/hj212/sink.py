@@ -15,12 +15,12 @@ from typing import Protocol
 from gateway.clock import Clock
 from gateway.config import Hj212Config
 from gateway.forward.hj212.commands import Commands
-from gateway.forward.hj212.encode import content_of, encode_window
 from gateway.forward.hj212.events import Boot, encode_event, encode_start, occurrence_of
 from gateway.forward.hj212.history import history
 from gateway.forward.hj212.mapping import INSTANT, STATE, Mapping, Station
 from gateway.forward.hj212.memory import OVER_TIME, RE_COUNT, Memory
 from gateway.forward.hj212.numbers import Numbers
+from gateway.forward.hj212.plan import Table, Windows, table_of
 from gateway.forward.hj212.session import Hj212Session, LinkSettings, Partner
 from gateway.forward.outbox import Outbox
 from gateway.forward.sink import Batch, Receipt, RestartingError, SinkError
@@ -103,6 +103,7 @@ class Hj212Sink:
         self._memory = Memory(outbox, mapping)
         self._mapping = self._memory.mapping
         self._numbers = Numbers(outbox, clock)
+        self._windows = Windows(self._mapping)
         old = outbox.last_id()
         self._restart = False
         self._boots = {
@@ -133,6 +134,7 @@ class Hj212Sink:
     def take(self, batch: Batch) -> Receipt:
         """Packets for the batch; they are safe once they stand in the outbox, which is the forwarder's next step."""
         receipt = Receipt()
+        table = table_of(batch.columns)
         for one, row in zip(batch.records, batch.rows, strict=True):
             station = self._mapping.stations.get(one.terminal)
             if station is None:
@@ -141,7 +143,7 @@ class Hj212Sink:
                 continue
             try:
                 started = self._start(batch, one, row, station, receipt)
-                packets, otherwise = self._packets(batch, one, row, station)
+                packets, otherwise = self._packets(batch, table, one, row, station)
                 packets = started + packets
             except PacketError as error:
                 receipt.dead.append((one.id, error.code, str(error)))
@@ -189,12 +191,14 @@ class Hj212Sink:
         """End the connections; what is under way stays in the outbox."""
         self._transport.close()
 
-    def _packets(self, batch: Batch, one: Stored, row: int, station: Station) -> tuple[list[Packet], str]:
+    def _packets(self, batch: Batch, table: Table, one: Stored, row: int, station: Station) -> tuple[list[Packet], str]:
         """(packets of a record, why there are none)."""
         resent = batch.lane == "backlog"
         if one.type == WINDOW:
-            content = content_of(batch.columns, row, one.start_s or 0, one.marks)
-            found = encode_window(self._mapping, one.terminal, content, self._numbers.next, resent=resent)
+            first_ms = self._numbers.first_ms()
+            found = self._windows.encode(table, row, one, first_ms, resent=resent)
+            if found:
+                self._numbers.give_to(first_ms + len(found) - 1)
             wanted = [packet for packet in found if not self._is_stopped(packet)]
             return wanted, "stopped" if found else "nothing_mapped"
         if one.start_s is None:
@@ -219,7 +223,7 @@ class Hj212Sink:
         return [encode_start(self._mapping, station, seen_s, started_s, self._numbers.next, resent=resent)]
 
     def _is_stopped(self, packet: Packet) -> bool:
-        return any(
+        return self._memory.any_stopped and any(
             self._memory.is_stopped(packet.mn, cn) and b";CN=%s;" % cn.encode() in packet.data
             for cn in (INSTANT, STATE)
         )
