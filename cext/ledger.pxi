@@ -561,6 +561,44 @@ cdef class Ledger:
                     id += 1
         return id
 
+    def holes(self):
+        """[(terminal, epoch, how many numbers are absent)] of the newest logs that lack some; see verify.pyi."""
+        cdef Log log
+        cdef size_t i
+        cdef uint64_t absent, expected
+        cdef list found = []
+        for log in self.logs.values():
+            if log.count == 0 or log.count == 1 and log.extents[0].first <= 1:
+                continue
+            absent, expected = 0, 1
+            for i in range(log.count):
+                if log.extents[i].first > expected:
+                    absent += log.extents[i].first - expected
+                expected = <uint64_t> log.extents[i].last + 1
+            if absent and self.newest.get(log.terminal) == log.epoch:
+                found.append((log.terminal, log.epoch, absent))
+        return found
+
+    def absent(self, uint32_t terminal, uint32_t epoch, uint32_t first, uint32_t last, size_t most):
+        """Up to `most` ranges of first..last that are not in, the highest first; see verify.pyi."""
+        cdef Log log = self.log_of(terminal, epoch)
+        cdef size_t at = log.place_of(last)
+        cdef int64_t end = last, begin
+        cdef list found = []
+        while end >= first and <size_t> len(found) < most:
+            begin = <int64_t> log.extents[at - 1].last + 1 if at else 0
+            if begin <= end:
+                found.append((max(begin, <int64_t> first), end))
+            if not at:
+                break
+            at -= 1
+            end = <int64_t> log.extents[at].first - 1
+        return found
+
+    def newest_of(self, terminal):
+        """The epoch of a terminal's newest log; None: it has none."""
+        return self.newest.get(terminal)
+
     def runs(self):
         """The rows of `runs` for all that the index does not have, in its order."""
         cdef size_t count = 0, i, begin = 0

@@ -119,6 +119,29 @@ class Journal:
         opened = self._open()
         return Head(opened.next_id - 1, opened.link)
 
+    def holes(self) -> list[tuple[str, int, int]]:
+        """(terminal, epoch, numbers) of the newest logs of which numbers are absent below the highest one that came.
+
+        Of terminals heard since the start. Raises StoreUnavailableError.
+        """
+        opened = self._open()
+        names = {row: name for name, row in opened.terminals.items()}
+        return [(names[row], epoch, count) for row, epoch, count in opened.ledger.holes()]
+
+    def absent(self, terminal: str, epoch: int, first: int, last: int, most: int) -> list[tuple[int, int]] | None:
+        """Up to `most` ranges of numbers first..last that did not come, the highest first.
+
+        None: this is not the terminal's newest log. Raises StoreUnavailableError.
+        """
+        opened = self._open()
+        row = opened.terminals.get(terminal)
+        if row is None or opened.ledger.newest_of(row) != epoch:
+            return None
+        try:
+            return opened.ledger.absent(row, epoch, first, last, most)
+        except sqlite3.DatabaseError as error:  # the log's extents are read when it is touched for the first time
+            raise StoreUnavailableError(str(error)) from error
+
     def close(self) -> None:
         """Close the file; the next commit opens it again."""
         if self._opened is not None:
