@@ -562,7 +562,7 @@ cdef class Ledger:
         return id
 
     def holes(self):
-        """[(terminal, epoch, how many numbers are absent)] of the newest logs that lack some; see verify.pyi."""
+        """[(terminal, epoch, how many numbers are absent, the highest one that came)]; see verify.pyi."""
         cdef Log log
         cdef size_t i
         cdef uint64_t absent, expected
@@ -576,7 +576,7 @@ cdef class Ledger:
                     absent += log.extents[i].first - expected
                 expected = <uint64_t> log.extents[i].last + 1
             if absent and self.newest.get(log.terminal) == log.epoch:
-                found.append((log.terminal, log.epoch, absent))
+                found.append((log.terminal, log.epoch, absent, log.extents[log.count - 1].last))
         return found
 
     def absent(self, uint32_t terminal, uint32_t epoch, uint32_t first, uint32_t last, size_t most):

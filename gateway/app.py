@@ -39,6 +39,7 @@ from gateway.registry import Registry
 from gateway.replay import AnswersOnly, replayer
 from gateway.strict import ConfigError, Problem
 from gateway.verify import bounds_of
+from gateway.wanted.desk import Desk as WantedDesk
 
 T = TypeVar("T")
 LOCK = "gateway.lock"
@@ -114,10 +115,12 @@ class Gateway:
             self._log.warning("restore_finished")
         journal = Journal(folder, self._config.verify)
         quarantine = Quarantine(folder, self._config.quarantine)
+        wanted = WantedDesk(folder, journal, self._clock, steady_s, self.metrics, self._log)
         intake = self._make_intake()
         pipeline = Pipeline(
             intake=intake,
             journal=journal,
+            wanted=wanted,
             quarantine=quarantine,
             metrics=self.metrics,
             clock=self._clock,
@@ -136,7 +139,8 @@ class Gateway:
         for part in beside:
             part.start()
         try:
-            self._take_until(stop, reload, intake, pipeline, desk, keeping)
+            chores: list[Callable[[], None]] = [partial(self._order, desk), pipeline.tidy, keeping.step, wanted.step]
+            self._take_until(stop, reload, intake, pipeline, chores)
         except StoppedError:
             self._log.warning("stopped_without_disk")  # what was not committed is with the broker, or the terminal
         finally:
@@ -144,6 +148,7 @@ class Gateway:
             for part in beside:
                 part.stop()
             desk.close()
+            wanted.close()
             journal.close()
             quarantine.close()
             close_metrics()
@@ -186,9 +191,9 @@ class Gateway:
         reload: threading.Event,
         intake: Carrier,
         pipeline: Pipeline,
-        desk: Desk,
-        keeping: Keeping,
+        chores: list[Callable[[], None]],
     ) -> None:
+        """Batch after batch; between two of them a little of each chore."""
         settings = self._config.intake
         while not stop.is_set():
             if self._terminals_file.changed() or reload.is_set():
@@ -197,13 +202,15 @@ class Gateway:
             batch = intake.take(settings.batch_frames, IDLE_S, settings.batch_wait_ms / 1000)
             if batch:
                 pipeline.process(batch, self._registry)
-            if done := desk.step():
-                self._log.info("order_done", **asdict(done))
-            pipeline.tidy()
-            keeping.step()
+            for chore in chores:
+                chore()
             self.metrics.waiting.set(intake.waiting)
         for _ in range(0, intake.waiting, settings.batch_frames):  # what is in memory, and not all that follows
             pipeline.process(intake.take(settings.batch_frames, 0, 0), self._registry)
+
+    def _order(self, desk: Desk) -> None:
+        if done := desk.step():
+            self._log.info("order_done", **asdict(done))
 
     def _reload(self) -> None:
         """Take the terminals and keys anew; keep what we have if the files are wrong."""
@@ -249,14 +256,18 @@ def carry_out(config_path: Path, order: Order, clock: Clock) -> Done:
         open_stores.callback(journal.close)
         quarantine = Quarantine(folder, loaded.config.quarantine)
         open_stores.callback(quarantine.close)
+        metrics, log = Metrics(), make_logger(clock, sys.stderr)
+        wanted = WantedDesk(folder, journal, clock, steady_s, metrics, log)
+        open_stores.callback(wanted.close)
         pipeline = Pipeline(
             intake=AnswersOnly(lambda _terminal, _data: False),
             journal=journal,
+            wanted=wanted,
             quarantine=quarantine,
-            metrics=Metrics(),
+            metrics=metrics,
             clock=clock,
             limits=bounds_of(loaded.config.verify),
-            log=make_logger(clock, sys.stderr),
+            log=log,
             stop=threading.Event(),
         )
         work = Work(order, folder, quarantine, replayer(pipeline, lambda: loaded.registry))

@@ -3,42 +3,48 @@
 Exit codes everywhere: 0 done; 1 not done or not all well, for the reason printed; 2 wrong usage.
 """
 
-import sqlite3
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import Annotated, Any
 
 import typer
 
 from gateway import app as application
-from gateway import cli_audit, cli_backup, cli_export, cli_forward, cli_gaps, cli_quarantine, cli_tail, registry
+from gateway import (
+    cli_audit,
+    cli_backup,
+    cli_configure,
+    cli_export,
+    cli_forward,
+    cli_gaps,
+    cli_quarantine,
+    cli_status,
+    cli_tail,
+    registry,
+)
 from gateway.cli_common import (
     NOT_WELL,
     AsJson,
     Config,
     examples,
     fail,
-    line_text,
     load,
     load_registry,
-    open_journal,
     open_quarantine,
     print_json,
     time_text,
 )
-from gateway.config import JournalConfig
 from gateway.database import NewerSchemaError, StoreUnavailableError
 from gateway.files import WATCH_EVERY_S
-from gateway.forward import outbox
-from gateway.journal.reader import Reader
-from gateway.quarantine.quarantine import QuarantineReader
 from gateway.strict import ConfigError, Problem, convert
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_show_locals=False)
 app.add_typer(cli_quarantine.app, name="quarantine")
+cli_status.register(app)
 cli_gaps.register(app)
 cli_export.register(app)
 cli_backup.register(app)
+cli_configure.register(app)
 cli_tail.register(app)
 cli_audit.register(app)
 cli_forward.register(app)
@@ -103,27 +109,6 @@ def _say_checked(
         typer.echo(f"{len(problems)} problem(s) / 个问题")
     for warning in warnings:
         typer.echo(f"warning / 警告: {warning}")
-
-
-@app.command(epilog=examples("status --config gateway.toml", "status --config gateway.toml --json"))
-def status(config: Config, as_json: AsJson = False) -> None:
-    """What the journal, quarantine and sinks hold now; the gateway may run or not. 状态"""
-    loaded = load(config)
-    folder = Path(loaded.data_dir)
-    reader = open_journal(folder)
-    newest, found = reader.last_id(), {"journal": reader.counts(), "retention": _retention(loaded.journal, reader)}
-    reader.close()
-    found |= {**_quarantine_status(folder), "sinks": {}}
-    for sink in loaded.sink:
-        state = outbox.status(folder, sink.name)
-        found["sinks"][sink.name] = {**state, "lag": newest - cast("int", state["confirmed"])}
-    if as_json:
-        print_json(found)
-        return
-    for section in ("journal", "retention", "quarantine", "unknown"):
-        typer.echo(f"{section}: {line_text(found[section])}")
-    for name, state in found["sinks"].items():
-        typer.echo(f"sink {name}: {line_text(state)}")
 
 
 @app.command(epilog=examples("unknown --config gateway.toml", "admit --config gateway.toml T0042 --key-file ..."))
@@ -231,25 +216,3 @@ def _point(text: str) -> dict[str, Any]:
         )
     found: dict[str, Any] = {"number": int(parts[0]), "name": parts[1], "kind": parts[2]}
     return {**found, "rated_power_w": int(parts[3])} if len(parts) == 4 else found
-
-
-def _retention(config: JournalConfig, reader: Reader) -> dict[str, Any]:
-    """What is kept, up to which record and reception it was retired, and the chain's head."""
-    retired_ms = reader.retired_ms()
-    return {
-        "keep_days": config.keep_days,
-        "keep_mib": config.keep_mib,
-        "retired_to_record": reader.start().record,
-        "retired_received_until": time_text(retired_ms) if retired_ms else None,
-        "head": str(reader.head()),
-    }
-
-
-def _quarantine_status(folder: Path) -> dict[str, Any]:
-    try:
-        store = QuarantineReader(folder)
-    except sqlite3.OperationalError:
-        return {"quarantine": {}, "unknown": {"terminals": 0}}
-    found = {"quarantine": store.counts(), "unknown": {"terminals": len(store.unknown())}}
-    store.close()
-    return found

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from gateway import cli_asked
 from gateway.cli_common import (
     NOT_WELL,
     AsLines,
@@ -25,15 +26,18 @@ from gateway.cli_common import (
 )
 from gateway.clock import SystemClock
 from gateway.gaps.ledger import Account, Day, Run, states
-from gateway.gaps.source import Source, Span
+from gateway.gaps.source import Facts, Source, Span
 from gateway.gaps.words import LATE, MEANING, UNKNOWN
 from gateway.registry import Registry, Terminal
+from gateway.wanted.ranges import size
+from gateway.wanted.requests import Ask
 
 DAY_S = 86400
 SHORTFALL = 0.9  # received / due below this is what the field's rule objects to
 
 
 From = Annotated[str | None, typer.Option("--from", help="First instant, ISO 8601, UTC unless it says. 起始时刻")]
+Ask_ = Annotated[bool, typer.Option("--ask", help="Ask the terminals for it, if they still have it. 请求终端重传")]
 To = Annotated[str | None, typer.Option("--to", help="End, not included; now if left out. 结束时刻（不含）")]
 
 
@@ -43,13 +47,19 @@ def gaps(
     from_: From = None,
     to: To = None,
     utc_offset: Annotated[int, typer.Option(min=-12, max=14, help="Hours by which a day is counted. 日界时区")] = 8,
+    *,
+    ask: Ask_ = False,
     as_json: AsLines = False,
 ) -> None:
     """What terminals owe of a span (else of the last day): received, late, missing with its cause. 数据缺口
 
     Ends with 1 if anything is missing without a cause (unknown). With --json a line for each run of late or missing
-    windows ("gap"), for each day of a terminal ("day"), one with the totals ("total"), and one that says so where the
-    span begins before what is still kept ("retired"). Completeness is received / due, a window of each point one.
+    windows ("gap"), for each day of a terminal ("day"), for each run of record numbers that the terminal was asked for
+    again ("asked"), one with the totals ("total"), and one that says so where the span begins before what is still kept
+    ("retired"). Completeness is received / due, a window of each point one.
+
+    The gateway asks by itself for numbers that did not come half an hour after later ones did; --ask asks at once, and
+    again for what was given up.
     """
     loaded = load(config)
     known = load_registry(loaded)
@@ -62,12 +72,18 @@ def gaps(
     total: Counter[str] = Counter()
     span, in_journal = source.span(from_s, to_s, now_s), source.terminals()
     for one in _asked(known, terminal):
-        for row in rows(source, span, one, in_journal.get(one.id), utc_offset * 3600):
-            _add(total, row)
-            if as_json:
-                print_json(_json_row(row, utc_offset))
-            else:
-                typer.echo(_text_row(row))
+        row = in_journal.get(one.id)
+        found = source.facts(row or 0, span)
+        for line in rows(source, span, one, row, found, utc_offset * 3600):
+            _add(total, line)
+            _say(_json_row(line, utc_offset) if as_json else _text_row(line))
+        logs = source.logs_of(row or 0, span, found)
+        if ask:
+            asks = [Ask(one.id, log.epoch, *run) for log in logs for run in source.absent(row or 0, log)]
+            cli_asked.place(Path(loaded.data_dir), asks, now_s * 1000)
+            total["asked"] += size((each.first, each.last) for each in asks)
+        for each in cli_asked.about(Path(loaded.data_dir), one.id, logs):
+            _say(cli_asked.json_row(each) if as_json else cli_asked.text_row(each))
     kept_from_s = source.kept_from_s()
     source.close()
     if kept_from_s > from_s:
@@ -87,13 +103,15 @@ def register(app: typer.Typer) -> None:
         epilog=examples(
             "gaps --config gateway.toml",
             "gaps --config gateway.toml --terminal T0001 --from 2026-03-01 --to 2026-04-01 --json",
+            "gaps --config gateway.toml --terminal T0001 --from 2026-03-01 --to 2026-03-02 --ask",
         ),
     )(gaps)
 
 
-def rows(source: Source, span: Span, terminal: Terminal, row: int | None, day_offset_s: int) -> Iterator[Run | Day]:
+def rows(
+    source: Source, span: Span, terminal: Terminal, row: int | None, found: Facts, day_offset_s: int
+) -> Iterator[Run | Day]:
     """A terminal's runs as they end, then its days."""
-    found = source.facts(row or 0, span)
     due = source.due(terminal, row, span, found)
     account = Account(due, day_offset_s)
     for cell_s, of_points in states(due, found.cells, source.cause_of(terminal.id, row, span, found), span.now_s):
@@ -107,6 +125,13 @@ def _asked(known: Registry, terminal: str | None) -> list[Terminal]:
     if not found:
         fail(f"{terminal or ''}: not in terminals.toml / 终端未登记")
     return found
+
+
+def _say(row: dict[str, Any] | str) -> None:
+    if isinstance(row, str):
+        typer.echo(row)
+    else:
+        print_json(row)
 
 
 def _add(total: Counter[str], row: Run | Day) -> None:

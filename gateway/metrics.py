@@ -45,6 +45,7 @@ class Metrics:
         self._make_stores()
         self._make_sinks()
         self._make_gaps()
+        self._make_wanted()
 
     def serve(self, port: int) -> tuple[int, Callable[[], None]]:
         """Serve /metrics on loopback, in the background: (the port, for 0 the one that the OS chose; how to end it)."""
@@ -176,4 +177,33 @@ class Metrics:
             "Of these, missing, by cause (gateway/gaps/words.py).",
             ["cause"],
             registry=registry,
+        )
+
+    def _make_wanted(self) -> None:
+        registry = self.registry
+        self.down = Counter(
+            "wattline_down_messages",
+            "Requests and configurations to terminals, by kind and result: sent, dropped.",
+            ["kind", "result"],
+            registry=registry,
+        )
+        self.records_asked = Counter(
+            "wattline_records_asked",
+            "Records that terminals were asked for: asked by the gateway itself; came, gone, refused, given_up.",
+            ["outcome"],
+            registry=registry,
+        )
+        self.records_absent = Gauge(
+            "wattline_records_absent",
+            "Numbers that terminals gave to records which have not come, and nothing explains.",
+            registry=registry,
+        )
+        self.configurations = Counter(
+            "wattline_configurations",
+            "What terminals said of configurations: taken, refused, rolled_back.",
+            ["state"],
+            registry=registry,
+        )
+        self.configurations_pending = Gauge(
+            "wattline_configurations_pending", "Terminals whose configuration is not confirmed.", registry=registry
         )

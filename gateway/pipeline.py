@@ -17,7 +17,8 @@ from gateway.intake import Delivery
 from gateway.journal.journal import CONFLICT, NEW, Batch, Committed, Journal
 from gateway.metrics import DELAYS_S, Metrics
 from gateway.quarantine.quarantine import Quarantine, Refused
-from gateway.registry import Registry
+from gateway.registry import Registry, Terminal
+from gateway.wanted.desk import Desk
 from protocol.record import EVENT_NAMES, LOG_PUT_BACK, LOG_RENUMBERED
 
 OLDER_FLASH = {LOG_PUT_BACK, LOG_RENUMBERED}
@@ -31,16 +32,20 @@ class StoppedError(Exception):
 
 @dataclass
 class Pipeline:
-    """Takes a batch through all stages. One thread."""
+    """Takes a batch through all stages. One thread. is_live: what comes was sent just now, so its sender may be told
+    what is wanted of it.
+    """
 
     intake: Carrier
     journal: Journal
+    wanted: Desk
     quarantine: Quarantine
     metrics: Metrics
     clock: Clock
     limits: Bounds
     log: structlog.typing.FilteringBoundLogger
     stop: threading.Event
+    is_live: bool = True
 
     def process(self, batch: list[Delivery], registry: Registry) -> None:
         """Decode, judge, store, acknowledge. Returns with everything durable. Raises StoppedError."""
@@ -61,10 +66,8 @@ class Pipeline:
         names, points = [one.id for one in terminals], [one.limits for one in terminals]
         committed = self._commit(Batch(now_ms, frames, names, points, columns, findings))
         self._settle(deliveries, columns, committed, now_ms)
-        down = acks.build(columns, committed.outcomes, terminals, self.clock.now_ms())
-        sent = [self.intake.publish_down(terminal, data) for terminal, data in down]
-        self.metrics.acks.labels("sent").inc(sum(sent))
-        self.metrics.acks.labels("dropped").inc(len(sent) - sum(sent))
+        self._insist("wanted", lambda: self.wanted.learn(names, columns, committed.outcomes))
+        self._answer(terminals, columns, committed)
         for delivery in batch:
             self.intake.release(delivery.token)
 
@@ -75,6 +78,17 @@ class Pipeline:
         except StoreUnavailableError as error:
             self.metrics.store_errors.labels("journal").inc()
             self.log.warning("store_unavailable", store="journal", error=str(error))
+
+    def _answer(self, terminals: list[Terminal], columns: Columns, committed: Committed) -> None:
+        """Acknowledge; and say what else is wanted of those who are heard."""
+        down = acks.build(columns, committed.outcomes, terminals, self.clock.now_ms())
+        sent = [self.intake.publish_down(terminal, data) for terminal, data in down]
+        self.metrics.acks.labels("sent").inc(sum(sent))
+        self.metrics.acks.labels("dropped").inc(len(sent) - sum(sent))
+        for one in self.wanted.answer(terminals, columns) if self.is_live else ():
+            result = "sent" if self.intake.publish_down(one.terminal, one.data) else "dropped"
+            self.metrics.down.labels(one.kind, result).inc()
+            self.log.info("sent_down", terminal=one.terminal, kind=one.kind, result=result)
 
     def _settle(self, deliveries: list[Delivery], columns: Columns, committed: Committed, now_ms: int) -> None:
         """Count what became of the batch; keep the other half of each conflict as evidence."""

@@ -43,7 +43,7 @@ class AnswersOnly:
 
 def replayer(pipeline: Pipeline, registry: Callable[[], Registry]) -> Callable[[Sequence[Refused]], None]:
     """What puts frames through this pipeline, by the registry as it is then. It raises StoppedError as that does."""
-    again = replace(pipeline, intake=AnswersOnly(pipeline.intake.publish_down))
+    again = replace(pipeline, intake=AnswersOnly(pipeline.intake.publish_down), is_live=False)
 
     def replay(frames: Sequence[Refused]) -> None:
         batch = [Delivery(one.source, one.topic, one.data, one.length, _NO_TOKEN) for one in frames]

@@ -16,6 +16,7 @@ from gateway.forward import outbox
 from gateway.journal import journal
 from gateway.journal.journal import Journal
 from gateway.journal.reader import Reader
+from gateway.wanted import store as wanted
 
 MANIFEST = "manifest.json"
 NAME = r"^[A-Za-z0-9_-]{1,64}\.sqlite3$"  # what a store may be called; nothing that leads out of the folder
@@ -46,9 +47,12 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def names(folder: Path) -> list[str]:
-    """The stores of a data_dir in the order in which they must be copied: the journal last."""
+    """The stores of a data_dir in the order in which they must be copied: the journal after those that follow it, and
+    last what is wanted, which forgets what the journal has.
+    """
     found = sorted(one.name for one in folder.glob("*.sqlite3") if one.is_file())
-    return [name for name in found if name != journal.FILE] + [name for name in found if name == journal.FILE]
+    last = (journal.FILE, wanted.FILE)
+    return [name for name in found if name not in last] + [name for name in last if name in found]
 
 
 def copy_store(source: Path, target: Path) -> StoreFile:
@@ -88,6 +92,7 @@ def check_set(folder: Path) -> int:
         _check_intact(folder / name)
     try:
         Journal(folder, VerifyConfig()).close()
+        wanted.Store(folder).close()
         for sink in _sinks(folder):
             outbox.Outbox(folder, sink).close()
         with closing(Reader(folder)) as reader:

@@ -47,7 +47,7 @@ class Said:
     """What else is known of a terminal's log. By epoch where it is about numbers."""
 
     untimed: dict[int, list[int]] = field(default_factory=dict)  # windows without a time, ascending
-    dropped: dict[int, list[Range]] = field(default_factory=dict)  # the log was full, or an older one is back
+    dropped: dict[int, list[Range]] = field(default_factory=dict)  # dropped, or not there when asked for
     skipped: dict[int, list[Range]] = field(default_factory=dict)  # no record has these numbers
     follows: dict[int, tuple[int, int]] = field(default_factory=dict)  # (epoch before, first number): one log with it
     damaged: dict[int, list[int]] = field(default_factory=dict)  # numbers of the events that say so
@@ -147,7 +147,7 @@ class Evidence:
         if key not in self._absent_of:
             placed = {number for number in self._said.placed.get(epoch, ()) if first <= number <= last}
             there = sorted(placed.union(self._numbers(*key))) if placed else self._numbers(*key)
-            found = _holes(first, last, there) if first <= last else []
+            found = holes(first, last, there) if first <= last else []
             for skipped in self._said.skipped.get(epoch, ()):
                 found = [part for hole in found for part in _without(hole, skipped)]
             self._absent_of[key] = found
@@ -186,7 +186,7 @@ def _surely_off(a: Milepost | None, b: Milepost, cell_s: int, absent: int) -> bo
     return a.time_s + absent * CELL_S <= cell_s and cell_s + CELL_S <= b.boot_s
 
 
-def _holes(first: int, last: int, there: Iterable[int]) -> list[Range]:
+def holes(first: int, last: int, there: Iterable[int]) -> list[Range]:
     """What is not there of first..last."""
     found, expected = [], first
     for number in there:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from gateway.gaps.causes import Evidence, Milepost, Said
+from gateway.gaps.causes import Evidence, Milepost, Range, Said, holes
 from gateway.gaps.cells import Cell, joined
 from gateway.gaps.claims import claims
 from gateway.gaps.ledger import EMPTY, Due
@@ -24,6 +24,7 @@ from protocol.record import (
     LOG_PUT_BACK,
     LOG_RENUMBERED,
     NUMBERS_SKIPPED,
+    REQUEST_UNMET,
     WINDOW,
     Event,
     decode_record,
@@ -39,6 +40,14 @@ class Span(NamedTuple):
     to_s: int
     now_s: int
     since_id: int
+
+
+class LogSpan(NamedTuple):
+    """Numbers first..last of a log."""
+
+    epoch: int
+    first: int
+    last: int
 
 
 @dataclass
@@ -117,6 +126,27 @@ class Source:
         begins_s = until_s if from_s is None else max(from_s, span.from_s, self.kept_from_s())
         return Due(terminal.id, points, min(begins_s, until_s), until_s)
 
+    def logs_of(self, row: int, span: Span, found: Facts) -> list[LogSpan]:
+        """The numbers of each log between the records around the span."""
+        logs: dict[int, list[Milepost]] = {}
+        for one in found.mileposts:
+            logs.setdefault(one.epoch, []).append(one)
+        reaches = []
+        for epoch, posts in logs.items():
+            before = min(posts, key=lambda one: one.seq)
+            known = before.seq if before.time_s <= span.from_s else self._number_before(row, before)
+            known = max(known, found.said.follows.get(epoch, (0, 1))[1] - 1)
+            reaches.append(LogSpan(epoch, known + 1, max(one.seq for one in posts)))
+        return reaches
+
+    def absent(self, row: int, log: LogSpan) -> list[Range]:
+        """The numbers of these that did not come."""
+        return holes(log.first, log.last, self._spans.numbers(row, *log))
+
+    def _number_before(self, row: int, one: Milepost) -> int:
+        entry = self._spans.before(row, one.epoch, one.seq)
+        return 0 if entry is None else entry.seq
+
     def cause_of(self, terminal: str, row: int | None, span: Span, found: Facts) -> Callable[[int], str]:
         """Why a cell of the terminal has nothing."""
         evidence: Evidence | None = None
@@ -168,7 +198,7 @@ class Source:
 def note_event(said: Said, entry: Entry, event: Event) -> None:
     """Keep what an event says of the log or the clock."""
     values = event.values
-    if event.code in {LOG_FULL, LOG_PUT_BACK} and len(values) == 2:
+    if event.code in {LOG_FULL, LOG_PUT_BACK, REQUEST_UNMET} and len(values) == 2:
         said.dropped.setdefault(entry.epoch, []).append((values[0], values[1]))
     elif event.code == NUMBERS_SKIPPED and len(values) == 2:
         said.skipped.setdefault(entry.epoch, []).append((values[0], values[1]))

@@ -119,26 +119,28 @@ class Journal:
         opened = self._open()
         return Head(opened.next_id - 1, opened.link)
 
-    def holes(self) -> list[tuple[str, int, int]]:
-        """(terminal, epoch, numbers) of the newest logs of which numbers are absent below the highest one that came.
+    def holes(self) -> list[tuple[str, int, int, int]]:
+        """(terminal, epoch, how many, highest) of the newest logs that lack numbers below the highest one that came.
 
         Of terminals heard since the start. Raises StoreUnavailableError.
         """
         opened = self._open()
         names = {row: name for name, row in opened.terminals.items()}
-        return [(names[row], epoch, count) for row, epoch, count in opened.ledger.holes()]
+        return [(names[row], epoch, count, highest) for row, epoch, count, highest in opened.ledger.holes()]
 
-    def absent(self, terminal: str, epoch: int, first: int, last: int, most: int) -> list[tuple[int, int]] | None:
+    def newest_epoch(self, terminal: str) -> int | None:
+        """The log that began last; None: the terminal has none. Raises StoreUnavailableError."""
+        opened = self._open()
+        return opened.ledger.newest_of(opened.terminals.get(terminal, 0))
+
+    def absent(self, terminal: str, epoch: int, first: int, last: int, most: int) -> list[tuple[int, int]]:
         """Up to `most` ranges of numbers first..last that did not come, the highest first.
 
-        None: this is not the terminal's newest log. Raises StoreUnavailableError.
+        Raises StoreUnavailableError.
         """
         opened = self._open()
-        row = opened.terminals.get(terminal)
-        if row is None or opened.ledger.newest_of(row) != epoch:
-            return None
         try:
-            return opened.ledger.absent(row, epoch, first, last, most)
+            return opened.ledger.absent(opened.terminals.get(terminal, 0), epoch, first, last, most)
         except sqlite3.DatabaseError as error:  # the log's extents are read when it is touched for the first time
             raise StoreUnavailableError(str(error)) from error
 
@@ -227,6 +229,7 @@ def _count(connection: sqlite3.Connection, counted: Tally, taken: Taken) -> None
         "frames": kept,
         "windows": taken.windows,
         "events": counted.records["new"] - taken.windows,
+        "epochs_back": len(taken.epochs_back),
         **{f"frames_{result}": number for result, number in counted.frames.items()},
         **{f"records_{outcome}": number for outcome, number in counted.records.items()},
     }

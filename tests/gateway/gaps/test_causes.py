@@ -5,7 +5,10 @@ from typing import Any
 import pytest
 
 from gateway.gaps.causes import Evidence, Milepost, Said
+from gateway.gaps.source import note_event
 from gateway.gaps.words import CELL_S, CLOCK, LINK_DOWN, LOG_LOST, PROMISE_S, REFUSED, TERMINAL_OFF, UNKNOWN
+from gateway.journal.spans import Entry
+from protocol import record
 from tests.gateway.support import NOW_S
 
 SOON_S = 600
@@ -135,3 +138,23 @@ def test_its_numbers_go_on_in_another_epoch() -> None:
     assert causes(posts, range(1, 3), follows=follows, there=(91, 92)) == [TERMINAL_OFF] * 2
     assert causes(posts, range(1, 3), follows=follows, there=(92,), dropped={8: [(80, 91)]}) == [LOG_LOST] * 2
     assert causes(posts, range(1, 3), follows={8: (8, 92)}, there=(91, 92)) == [LOG_LOST] * 2, "a log of its own"
+
+
+@pytest.mark.parametrize(
+    ("code", "values", "cause"),
+    [
+        (record.LOG_FULL, [2, 4], LOG_LOST),
+        (record.LOG_PUT_BACK, [2, 4], LOG_LOST),
+        (record.REQUEST_UNMET, [2, 4], LOG_LOST),
+        (record.NUMBERS_SKIPPED, [2, 4], TERMINAL_OFF),
+        (record.LOG_FULL, [4, 2], LINK_DOWN),
+        (record.LOG_FULL, [], LINK_DOWN),
+        (record.NUMBERS_SKIPPED, [5, 8], LINK_DOWN),
+    ],
+)
+def test_what_events_say_of_numbers(code: int, values: list[int], cause: str) -> None:
+    said = Said()
+    body = record.Event(NOW_S, 1, 9, 3, 1, code, None, values)
+    note_event(said, Entry(1, 7, 5, record.EVENT, NOW_S, 0, 1, 9, 0, []), body)
+    posts = [post(0, 1), post(4, 5, boot=2, uptime_s=CELL_S)]
+    assert set(causes(posts, range(1, 3), **vars(said))) == {cause}

@@ -35,17 +35,18 @@ def test_absent_numbers_are_those_that_did_not_come(
         expected = ranges_of(set(range(first, last + 1)) - set(came))[:most]
         assert journal.absent("T0001", EPOCH, first, last, most) == expected
         absent = max(came) - len({seq for seq in came if seq}) if max(came) else 0
-        assert journal.holes() == ([("T0001", EPOCH, absent)] if absent else [])
+        assert journal.holes() == ([("T0001", EPOCH, absent, max(came))] if absent else [])
         journal.close()
 
 
-def test_only_a_terminals_newest_log_is_spoken_of(tmp_path: Path) -> None:
+def test_only_a_terminals_newest_log_is_listed(tmp_path: Path) -> None:
     sender = Sender()
     journal = Journal(tmp_path, VerifyConfig())
-    assert journal.absent("T0001", EPOCH, 1, 9, 64) is None
+    assert (journal.newest_epoch("T0001"), journal.holes()) == (None, [])
+    assert journal.absent("T0001", EPOCH, 1, 9, 64) == [(1, 9)]
     commit(journal, [accept(sender, sender.frame([event(5)]))])
     assert journal.absent("T0001", EPOCH, 1, 9, 64) == [(6, 9), (1, 4)]
     commit(journal, [accept(sender, sender.frame([event(3)], epoch=8))])
-    assert journal.absent("T0001", EPOCH, 1, 9, 64) is None
-    assert journal.holes() == [("T0001", 8, 2)]
+    assert journal.absent("T0001", EPOCH, 1, 9, 64) == [(6, 9), (1, 4)]
+    assert (journal.newest_epoch("T0001"), journal.holes()) == (8, [("T0001", 8, 2, 3)])
     journal.close()

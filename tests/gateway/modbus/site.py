@@ -18,7 +18,7 @@ from pymodbus.constants import ExcCodes
 from pymodbus.server import ModbusSerialServer, ModbusTcpServer
 from pymodbus.simulator import DataType, SimData, SimDevice
 
-from protocol import ack, mailbox
+from protocol import ack, down, mailbox
 from protocol.errors import FrameError
 from tests.gateway.support import Sender
 
@@ -39,6 +39,7 @@ class MailboxTerminal:
         self.backlog: dict[int, bytes] = {}
         self.offered: list[bytes] = []
         self.acks: list[ack.Ack] = []
+        self.told: list[down.Request | down.Configuration] = []
         self.deaf = False  # takes no ack in
         self.dead = False  # answers nothing
         self._hold_ms = hold_ms
@@ -85,6 +86,12 @@ class MailboxTerminal:
             done = self._changed.wait_for(lambda: not self.live and not self.backlog, timeout_s)
             assert done, f"{self.sender.name}: {len(self.live)} + {len(self.backlog)} records left"
 
+    def wait_told(self, count: int, timeout_s: float = 20) -> list[down.Request | down.Configuration]:
+        """The requests and configurations that came, once there are so many."""
+        with self._changed:
+            assert self._changed.wait_for(lambda: len(self.told) >= count, timeout_s), f"{len(self.told)} of {count}"
+            return list(self.told)
+
     def _uptime_ms(self) -> int:
         return real_ms() - self._started_ms
 
@@ -102,10 +109,14 @@ class MailboxTerminal:
 
     def _answer(self, data: bytes, _read_ms: int | None) -> bool:
         try:
-            found = self.sender.open_ack(data)
+            found = self.sender.open_down(data)
         except FrameError:
             return False
         if self.deaf:
+            return True
+        if not isinstance(found, ack.Ack):
+            self.told.append(found)
+            self._changed.notify_all()
             return True
         self.acks.append(found)
         for first, last, *_ in [*found.durable, *found.refused]:

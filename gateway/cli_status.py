@@ -1,0 +1,103 @@
+"""`wattline gateway status`: what the stores hold."""
+
+import sqlite3
+from pathlib import Path
+from typing import Any, cast
+
+import typer
+
+from gateway.cli_common import AsJson, Config, examples, line_text, load, open_journal, print_json, time_text
+from gateway.config import JournalConfig
+from gateway.forward import outbox
+from gateway.journal.reader import Reader
+from gateway.quarantine.quarantine import QuarantineReader
+from gateway.wanted import configurations, requests
+from gateway.wanted.store import looking
+
+NAMES_SHOWN = 10  # on a line for a person; --json has them all
+_LINES = ("journal", "retention", "quarantine", "unknown", "findings", "asked")
+
+
+def status(config: Config, as_json: AsJson = False) -> None:
+    """What the journal, quarantine and sinks hold now, what is asked of terminals and what they were told. 状态
+
+    findings: epochs_back, frames of a log that is not the terminal's newest; records_missing, numbers that terminals
+    gave to records, that never came and were asked for; records_given_up, those of which nothing came when asked.
+    """
+    loaded = load(config)
+    folder = Path(loaded.data_dir)
+    reader = open_journal(folder)
+    newest, journal = reader.last_id(), reader.counts()
+    found = {"journal": journal, "retention": _retention(loaded.journal, reader)}
+    reader.close()
+    found |= {**_quarantine_status(folder), **_wanted_status(folder, journal.pop("epochs_back", 0)), "sinks": {}}
+    for sink in loaded.sink:
+        state = outbox.status(folder, sink.name)
+        found["sinks"][sink.name] = {**state, "lag": newest - cast("int", state["confirmed"])}
+    if as_json:
+        print_json(found)
+        return
+    for section in _LINES:
+        typer.echo(f"{section}: {line_text(found[section])}")
+    typer.echo(f"configurations: {line_text(_brief(found['configurations']))}")
+    for name, state in found["sinks"].items():
+        typer.echo(f"sink {name}: {line_text(state)}")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("status", epilog=examples("status --config gateway.toml", "status --config gateway.toml --json"))(
+        status
+    )
+
+
+def _retention(config: JournalConfig, reader: Reader) -> dict[str, Any]:
+    """What is kept, up to which record and reception it was retired, and the chain's head."""
+    retired_ms = reader.retired_ms()
+    return {
+        "keep_days": config.keep_days,
+        "keep_mib": config.keep_mib,
+        "retired_to_record": reader.start().record,
+        "retired_received_until": time_text(retired_ms) if retired_ms else None,
+        "head": str(reader.head()),
+    }
+
+
+def _quarantine_status(folder: Path) -> dict[str, Any]:
+    try:
+        store = QuarantineReader(folder)
+    except sqlite3.OperationalError:
+        return {"quarantine": {}, "unknown": {"terminals": 0}}
+    found = {"quarantine": store.counts(), "unknown": {"terminals": len(store.unknown())}}
+    store.close()
+    return found
+
+
+def _wanted_status(folder: Path, epochs_back: int) -> dict[str, Any]:
+    """Findings; what is asked of terminals; by state, the terminals whose newest configuration is not in force."""
+    with looking(folder) as connection:
+        asked = dict.fromkeys(("open_terminals", requests.OPEN, *requests.OUTCOMES), 0)
+        states: dict[str, list[str]] = {
+            state: [] for state in (configurations.PENDING, configurations.REFUSED, configurations.ROLLED_BACK)
+        }
+        if connection is not None:
+            asked = requests.counts(connection)
+            for one in configurations.last_of_each(connection):
+                if one.state in states:
+                    states[one.state].append(one.terminal)
+    findings = {
+        "epochs_back": epochs_back,
+        "records_missing": asked[requests.OPEN],
+        "records_given_up": asked[requests.GIVEN_UP],
+    }
+    return {"findings": findings, "asked": asked, "configurations": states}
+
+
+def _brief(states: dict[str, list[str]]) -> dict[str, str]:
+    """How many terminals, and the first of them by name."""
+    found = {}
+    for state, names in states.items():
+        more = " ..." if len(names) > NAMES_SHOWN else ""
+        named = f" ({' '.join(names[:NAMES_SHOWN])}{more})" if names else ""
+        found[state] = f"{len(names)}{named}"
+    return found

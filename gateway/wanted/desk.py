@@ -1,0 +1,286 @@
+"""What is wanted of terminals, at work in the running gateway: learns from what comes in, answers who is heard.
+
+One thread: the pipeline's. `learn` before a batch is acknowledged, `answer` with its acks, `step` between batches.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from sqlite3 import Connection
+from typing import NamedTuple
+
+import structlog
+
+from cext.decoder import Columns, seal_payload
+from gateway.clock import Clock
+from gateway.database import StoreUnavailableError
+from gateway.journal.journal import REFUSED, REPEATED, Journal
+from gateway.metrics import Metrics
+from gateway.registry import Terminal
+from gateway.wanted import configurations, requests
+from gateway.wanted.configurations import Version
+from gateway.wanted.find import Finder
+from gateway.wanted.heard import GONE_EVENTS, Said, gone_by
+from gateway.wanted.missing import Missing, missing_of
+from gateway.wanted.ranges import Range, both, newest
+from gateway.wanted.requests import Fate, Request
+from gateway.wanted.store import Store
+from protocol import down, limits
+
+LOOK_EVERY_S = 10.0  # for numbers that did not come
+SEE_EVERY_S = 1.0  # for what a command ordered: one number is read
+TERMINALS_A_LOOK = 500  # whose rows are looked at whether they are settled: some 20 ms; the others at the next look
+
+_CONFIG_EVENTS = frozenset(configurations.STATES)
+_EVENTS = _CONFIG_EVENTS | GONE_EVENTS
+
+
+class Down(NamedTuple):
+    """A message for a terminal. kind: request, configuration."""
+
+    terminal: str
+    data: bytes
+    kind: str
+
+
+class Heard(NamedTuple):
+    """The newest frame of a terminal in a batch."""
+
+    boot: int
+    sent_ms: int
+    epoch: int
+    generation: int
+    terminal: Terminal
+
+
+class Desk:
+    """Made with the journal's writer, which knows what did not come."""
+
+    def __init__(
+        self,
+        folder: Path,
+        journal: Journal,
+        clock: Clock,
+        steady_s: Callable[[], float],
+        metrics: Metrics,
+        log: structlog.typing.FilteringBoundLogger,
+    ) -> None:
+        """Raises StoreUnavailableError, NewerSchemaError."""
+        self._store = Store(folder)
+        self._journal, self._clock, self._steady_s = journal, clock, steady_s
+        self._metrics, self._log = metrics, log
+        self._finder = Finder(journal)
+        self._open: dict[str, list[Request]] = {}
+        self._pending: dict[str, Version] = {}
+        self._due_ms: dict[str, int] = {}  # when something of it is to go down
+        self._stale = True  # what is remembered of the store is not what it holds
+        self._failing = False
+        self._see_at_s, self._look_at_s = 0.0, 0.0
+        self._turn = 0
+
+    def learn(self, names: Sequence[str], columns: Columns, outcomes: bytes) -> None:
+        """Keep what a batch says of requests and configurations, durably; names[i] sent frame i.
+
+        What came before is learnt again: the gateway may have died between the journal's commit and this.
+        Raises StoreUnavailableError: to be called again.
+        """
+        codes = columns.records.code.tobytes()
+        if _EVENTS.isdisjoint(codes) and REFUSED not in outcomes:
+            return
+        events = [row for row, code in enumerate(codes) if code in _EVENTS and 0 < outcomes[row] <= REPEATED]
+        refused = [row for row, outcome in enumerate(outcomes) if outcome == REFUSED]
+        if not events and not refused:
+            return
+        said = [_said(names, columns, row, self._clock.now_ms()) for row in events]
+        states = []
+        with self._store.writing() as connection:
+            for one in said:
+                if one.code in _CONFIG_EVENTS:
+                    states.append(configurations.hear(connection, one))
+                else:
+                    gone = gone_by(one.code, one.values)
+                    requests.explain(connection, one.terminal, one.epoch, gone, requests.GONE)
+            for (name, epoch), ranges in _by_log(names, columns, refused).items():
+                requests.explain(connection, name, epoch, ranges, requests.REFUSED)
+        self._stale, self._look_at_s = True, 0.0  # within a second
+        for state in filter(None, states):
+            self._metrics.configurations.labels(state).inc()
+
+    def answer(self, terminals: Sequence[Terminal], columns: Columns) -> list[Down]:
+        """What goes down to the terminals that this batch heard; terminals[i] sent frame i. Noted before it is sent."""
+        if not self._due_ms:
+            return []
+        now_ms = self._clock.now_ms()
+        heard = self._heard(terminals, columns, now_ms)
+        if not heard:
+            return []
+        found: list[Down] = []
+        try:
+            with self._store.writing() as connection:
+                for one in heard.values():
+                    found += self._request(connection, one, now_ms)
+                    found += self._configuration(connection, one, now_ms)
+        except StoreUnavailableError as error:
+            self._fail(error)
+            return []
+        for name in heard:
+            self._note_due(name)
+        return found
+
+    def step(self) -> None:
+        """Take in what commands ordered; settle what came; find what did not."""
+        now_s = self._steady_s()
+        if now_s < self._see_at_s:
+            return
+        self._see_at_s = now_s + SEE_EVERY_S
+        try:
+            if self._store.changed() or self._stale:
+                self._see()
+            if now_s >= self._look_at_s:
+                self._look_at_s = now_s + LOOK_EVERY_S
+                self._look(self._clock.now_ms())
+            self._failing = False
+        except StoreUnavailableError as error:
+            self._fail(error)
+
+    def close(self) -> None:
+        """Close the store."""
+        self._store.close()
+
+    # --- what goes down
+
+    def _heard(self, terminals: Sequence[Terminal], columns: Columns, now_ms: int) -> dict[str, Heard]:
+        """By terminal for which something is due: its newest frame."""
+        frames, found = columns.frames, dict[str, Heard]()
+        for number, one in enumerate(terminals):
+            due_ms = self._due_ms.get(one.id)
+            if due_ms is None or due_ms > now_ms or frames.reason[number]:
+                continue
+            came = (frames.boot[number], frames.sent_ms[number])
+            if one.id not in found or found[one.id][:2] < came:
+                found[one.id] = Heard(*came, frames.epoch[number], frames.generation[number], one)
+        return found
+
+    def _request(self, connection: Connection, heard: Heard, now_ms: int) -> list[Down]:
+        """One request for what is due and missing of the log that was heard. Its rows are noted, or settled."""
+        name, rows, wanted = heard.terminal.id, list[tuple[Request, Missing | None]](), list[Range]()
+        for row in self._open.get(name, ()):
+            if row.epoch != heard.epoch or row.due_ms > now_ms:
+                rows.append((row, None))
+                continue
+            found = missing_of(connection, self._journal, row)
+            if found.ranges and row.tries < requests.TRIES_MAX:
+                rows.append((row, found))
+                wanted += found.ranges
+            else:
+                self._close(connection, row, found, now_ms)
+        wanted = newest(wanted, limits.ACK_RANGES_MAX, requests.NUMBERS_MAX)
+        self._open[name] = [
+            row if found is None else _noted(connection, row, found, wanted, now_ms) for row, found in rows
+        ]
+        if not wanted:
+            return []
+        payload = down.request_payload(heard.epoch, wanted, (heard.boot, heard.sent_ms))
+        return [Down(name, _sealed(heard, payload), "request")]
+
+    def _configuration(self, connection: Connection, heard: Heard, now_ms: int) -> list[Down]:
+        one = self._pending.get(heard.terminal.id)
+        if one is None or one.due_ms > now_ms:
+            return []
+        self._pending[one.terminal] = configurations.send(connection, one, now_ms)
+        payload = down.configuration_payload(one.version, one.document, (heard.boot, heard.sent_ms))
+        return [Down(one.terminal, _sealed(heard, payload), "configuration")]
+
+    # --- between batches
+
+    def _see(self) -> None:
+        """What the store holds, as of now."""
+        opened: defaultdict[str, list[Request]] = defaultdict(list)
+        with self._store.reading() as connection:
+            for row in requests.open_rows(connection):
+                opened[row.terminal].append(row)
+            self._pending = {one.terminal: one for one in configurations.pending(connection)}
+            self._finder.explained = requests.explained_numbers(connection)
+        self._open, self._stale, self._due_ms = dict(opened), False, {}
+        for name in {*self._open, *self._pending}:
+            self._note_due(name)
+        self._metrics.configurations_pending.set(len(self._pending))
+
+    def _look(self, now_ms: int) -> None:
+        """Settle what came or is given up; ask for what did not come."""
+        names = sorted(self._open)
+        some = names[self._turn : self._turn + TERMINALS_A_LOOK]
+        self._turn = 0 if self._turn + len(some) >= len(names) else self._turn + len(some)
+        with self._store.writing() as connection:
+            for name in some:
+                for row in self._open[name]:
+                    found = missing_of(connection, self._journal, row)
+                    if not found.ranges or (row.tries >= requests.TRIES_MAX and row.due_ms <= now_ms):
+                        self._close(connection, row, found, now_ms)
+            opened = {name: len(rows) for name, rows in self._open.items()}
+            asks = self._finder.asks(connection, opened, now_ms)
+            requests.ask(connection, asks, "gateway", now_ms)
+            requests.forget_oldest(connection)
+        for terminal in sorted({one.terminal for one in asks}):
+            numbers = sum(one.last - one.first + 1 for one in asks if one.terminal == terminal)
+            self._log.warning("records_missing", alarm=True, terminal=terminal, records=numbers)
+            self._metrics.records_asked.labels("asked").inc(numbers)
+        self._metrics.records_absent.set(self._finder.absent)
+        self._see()
+
+    def _close(self, connection: Connection, row: Request, found: Missing, now_ms: int) -> None:
+        fate = Fate(found.gone, found.refused, found.numbers)
+        requests.close(connection, row, fate, now_ms)
+        came = row.numbers - sum(fate)
+        counts = {requests.CAME: came, requests.GONE: fate.gone, requests.REFUSED: fate.refused}
+        for outcome, count in {**counts, requests.GIVEN_UP: fate.missing}.items():
+            self._metrics.records_asked.labels(outcome).inc(count)
+        self._log.info("request_settled", terminal=row.terminal, first=row.first, last=row.last, outcome=fate.outcome)
+
+    def _note_due(self, name: str) -> None:
+        """When something of the terminal is to go down next."""
+        due = [row.due_ms for row in self._open.get(name, ())]
+        if name in self._pending:
+            due.append(self._pending[name].due_ms)
+        if due:
+            self._due_ms[name] = min(due)
+        else:
+            self._due_ms.pop(name, None)
+
+    def _fail(self, error: StoreUnavailableError) -> None:
+        """Nothing goes down while the disk does not take it; said once."""
+        self._stale = True
+        self._metrics.store_errors.labels("wanted").inc()
+        if not self._failing:
+            self._log.error("store_unavailable", store="wanted", error=str(error))
+        self._failing = True
+
+
+def _noted(connection: Connection, row: Request, found: Missing, wanted: list[Range], now_ms: int) -> Request:
+    """The row once a request for `wanted` goes down."""
+    if both(found.ranges, wanted):
+        return requests.send(connection, row, found.numbers, now_ms)
+    return requests.postpone(connection, row, now_ms)
+
+
+def _sealed(heard: Heard, payload: bytes) -> bytes:
+    """Sealed with the key that the terminal used just now."""
+    state = heard.terminal.states[heard.generation]
+    return seal_payload(state, heard.generation, heard.terminal.id, payload)
+
+
+def _said(names: Sequence[str], columns: Columns, row: int, now_ms: int) -> Said:
+    """An event of the batch."""
+    records = columns.records
+    frame, first = records.frame[row], records.first[row]
+    values = columns.integers[first : first + records.count[row]].tolist()
+    return Said(names[frame], columns.frames.epoch[frame], records.seq[row], records.code[row], values, now_ms)
+
+
+def _by_log(names: Sequence[str], columns: Columns, rows: Sequence[int]) -> dict[tuple[str, int], list[Range]]:
+    """The numbers of these records, by terminal and epoch."""
+    found: defaultdict[tuple[str, int], list[Range]] = defaultdict(list)
+    for row in rows:
+        frame, seq = columns.records.frame[row], columns.records.seq[row]
+        found[names[frame], columns.frames.epoch[frame]].append((seq, seq))
+    return found
