@@ -15,6 +15,7 @@ from gateway.metrics import Metrics
 from gateway.pipeline import STORE_RETRY_S, Pipeline
 from gateway.quarantine.quarantine import Quarantine
 from gateway.verify import bounds_of
+from gateway.wanted.desk import Desk
 from hil.sim.forwarding import SinkTask
 from hil.sim.intake import Intake
 from hil.sim.loop import VirtualLoop
@@ -96,9 +97,12 @@ class GatewayProcess:
         assert config.mqtt is not None  # the bench's own configuration
         intake = Intake(self._loop, self._network, config.mqtt, self._random.random, self._machine.point)
         self._intake = intake
+        journal = Journal(self._machine.data, config.verify)
+        wanted = Desk(self._machine.data, journal, self._clock, self._loop.time, self._metrics, self._log)
         self._pipeline = Pipeline(
             intake=intake,
-            journal=Journal(self._machine.data, config.verify),
+            journal=journal,
+            wanted=wanted,
             quarantine=Quarantine(self._machine.data, config.quarantine),
             metrics=self._metrics,
             clock=self._clock,
@@ -130,6 +134,7 @@ class GatewayProcess:
                     continue
                 break
             pipeline.tidy()
+            pipeline.wanted.step()
             for one in self._sinks:
                 one.bell.ring()
 
