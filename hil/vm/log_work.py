@@ -5,7 +5,7 @@
 Each step appends, acknowledges, recalls or renumbers, as MIX weighs them (four numbers joined by `.`), by RUN alone.
 CUT: cut_flash.Power. What is done is said in lines, before and after; witness.py reads them:
 
-    B boot    E epoch                                           at the start
+    B boot    E epoch    M seq name ...                         at the start, with what is pending
     A seq name                                                  an append has returned
     F first last    f first last                                freeing, freed
     C first last    c first last ... D                          recalling, each range that is here, done
@@ -130,6 +130,12 @@ def main(image: str, segments: int, run: int, steps: int, mix: str, cut: str = "
     draw = Draw(run)
     store = log.Log(base.DATA_DIR + "/log", log_event, draw.bytes, segments, reserved)
     print("E", store.epoch)
+    seq = store.next_pending(0)
+    while seq is not None:
+        name = body_of(store.peek(seq) or b"")
+        if name is not None:
+            print("M", seq, name)
+        seq = store.next_pending(seq)
     work = Work(store, run, [int(one) for one in mix.split(".")], draw)
     for _ in range(steps):
         work.step()
