@@ -325,6 +325,22 @@ def test_what_a_meter_has_not_is_absent_and_asked_for_again_later() -> None:
     assert len(uart.written) == 2 * first + first - 3
 
 
+def test_a_refusal_for_another_reason_costs_what_was_asked_and_is_not_remembered() -> None:
+    board = VirtualBoard()
+    refused = [True]
+
+    def wire(raw: bytes) -> Answer:
+        if refused[0] and asked_for(raw)[1] == 0x0201FF00:
+            return [(1, framed_645("202603010001", 0xD1, b"\x01"))]
+        return [(1, answer_to(raw, 1234))]
+
+    meter = bus.Meter("202603010001", 1, profile.load("dlt645_3p", str(DEVICE / "profiles")), (1, 1), 300, SLOW)
+    one = bus.Bus(board, VirtualUart(board, wire), SLOW, [meter])
+    assert finished(one.poll(meter))["ua_dv"] is None
+    refused[0] = False
+    assert finished(one.poll(meter))["ua_dv"] == 1234
+
+
 def test_a_meter_without_what_is_needed_is_refused_as_a_whole() -> None:
     for identifier in (0x00010000, 0x0203FF00):
         board = VirtualBoard()

@@ -85,11 +85,12 @@ class Bus:
             answer = await self._ask(meter, read)
             if not isinstance(answer, int):
                 answers.append(answer)
-            elif answer == _ABSENT and not plan.is_needed(number):
-                meter.absent[(what, number)] = self._board.real_ms() + ABSENT_MS
-                answers.append(None)
-            else:
+                continue
+            if answer not in (_ABSENT, record.NONE_EXCEPTION) or plan.is_needed(number):
                 return answer or record.NONE_EXCEPTION
+            if answer == _ABSENT:
+                meter.absent[(what, number)] = self._board.real_ms() + ABSENT_MS
+            answers.append(None)  # a meter may refuse what it need not have, and still tell the rest
         return answers
 
     async def poll(self, meter: Meter) -> "dict[str, int | None] | int":
