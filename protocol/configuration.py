@@ -19,8 +19,8 @@ Uplink = namedtuple("Uplink", ("ack_timeout_ms", "unacked_frames", "records_per_
 
 _UNIT_MAX = 247  # MODBUS over serial line V1.02, 2.2
 _DLT645_DIGITS = 12
-_BAUDS = (1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200)
-_UARTS_MAX = 8  # no board has more
+BAUDS = (1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200)
+UARTS_MAX = 8  # no board has more
 _METERS_MAX = 32  # RS-485's unit loads on one bus
 _NAME_CHARS_MAX = 64
 _RATIO_MAX = 10000  # DTSU666 takes CT ratios up to 9999
@@ -84,14 +84,14 @@ def is_dlt645_address(text: object) -> bool:
 
 
 def _bus(table: Table) -> Bus:
-    uart = table.integer("uart", 0, _UARTS_MAX - 1)
+    uart = table.integer("uart", 0, UARTS_MAX - 1)
     baud, parity, stop = _baud(table), _parity(table), _stop(table)
     meters = table.tables("meters", _METERS_MAX, lambda meter: _meter(meter, (baud, parity, stop)))
     return Bus(uart, baud, parity, stop, meters)
 
 
 def _baud(table: Table) -> int:
-    baud: int = table.one_of("baud", _BAUDS)
+    baud: int = table.one_of("baud", BAUDS)
     return baud
 
 
@@ -152,7 +152,7 @@ def _uplink(table: Table) -> Uplink:
 
 _READERS = {
     "sample_interval_s": lambda top: top.integer("sample_interval_s", 1, limits.WINDOW_S),
-    "buses": lambda top: top.tables("buses", _UARTS_MAX, _bus),
+    "buses": lambda top: top.tables("buses", UARTS_MAX, _bus),
     "points": lambda top: top.tables("points", limits.POINTS_MAX, _point),
     "uplink": lambda top: top.table("uplink", _uplink),
 }

@@ -244,3 +244,17 @@ def test_a_key_is_loaded_and_never_shown() -> None:
                 raise AssertionError(data)
     finally:
         os.remove(path)
+
+
+def test_modbus_is_an_uplink_or_stands_beside_one() -> None:
+    data = good()
+    data["modbus"] = {"unit": 7, "port": 502}
+    assert config.check(data).modbus == (7, 502, 0, 0, "N", 1)
+    del data["mqtt"]
+    assert config.check(data).mqtt is None
+    data["modbus"] = {"unit": 7, "uart": 2, "baud": 9600, "parity": "E", "stop": 1}
+    assert config.check(data).modbus == (7, 0, 2, 9600, "E", 1)
+    data["modbus"]["uart"] = 1
+    assert error_of(data).key == "modbus.uart", "a meters' bus"
+    del data["modbus"]
+    assert error_of(data).key == "mqtt", "there must be one"

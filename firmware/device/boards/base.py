@@ -16,6 +16,7 @@ HARD = 3
 DATA_DIR = "/flash"
 _CAUSE_FILE = DATA_DIR + "/reset_cause"
 _HELD_FILE = DATA_DIR + "/rtc_held"  # is there: what the clock shows was not told by anybody
+_CALLERS = 4  # connections that wait to be taken; a gateway and a SCADA are two
 _CONNECT_POLL_MS = 20  # how often a connection under way is looked at; a modem takes hundreds of milliseconds
 
 _SYNC, _ERASE = 3, 6  # a block device's ioctl
@@ -142,6 +143,14 @@ class BaseBoard:
             raise
         stream = asyncio.StreamReader(sock)
         return stream, stream
+
+    async def serve(self, port: int, handler) -> None:  # type: ignore[no-untyped-def]
+        self._link_up()
+        server = await asyncio.start_server(handler, "0.0.0.0", port, _CALLERS)
+        try:
+            await server.wait_closed()
+        finally:
+            server.close()
 
     def _resolve(self, host: str, port: int):  # type: ignore[no-untyped-def]
         # getaddrinfo stops the whole VM while it asks, so it is asked again only after a connection has failed

@@ -12,7 +12,10 @@ from terminal import (
     counters,
     health,
     image,
+    live_map,
     log,
+    mailbox_uplink,
+    modbus_task,
     recorder,
     remote_config,
     sampler,
@@ -48,21 +51,28 @@ class App:
         segments = log.segments_for(board.flash_bytes())
         self._log = log.Log(folder + "/log", self._recorder.encode_own, board.random_bytes, segments, count)
         self._clock.not_before(_newest_s(self._log))
-        self._uplink = uplink.Uplink(self._log, self._config.uplink, board.random_bytes)
+        settings = self._config.uplink if self._config.mqtt else mailbox_uplink.patient(self._config.uplink)
+        self._uplink = uplink.Uplink(self._log, settings, board.random_bytes)
         self._answers = answers.Answers(
             (self._config.terminal, key), self._clock, self._log, self._uplink, self._recorder, self._remote, self._say
         )
-        self._task = uplink_task.UplinkTask(
-            board, (self._config, key, secure), self._clock, self._log, self._uplink, self._answers, self._say
-        )
-        self._recorder.attach(self._log.append, self._task.wake)
+        self._task: "uplink_task.UplinkTask | None" = None
+        self._server: "modbus_task.ModbusTask | None" = None
+        if self._config.mqtt is not None:
+            access = (self._config, key, secure)
+            self._task = uplink_task.UplinkTask(
+                board, access, self._clock, self._log, self._uplink, self._answers, self._say
+            )
+        if self._config.modbus is not None:
+            self._server = self._make_server(key)
+        self._recorder.attach(self._log.append, self._wake)
         self._supervisor = supervisor.Supervisor(board, self._say, self._tick)
         self._status_ms = 0
         self._health = health.Health(self._figures)
 
     def _tls(self, folder: str):  # type: ignore[no-untyped-def]
         """What board.connect needs for TLS, if that is configured. Raises ConfigError."""
-        name = self._config.mqtt.server_name
+        name = self._config.mqtt.server_name if self._config.mqtt else None
         if name is None:
             return None
         files = config.load_certificates(folder)
@@ -70,6 +80,32 @@ class App:
             return self._board.tls_context(*files), name
         except ValueError as error:
             raise ConfigError("ca.der, client.der, client.key.der", "(file)", error, "certificates and a key") from None
+
+    def _make_server(self, key) -> modbus_task.ModbusTask:  # type: ignore[no-untyped-def]
+        """What any SCADA may read; and the mailbox, where there is no broker."""
+        live = live_map.LiveMap([point.number for point in self._config.points], self._live_head, self._latest)
+        box = None
+        if self._config.mqtt is None:
+            identity = (self._config.terminal, key)
+            box = mailbox_uplink.MailboxUplink(
+                self._board, identity, self._clock, self._log, self._uplink, self._answers
+            )
+        return modbus_task.ModbusTask(self._board, self._config.modbus, live, box, self._say)
+
+    def _live_head(self):  # type: ignore[no-untyped-def]
+        now = self._clock
+        uptime_ms = now.uptime_ms()
+        unix_ms = now.unix_ms(uptime_ms)
+        unix_s = None if unix_ms is None else unix_ms // 1000
+        return now.boot, uptime_ms, unix_s, now.source, now.error_s(), self._log.pending_count()
+
+    def _latest(self):  # type: ignore[no-untyped-def]
+        return self._sampler.latest if self._sampler else {}
+
+    def _wake(self) -> None:
+        for one in (self._task, self._server):
+            if one is not None:
+                one.wake()
 
     async def run(self) -> None:
         board = self._board
@@ -82,7 +118,11 @@ class App:
         self._remote.tell(self._recorder.event)
         sampler_ms = 1000 * (2 * self._config.sample_interval_s) + _ROUND_MS_MAX
         self._supervisor.add("sampler", self._sample, sampler_ms, self._sampler_alive_ms)
-        self._supervisor.add("uplink", self._task.run, uplink_task.ALLOWANCE_MS, lambda: self._task.alive_ms)
+        task, server = self._task, self._server
+        if task is not None:
+            self._supervisor.add("uplink", task.run, uplink_task.ALLOWANCE_MS, lambda: task.alive_ms)
+        if server is not None:
+            self._supervisor.add("modbus", server.run, modbus_task.ALLOWANCE_MS, lambda: server.alive_ms)
         await self._supervisor.run()
 
     async def _sample(self) -> None:
@@ -123,7 +163,10 @@ class App:
         own = self._sampler
         late_ms, left_out = (own.jitter.max_ms, own.slots_left_out) if own else (0, 0)
         lost = self._log.damaged_records + self._log.dropped_records + self._recorder.lost
-        return [self._log.pending_count(), late_ms, left_out, self._task.connections, self._supervisor.failures, lost]
+        return [self._log.pending_count(), late_ms, left_out, self._connections(), self._supervisor.failures, lost]
+
+    def _connections(self) -> int:
+        return self._task.connections if self._task else 0
 
     def _status(self) -> None:
         gc.collect()
@@ -134,7 +177,7 @@ class App:
             "renumbered", up.records_renumbered,
             "too large", up.records_too_large, "damaged", self._log.damaged_records,
             "dropped", self._log.dropped_records, "acks ignored", self._answers.ignored,
-            "connections", self._task.connections, "heap", health.heap_bytes(),
+            "connections", self._connections(), "heap", health.heap_bytes(),
             "jitter", self._sampler.jitter.figures() if self._sampler else "-",
         )  # fmt: skip
 

@@ -6,8 +6,9 @@ from protocol import configuration, limits, mac
 from protocol.checked import ConfigError, Table, base_name, read_json
 
 # what a gateway may change of it is protocol.configuration's
-Config = namedtuple("Config", ("terminal", "sample_interval_s", "buses", "points", "mqtt", "uplink"))
+Config = namedtuple("Config", ("terminal", "sample_interval_s", "buses", "points", "mqtt", "modbus", "uplink"))
 Mqtt = namedtuple("Mqtt", ("host", "port", "keepalive_s", "server_name"))  # server_name: None without TLS
+Modbus = namedtuple("Modbus", ("unit", "port", "uart", "baud", "parity", "stop"))  # port: 0 on a serial line
 
 _HOST_CHARS_MAX = 253  # RFC 1035's longest name
 _CERTIFICATE_BYTES_MAX = 4096  # a P-256 certificate has some 500 bytes
@@ -59,8 +60,15 @@ def check(data, file: str = "terminal.json") -> Config:  # type: ignore[no-untyp
     top = Table(file, "", data)
     name = _terminal(top)
     interval_s, buses, points, uplink = configuration.read_members(top)
-    config = Config(name, interval_s, buses, points, top.table("mqtt", _mqtt), uplink)
+    mqtt = top.table("mqtt", _mqtt) if top.has("mqtt") else None
+    modbus = top.table("modbus", _modbus) if top.has("modbus") else None
+    config = Config(name, interval_s, buses, points, mqtt, modbus, uplink)
     top.done()
+    if mqtt is None and modbus is None:
+        raise top.error("mqtt", "missing", "an uplink: mqtt or modbus; both: modbus for live values alone")
+    taken = [one.uart for one in buses]
+    if modbus is not None and not modbus.port and modbus.uart in taken:
+        raise top.error("modbus.uart", modbus.uart, "a UART that is no meters' bus: not one of %s" % taken)
     configuration.check_together(file, buses, points)
     return config
 
@@ -78,6 +86,20 @@ def _mqtt(table: "Table") -> Mqtt:
         table.integer("port", 1, 65535),
         table.integer("keepalive_s", 1, 65535),
         table.table("tls", _server_name) if table.has("tls") else None,
+    )
+
+
+def _modbus(table: "Table") -> Modbus:
+    unit = table.integer("unit", 1, 247)  # over serial line 1.02, 2.2
+    if table.has("port"):
+        return Modbus(unit, table.integer("port", 1, 65535), 0, 0, "N", 1)
+    return Modbus(
+        unit,
+        0,
+        table.integer("uart", 0, configuration.UARTS_MAX - 1),
+        table.one_of("baud", configuration.BAUDS),
+        table.one_of("parity", ("N", "E", "O")),
+        table.one_of("stop", (1, 2)),
     )
 
 

@@ -120,6 +120,11 @@ class Log:
         oldest = self.oldest_seq
         return self.next_seq - oldest - self._acked.overlap(oldest, self.next_seq - 1)
 
+    def pending_from(self, first: int) -> int:
+        """How many numbers from `first` on are not acknowledged."""
+        first = max(first, self.oldest_seq)
+        return self.next_seq - first - self._acked.overlap(first, self.next_seq - 1) if first < self.next_seq else 0
+
     def acknowledged(self, first: int, last: int) -> bool:
         """True if nothing of first..last is pending."""
         first = max(first, self.oldest_seq)

@@ -113,6 +113,17 @@ class Uplink:
         self._heard_ms = now_ms
         return freed + refused
 
+    def is_flying(self, stamp: int) -> bool:
+        """True while something of that frame is not acknowledged."""
+        return self.last_of(stamp) > 0
+
+    def last_of(self, stamp: int) -> int:
+        """The highest number of the frame of that name; 0: it is not on its way any more."""
+        for at in range(self.flights):
+            if self._stamp[at] == stamp:
+                return self._last[at]
+        return 0
+
     def recalled(self) -> None:
         """Records that were acknowledged are pending again."""
         self._rewind(renew_live=False)

@@ -1,0 +1,142 @@
+"""The terminal on the real VM as a Modbus server: read by mbpoll, fetched from by the real gateway."""
+
+import os
+import re
+import socket
+import subprocess
+import threading
+import time
+import tty
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hil import wiring
+from hil.bench import VM
+from hil.broker import free_port
+from hil.clock import ScaledClock
+from hil.gateway import Gateway
+from hil.scenario import load
+from hil.terminal import Terminal
+from protocol import mailbox
+from tests.e2e.parts import wait_until
+from tests.e2e.test_broker_losses import times_in_journal
+
+pytestmark = [pytest.mark.e2e]
+REPO = Path(__file__).resolve().parents[2]
+MBPOLL = REPO / "build/tools/mbpoll"
+UNIT = 7
+
+
+class Wire:
+    """A serial line: two ptys and what carries bytes between them."""
+
+    def __init__(self) -> None:
+        self._pairs = [os.openpty() for _ in range(2)]
+        for _, slave in self._pairs:
+            tty.setraw(slave)
+        self.ends = [os.ttyname(slave) for _, slave in self._pairs]
+        for source, target in (self._pairs, self._pairs[::-1]):
+            threading.Thread(target=self._carry, args=(source[0], target[0]), daemon=True).start()
+
+    @staticmethod
+    def _carry(source: int, target: int) -> None:
+        try:
+            while data := os.read(source, 4096):
+                os.write(target, data)
+        except OSError:
+            return
+
+    def close(self) -> None:
+        for master, slave in self._pairs:
+            os.close(slave)
+            os.close(master)
+
+
+class Made:
+    """A terminal whose uplink is Modbus, and a gateway that is to fetch from it; nothing is started."""
+
+    def __init__(self, folder: Path, wire: Wire | None) -> None:
+        scenario = load("platform_silent")
+        self.clock = ScaledClock(time.time_ns(), time.time_ns() // 1_000_000, 1)
+        self.port = free_port()
+        self.terminal = Terminal(VM, folder / "terminal", self.clock, folder / "no-meters", "set")
+        config: dict[str, Any] = wiring.terminal_json(scenario, 1)
+        del config["mqtt"]
+        config["modbus"] = {"unit": UNIT, "port": self.port}
+        line = f'host = "127.0.0.1"\nport = {self.port}'
+        if wire:
+            self.terminal.process.env["WATTLINE_UART1"] = wire.ends[0]
+            config["modbus"] = {"unit": UNIT, "uart": 1, "baud": 115200, "parity": "N", "stop": 1}
+            line = f'serial = "{wire.ends[1]}"\nbaud = 115200'
+        self.terminal.provision(config, wiring.key_json(scenario.seed))
+        self.config = wiring.write_gateway(scenario, folder / "gateway", 1, free_port())
+        terminals = f'terminals = [{{ id = "{wiring.TERMINAL}", unit = {UNIT} }}]'
+        fetched = f'[[modbus]]\nname = "line"\n{line}\npoll_ms = 200\n{terminals}\n'
+        text = self.config.read_text()
+        self.config.write_text(re.sub(r"\[mqtt\]\n.*?\n\n", fetched + "\n", text, flags=re.DOTALL))
+        self.gateway = Gateway(self.config, self.clock)
+
+
+@contextmanager
+def made(folder: Path, wire: Wire | None = None) -> Iterator[Made]:
+    one = Made(folder, wire)
+    with one.terminal, one.gateway:
+        yield one
+
+
+def mbpoll(one: Made, *more: str) -> dict[int, str]:
+    """What mbpoll prints, by register."""
+    command = [str(MBPOLL), "-m", "tcp", "-p", str(one.port), "-a", str(UNIT), "-0", "-1", "-q", *more, "127.0.0.1"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return {int(at): value for at, value in re.findall(r"^\[(\d+)\]:\s+(\S+)", done.stdout, re.MULTILINE)}
+
+
+def test_mbpoll_reads_live_values_and_the_mailboxs_identity(tmp_path: Path) -> None:
+    """P-98: with a master that nobody here wrote."""
+    with made(tmp_path) as one:
+        one.terminal.start()
+        one.terminal.process.wait_for_line("modbus: unit 7 on port", 20)
+        wait_until("it listens", lambda: listening(one.port), 20)
+        assert mbpoll(one, "-t", "4:hex", "-r", "0", "-c", "4") == {0: "0x574C", 1: "0x0001", 2: "0x0002", 3: "0x0040"}
+        point = mbpoll(one, "-t", "4:float", "-B", "-r", "102", "-c", "2")
+        assert point == {102: "nan", 104: "nan"}, "no meter answers: not a number, never 0"
+        assert mbpoll(one, "-t", "4", "-r", "100", "-c", "1") == {100: "1"}
+        identity = mbpoll(one, "-t", "4:hex", "-r", str(mailbox.IDENTITY), "-c", "1")
+        assert identity == {mailbox.IDENTITY: "0x574C"}
+        one.terminal.kill()
+
+
+def listening(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), 1).close()
+    except OSError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("way", ["tcp", "rtu"])
+def test_the_real_gateway_fetches_everything_and_its_acks_free_it(tmp_path: Path, way: str) -> None:
+    """P-99: over Modbus TCP and over a serial line: the same frames, once each, and nothing is left."""
+    wire = Wire() if way == "rtu" else None
+    with made(tmp_path, wire) as one:
+        printed = one.terminal.run_vm("prefill.py", str(one.terminal.image), "120")
+        assert '"last": 120' in printed
+        one.gateway.start()
+        one.terminal.start()
+        wait_until("121 records in the journal", lambda: one.gateway.counters().get("records_new", 0) >= 121, 60)
+        time.sleep(0.5)  # for the last ack to arrive
+        one.terminal.kill()
+        one.gateway.stop()
+        epochs = set(re.findall(r"epoch ([0-9a-f]{8})", one.terminal.process.text()))
+        assert len(epochs) == 1
+        times = times_in_journal(one.gateway, int(epochs.pop(), 16))
+        assert [times[seq] for seq in range(1, 122)] == [1] * 121
+        left = one.terminal.run_vm("log_dump.py", str(one.terminal.image), "252").splitlines()[1:]
+        assert left == []
+    if wire:
+        wire.close()
