@@ -2,8 +2,8 @@
 
 import sqlite3
 import struct
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
 
 from cext.verify import Ledger
 from gateway.database import transaction
@@ -64,7 +64,11 @@ def load(connection: sqlite3.Connection, terminals: dict[str, int]) -> tuple[Led
 def write(connection: sqlite3.Connection, ledger: Ledger, last: int) -> None:
     """Bring the index up to record `last`, the newest. Raises StoreUnavailableError: the index is as it was."""
     with transaction(connection):
-        connection.executemany(_ADD_RUN, ledger.runs())
+        touched: set[int] = set()
+        connection.executemany(_ADD_RUN, _noting_days(ledger.runs(), touched))
+        connection.executemany(
+            "INSERT OR REPLACE INTO days (day, last_record) VALUES (?, ?)", ((day, last) for day in touched)
+        )
         for terminal, epoch, extents in ledger.extents():
             connection.execute("DELETE FROM extents WHERE terminal = ? AND epoch = ?", (terminal, epoch))
             connection.executemany(
@@ -82,12 +86,35 @@ def add_run(connection: sqlite3.Connection, key: tuple[int, int, int], packed: l
     connection.execute(_ADD_RUN, (*key, seq, b"".join(packed)))
 
 
-def days(connection: sqlite3.Connection) -> Iterator[int]:
-    """The days that the index has, ascending: a look into the tree each."""
-    (day,) = connection.execute("SELECT min(day) FROM runs").fetchone()
-    while day is not None:
-        yield day
-        (day,) = connection.execute("SELECT min(day) FROM runs WHERE day > ?", (day,)).fetchone()
+def days(connection: sqlite3.Connection, since_record: int = 0) -> list[tuple[int, int]]:
+    """(day, none of its records is beyond this one) of days that may have such a record or later ones, newest first."""
+    return connection.execute(
+        "SELECT day, last_record FROM days WHERE last_record >= ? ORDER BY last_record DESC, day", (since_record,)
+    ).fetchall()
+
+
+def leave_days(connection: sqlite3.Connection, some: Iterable[int]) -> None:
+    """Those that have no run any more are none of the index. Within the caller's transaction."""
+    connection.executemany(
+        "DELETE FROM days WHERE day = ? AND NOT EXISTS (SELECT 1 FROM runs WHERE runs.day = days.day)",
+        ((day,) for day in some),
+    )
+
+
+def knows_day_before(connection: sqlite3.Connection, terminal: int, day: int) -> bool:
+    """Whether a terminal has a record of an earlier day."""
+    row = connection.execute(
+        "SELECT 1 FROM days WHERE day BETWEEN 1 AND ? - 1"
+        " AND EXISTS (SELECT 1 FROM runs WHERE runs.day = days.day AND runs.terminal = ?) LIMIT 1",
+        (day, terminal),
+    ).fetchone()
+    return row is not None
+
+
+def _noting_days(rows: Iterable[tuple[int, int, int, int, bytes]], into: set[int]) -> Iterator[tuple[Any, ...]]:
+    for row in rows:
+        into.add(row[0])
+        yield row
 
 
 def entries(connection: sqlite3.Connection, day: int, terminal: int) -> Iterator[tuple[int, Entry]]:

@@ -191,6 +191,7 @@ def _leave_index(connection: sqlite3.Connection, records: list[_Record], to: int
             )
             if kept:
                 index.add_run(connection, key, [packed[at * index.ENTRY.size :][: index.ENTRY.size] for at in kept])
+    index.leave_days(connection, {day for day, _, _ in newest})
 
 
 def _remember(connection: sqlite3.Connection, records: list[_Record]) -> None:

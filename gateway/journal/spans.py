@@ -41,8 +41,8 @@ class Spans:
         self._blocks = Blocks(self._connection)
         self._tail: dict[str, list[Row]] = {}  # by terminal, of what the index does not have
         self._tail_after = self._tail_to = 0
-        # (terminal, how far, from where on), what the index has
-        self._at_hand: tuple[tuple[int, int, int], list[Row]] = ((0, 0, 0), [])
+        # (terminal, since when, how far, from where on), what the index has
+        self._at_hand: tuple[tuple[int, int, int, int], list[Row]] = ((0, 0, 0, 0), [])
 
     def close(self) -> None:
         """Close the connection."""
@@ -62,7 +62,7 @@ class Spans:
 
     def log(self, terminal: int, since_id: int = 0) -> Iterator[Entry]:
         """Records of a terminal's row, by epoch and number, that were accepted at this id or later."""
-        rows = [row for row in self._rows(terminal) if row.id >= since_id]
+        rows = [row for row in self._rows(terminal, since_id) if row.id >= since_id]
         rows.sort(key=lambda row: (row.epoch, row.seq))
         return iter(self._entries(rows))
 
@@ -92,12 +92,16 @@ class Spans:
     def knows_time_before(self, terminal: int, time_s: int) -> bool:
         """Whether the terminal has a record of before this time."""
         self._look()
-        rows = self._tail_of(terminal) + self._indexed(terminal)
-        places = self._connection.execute(
+        (placed_s,) = self._connection.execute(
             "SELECT min(start_s) FROM placements JOIN timeless USING (record) WHERE terminal = ?", (terminal,)
         ).fetchone()
-        times = [*places, *(row.time_s for row in rows)]
-        return any(time < time_s for time in times if time is not None)
+        times = [placed_s, *(row.time_s for row in self._tail_of(terminal))]
+        if any(time < time_s for time in times if time is not None):
+            return True
+        day = time_s // index.DAY_S
+        return index.knows_day_before(self._connection, terminal, day) or any(
+            one.has_time and one.time_s < time_s for _, one in index.entries(self._connection, day, terminal)
+        )
 
     def after(self, record: int, limit: int) -> list[tuple[str, Entry]]:
         """(terminal, record) with a greater id, in order of acceptance."""
@@ -108,7 +112,7 @@ class Spans:
         if terminal is None:
             return self.after(max(0, self._blocks.last_id() - limit), limit)
         row = self.terminals().get(terminal)
-        rows = self._rows(row) if row is not None and limit else []
+        rows = self._newest(row, limit) if row is not None and limit else []
         newest = sorted(rows, key=lambda one: one.id)[-limit:]
         return self._named([one._replace(terminal=terminal) for one in newest])
 
@@ -123,26 +127,38 @@ class Spans:
         except KeyError:
             return None
 
-    def _rows(self, terminal: int) -> list[Row]:
-        """All records of a terminal, in no order."""
+    def _rows(self, terminal: int, since_id: int) -> list[Row]:
+        """The records of a terminal, in no order: all that were accepted since, and some from before."""
         self._look()
-        return self._tail_of(terminal) + self._blocks.marked(self._indexed(terminal))
+        return self._tail_of(terminal) + self._blocks.marked(self._indexed(terminal, since_id))
 
-    def _indexed(self, terminal: int) -> list[Row]:
+    def _newest(self, terminal: int, count: int) -> list[Row]:
+        """So many of a terminal's records that were accepted last, and some more."""
+        self._look()
+        found = list(self._tail_of(terminal))
+        indexed: list[Row] = []
+        for day, last_record in index.days(self._connection):
+            ids = sorted((row.id for row in (*found, *indexed)), reverse=True)
+            if len(ids) >= count and ids[count - 1] > last_record:
+                break
+            indexed += self._of_day(terminal, day)
+        return found + self._blocks.marked(indexed)
+
+    def _indexed(self, terminal: int, since_id: int = 0) -> list[Row]:
         """What the index has of a terminal, without its marks. The last one asked for is at hand."""
         (retired,) = self._connection.execute("SELECT retired FROM progress").fetchone()
-        asked = (terminal, self._tail_after, int(retired))
+        asked = (terminal, since_id, self._tail_after, int(retired))
         if self._at_hand[0] != asked:
-            self._at_hand = (asked, list(self._read(terminal)))
+            days = sorted(day for day, _ in index.days(self._connection, since_id))
+            self._at_hand = (asked, [row for day in days for row in self._of_day(terminal, day)])
         return self._at_hand[1]
 
-    def _read(self, terminal: int) -> Iterator[Row]:
-        for day in index.days(self._connection):
-            for epoch, one in index.entries(self._connection, day, terminal):
-                if one.record <= self._tail_after:  # what came into the index since we looked is in the tail
-                    time_s = one.time_s if one.has_time else None
-                    span = (one.length_s, one.boot, one.uptime_s, one.received_ms)
-                    yield Row(one.record, "", epoch, one.seq, one.type, time_s, *span, [])
+    def _of_day(self, terminal: int, day: int) -> Iterator[Row]:
+        for epoch, one in index.entries(self._connection, day, terminal):
+            if one.record <= self._tail_after:  # what came into the index since we looked is in the tail
+                time_s = one.time_s if one.has_time else None
+                span = (one.length_s, one.boot, one.uptime_s, one.received_ms)
+                yield Row(one.record, "", epoch, one.seq, one.type, time_s, *span, [])
 
     def _tail_of(self, terminal: int) -> list[Row]:
         """What the index did not have of a terminal when we looked."""
