@@ -71,6 +71,8 @@ def failure_of(bases: Bases, trial: Trial, image: Path) -> Failure | None:
         play(bases, trial, image)
     except WitnessError as error:
         return Failure(str(trial), str(error))
+    except (LookupError, ValueError) as error:  # what it heard makes no sense
+        return Failure(str(trial), f"{type(error).__name__}: {error}")
     return None
 
 

@@ -80,8 +80,12 @@ class Witness:
         self._mark(here, KEPT)
         self.under_way = [name for name in self.under_way if name not in here]
 
-    def _hear_copied(self, words: list[str]) -> None:
+    def _hear_found(self, words: list[str]) -> None:
+        """A record that the log has: copied, or there at the start; from now on it must stay."""
         self._see(int(words[0]), words[1])
+        if words[1] not in self.state:
+            _hold(words[1] in self.unsaid, f"{words[1]} was never appended")
+            self.state[words[1]] = KEPT
 
     def _hear_event(self, words: list[str]) -> None:
         self._event(int(words[1]), [int(word) for word in words[2:]])
@@ -99,7 +103,7 @@ class Witness:
         "c": _hear_here,
         "D": _hear_freed,
         "R": lambda _self, _words: None,
-        "M": _hear_copied,
+        "M": _hear_found,
         "r": lambda _self, _words: None,
         "V": _hear_event,
         "END": _hear_end,

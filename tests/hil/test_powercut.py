@@ -57,6 +57,15 @@ def test_what_may_be_after_a_cut_may_be() -> None:
         witness(SAID + "C 1 2\nc 1 2\n").check(dump((1, "1-1"), (3, "1-3")))
 
 
+def test_a_record_that_the_next_start_finds_must_stay() -> None:
+    one = witness()
+    one.hear(2, "B 2\nE 7\nM 4 1-4\n")
+    with pytest.raises(WitnessError, match="1-4 is lost"):
+        one.check(dump((1, "1-1"), (3, "1-3"), boot=2))
+    with pytest.raises(WitnessError, match="1-9 was never appended"):
+        witness().hear(2, "B 2\nE 7\nM 4 1-9\n")
+
+
 def test_events_are_believed_only_for_a_reason() -> None:
     """P-81"""
 
