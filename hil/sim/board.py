@@ -19,9 +19,10 @@ POWER_ON, WATCHDOG = 1, 2
 class ResetError(PowerCutError):
     """The board resets itself: its program ends here."""
 
-    def __init__(self, cause: int) -> None:
+    def __init__(self, cause: int, detail: int) -> None:
         super().__init__(f"reset, cause {cause}")
         self.cause = cause
+        self.detail = detail
 
 
 class Rtc:
@@ -96,7 +97,7 @@ class Board:
 
     name = "sim"
 
-    def __init__(self, hardware: Hardware, mount: Mount, data_dir: str, cause: int) -> None:
+    def __init__(self, hardware: Hardware, mount: Mount, data_dir: str, cause: int, detail: int) -> None:
         self.data_dir = data_dir
         self.fed_us = 0
         self.watchdog_us = 0  # 0: not started
@@ -104,7 +105,7 @@ class Board:
         self._loop = hardware.loop
         self._mount = mount
         self._drift_ppm = hardware.drift_ppm
-        self._cause = cause
+        self._cause, self._detail = cause, detail
         self._start_us = hardware.loop.now_us
 
     def now_us(self) -> int:
@@ -130,6 +131,11 @@ class Board:
         """Set the clock chip."""
         self._hardware.rtc.step_s = unix_s - self._hardware.unix_ms() // 1000
 
+    def hold_rtc_s(self, unix_s: int) -> None:
+        """What certificates are checked by; there are none here, and the clock chip still tells no time."""
+        del unix_s
+        self._hardware.rtc.step_s = None
+
     async def sleep_ms(self, ms: int) -> None:
         """Process time."""
         self.now_us()
@@ -144,9 +150,9 @@ class Board:
         self.now_us()
         return await asyncio.wait_for(awaitable, ms / 1000)
 
-    async def connect(self, host: str, port: int, timeout_ms: int) -> tuple[Reader, Writer]:
+    async def connect(self, host: str, port: int, timeout_ms: int, secure: object = None) -> tuple[Reader, Writer]:
         """A connection over the network. Raises OSError."""
-        del host  # ports are enough to tell servers apart
+        del host, secure  # ports are enough to tell servers apart; nothing is encrypted here
         self.now_us()
         return await self._hardware.network.connect(self._hardware.name, port, timeout_ms / 1000)
 
@@ -180,13 +186,17 @@ class Board:
         feed()
         return feed
 
-    def reset(self, cause: int) -> NoReturn:
-        """End this life; the next one is told the cause."""
-        raise ResetError(cause)
+    def reset(self, cause: int, detail: int = 0) -> NoReturn:
+        """End this life; the next one is told why."""
+        raise ResetError(cause, detail)
 
     def reset_cause(self) -> int:
         """Why this life began."""
         return self._cause
+
+    def reset_detail(self) -> int:
+        """What the reset was given beside the cause."""
+        return self._detail
 
     def flash_bytes(self) -> int:
         """Of the whole partition."""

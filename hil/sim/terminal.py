@@ -57,7 +57,7 @@ class Terminal:
             if boot is not None
         ]
 
-    def start(self, cause: int = POWER_ON) -> None:
+    def start(self, cause: int = POWER_ON, detail: int = 0) -> None:
         """Power on."""
         if self.running:
             return
@@ -65,7 +65,7 @@ class Terminal:
         self._domain = domain = Domain(self.name)
         self._mount = micropython.mounts[self.name] = Mount(self.flash)
         self.flash.on_cut = self.kill
-        self._board = board = Board(self.hardware, self._mount, micropython.ROOT + self.name, cause)
+        self._board = board = Board(self.hardware, self._mount, micropython.ROOT + self.name, cause, detail)
         self._lives.append([self._unix_ms(), None, self.hardware.rtc.step_s is not None, None])
         self._loop.spawn(domain, self._run(board))
         self._loop.at_us(self._loop.now_us + WATCH_US, self._watch, board)
@@ -83,7 +83,7 @@ class Terminal:
             self._lives[-1][3] = self.app._clock.boot  # noqa: SLF001  what it has counted this start as
             await self.app.run()
         except ResetError as reset:
-            self._reset(reset.cause)
+            self._reset(reset.cause, reset.detail)
         except PowerCutError:
             raise
         except Exception as error:  # noqa: BLE001  it ended by itself: that is for the oracle
@@ -96,10 +96,10 @@ class Terminal:
         self._trace.add(self.name, f"crashed: {text}")
         self.crashes.append(f"{self.name}: {text}")
 
-    def _reset(self, cause: int) -> None:
+    def _reset(self, cause: int, detail: int = 0) -> None:
         self.resets += 1
         self._end()
-        self._loop.at_us(self._loop.now_us + RESET_US, self.start, cause)
+        self._loop.at_us(self._loop.now_us + RESET_US, self.start, cause, detail)
 
     def _end(self) -> None:
         if not self.running:
