@@ -50,6 +50,10 @@ CONFIG_MISFIT = 3  # with the technician's terminal.json it makes no whole
 CONFIG_PROFILE = 4  # a meter's profile that the terminal lacks or can't use
 CONFIG_NOT_STORED = 5  # the flash did not take it
 HEALTH = 15
+MAINS_LOST = 16
+MAINS_BACK = 17
+INPUT = 18
+LOW_VOLTAGE = 19
 METER_STATE = 20
 METER_SWAPPED = 21
 RATIO_CHANGED = 22
@@ -83,6 +87,10 @@ EVENT_NAMES = {
             "lost",
         ),
     ),
+    MAINS_LOST: ("mains_lost", ()),
+    MAINS_BACK: ("mains_back", ("lost_s",)),
+    INPUT: ("input", ("number", "open")),
+    LOW_VOLTAGE: ("low_voltage", ("supply_mv",)),
     METER_STATE: ("meter_state", ("bits_now", "bits_before")),
     METER_SWAPPED: ("meter_swapped", ("serial_before", "serial_now")),
     RATIO_CHANGED: ("ratio_changed", ("ct_before_milli", "ct_now_milli", "pt_before_milli", "pt_now_milli")),

@@ -312,3 +312,21 @@ def test_it_says_how_it_is(tmp_path: Path) -> None:
             assert free > 0
             assert len(others) == 6
             made.terminal.kill()
+
+
+def test_an_opened_cover_and_lost_mains_are_told_at_once(tmp_path: Path) -> None:
+    """P-93: ahead of a backlog."""
+    with site(tmp_path) as made:
+        felt = tmp_path / "inputs"
+        felt.write_text("1 00 5000")
+        made.terminal.process.env["WATTLINE_INPUTS"] = str(felt)
+        made.provision()
+        made.broker.start()
+        with made.gateway() as gateway:
+            made.terminal.start()
+            gateway.wait("the boot", lambda: bool(gateway.events(record.BOOT)))
+            (tmp_path / "new").write_text("0 10 5000")
+            (tmp_path / "new").replace(felt)
+            gateway.wait("both", lambda: bool(gateway.events(record.MAINS_LOST) and gateway.events(record.INPUT)))
+            assert gateway.events(record.INPUT)[0].values == [1, 1]
+            made.terminal.kill()

@@ -45,6 +45,7 @@ class BaseBoard:
     """A board in real time; each port adds name, flash, UART, RTC, watchdog and link."""
 
     name = ""
+    SUPPLY_LOW_MV = 4500  # of 5 V: a regulator for 3.3 V needs a volt above it
     data_dir = DATA_DIR
 
     def __init__(self, hardware_cause: int) -> None:
@@ -92,6 +93,9 @@ class BaseBoard:
 
     def random_bytes(self, count: int) -> bytes:
         return os.urandom(count)
+
+    def inputs(self) -> "tuple[bool | None, list[bool], int | None]":
+        return None, [], None
 
     def counters_flash(self):  # type: ignore[no-untyped-def]
         raise NotImplementedError

@@ -17,6 +17,7 @@ class Board(mcu.McuBoard):
     def __init__(self) -> None:
         _mount()
         super().__init__()
+        self._feel(8, (9, 10))  # power-fail comparator; cover, CT terminals
         self._wlan = network.WLAN(network.WLAN.IF_STA)
 
     def uart(self, number: int, baud: int, parity: str, stop: int) -> mcu.Rs485:

@@ -53,6 +53,14 @@ class McuBoard(base.BaseBoard):
         year, month, day, hour, minute, second, weekday, _ = time.gmtime(unix_s - base.EPOCH_S)
         self._rtc.datetime((year, month, day, weekday, hour, minute, second, 0))
 
+    def _feel(self, mains: int, contacts: "tuple[int, ...]") -> None:
+        # mains: high while it is there; contacts: closed to ground, open when a cover or a CT is opened
+        self._mains = machine.Pin(mains, machine.Pin.IN)
+        self._contacts = [machine.Pin(one, machine.Pin.IN, machine.Pin.PULL_UP) for one in contacts]
+
+    def inputs(self) -> "tuple[bool | None, list[bool], int | None]":
+        return bool(self._mains.value()), [bool(one.value()) for one in self._contacts], None
+
     def unique_id(self) -> bytes:
         return machine.unique_id()
 

@@ -23,6 +23,7 @@ class Board(mcu.McuBoard):
     def __init__(self) -> None:
         _mount()
         super().__init__()
+        self._feel(10, (11, 12))  # power-fail comparator; cover, CT terminals
         self._wlan = network.WLAN(network.WLAN.IF_STA)
 
     def uart(self, number: int, baud: int, parity: str, stop: int) -> mcu.Rs485:

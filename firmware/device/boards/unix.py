@@ -121,6 +121,7 @@ class Board(base.BaseBoard):
         rtc = os.getenv("WATTLINE_RTC") or "set"
         self._rtc_file = rtc[5:] if rtc.startswith("file:") else ""
         self._rtc_set = rtc != "none"
+        self._inputs = os.getenv("WATTLINE_INPUTS")
         self._rtc_step_ms = 0
         self._uarts: "dict[int, Uart]" = {}
 
@@ -153,6 +154,13 @@ class Board(base.BaseBoard):
             self._uarts.pop(number).close()
         self._uarts[number] = Uart(device, baud)
         return self._uarts[number]
+
+    def inputs(self) -> "tuple[bool | None, list[bool], int | None]":
+        if not self._inputs:
+            return None, [], None
+        with open(self._inputs) as file:
+            mains, contacts, supply_mv = file.read().split()
+        return mains == "1", [one == "1" for one in contacts], int(supply_mv)
 
     def counters_flash(self) -> FileFlash:
         return counters_flash(self._image)

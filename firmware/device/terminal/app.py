@@ -12,6 +12,7 @@ from terminal import (
     counters,
     health,
     image,
+    inputs,
     live_map,
     log,
     mailbox_uplink,
@@ -123,6 +124,8 @@ class App:
             self._supervisor.add("uplink", task.run, uplink_task.ALLOWANCE_MS, lambda: task.alive_ms)
         if server is not None:
             self._supervisor.add("modbus", server.run, modbus_task.ALLOWANCE_MS, lambda: server.alive_ms)
+        feelers = inputs.Inputs(board, self._recorder.event)
+        self._supervisor.add("inputs", feelers.run, inputs.ALLOWANCE_MS, lambda: feelers.alive_ms)
         await self._supervisor.run()
 
     async def _sample(self) -> None:
