@@ -131,11 +131,15 @@ class App:
     async def _sample(self) -> None:
         if self._buses is None:
             self._open_buses()
-        to = self._recorder
         self._sampler = sampler.Sampler(
-            self._board, self._clock, self._buses, self._config, self._identities, to.window, to.event
+            self._board, self._clock, self._buses, self._config, self._identities, self._on_window, self._recorder.event
         )
         await self._sampler.run()
+
+    def _on_window(self, window: record.Window) -> None:
+        if self._task is not None:
+            self._task.hold_window()
+        self._recorder.window(window)
 
     def _open_buses(self) -> None:
         self._buses = sampler.open_buses(self._board, self._config.buses, _profiles_dir())

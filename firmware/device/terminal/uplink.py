@@ -40,6 +40,7 @@ class Uplink:
         self._stamp = array.array("Q", bytes(8 * size))  # names the flight
         self._began = array.array("Q", bytes(8 * size))
         self._state = bytearray(size)
+        self._held_seq = 0  # up to here nothing goes out unless something newer does
         self._live_from = 0  # where the live lane begins
         self._live_sent = 0  # of the live lane, all up to here was given out
         self._backlog_sent = 0  # of the backlog, all up to here was given out
@@ -124,6 +125,13 @@ class Uplink:
                 return self._last[at]
         return 0
 
+    def hold_next(self) -> None:
+        """The record that is appended next, a window, waits for `release`; an event after it takes it along."""
+        self._held_seq = self._log.next_seq
+
+    def release(self) -> None:
+        self._held_seq = 0
+
     def recalled(self) -> None:
         """Records that were acknowledged are pending again."""
         self._rewind(renew_live=False)
@@ -204,7 +212,7 @@ class Uplink:
 
     def _live(self, room: int) -> "tuple[int, int, list[bytes]] | None":
         newest = self._log.next_seq - 1
-        if self._live_sent >= newest:
+        if self._live_sent >= newest or newest <= self._held_seq:
             return None
         seq = self._log.previous_pending(newest + 1)
         while seq is not None and seq >= self._live_from:

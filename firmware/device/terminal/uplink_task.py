@@ -1,5 +1,9 @@
 # The uplink at work: connects, sends what uplink.py chooses, takes acks, and connects again when anything fails.
+#
+# All terminals close their windows at the same instant. Each sends its own some seconds later, always the same number
+# of them, which follows from its name; events do not wait.
 import asyncio
+import binascii
 
 from protocol import frame
 from terminal import mqtt
@@ -7,6 +11,7 @@ from terminal.mqtt_packet import PACKET_TOO_LARGE, MqttError
 from terminal.tasks import together
 from terminal.uplink import FRAME_OVERHEAD
 
+SPREAD_MS = 60000  # 7,056 terminals a minute are 118 a second
 _BACKOFF_FIRST_MS = 1000
 _BACKOFF_MS_MAX = 60000  # what a live reading may wait when the broker is back; a day of failing makes 1,440 attempts
 _BACKOFF_STEPS = 6
@@ -29,6 +34,7 @@ class UplinkTask:
         self._up = "wattline/up/" + self._config.terminal
         self._down = "wattline/down/" + self._config.terminal
         self._changed = asyncio.Event()
+        self._closed = asyncio.Event()  # a window was
         self.connections = 0
         self.alive_ms = board.real_ms()
 
@@ -36,8 +42,25 @@ class UplinkTask:
         """There is something new to send."""
         self._changed.set()
 
+    def hold_window(self) -> None:
+        """A window is about to be stored."""
+        self._uplink.hold_next()
+        self._closed.set()
+
     async def run(self) -> None:
-        """Connect again and again; never returns."""
+        """Never returns."""
+        await together(self._keep_connected(), self._spread())
+
+    async def _spread(self) -> None:
+        offset_ms = offset_of(self._config.terminal)
+        while True:
+            await self._closed.wait()
+            self._closed.clear()
+            await self._board.sleep_ms(offset_ms)
+            self._uplink.release()
+            self.wake()
+
+    async def _keep_connected(self) -> None:
         failures = 0
         while True:
             began_ms = self.alive_ms = self._board.real_ms()
@@ -95,3 +118,8 @@ class UplinkTask:
     def _message(self, _topic: str, payload: bytes) -> None:
         self._answers.take(payload, self._board.real_ms())
         self.wake()
+
+
+def offset_of(terminal: str) -> int:
+    """How many ms after its end a terminal sends a window: the same each time, and another for each terminal."""
+    return binascii.crc32(terminal.encode()) % SPREAD_MS
