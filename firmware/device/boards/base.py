@@ -121,6 +121,9 @@ class BaseBoard:
     def _restart(self) -> None:
         raise NotImplementedError
 
+    def cycle_link(self) -> None:
+        """Take the network interface down; the next connection brings it up."""
+
     def _link_up(self) -> None:
         """Bring the network interface up or raise OSError; quick, called before every connection."""
 

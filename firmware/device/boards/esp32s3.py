@@ -38,6 +38,9 @@ class Board(mcu.McuBoard):
     def counters_flash(self) -> Partition:
         return _partition("counters")
 
+    def cycle_link(self) -> None:
+        self._wlan.active(False)  # noqa: FBT003  MicroPython's interface
+
     def _link_up(self) -> None:
         if self._wlan.isconnected():
             return

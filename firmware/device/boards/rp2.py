@@ -47,6 +47,9 @@ class Board(mcu.McuBoard):
     def counters_flash(self) -> rp2.Flash:
         return rp2.Flash(start=_flash_bytes() - _COUNTERS_BYTES, len=_COUNTERS_BYTES)
 
+    def cycle_link(self) -> None:
+        self._wlan.active(False)  # noqa: FBT003  MicroPython's interface
+
     def _link_up(self) -> None:
         if self._wlan.isconnected():
             return

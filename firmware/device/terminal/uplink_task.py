@@ -6,7 +6,7 @@ import asyncio
 import binascii
 
 from protocol import frame
-from terminal import mqtt
+from terminal import link_budget, mqtt
 from terminal.mqtt_packet import PACKET_TOO_LARGE, MqttError
 from terminal.tasks import together
 from terminal.uplink import FRAME_OVERHEAD
@@ -16,6 +16,7 @@ _BACKOFF_FIRST_MS = 1000
 _BACKOFF_MS_MAX = 60000  # what a live reading may wait when the broker is back; a day of failing makes 1,440 attempts
 _BACKOFF_STEPS = 6
 ALLOWANCE_MS = 300000  # without a sign of life: connecting, a pause, a write and a wait for room take half of that
+_CYCLE_AFTER = 10  # attempts that failed: six minutes; perhaps it is the link itself that hangs
 _STEADY_MS = 30000  # a connection that held so long was a good one: the next attempt is quick
 
 
@@ -33,6 +34,7 @@ class UplinkTask:
         self._say = say
         self._up = "wattline/up/" + self._config.terminal
         self._down = "wattline/down/" + self._config.terminal
+        self._budget = link_budget.LinkBudget(board.data_dir + "/link_budget")
         self._changed = asyncio.Event()
         self._closed = asyncio.Event()  # a window was
         self.connections = 0
@@ -73,7 +75,17 @@ class UplinkTask:
                 self._say("uplink:", type(error).__name__, error)
             steady = self._board.real_ms() - began_ms >= _STEADY_MS
             failures = 1 if steady else failures + 1
+            if failures % _CYCLE_AFTER == 0:
+                self._cycle_link()
             await self._board.pause_ms(self._backoff_ms(failures))
+
+    def _cycle_link(self) -> None:
+        try:
+            if self._budget.take(self._clock.uptime_ms()):
+                self._say("uplink: the link is taken down and up")
+                self._board.cycle_link()
+        except OSError as error:
+            self._say("uplink: the link is left as it is:", error)
 
     def _backoff_ms(self, failures: int) -> int:
         """50 to 100 % of 1, 2, 4 ... s: terminals that lost their broker together do not come back together."""
