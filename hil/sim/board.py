@@ -96,6 +96,7 @@ class Board:
     """One life of a terminal's hardware: from power on to the next cut or reset."""
 
     name = "sim"
+    feels = False
 
     def __init__(self, hardware: Hardware, mount: Mount, data_dir: str, cause: int, detail: int) -> None:
         self.data_dir = data_dir
@@ -163,6 +164,9 @@ class Board:
         if number >= len(wires):
             raise OSError(f"this board has {len(wires)} RS-485 ports")
         return Uart(self, wires[number], baud, self._hardware.unix_ms)
+
+    def cycle_link(self) -> None:
+        """There is no modem."""
 
     def random_bytes(self, count: int) -> bytes:
         """Of the run's own generator."""

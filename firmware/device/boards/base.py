@@ -45,6 +45,7 @@ class BaseBoard:
     """A board in real time; each port adds name, flash, UART, RTC, watchdog and link."""
 
     name = ""
+    feels = False  # whether `inputs` says anything
     SUPPLY_LOW_MV = 4500  # of 5 V: a regulator for 3.3 V needs a volt above it
     data_dir = DATA_DIR
 

@@ -53,6 +53,8 @@ class McuBoard(base.BaseBoard):
         year, month, day, hour, minute, second, weekday, _ = time.gmtime(unix_s - base.EPOCH_S)
         self._rtc.datetime((year, month, day, weekday, hour, minute, second, 0))
 
+    feels = True
+
     def _feel(self, mains: int, contacts: "tuple[int, ...]") -> None:
         # mains: high while it is there; contacts: closed to ground, open when a cover or a CT is opened
         self._mains = machine.Pin(mains, machine.Pin.IN)

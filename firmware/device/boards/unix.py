@@ -122,6 +122,7 @@ class Board(base.BaseBoard):
         self._rtc_file = rtc[5:] if rtc.startswith("file:") else ""
         self._rtc_set = rtc != "none"
         self._inputs = os.getenv("WATTLINE_INPUTS")
+        self.feels = bool(self._inputs)
         self._rtc_step_ms = 0
         self._uarts: "dict[int, Uart]" = {}
 
@@ -156,9 +157,7 @@ class Board(base.BaseBoard):
         return self._uarts[number]
 
     def inputs(self) -> "tuple[bool | None, list[bool], int | None]":
-        if not self._inputs:
-            return None, [], None
-        with open(self._inputs) as file:
+        with open(self._inputs or "") as file:
             mains, contacts, supply_mv = file.read().split()
         return mains == "1", [one == "1" for one in contacts], int(supply_mv)
 

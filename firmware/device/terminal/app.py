@@ -124,8 +124,9 @@ class App:
             self._supervisor.add("uplink", task.run, uplink_task.ALLOWANCE_MS, lambda: task.alive_ms)
         if server is not None:
             self._supervisor.add("modbus", server.run, modbus_task.ALLOWANCE_MS, lambda: server.alive_ms)
-        feelers = inputs.Inputs(board, self._recorder.event)
-        self._supervisor.add("inputs", feelers.run, inputs.ALLOWANCE_MS, lambda: feelers.alive_ms)
+        if board.feels:
+            feelers = inputs.Inputs(board, self._recorder.event)
+            self._supervisor.add("inputs", feelers.run, inputs.ALLOWANCE_MS, lambda: feelers.alive_ms)
         await self._supervisor.run()
 
     async def _sample(self) -> None:
