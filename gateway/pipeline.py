@@ -3,6 +3,8 @@
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import compress
+from operator import not_
 from typing import TypeVar
 
 import structlog
@@ -50,13 +52,11 @@ class Pipeline:
     def process(self, batch: list[Delivery], registry: Registry) -> None:
         """Decode, judge, store, acknowledge. Returns with everything durable. Raises StoppedError."""
         now_ms = self.clock.now_ms()
-        stranger = [one for one in batch if registry.get(one.terminal) is None]
-        admitted = [(one, known) for one in batch if (known := registry.get(one.terminal)) is not None]
-        deliveries, terminals = [one for one, _ in admitted], [known for _, known in admitted]
+        deliveries, terminals, strangers = _admitted(batch, registry)
         frames = [one.data for one in deliveries]
         columns = decode.decode_batch(frames, terminals)
         findings = verify.check_batch(columns, terminals, now_ms, self.limits)
-        refused = [_refused_frame(one, decode.NOT_ADMITTED, now_ms) for one in stranger]
+        refused = [_refused_frame(one, decode.NOT_ADMITTED, now_ms) for one in strangers]
         refused += [_refused_frame(deliveries[number], why, now_ms) for number, why in decode.refusals(columns).items()]
         self.metrics.frames.labels("refused").inc(len(refused))
         refused += [
@@ -157,6 +157,16 @@ def _alarming(columns: Columns, committed: Committed) -> list[int]:
     if OLDER_FLASH.isdisjoint(codes):
         return []
     return [row for row, code in enumerate(codes) if code in OLDER_FLASH and committed.outcomes[row] == NEW]
+
+
+def _admitted(batch: list[Delivery], registry: Registry) -> tuple[list[Delivery], list[Terminal], list[Delivery]]:
+    """The deliveries of admitted terminals, these terminals one by one, and the other deliveries."""
+    found = registry.find([one.terminal for one in batch])
+    terminals = [one for one in found if one is not None]
+    if len(terminals) == len(batch):
+        return batch, terminals, []
+    known = [one is not None for one in found]
+    return list(compress(batch, known)), terminals, list(compress(batch, map(not_, known)))
 
 
 def _refused_frame(delivery: Delivery, refusal: Refusal, now_ms: int) -> Refused:

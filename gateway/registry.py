@@ -111,6 +111,10 @@ class Registry:
         """The terminal, or None if it is not admitted (any more)."""
         return self._terminals.get(terminal)
 
+    def find(self, terminals: Iterable[str]) -> list[Terminal | None]:
+        """As `get`, of each."""
+        return list(map(self._terminals.get, terminals))
+
     def revoked(self, terminal: str) -> Terminal | None:
         """The terminal if it was revoked."""
         return self._revoked.get(terminal)
