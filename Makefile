@@ -51,6 +51,15 @@ $(STAMP)/fuzz: $(STAMP)/venv $(SETUP)/fuzz.sh $(SETUP)/fuzz.lock
 	@$(SETUP)/fuzz.sh $(BIN)/python build/atheris
 	@touch $@
 
+$(STAMP)/thingsboard: $(STAMP)/venv $(SETUP)/thingsboard.sh $(SETUP)/thingsboard.lock
+	@$(SETUP)/thingsboard.sh $(BIN)/python build/thingsboard
+	@touch $@
+
+$(STAMP)/nodered: $(SETUP)/nodered.sh $(wildcard $(SETUP)/nodered/*.json)
+	@mkdir -p $(STAMP)
+	@$(SETUP)/nodered.sh build/nodered
+	@touch $@
+
 $(STAMP)/mosquitto: $(SETUP)/mosquitto.sh $(SETUP)/apt_install.sh
 	@mkdir -p $(STAMP)
 	@$(SETUP)/mosquitto.sh build/mosquitto
@@ -99,7 +108,7 @@ kills: setup ## kill the journal's writer and cut its power KILLS=1000 times eac
 powercut: setup-check $(STAMP)/vm64 $(STAMP)/vm32 ## cut the log's power at every flash operation: CUTS=10000 SEED=n / 断电试验
 	$(BIN)/wattline hil powercut --cuts $(or $(CUTS),10000) --seed $(or $(SEED),$(shell date +%j))
 
-bench: setup-check ## how fast we are beside others: build/bench/index.html, report.json / 性能测试
+bench: setup-check $(STAMP)/mosquitto $(STAMP)/thingsboard $(STAMP)/nodered ## how fast we are beside others: build/bench/index.html, report.json / 性能测试
 	$(BIN)/python -m hil.benchmarks
 
 demo: setup ## one factory, one terminal, one day, with faults / 演示：一个工厂的一天

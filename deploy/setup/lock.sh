@@ -1,6 +1,6 @@
 #!/bin/sh
 # lock.sh PYTHON   Turn every *.in of this folder into its *.lock: exact versions, hashes of every file, no registry host.
-# Existing pins stay unless the .in asks for something else.
+# Existing pins stay unless the .in asks for something else. Node-RED's package.json likewise (npm 8.17 or newer).
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/common.sh"
@@ -15,3 +15,6 @@ for file in *.in; do
         --no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' \
         "$file" --output-file "$name.lock"
 done
+say "nodered/package.json -> package-lock.json"
+cd nodered
+npm install --package-lock-only --omit-lockfile-registry-resolved --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null

@@ -79,7 +79,7 @@ def run(contender: tuple[str, str], seed: int, into: Measured) -> None:
         broker = Broker(MOSQUITTO, folder / "broker", BROKER)
         running.enter_context(broker)
         broker.start()
-        config = write_config(folder, broker.port)
+        config = write_config(folder, broker.port, names(TERMINALS))
         measured = _child(module, [str(config), carrier], folder, running)
         words = [str(word) for word in (broker.port, TERMINALS, PHASES + 1, seed)]
         load = _child("load", words, folder, running)
@@ -102,8 +102,8 @@ def cpu_ns(pid: int) -> int:
     return sum(int(file.read_text().split()[0]) for file in Path(f"/proc/{pid}/task").glob("*/schedstat"))
 
 
-def write_config(folder: Path, port: int) -> Path:
-    """gateway.toml, and all terminals with one key."""
+def write_config(folder: Path, port: int, terminals: list[str]) -> Path:
+    """gateway.toml, and these terminals, all with one key."""
     key = folder / "key.hex"
     key.write_text(SECRET.hex())
     key.chmod(0o600)
@@ -112,9 +112,7 @@ def write_config(folder: Path, port: int) -> Path:
         for number in range(1, POINTS + 1)
     )
     entry = f'keys = [{{generation = 1, file = "key.hex"}}]\npoints = [{points}]\n'
-    (folder / "terminals.toml").write_text(
-        "".join(f'[[terminal]]\nid = "{name}"\n{entry}' for name in names(TERMINALS))
-    )
+    (folder / "terminals.toml").write_text("".join(f'[[terminal]]\nid = "{name}"\n{entry}' for name in terminals))
     config = folder / "gateway.toml"
     config.write_text(
         'data_dir = "data"\nterminals = "terminals.toml"\n'
