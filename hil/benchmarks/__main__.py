@@ -14,7 +14,7 @@ from hil.benchmarks.result import Options, Result
 app = typer.Typer(add_completion=False, pretty_exceptions_show_locals=False)
 
 
-@app.command(epilog="Exit status / 退出码: 0 measured, 2 called wrongly.")
+@app.command(epilog="Exit status / 退出码: 0 measured, 1 something failed (the report says what), 2 called wrongly.")
 def bench(
     chosen: Annotated[list[str] | None, typer.Argument(metavar="NAME", help="Default: all. 默认全部")] = None,
     rounds: Annotated[int, typer.Option(min=2, help="Interleaved rounds. 轮数")] = 40,
@@ -36,8 +36,12 @@ def bench(
             console.print(str(error), markup=False)
             raise typer.Exit(2) from error
         console.print(_table(name, results[name]))
+        for failure in results[name].failures:
+            console.print(f"{name} failed / 失败: {failure}", markup=False, style="red")
     runner.write(results, folder)
     console.print(f"{folder}/report.json, {folder}/index.html", highlight=False)
+    if any(result.failures for result in results.values()):
+        raise typer.Exit(1)
 
 
 def _table(name: str, result: Result) -> Table:

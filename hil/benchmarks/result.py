@@ -43,9 +43,20 @@ class Chart:
 
 
 @dataclass(frozen=True)
+class Table:
+    """Text in rows, under a heading for each column."""
+
+    title: str
+    heading: list[str]
+    rows: list[list[str]]
+
+
+@dataclass(frozen=True)
 class Result:
-    """Of one benchmark. `notes` say what one must know to read the figures."""
+    """Of one benchmark. `notes` say what one must know to read the figures; `failures` what could not be measured."""
 
     figures: list[Figure]
     charts: list[Chart] = field(default_factory=list)
+    tables: list[Table] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)

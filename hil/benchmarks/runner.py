@@ -11,6 +11,7 @@ from types import ModuleType
 from hil.benchmarks import cases
 from hil.benchmarks.page import page
 from hil.benchmarks.result import Figure, Options, Result
+from hil.process import BenchError
 
 
 class UnknownBenchmarkError(Exception):
@@ -28,17 +29,28 @@ def _case(name: str) -> ModuleType:
 
 
 def run(name: str, options: Options) -> Result:
-    """One benchmark's result."""
+    """One benchmark's result; where the bench fails, it says so in `failures`. Raises UnknownBenchmarkError."""
     if name not in names():
         raise UnknownBenchmarkError(f"{name}: there is {', '.join(names())} / 没有这个测试项")
-    result: Result = _case(name).measure(options)
+    try:
+        result: Result = _case(name).measure(options)
+    except BenchError as error:
+        return Result([], failures=[str(error)])
     return result
 
 
 def write(results: dict[str, Result], folder: Path) -> None:
-    """`report.json`, a list of {name, value, unit, spread, peer}, and `index.html`."""
+    """`report.json`, a list of {name, value, unit, spread, peer}, and `index.html`.
+
+    A benchmark that failed has a line CASE.failures, which counts them, the reasons in `peer`.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     figures = [_line(figure) for result in results.values() for figure in result.figures]
+    figures += [
+        _line(Figure(f"{name}.failures", len(result.failures), "failures", 0, "; ".join(result.failures)))
+        for name, result in results.items()
+        if result.failures
+    ]
     (folder / "report.json").write_text(json.dumps(figures, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
     (folder / "index.html").write_text(page(results, machine()), encoding="utf-8")
 

@@ -112,6 +112,7 @@ def measure(options: Options) -> Result:
         _ratio("decode.ratio_hmac_cbor2", verified, HMAC_CBOR2, "at least 10"),
         _ratio("decode.ratio_cbor2", decoded, CBOR2, "at least 15"),
         _ratio("decode.ratio_hmac_cbor2_with_digests", ns["hmac_cbor2"].over(ns["digests"]), HMAC_CBOR2),
+        Figure("decode.frames_per_s", round(1e9 / ns["digests"].median), "frames/s", 0, "", "at least 100,000"),
         *(_cost(f"decode.{name}_ns", ns[name]) for name in ("columns", "digests", "payloads", "tuples")),
         _cost("decode.hmac_cbor2_ns", ns["hmac_cbor2"], HMAC_CBOR2),
         _cost("decode.cbor2_ns", ns["cbor2"], CBOR2),
@@ -133,7 +134,7 @@ def measure(options: Options) -> Result:
             ],
         ),
     ]
-    return Result(figures, charts, NOTES)
+    return Result(figures, charts, notes=NOTES)
 
 
 def _ratios_by_batch(options: Options, known: dict[int, tuple[Samples, Samples]]) -> list[tuple[Bar, Bar]]:

@@ -11,8 +11,10 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from hil.bench import MOSQUITTO
+from hil.benchmarks.ingest.bench import peak_rss_mib
 from hil.benchmarks.peers import platform
 from hil.benchmarks.peers.contenders import TOPIC, Contender, Setting
 from hil.benchmarks.peers.readings import Seen, expected
@@ -27,14 +29,17 @@ BROKER: dict[str, int | str] = {
 }
 READY_S = 60.0  # ThingsBoard's takes 10 to 20
 LOOK_S = 0.02
+DONE_S = 1.0  # what is doubled comes within it
 
 
-@dataclass(frozen=True)
-class Load:
-    """So many messages of so many terminals, and when to stop waiting for them: nothing came for quiet_s; limit_s."""
+class Load(NamedTuple):
+    """So many messages of so many terminals, and when to stop waiting for them: nothing came for quiet_s; limit_s.
+
+    quiet_s counts from the first one on; where as many have come as were sent, DONE_S is enough.
+    """
 
     terminals: int
-    count: int
+    messages: int
     seed: int
     quiet_s: float
     limit_s: float
@@ -64,7 +69,7 @@ class Outcome:
 def run(contender: Contender, load: Load, fault: Fault | None = None) -> Outcome:
     """Feed it. Raises BenchError where it does not start, or the bench fails."""
     now_s = int(time.time())
-    due = expected(load.terminals, load.count, load.seed, now_s)
+    due = expected(load.terminals, load.messages, load.seed, now_s)
     with tempfile.TemporaryDirectory() as name, ExitStack() as running:
         folder = Path(name)
         broker = Broker(MOSQUITTO, folder / "broker", BROKER)
@@ -77,7 +82,7 @@ def run(contender: Contender, load: Load, fault: Fault | None = None) -> Outcome
         running.enter_context(gateway)
         gateway.start()
         _wait_until_ready(gateway, broker, upstream)
-        words = [str(word) for word in (broker.port, contender.form, load.terminals, load.count, load.seed, now_s)]
+        words = [str(word) for word in (broker.port, contender.form, load.terminals, load.messages, load.seed, now_s)]
         feed = _started("feed", words, folder, running)
         before_s = cpu_s(gateway.pid)
         os.kill(feed.pid, signal.SIGUSR1)
@@ -90,7 +95,7 @@ def run(contender: Contender, load: Load, fault: Fault | None = None) -> Outcome
         seen = Counter(_seen(contender, file))
     return Outcome(
         seconds=(last_ns - begun_ns) / 1e9,
-        cpu_us=spent_s * 1e6 / load.count,
+        cpu_us=spent_s * 1e6 / load.messages,
         rss_mib=peak_mib,
         due=len(due),
         lost=len(due - seen.keys()),
@@ -121,15 +126,16 @@ def _strike(fault: Fault, begun_ns: int, gateway: Process, upstream: Process) ->
 
 
 def _wait_for_quiet(load: Load, file: Path, begun_ns: int, feed: Process) -> int:
-    """When the last message came (CLOCK_MONOTONIC ns), once none has come for long enough, or time is up."""
+    """When the last message came (CLOCK_MONOTONIC ns), once no other is to be waited for."""
     count, last_ns = 0, begun_ns
-    quiet_from_s = time.monotonic()
-    while time.monotonic() < min(quiet_from_s + load.quiet_s, begun_ns / 1e9 + load.limit_s):
+    limit_s = until_s = begun_ns / 1e9 + load.limit_s
+    while time.monotonic() < until_s:
         time.sleep(LOOK_S)
         seen, at_ns = platform.progress(file)
-        if seen > count:
-            count, last_ns, quiet_from_s = seen, at_ns, time.monotonic()
-    feed.wait_for_line(r"^\{\"published_s\"", 1.0)
+        if seen > count and at_ns > begun_ns:
+            count, last_ns = seen, at_ns
+            until_s = min(limit_s, time.monotonic() + (DONE_S if count == load.messages else load.quiet_s))
+    feed.wait_for_line(r"^\{\"published_s\"", READY_S)
     return last_ns
 
 
@@ -151,9 +157,3 @@ def cpu_s(pid: int) -> float:
     """CPU time of a process and all its threads, ended ones included: user and system."""
     fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def peak_rss_mib(pid: int) -> float:
-    """The most memory that it had at once."""
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM"))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-from hil.benchmarks.cases.ingest import write_config
+from hil.benchmarks.ingest.bench import write_config
 from hil.benchmarks.ingest.load import SECRET
 from hil.benchmarks.peers.readings import NAMES, Seen, of_frame, of_json
 from hil.broker import free_port
@@ -277,7 +277,7 @@ ALL = {
     ),
     "naive": Contender(
         "naive",
-        lambda: f"paho-mqtt {version('paho-mqtt')}, cbor2 {version('cbor2')}, sqlite3",
+        lambda: f"(paho-mqtt {version('paho-mqtt')}, cbor2 {version('cbor2')})",
         "frames",
         _make_naive,
         lambda _topic, data: of_json(data),

@@ -51,6 +51,11 @@ class Store:
         self._count += 1
         self.last = topic
 
+    def close(self) -> None:
+        """Close the files."""
+        self._out.close()
+        self._counts.close()
+
     def flush(self) -> None:
         """Everything is in the file."""
         self._out.flush()

@@ -1,0 +1,123 @@
+"""Each of our own benchmarks once, tiny; the names that were promised. How fast anything is, no test says."""
+
+import json
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from hil.benchmarks import runner
+from hil.benchmarks.__main__ import app
+from hil.benchmarks.cases import backlog, burst, faults, ingest, journal, peers
+from hil.benchmarks.peers.arena import Fault, Load, Outcome
+from hil.benchmarks.peers.contenders import ALL
+from hil.benchmarks.result import Options, Result
+from hil.process import BenchError
+
+TINY = Options(rounds=2, seed=3)
+PEERS = [
+    "thingsboard.rate_ratio",
+    "thingsboard.cpu_ratio",
+    "nodered.rate_ratio",
+    "nodered.cpu_ratio",
+    "naive.cpu_ratio",
+]
+OUTCOMES = {"ours": 0.1, "naive": 1.0, "nodered": 0.5, "thingsboard": 10.0}
+
+
+def named(result: Result) -> dict[str, float]:
+    assert not result.failures
+    return {figure.name: figure.value for figure in result.figures}
+
+
+@pytest.fixture
+def everybody(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Contenders that need not be installed: each has the cost of OUTCOMES."""
+
+    def pretend(contender: object, load: Load, fault: Fault | None = None) -> Outcome:
+        seconds = OUTCOMES[contender.name] * load.messages  # type: ignore[attr-defined]
+        lost = 9 if fault and contender.name == "nodered" else 0  # type: ignore[attr-defined]
+        return Outcome(seconds, OUTCOMES[contender.name] * 100, 50.0, load.messages * 9, lost, 0)  # type: ignore[attr-defined]
+
+    for case in (peers, faults):
+        monkeypatch.setattr(case, "run", pretend)
+        monkeypatch.setattr(case, "ALL", {name: replace(one, version=lambda: "1.0") for name, one in ALL.items()})
+
+
+def test_ratios_of_the_peers_are_larger_where_we_are_better(everybody: None) -> None:
+    found = named(peers.measure(TINY))
+    assert [found[name] for name in PEERS] == [100, 100, 5, 5, 10]
+
+
+def test_the_fault_table_has_each_gateway_with_what_it_lost(everybody: None) -> None:
+    result = faults.measure(TINY)
+    assert named(result)["faults.nodered_kill_lost"] == 9
+    assert [row[0] for row in result.tables[0].rows] == [f"{peers.TITLES[name]} 1.0" for name in ALL]
+    assert result.tables[0].rows[0][1:] == ["0"] * 4
+
+
+def test_what_fails_is_in_the_report_with_its_reason_and_ends_the_command_with_1(
+    everybody: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """P-110"""
+    good = vars(peers)["run"]
+
+    def run(contender: object, load: Load, fault: Fault | None = None) -> Outcome:
+        if contender.name == "thingsboard":  # type: ignore[attr-defined]
+            raise BenchError("it does not <start>")
+        return good(contender, load, fault)  # type: ignore[no-any-return]
+
+    monkeypatch.setattr(peers, "run", run)
+    done = CliRunner().invoke(app, ["peers", "--rounds", "2", "--folder", str(tmp_path)])
+    assert done.exit_code == 1
+    report = {line["name"]: line for line in json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))}
+    assert report["peers.failures"]["value"] == 1
+    assert report["peers.failures"]["peer"] == "thingsboard: it does not <start>"
+    assert "nodered.cpu_ratio" in report
+    assert "thingsboard.cpu_ratio" not in report
+    assert "it does not &lt;start&gt;" in (tmp_path / "index.html").read_text(encoding="utf-8")
+
+
+def test_a_gateway_of_ours_that_loses_a_reading_is_a_failure(everybody: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    lost = Outcome(1.0, 1.0, 1.0, 90, 1, 0)
+    monkeypatch.setattr(faults, "run", lambda *_: lost)
+    assert "ours, kill: 1 of 90 readings lost" in faults.measure(TINY).failures
+
+
+def test_the_journal_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """R-26: how many frames a second the journal stores, and decode and verify check, is in the report."""
+    monkeypatch.setattr(journal, "TERMINALS", 60)
+    monkeypatch.setattr(journal, "OF_A_BURST", 20)
+    monkeypatch.setattr(journal, "OTHERS", (1,))
+    found = named(journal.measure(TINY))
+    assert math.isfinite(found["journal.frames_per_s"])
+    assert found["journal.frames_per_s"] > 0
+
+
+@pytest.mark.e2e
+@pytest.mark.slow
+def test_ingest_burst_and_backlog_through_the_real_broker(monkeypatch: pytest.MonkeyPatch) -> None:
+    """P-110"""
+    for case in (ingest, burst, backlog):
+        monkeypatch.setattr(case, "TERMINALS", 24)
+    monkeypatch.setattr(ingest, "PHASES", 1)
+    monkeypatch.setattr(ingest, "SUSTAINED_PHASES", 2)
+    monkeypatch.setattr(ingest, "SETTLE_S", 0.0)
+    found: dict[str, float] = {}
+    for name in ("ingest", "burst", "backlog"):
+        found |= named(runner.run(name, TINY))
+    for name in ("ingest.cpu_us_per_message", "burst.last_ack_s", "backlog.seconds", "backlog.rss_mib"):
+        assert found[name] > 0
+
+
+@pytest.mark.e2e
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["kill", "away"])
+def test_ours_loses_and_doubles_nothing_at_a_platform(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """P-112"""
+    monkeypatch.setattr(faults, "ALL", {"ours": ALL["ours"]})
+    monkeypatch.setattr(faults, "LOADS", {"ours": (Load(30, 2000, 0, 60.0, 90.0), 0.05)})
+    monkeypatch.setattr(faults, "AWAY_S", 0.5)
+    assert set(named(faults.measure(TINY)).values()) == {0}
