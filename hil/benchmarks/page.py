@@ -21,9 +21,9 @@ h3 { font-size: 1em; margin: 1.5em 0 .3em; }
 .wide { overflow-x: auto; } table { border-collapse: collapse; width: 100%; font-size: .9em; }
 td, th { padding: .3em .8em .3em 0; text-align: left; vertical-align: top; border-bottom: 1px solid var(--line); }
 th { color: var(--soft); font-weight: 600; } td:first-child { overflow-wrap: anywhere; min-width: 8em; }
-td.number { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
+.number { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
 p, ul.notes { color: var(--soft); } ul.notes { font-size: .9em; padding-left: 1.2em; }
-.failed { color: var(--goal); font-weight: 600; } nav a { margin-right: 1em; }
+.failed, .missed { color: var(--goal); font-weight: 600; } nav a { margin-right: 1em; }
 svg { width: 100%; height: auto; max-width: 640px; display: block; fill: var(--ink); }
 """
 
@@ -38,8 +38,30 @@ def page(results: Mapping[str, Result], machine: str) -> str:
         "<p>Ratios are of the peer's cost to ours, or of our rate to the peer's, in the same round: larger is better "
         "for us. Medians over interleaved rounds; spread is the distance between the quartiles, 0 where it was "
         "measured once. 比值越大越好；中位数与四分位距。</p>"
-        f"<p>{escape(machine)}</p><nav>{links}</nav>{''.join(parts)}</html>\n"
+        f"<p>{escape(machine)}</p>{_goals(results)}<nav>{links}</nav>{''.join(parts)}</html>\n"
     )
+
+
+def _goals(results: Mapping[str, Result]) -> str:
+    """What was to be reached, and whether it was."""
+    goals = [figure for result in results.values() for figure in result.figures if figure.goal]
+    rows = [
+        [
+            ("reached" if reached(one) else "missed"),
+            one.name,
+            f"{one.value:,}",
+            f"{one.goal} {one.unit}".removesuffix(" ratio"),
+        ]
+        for one in goals
+    ]
+    return _table(Table("Goals / 目标", ["", "figure", "value", "goal"], rows)) if rows else ""
+
+
+def reached(figure: Figure) -> bool:
+    """Whether a figure is what its goal says: at least, at most, or below a number."""
+    words, _, number = figure.goal.rpartition(" ")
+    bound = float(number.replace(",", ""))
+    return {"at least": figure.value >= bound, "at most": figure.value <= bound, "below": figure.value < bound}[words]
 
 
 def _section(name: str, result: Result) -> str:
@@ -52,22 +74,26 @@ def _section(name: str, result: Result) -> str:
 def _figures(figures: list[Figure]) -> str:
     if not figures:
         return ""
-    head = "<tr><th>figure<th>value<th>spread<th>unit<th>goal<th>peer</tr>"
-    return f'<div class="wide"><table>{head}{"".join(map(_row, figures))}</table></div>'
+    head = "<tr><th>figure<th class=number>value<th class=number>spread<th>unit<th>peer</tr>"
+    return f'<h3>Figures</h3><div class="wide"><table>{head}{"".join(map(_row, figures))}</table></div>'
 
 
 def _row(figure: Figure) -> str:
     f = figure
     return (
         f'<tr><td>{escape(f.name)}<td class="number">{f.value:,}<td class="number">{f.spread:,}'
-        f"<td>{escape(f.unit)}<td>{escape(f.goal)}<td>{escape(f.peer)}</tr>"
+        f"<td>{escape(f.unit)}<td>{escape(f.peer)}</tr>"
     )
 
 
 def _table(table: Table) -> str:
     head = "".join(f"<th>{escape(text)}" for text in table.heading)
-    rows = "".join(f"<tr>{''.join(f'<td>{escape(cell)}' for cell in row)}</tr>" for row in table.rows)
+    rows = "".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in table.rows)
     return f'<h3>{escape(table.title)}</h3><div class="wide"><table><tr>{head}</tr>{rows}</table></div>'
+
+
+def _cell(text: str) -> str:
+    return f'<td class="{text}">{escape(text)}' if text in {"reached", "missed"} else f"<td>{escape(text)}"
 
 
 def _chart(chart: Chart) -> str:

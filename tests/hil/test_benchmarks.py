@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from hil.benchmarks import runner, timing
 from hil.benchmarks.__main__ import app
 from hil.benchmarks.cases import decode
-from hil.benchmarks.page import page
+from hil.benchmarks.page import page, reached
 from hil.benchmarks.result import Bar, Chart, Figure, Options, Result
 from hil.benchmarks.timing import Samples, interleave
 
@@ -64,6 +64,19 @@ def test_the_page_takes_any_text() -> None:
     html = page({"<case>": Result([Figure("a<b", 1.5, "ns", 0, "<peer>")], [chart], notes=["<note>"])}, "<machine>")
     for text in ("<b>", "<i>", "<case>", "<peer>", "<note>", "<machine>"):
         assert text not in html
+
+
+def test_a_goal_is_reached_or_missed() -> None:
+    goals: list[tuple[str, float, float]] = [
+        ("at least 10", 10, 9.9), ("at most 8", 8, 8.1), ("below 256", 255, 256), ("at least 100,000", 1e5, 1)
+    ]  # fmt: skip
+    for goal, good, bad in goals:
+        assert reached(Figure("x", good, "", 0, "", goal))
+        assert not reached(Figure("x", bad, "", 0, "", goal))
+    html = page(
+        {"case": Result([Figure("x.y", 1, "s", 0, "", "at most 2"), Figure("x.z", 3, "s", 0, "", "below 2")])}, ""
+    )
+    assert (html.count('<td class="reached">'), html.count('<td class="missed">')) == (1, 1)
 
 
 def test_contenders_that_do_not_agree_are_not_measured() -> None:

@@ -16,8 +16,8 @@ LOADS = {
     "thingsboard": (Load(21, 1_512, 0, 15.0, LIMIT_S), 2.0),
 }
 NOTES = [
-    "killed: kill -9 in the burst, and started again at once. Wattline after 0.3 s, obvious Python 0.5, Node-RED 0.8,",
-    "ThingsBoard 2 s: some way into what each takes for it.",
+    "killed: kill -9 in the burst, and started again at once.",
+    "Each is some way into its burst then: Wattline after 0.3 s, obvious Python 0.5, Node-RED 0.8, ThingsBoard 2.",
     f"platform away: for {AWAY_S:g} s from that moment on, connections cut and refused.",
     "lost: of the readings due, those that the platform never got, until nothing came any more. doubled: got twice.",
     "One run each; other runs give other counts. The broker keeps a session for each gateway, and lost nothing.",
