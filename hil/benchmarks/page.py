@@ -46,22 +46,20 @@ def _goals(results: Mapping[str, Result]) -> str:
     """What was to be reached, and whether it was."""
     goals = [figure for result in results.values() for figure in result.figures if figure.goal]
     rows = [
-        [
-            ("reached" if reached(one) else "missed"),
-            one.name,
-            f"{one.value:,}",
-            f"{one.goal} {one.unit}".removesuffix(" ratio"),
-        ]
-        for one in goals
+        [reached(one), one.name, f"{one.value:,}", f"{one.goal} {one.unit}".removesuffix(" ratio")] for one in goals
     ]
     return _table(Table("Goals / 目标", ["", "figure", "value", "goal"], rows)) if rows else ""
 
 
-def reached(figure: Figure) -> bool:
-    """Whether a figure is what its goal says: at least, at most, or below a number."""
+def reached(figure: Figure) -> str:
+    """Whether a figure is what its goal says: `at least`, `at most` or `below` a number; "" where it says neither."""
     words, _, number = figure.goal.rpartition(" ")
-    bound = float(number.replace(",", ""))
-    return {"at least": figure.value >= bound, "at most": figure.value <= bound, "below": figure.value < bound}[words]
+    try:
+        bound = float(number.replace(",", ""))
+    except ValueError:
+        return ""
+    held = {"at least": figure.value >= bound, "at most": figure.value <= bound, "below": figure.value < bound}
+    return {True: "reached", False: "missed", None: ""}[held.get(words)]
 
 
 def _section(name: str, result: Result) -> str:

@@ -57,6 +57,6 @@ class Result:
 
     figures: list[Figure]
     charts: list[Chart] = field(default_factory=list)
-    tables: list[Table] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    tables: list[Table] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)

@@ -71,8 +71,10 @@ def test_a_goal_is_reached_or_missed() -> None:
         ("at least 10", 10, 9.9), ("at most 8", 8, 8.1), ("below 256", 255, 256), ("at least 100,000", 1e5, 1)
     ]  # fmt: skip
     for goal, good, bad in goals:
-        assert reached(Figure("x", good, "", 0, "", goal))
-        assert not reached(Figure("x", bad, "", 0, "", goal))
+        assert reached(Figure("x", good, "", 0, "", goal)) == "reached"
+        assert reached(Figure("x", bad, "", 0, "", goal)) == "missed"
+    for odd in ("fast", "at least ten", "some 10"):
+        assert not reached(Figure("x", 1, "", 0, "", odd))
     html = page(
         {"case": Result([Figure("x.y", 1, "s", 0, "", "at most 2"), Figure("x.z", 3, "s", 0, "", "below 2")])}, ""
     )
