@@ -56,11 +56,13 @@ def _group() -> None:
 
 
 @app.command(epilog=examples("run --config gateway.toml", "check --config gateway.toml && wattline gateway run ..."))
-def run(config: Config) -> None:
+def run(config: Config, as_json: AsJson = False) -> None:
     """Run the gateway until SIGTERM; SIGHUP reloads terminals and keys. 运行网关
 
-    Prints {"ready": true, "metrics_port": N} once frames can come in; logs are JSON lines on standard error.
+    Prints {"ready": true, "metrics_port": N} once frames can come in; logs are JSON lines on standard error. It prints
+    nothing else: --json changes nothing.
     """
+    del as_json
     try:
         application.run(config)
     except ConfigError as error:

@@ -89,6 +89,8 @@ def test_before_the_first_run_status_says_what_to_do(tmp_path: Path) -> None:
         "quarantine replay",
         "quarantine discard",
         "tail",
+        "configure",
+        "audit",
     ],
 )
 def test_help_has_examples_and_exit_codes(command: str) -> None:
@@ -96,3 +98,28 @@ def test_help_has_examples_and_exit_codes(command: str) -> None:
     assert answer.exit_code == 0
     assert "Examples" in answer.stdout
     assert "Exit codes" in answer.stdout
+
+
+def test_check_touches_no_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("a socket")
+
+    config = write_config(tmp_path, 1883, [SENDER])
+    monkeypatch.setattr("socket.socket", refuse)
+    monkeypatch.setattr("socket.getaddrinfo", refuse)
+    assert run_json("check", config)["ok"] is True
+    assert not (tmp_path / "data").exists()
+
+
+def test_a_log_that_goes_back_is_a_finding_that_status_shows(
+    tmp_path: Path, broker: Broker, start: Callable[[Path], Running], device: Callable[..., Device]
+) -> None:
+    """And one in the metrics."""
+    path = write_config(tmp_path, broker.port, [SENDER])
+    running, terminal = start(path), device()
+    for epoch, seq in ((7, 1), (8, 1), (7, 2)):
+        terminal.publish("T0001", SENDER.frame([event(seq)], epoch))
+        terminal.down(epoch - 6 if seq == 1 else 3)
+    assert run_json("status", path)["findings"] == {"epochs_back": 1, "records_missing": 0, "records_given_up": 0}
+    assert "epochs_back 1" in run("status", path)[1]
+    assert running.metric("wattline_findings_total", check="epoch_back", severity="note") == 1
