@@ -70,6 +70,11 @@ $(STAMP)/tools: $(SETUP)/tools.sh $(SETUP)/common.sh
 	@$(SETUP)/tools.sh build/tools
 	@touch $@
 
+$(STAMP)/postgres: $(SETUP)/postgres.sh $(SETUP)/apt_install.sh
+	@mkdir -p $(STAMP)
+	@$(SETUP)/postgres.sh build/postgres
+	@touch $@
+
 $(STAMP)/vm64 $(STAMP)/vm32: $(STAMP)/vm%: $(SETUP)/micropython.sh
 	@mkdir -p $(STAMP)
 	@$(SETUP)/micropython.sh vm$* build/vm$*

@@ -146,7 +146,22 @@ class Hj212Config(SinkConfig, frozen=True, kw_only=True, tag_field="kind", tag="
     reconnect_max_ms: Annotated[int, msgspec.Meta(ge=10, le=3_600_000)] = 60_000
 
 
-AnySink = Hj212Config
+class PostgresConfig(SinkConfig, frozen=True, kw_only=True, tag_field="kind", tag="postgres"):
+    """A PostgreSQL database, with or without TimescaleDB; needs: pip install 'wattline[postgres]'."""
+
+    host: Text
+    port: Port = 5432
+    database: Text
+    user: Text
+    password_file: Text | None = None
+    tls_ca_file: Text | None = None  # given: TLS, and the server's certificate must be from this authority, of its name
+    sslmode: Literal["disable", "prefer", "require"] = "prefer"  # without that file
+    schema: Annotated[str, msgspec.Meta(pattern=r"^[a-z_][a-z0-9_]{0,62}$")] = "wattline"
+    gateway: Name = "gateway"  # several may write into one schema, each by a name of its own
+    batch_records: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 1_000  # some 9,000 readings a transaction
+
+
+AnySink = Hj212Config | PostgresConfig
 
 
 class GatewayConfig(Section, frozen=True):
@@ -238,7 +253,7 @@ def _check_data_dir(path: Path, folder: Path) -> list[Problem]:
 def _check_sinks(path: Path, sinks: list[AnySink]) -> list[Problem]:
     problems = duplicates(path, "sink", "name", sinks, lambda sink: sink.name)
     for number, sink in enumerate(sinks):
-        if sink.reconnect_max_ms < sink.reconnect_min_ms:
+        if isinstance(sink, Hj212Config) and sink.reconnect_max_ms < sink.reconnect_min_ms:
             text = f"{sink.reconnect_max_ms}; allowed / 允许: at least reconnect_min_ms ({sink.reconnect_min_ms})"
             problems.append(Problem(path, f"sink[{number}].reconnect_max_ms", text))
     return problems

@@ -70,7 +70,8 @@ class Forwarder:
         found = self._reader.decoded([one.id for one in selection.records])
         there = [(one, row) for one, row in zip(selection.records, found.rows, strict=True) if row is not None]
         records, rows = [one for one, _ in there], [row for _, row in there]
-        return Batch(selection.lane, records, rows, found.columns, found.frames, found.received_ms)
+        settled = self._outbox.safe_to()
+        return Batch(selection.lane, records, rows, found.columns, found.frames, found.received_ms, settled)
 
     def _take(self, batch: Batch) -> Receipt:
         """As the sink takes it; a record that it will never take is found by halving, and is a dead letter."""

@@ -1,13 +1,15 @@
 """Which kinds of sinks there are, and how one is made of its section of gateway.toml. Their packages are extras."""
 
+import importlib.util
 import ipaddress
 import random
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
 from gateway.clock import Clock, steady_s
-from gateway.config import AnySink, Hj212Config
+from gateway.config import AnySink, Hj212Config, PostgresConfig
 from gateway.forward.hj212.link import Links
 from gateway.forward.hj212.mapping import check_points, load_mapping
 from gateway.forward.hj212.mapping import warnings as mapping_warnings
@@ -18,7 +20,7 @@ from gateway.forward.runner import MakeSink
 from gateway.forward.sink import Sink
 from gateway.metrics import Metrics
 from gateway.registry import Registry
-from gateway.strict import Problem
+from gateway.strict import ConfigError, Problem
 
 
 class Loaded(Protocol):
@@ -33,7 +35,32 @@ class Loaded(Protocol):
 
 def load(config: AnySink, registry: Registry | None) -> Loaded:
     """What a sink's files say, held against the terminals where those are known. Raises ConfigError."""
+    if isinstance(config, PostgresConfig):
+        return _Plain(config, "postgres", "psycopg", _postgres)
     return _Hj212(config, registry)
+
+
+class _Plain:
+    """A sink without files of its own. package: what its extra brings."""
+
+    def __init__(self, config: AnySink, extra: str, package: str, build: Callable[..., Sink]) -> None:
+        if importlib.util.find_spec(package) is None:
+            text = f"{extra}: the package {package} is not installed / 未安装; pip install 'wattline[{extra}]'"
+            raise ConfigError([Problem(Path(config.name), "kind", text)])
+        self._config = config
+        self._build = build
+
+    def warnings(self, config_path: Path, at: str, registry: Registry) -> list[Problem]:  # noqa: ARG002
+        return []
+
+    def make(self, folder: Path, clock: Clock, metrics: Metrics) -> MakeSink:  # noqa: ARG002
+        return partial(self._build, self._config)
+
+
+def _postgres(config: PostgresConfig, outbox: Outbox, pause: Callable[[float], object]) -> Sink:
+    from gateway.forward.postgres.sink import PostgresSink  # noqa: PLC0415  (an extra's packages)
+
+    return PostgresSink(config, outbox, pause)
 
 
 class _Hj212:

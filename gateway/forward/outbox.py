@@ -71,6 +71,10 @@ class Outbox:
         (under_way,) = one("SELECT count(DISTINCT record) FROM outbox").fetchone()
         return self.cursors()[BACKLOG] + int(ahead) - int(under_way)
 
+    def safe_to(self) -> int:
+        """Up to this record everything is safe, what is to be handed over again not counted in."""
+        return _settled(self._connection)[0]
+
     def ahead(self, first: int, last: int) -> set[int]:
         """Records of this span that the live lane has taken."""
         rows = self._connection.execute("SELECT record FROM ahead WHERE record BETWEEN ? AND ?", (first, last))
@@ -169,11 +173,11 @@ class Outbox:
     def put_back(self, record: int) -> None:
         """Hand everything over again from behind this record: the sink says that it has no more."""
         with transaction(self._connection):
-            cursor = self.cursors()[BACKLOG]
-            if record < cursor:
-                self._connection.execute(
-                    "INSERT INTO refeeds (feed, next, last) VALUES (?, ?, ?)", (RECORDS, record + 1, cursor)
-                )
+            cursors = self.cursors()
+            spans = [(RECORDS, record + 1, max(cursors[BACKLOG], cursors[LIVE])), (PLACEMENTS, 1, cursors[PLACEMENTS])]
+            self._connection.executemany(
+                "INSERT INTO refeeds (feed, next, last) VALUES (?, ?, ?)", [one for one in spans if one[1] <= one[2]]
+            )
 
     def set_health(self, reason: str, detail: str, now_ms: int) -> None:
         """How the sink is from now on; '' for well."""

@@ -51,7 +51,7 @@ class Batch(NamedTuple):
     """Records of one lane, decoded. columns: what their frames say; rows[i]: records[i]'s row in columns.records.
 
     frames[f]: the frame that is row f of columns.frames, as it came; received_ms[f]: when. start_s of a record is where
-    the journal placed it, which may be another than in its columns.
+    the journal placed it, which may be another than in its columns. settled: up to this record all was safe before.
     """
 
     lane: Lane
@@ -60,6 +60,7 @@ class Batch(NamedTuple):
     columns: Columns
     frames: Sequence[Kept]
     received_ms: Sequence[int]
+    settled: int
 
     def part(self, begin: int, end: int) -> "Batch":
         """The records begin..end - 1 of it."""

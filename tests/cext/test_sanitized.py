@@ -15,6 +15,7 @@ TESTS = [
     "test_columns.py",
     "test_mqtt_stream.py",
     "test_hj212.py",
+    "test_pgcopy.py",
     "../fuzz",
 ]
 # the tests in this very process, with a decoder that is known to be the sanitized one

@@ -36,7 +36,9 @@ def test_every_scenario_is_understood_by_everyone_who_is_told_of_it(name: str, t
     terminal_config.check(wiring.terminal_json(one, 1883))
     config = gateway_config.load(wiring.write_gateway(one, tmp_path, 1883, 2))
     assert len(registry.load(Path(config.terminals))) == 1
-    stations = load_mapping(Path(config.sink[0].mapping)).stations
+    (sink,) = config.sink
+    assert isinstance(sink, gateway_config.Hj212Config)
+    stations = load_mapping(Path(sink.mapping)).stations
     assert len(stations[wiring.TERMINAL].items) == len(one.points) * len(wiring.QUANTITIES)
     msgspec.convert(meters_json(one, "log"), Config)
     assert [action.at_ms for action in faults.actions(one)] == sorted(action.at_ms for action in faults.actions(one))

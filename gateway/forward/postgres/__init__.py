@@ -1,0 +1,1 @@
+"""PostgreSQL as a sink: schema/ explains the tables; sink what is done with a batch; rows a batch as COPY takes it."""
