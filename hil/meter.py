@@ -62,6 +62,8 @@ class Meter:
         self.ratios = ratios
         self.places = places(profile, "quantities", ratios)
         self._identity = places(profile, "identity", ratios)
+        self._circuits = {place.circuit for place in self.places}
+        self._asked: dict[tuple[bool, int, int, int], list[tuple[Place, int]]] = {}
         self._function: int = profile.get("function", 0)
         self._most: int = profile.get("registers_per_read", 0)
         self._readable = [(int(first, 16), int(last, 16)) for first, last in profile.get("readable", [])]
@@ -84,26 +86,24 @@ class Meter:
             return Served(b"", {}, ILLEGAL_VALUE)
         if not any(low <= first and first + count - 1 <= high for low, high in self._readable):
             return Served(b"", {}, ILLEGAL_ADDRESS)
+        shown = {number: self.quantities(now_ms, number) for number in self._circuits}
         data = bytearray(2 * count)
         circuits: dict[int, dict[str, int | None]] = {}
-        shown = {number: self.quantities(now_ms, number) for number in {place.circuit for place in self.places}}
-        for place in self._inside(self.places, function, first, count):
-            raw = encode(
-                shown[place.circuit][place.name] / place.scale, place.type, place.rolls_at, low_first=place.low_first
-            )
+        for place, at in self._inside(self.places, function, first, count):
+            raw = _encoded(shown[place.circuit][place.name], place)
             circuits.setdefault(place.circuit, {})[place.name] = decode(raw, place)
-            at = 2 * (place.register - first)
-            data[at : at + place.size] = raw
-        for place in self._inside(self._identity, function, first, count):
-            raw = encode(self._setting(place.name) / place.scale, place.type, low_first=place.low_first)
-            at = 2 * (place.register - first)
-            data[at : at + place.size] = raw
+            data[at : at + len(raw)] = raw
+        for place, at in self._inside(self._identity, function, first, count):
+            raw = _encoded(self._setting(place.name), place)
+            data[at : at + len(raw)] = raw
         return Served(bytes(data), circuits, 0)
 
     def read_item(self, identifier: int, address: str, now_ms: int) -> Served:
         """Answer a DL/T 645 read at a virtual instant, which never goes back."""
         primary = self.quantities(now_ms)
-        secondary = {name: value / _ratio(name, self._scaled_by) for name, value in primary.items()}
+        secondary = primary
+        if self._scaled_by != (1, 1):
+            secondary = {name: value / _ratio(name, self._scaled_by) for name, value in primary.items()}
         about = Item(secondary, self.feeders[0].state(now_ms), address, self.serial, self._phases, now_ms)
         data = item_bytes(identifier, about)
         if data is None:
@@ -120,11 +120,21 @@ class Meter:
             {"serial": self.serial, "ct_milli": 1000 * self.ratios[0], "pt_milli": 1000 * self.ratios[1]}[name]
         )
 
-    @staticmethod
-    def _inside(found: Sequence[Place], function: int, first: int, count: int) -> list[Place]:
-        end = first + count
-        ours = [place for place in found if place.function == function]
-        return [place for place in ours if first <= place.register and place.register + place.size // 2 <= end]
+    def _inside(self, found: Sequence[Place], function: int, first: int, count: int) -> list[tuple[Place, int]]:
+        """The places that a read holds, and where in its data."""
+        asked = (found is self.places, function, first, count)
+        if asked not in self._asked:  # a master asks the same few things again and again
+            end = first + count
+            self._asked[asked] = [
+                (place, 2 * (place.register - first))
+                for place in found
+                if place.function == function and first <= place.register and place.register + place.size // 2 <= end
+            ]
+        return self._asked[asked]
+
+
+def _encoded(number: Fraction, place: Place) -> bytes:
+    return encode(number, place.type, place.rolls_at, low_first=place.low_first, scale=place.scale)
 
 
 def read_profile(name: str) -> dict[str, Any]:

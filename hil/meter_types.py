@@ -9,6 +9,7 @@ from fractions import Fraction
 from typing import Any, NamedTuple
 
 _STRUCTS = {"u16": ">H", "i16": ">h", "u32": ">I", "i32": ">i", "u64": ">Q", "i64": ">q", "f32": ">f", "bits16": "<H"}
+_ONE = Fraction(1)
 _BY_BOTH = ("p_w", "q_var", "e_import_wh", "e_export_wh", "r_import_varh", "r_export_varh")
 _BY_PT = ("ua_dv", "ub_dv", "uc_dv")
 _BY_CT = ("ia_ma", "ib_ma", "ic_ma")
@@ -68,49 +69,61 @@ def size_of(kind: str) -> int:
     return int(kind[-1]) if "bcd" in kind else int(kind[-2:]) // 8
 
 
-def encode(number: Fraction, kind: str, rolls_at: int = 0, *, low_first: bool = False) -> bytes:
-    """The bytes, as on the wire, that come closest to a number; at the end of its range a register stays there."""
+def encode(number: Fraction, kind: str, rolls_at: int = 0, *, low_first: bool = False, scale: Fraction = _ONE) -> bytes:
+    """The bytes, as on the wire, that come closest to number / scale; at the end of its range a register stays there.
+
+    In integers, without a fraction in its lowest terms for each: a day of meters has a hundred thousand of these.
+    """
+    numerator, denominator = number.numerator * scale.denominator, number.denominator * scale.numerator
     if kind == "f32":
-        raw = struct.pack(">f", float(number))
+        raw = struct.pack(">f", numerator / denominator)
     elif kind in _STRUCTS:
-        raw = struct.pack(_STRUCTS[kind], _within(_whole(number, rolls_at), kind))
+        raw = struct.pack(_STRUCTS[kind], _within(_whole(numerator, denominator, rolls_at), kind))
     elif kind in {"sm16", "sm32"}:
-        raw = _sign_and_magnitude(nearest(number), 8 * size_of(kind)).to_bytes(size_of(kind), "big")
+        raw = _sign_and_magnitude(_rounded(numerator, denominator), 8 * size_of(kind)).to_bytes(size_of(kind), "big")
     else:
-        return _bcd(_whole(number, rolls_at), kind)
-    return b"".join(raw[at : at + 2] for at in range(len(raw) - 2, -1, -2)) if low_first else raw
+        return _bcd(_whole(numerator, denominator, rolls_at), kind)
+    return _swapped(raw) if low_first else raw
 
 
 def decode(raw: bytes, place: Place) -> int | None:
     """What bytes truly say, in the terminal's unit, rounded half away from zero; None: not available."""
     if "bcd" in place.type and raw == b"\xff" * len(raw):
         return None
-    return nearest(_number(raw, place) * place.scale)
+    numerator, denominator = _number(raw, place)
+    return _rounded(numerator * place.scale.numerator, denominator * place.scale.denominator)
 
 
-def nearest(number: Fraction) -> int:
+def _rounded(numerator: int, denominator: int) -> int:
     """The nearest integer, half away from zero."""
-    whole = (2 * abs(number.numerator) + number.denominator) // (2 * number.denominator)
-    return whole if number >= 0 else -whole
+    whole = (2 * abs(numerator) + denominator) // (2 * denominator)
+    return whole if numerator >= 0 else -whole
 
 
-def _number(raw: bytes, place: Place) -> Fraction:
+def _number(raw: bytes, place: Place) -> tuple[int, int]:
+    """(numerator, denominator), exact."""
     kind = place.type
     if "bcd" in kind:
         negative = kind[0] == "s" and raw[-1] & 0x80
         digits = (raw[:-1] + bytes([raw[-1] & 0x7F]) if negative else raw)[::-1].hex()
-        return Fraction(-int(digits) if negative else int(digits))
+        return (-int(digits) if negative else int(digits)), 1
     if place.low_first:
-        raw = b"".join(raw[at : at + 2] for at in range(len(raw) - 2, -1, -2))
+        raw = _swapped(raw)
     if kind in {"sm16", "sm32"}:
         bits, top = int.from_bytes(raw, "big"), 1 << 8 * len(raw) - 1
-        return Fraction(top - bits if bits & top else bits)
-    return Fraction(struct.unpack(_STRUCTS[kind], raw)[0])
+        return (top - bits if bits & top else bits), 1
+    found: tuple[int, int] = struct.unpack(_STRUCTS[kind], raw)[0].as_integer_ratio()
+    return found
 
 
-def _whole(number: Fraction, rolls_at: int) -> int:
-    whole = nearest(number)
+def _whole(numerator: int, denominator: int, rolls_at: int) -> int:
+    whole = _rounded(numerator, denominator)
     return whole % rolls_at if rolls_at else whole
+
+
+def _swapped(raw: bytes) -> bytes:
+    """The registers in the other order."""
+    return b"".join(raw[at : at + 2] for at in range(len(raw) - 2, -1, -2))
 
 
 def _within(number: int, kind: str) -> int:

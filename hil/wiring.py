@@ -40,6 +40,7 @@ class Times(NamedTuple):
     answer_timeout_ms: int = 1000
     reconnect_min_ms: int = 500
     reconnect_max_ms: int = 500
+    keepalive_s: int = 60
 
 
 HERE = Times()
@@ -81,7 +82,7 @@ def terminal_json(
         "sample_interval_s": scenario.sample_interval_s,
         "buses": [{"uart": 0, "baud": 115200, "parity": "N", "stop": 1, "meters": meters}],
         "points": points,
-        "mqtt": {"host": "127.0.0.1", "port": broker_port, "keepalive_s": 60},
+        "mqtt": {"host": "127.0.0.1", "port": broker_port, "keepalive_s": times.keepalive_s},
         "uplink": {"ack_timeout_ms": times.ack_timeout_ms, **msgspec.structs.asdict(scenario.uplink), **(uplink or {})},
     }
 
@@ -122,6 +123,7 @@ terminals = "terminals.toml"
 [mqtt]
 host = "127.0.0.1"
 port = {broker_port}
+keepalive_s = {times.keepalive_s}
 reconnect_max_s = {max(1, times.reconnect_max_ms // 1000)} # real time, as everything that waits for I/O
 
 [metrics]

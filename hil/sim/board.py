@@ -43,6 +43,11 @@ class Uart:
         self._coming: list[tuple[int, int, bytes]] = []  # (due in us, number, bytes)
         self._number = 0
 
+    def set_line(self, baud: int, parity: str, stop: int) -> None:
+        """Another speed, from the next request on."""
+        del parity, stop  # bytes have neither here
+        self._baud = baud
+
     def read(self, count: int = 256) -> bytes | None:
         """What has come; None: nothing."""
         if not self._coming:
@@ -105,7 +110,7 @@ class Board:
         self._hardware = hardware
         self._loop = hardware.loop
         self._mount = mount
-        self._drift_ppm = hardware.drift_ppm
+        self._per_million = 1_000_000 + hardware.drift_ppm
         self._cause, self._detail = cause, detail
         self._start_us = hardware.loop.now_us
 
@@ -119,7 +124,7 @@ class Board:
         """By this board's crystal."""
         if self._mount.dead:
             raise PowerCutError("without power")
-        return (self._loop.now_us - self._start_us) * (1_000_000 + self._drift_ppm) // 1_000_000_000
+        return (self._loop.now_us - self._start_us) * self._per_million // 1_000_000_000
 
     real_ms = uptime_ms
 
@@ -139,8 +144,9 @@ class Board:
 
     async def sleep_ms(self, ms: int) -> None:
         """Process time."""
-        self.now_us()
-        await self._loop.pause_us(ms * 1_000_000_000 // (1_000_000 + self._drift_ppm) + 1)
+        if self._mount.dead:
+            raise PowerCutError("without power")
+        await self._loop.pause_us(ms * 1_000_000_000 // self._per_million + 1)
 
     pause_ms = sleep_ms
 

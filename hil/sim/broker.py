@@ -126,8 +126,8 @@ class Broker:
                     del self._clients[client.name]
 
     async def _next(self, client: "Client", reader: Reader) -> bool:
-        wait_s = 1.5 * client.keepalive_s or None
-        first, body = await asyncio.wait_for(_receive(reader), wait_s)
+        first, body = await _receive(reader)
+        client.heard_us = self._loop.now_us
         if self._clients.get(client.name) is not client:
             return False  # somebody else has its name by now
         kind = first >> 4
@@ -160,6 +160,7 @@ class Broker:
         present = connect.client in self._sessions
         session = self._sessions.setdefault(connect.client, Session())
         client = self._clients[connect.client] = Client(connect, session, writer)
+        client.heard_us = self._loop.now_us
         manners = self.manners
         writer.write(
             mqtt.connack(
@@ -167,7 +168,19 @@ class Broker:
             )
         )
         client.send_again()
+        self._watch(client, self._domain)
         return client
+
+    def _watch(self, client: "Client", domain: Domain) -> None:
+        """End a connection whose client is silent for one and a half times its keep-alive."""
+        if domain.dead or self._clients.get(client.name) is not client or not client.keepalive_s:
+            return
+        due_us = client.heard_us + 1_500_000 * client.keepalive_s
+        if self._loop.now_us < due_us:
+            self._loop.at_us(due_us, self._watch, client, domain)
+            return
+        self._trace.add("broker", f"hears nothing of {client.name}")
+        client.writer.transport.abort()
 
     def _route(self, topic: str, payload: bytes) -> None:
         for name, session in self._sessions.items():
@@ -211,6 +224,7 @@ class Client:
         self.keepalive_s = connect.keepalive_s
         self.session = session
         self.writer = writer
+        self.heard_us = 0
         self._receive_maximum = connect.receive_maximum
         self._packet_max = connect.packet_max
 

@@ -29,7 +29,7 @@ from hil.sim.streams import Writer
 from hil.sim.waiting import Bell, Inbox
 
 CONNECT_S = 5.0
-IDLE_S = 60.0  # new records ring the bell; this only bounds how long a mistake in that would hide
+IDLE_S = 3600.0  # new records ring the bell; this only bounds how long a mistake in that would hide
 US = 1_000_000
 
 

@@ -134,7 +134,9 @@ class Gateway:
         """It has a fault."""
         text = "".join(traceback.format_exception(error)[-3:]).strip()
         self._trace.add("gateway", f"crashed: {text}")
-        self.crashes.append(f"gateway: {text}")
+        told = f"gateway: {text}"
+        if told not in self.crashes:  # once is enough: it may happen every second
+            self.crashes.append(told)
 
     def counters(self) -> dict[str, int]:
         """The journal's own counters."""

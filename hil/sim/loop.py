@@ -22,13 +22,13 @@ class PowerCutError(BaseException):
     """Raised where code of a part that is dead wants to do something. No `except Exception` stops it."""
 
 
-class Timer(asyncio.TimerHandle):
-    """A call that is due at an instant; `cancel` takes it back."""
+class Timer:
+    """A call that is due at an instant; `cancel` takes it back. As much of asyncio's handles as is used."""
 
-    __slots__ = ("act", "args")
+    __slots__ = ("act", "args", "when_us")
 
-    def __init__(self, when_us: int, act: Callable[..., object], args: tuple[Any, ...], loop: "VirtualLoop") -> None:
-        super().__init__(when_us / US, act, args, loop)
+    def __init__(self, when_us: int, act: Callable[..., object], args: tuple[Any, ...]) -> None:
+        self.when_us = when_us
         self.act: Callable[..., object] | None = act
         self.args = args
 
@@ -39,6 +39,10 @@ class Timer(asyncio.TimerHandle):
     def cancelled(self) -> bool:
         """Whether it was taken back."""
         return self.act is None
+
+    def when(self) -> float:
+        """The instant, in virtual s."""
+        return self.when_us / US
 
 
 class Domain:
@@ -84,7 +88,8 @@ class VirtualLoop(asyncio.BaseEventLoop):
                 self.now_us, _, item = heappop(heap)
                 if isinstance(item, Timer):
                     if item.act is not None:
-                        due.append((item.act, item.args))
+                        self.steps += 1
+                        item.act(*item.args)
                 elif not item.done():
                     item.set_result(None)
         finally:
@@ -95,12 +100,12 @@ class VirtualLoop(asyncio.BaseEventLoop):
         """Virtual seconds since the loop was made."""
         return self.now_us / US
 
-    async def pause_us(self, span_us: int) -> None:
-        """Return after so long."""
-        waiting = self.create_future()
+    def pause_us(self, span_us: int) -> asyncio.Future[None]:
+        """To be awaited: done after so long (0 or more)."""
+        waiting: asyncio.Future[None] = asyncio.Future(loop=self)
         self._number += 1
-        heappush(self._heap, (self.now_us + max(span_us, 0), self._number, waiting))
-        await waiting
+        heappush(self._heap, (self.now_us + span_us, self._number, waiting))
+        return waiting
 
     def call_soon(  # type: ignore[override]  # nobody takes back what is ready
         self,
@@ -112,7 +117,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         del context
         self._due.append((callback, args))
 
-    def call_at(
+    def call_at(  # type: ignore[override]  # a timer is all that is needed of a handle
         self,
         when: float,
         callback: Callable[[*Ts], object],
@@ -123,7 +128,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         del context
         return self.at_us(ceil(when * US), callback, *args)
 
-    def call_later(
+    def call_later(  # type: ignore[override]
         self,
         delay: float,
         callback: Callable[[*Ts], object],
@@ -136,9 +141,9 @@ class VirtualLoop(asyncio.BaseEventLoop):
 
     def at_us(self, when_us: int, callback: Callable[[*Ts], object], *args: *Ts) -> Timer:
         """Call it at a virtual instant."""
-        timer = Timer(when_us, callback, args, self)
+        timer = Timer(max(when_us, self.now_us), callback, args)
         self._number += 1
-        heappush(self._heap, (max(when_us, self.now_us), self._number, timer))
+        heappush(self._heap, (timer.when_us, self._number, timer))
         return timer
 
     def create_task(  # type: ignore[override]  # eager starts are not for us

@@ -94,7 +94,9 @@ class Terminal:
         """Its program has a fault."""
         text = "".join(traceback.format_exception(error)[-3:]).strip()
         self._trace.add(self.name, f"crashed: {text}")
-        self.crashes.append(f"{self.name}: {text}")
+        told = f"{self.name}: {text}"
+        if told not in self.crashes:  # once is enough: it may happen every second
+            self.crashes.append(told)
 
     def _reset(self, cause: int, detail: int = 0) -> None:
         self.resets += 1

@@ -27,7 +27,7 @@ from hil.sim.trace import Trace
 PLATFORM_PORT = 9001
 FLASH_BYTES = 8 << 20
 LEAD_MS = 5_000  # everything is up so long before the scenario begins
-FIELD = wiring.Times(ack_timeout_ms=10_000, answer_timeout_ms=10_000, reconnect_min_ms=1_000, reconnect_max_ms=60_000)
+FIELD = wiring.Times(10_000, 10_000, 1_000, 60_000, keepalive_s=120)
 
 
 class World:
