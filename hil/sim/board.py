@@ -43,11 +43,6 @@ class Uart:
         self._coming: list[tuple[int, int, bytes]] = []  # (due in us, number, bytes)
         self._number = 0
 
-    def set_line(self, baud: int, parity: str, stop: int) -> None:
-        """Another speed, from the next request on."""
-        del parity, stop  # bytes have neither here
-        self._baud = baud
-
     def read(self, count: int = 256) -> bytes | None:
         """What has come; None: nothing."""
         if not self._coming:

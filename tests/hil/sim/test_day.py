@@ -39,7 +39,8 @@ def test_the_day_of_the_demo_passes_in_the_simulation(tmp_path: Path) -> None:
 def test_a_quiet_day_is_whole(tmp_path: Path) -> None:
     report = play("day", tmp_path / "run", faults=[])
     assert report.findings == []
-    assert (report.windows.closed, report.readings, report.frames.refused) == (96, 4 * 96, 0)
+    points = len(scenario.load("day").points)
+    assert (report.windows.closed, report.readings, report.frames.refused) == (96, 96 * points, 0)
 
 
 @pytest.mark.slow
