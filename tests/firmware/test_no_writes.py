@@ -31,7 +31,8 @@ def test_only_the_bus_writes_to_a_meters_uart_and_only_a_requests_bytes() -> Non
         for function, called, call in calls(file)
         if called.endswith("uart.write")
     ]
-    assert found == [("bus.py", "_exchange", "request.raw")]
+    # the other port is the uplink's, on which the terminal is the slave and answers
+    assert found == [("bus.py", "_exchange", "request.raw"), ("modbus_task.py", "_serve_line", "answer")]
 
 
 def test_a_request_is_made_in_one_function_of_each_protocol() -> None:
