@@ -104,6 +104,10 @@ class Downlink:
 
     def _new_ids(self, count: int) -> list[int]:
         """Packet ids that are not in flight; there are sixty times as many."""
+        following = range(self._last_id + 1, self._last_id + 1 + count)
+        if following.stop <= ID_MAX + 1 and self._in_flight.keys().isdisjoint(following):
+            self._last_id += count
+            return list(following)
         found: list[int] = []
         while len(found) < count:
             self._last_id = self._last_id + 1 if self._last_id < ID_MAX else ID_MIN

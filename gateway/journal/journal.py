@@ -178,7 +178,11 @@ def _remember(connection: sqlite3.Connection) -> _Open:
 
 def _terminal_rows(opened: _Open, batch: Batch) -> list[int]:
     """Each frame's terminal's row, made at its first frame; 0 where the frame is not taken."""
-    known, rows = opened.terminals, []
+    known = opened.terminals
+    rows = [known.get(name, 0) for name in batch.terminals]
+    if all(rows) and not any(bytes(batch.columns.frames.reason)):
+        return rows
+    rows = []
     for name, reason in zip(batch.terminals, bytes(batch.columns.frames.reason), strict=True):
         if reason:
             rows.append(0)
