@@ -1,7 +1,5 @@
-# The log: what the terminal has to tell, kept until the gateway has it, and after that while there is room, so that the
-# gateway can ask again for what it lost. Append-only, on LittleFS.
-#
-# Files in its folder
+# The log: what the terminal has to tell, kept until the gateway has it, and on while there is room, so that the gateway
+# can ask for it again. Append-only, on LittleFS. Files in its folder:
 #   epochs         which epoch each number belongs to (epochs.py)
 #   acked          the acknowledged numbers: ranges of 8 bytes (ranges.py, small_file.py)
 #   moving         only while records are stored under new numbers (renumber.py)
