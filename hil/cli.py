@@ -27,6 +27,7 @@ from hil.platform_rules import Rules
 from hil.powercut import cli as powercut
 from hil.process import BenchError
 from hil.scenario import Scenario
+from hil.sim import cli as fuzz_cli
 from hil.story import curves
 
 OUT = Path("build")
@@ -151,6 +152,16 @@ def _stations(file: Path | None) -> dict[str, _Station]:
         return msgspec.toml.decode(file.read_bytes(), type=dict[str, _Station])
     except (OSError, msgspec.DecodeError) as error:  # a key's text is in neither
         _end_with(2, f"{file}: {error}; allowed / 允许: [MN], pw, key (16 characters)")
+
+
+app.command(
+    epilog="Examples / 示例:\n\n  wattline hil fuzz --seeds 1000 --jobs 2\n\n"
+    "Exit status / 退出码: 0 every seed passes, 1 some do not."
+)(fuzz_cli.fuzz)
+app.command(
+    epilog="Examples / 示例:\n\n  wattline hil replay 4711@1a2b3c4 --shrink\n\n"
+    "Exit status / 退出码: 0 the seed passes, 1 it does not."
+)(fuzz_cli.replay)
 
 
 def _scenario(name: str) -> Scenario:

@@ -37,6 +37,10 @@ class Flash:
         self._cut_at = self.operations + operations
         self._cut_after = after
 
+    def disarm(self) -> None:
+        """The power does not fail after all."""
+        self._cut_at = 0
+
     def used(self) -> int:
         """Of the size; what a file takes is rounded up by nothing: LittleFS's own share is not modelled."""
         return sum(len(data) for data in self.files.values())

@@ -84,6 +84,7 @@ class Gateway:
             return
         self.kill()
         self.disk.thaw()
+        self._kill_at_point = 0
         self._trace.add("gateway", "starts")
         self._domain = Domain("gateway")
         process = self._process = GatewayProcess(

@@ -45,10 +45,10 @@ class World:
         self.broker = Broker(loop, network, self.random("broker"), trace)
         self.served: list[dict[str, Any]] = []  # what the meters showed: rows of hil.meters' log
         meters = msgspec.convert(meter_bus.meters_json(scenario, ""), Config)
-        wire = Wire(meters.meters, self.now_ms(), self.served.append)
+        self.wire = Wire(meters.meters, self.now_ms(), self.served.append)
         rtc = Rtc(0 if scenario.rtc == "set" else None)
         name, flash = wiring.TERMINAL, Flash(FLASH_BYTES)
-        hardware = Hardware(loop, network, name, [wire], self.now_ms, self.random("terminal"), flash, rtc)
+        hardware = Hardware(loop, network, name, [self.wire], self.now_ms, self.random("terminal"), flash, rtc)
         self.terminal = Terminal(hardware, trace)
         self.terminal.provision(wiring.terminal_json(scenario, BROKER_PORT, FIELD), wiring.key_json(scenario.seed))
         config = wiring.write_gateway(scenario, folder / "gateway", BROKER_PORT, PLATFORM_PORT, FIELD)

@@ -1,0 +1,85 @@
+"""`wattline hil fuzz` and `wattline hil replay`."""
+
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+import typer
+
+from hil.sim import fuzz as fuzzing
+
+PROGRESS_EVERY_S = 5.0
+SHOWN = 5  # findings of a seed
+
+
+def fuzz(
+    seeds: Annotated[int, typer.Option(min=1, max=1_000_000, help="How many. 种子数量")] = 100,
+    first: Annotated[int, typer.Option(min=0, help="The first of them. 首个种子")] = 0,
+    jobs: Annotated[int, typer.Option(min=1, max=256, help="Processes. 并行进程数")] = 2,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON. 以 JSON 输出")] = False,
+    out: Annotated[Path, typer.Option(help="Folder of report.json. 输出目录")] = Path("build/fuzz-sim"),
+) -> None:
+    """Play factories and troubles drawn from seeds, in virtual time; the oracle judges each. 随机仿真"""
+    began = said = time.monotonic()
+    commit = fuzzing.commit()
+    failed: list[fuzzing.Run] = []
+    windows = done = 0
+    for run in fuzzing.campaign(range(first, first + seeds), jobs):
+        done, windows = done + 1, windows + run.windows
+        if not run.passed:
+            failed.append(run)
+            _tell(run, commit)
+        if time.monotonic() - said > PROGRESS_EVERY_S:
+            said = time.monotonic()
+            typer.echo(f"{done} of {seeds} seeds, {len(failed)} failed / 失败", err=True)
+    report: dict[str, Any] = {
+        "scenario": "fuzz",
+        "target": "sim",
+        "commit": commit,
+        "seeds": [first, first + seeds - 1],
+        "windows": windows,
+        "real_s": round(time.monotonic() - began, 1),
+        "verdict": "fail" if failed else "pass",
+        "failed": msgspec.to_builtins(sorted(failed, key=lambda run: run.seed)),
+    }
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "report.json").write_bytes(msgspec.json.format(msgspec.json.encode(report), indent=2) + b"\n")
+    if as_json:
+        typer.echo(msgspec.json.encode({**report, "failed": [run.seed for run in failed]}).decode())
+    else:
+        typer.echo(f"{seeds} seeds, {windows} windows, {len(failed)} failed / 失败, {report['real_s']} s")
+    raise typer.Exit(1 if failed else 0)
+
+
+def replay(
+    what: Annotated[str, typer.Argument(metavar="SEED[@COMMIT]", help="As fuzz printed it. 失败的种子")],
+    shrink: Annotated[bool, typer.Option("--shrink", help="Leave out what is not needed to fail. 缩减")] = False,
+    trace: Annotated[Path, typer.Option(help="File for all that happened. 记录文件")] = Path("build/replay.txt"),
+) -> None:
+    """Play a seed again: the same, to the byte. 重放"""
+    text, _, commit = what.partition("@")
+    if not text.isdigit():
+        typer.echo(f"{what}: SEED or SEED@COMMIT, as 4711@1a2b3c4 / 格式：种子 或 种子@提交", err=True)
+        raise typer.Exit(2)
+    here = fuzzing.commit()
+    if commit and commit != here:
+        typer.echo(f"this is {here}, not {commit}: it may go another way / 当前提交不同，结果可能不同", err=True)
+    trace.parent.mkdir(parents=True, exist_ok=True)
+    with trace.open("w", encoding="utf-8") as stream:
+        run = fuzzing.run(int(text), write=stream.write)
+    _tell(run, here)
+    if shrink and not run.passed:
+        for one in fuzzing.shrink(run, typer.echo):
+            typer.echo(f"  needed: {one.what} from {one.from_ms // 1000} s to {one.to_ms // 1000} s, {one.number}")
+    typer.echo(f"trace {run.trace}: {trace}")
+    raise typer.Exit(0 if run.passed else 1)
+
+
+def _tell(run: fuzzing.Run, commit: str) -> None:
+    for finding in run.findings[:SHOWN]:
+        typer.echo(f"  {finding.code}: {finding.text}")
+    for one in run.troubles:
+        typer.echo(f"  trouble: {one.what} from {one.from_ms // 1000} s to {one.to_ms // 1000} s, {one.number}")
+    if not run.passed:
+        typer.echo(f"seed {run.seed} failed; again / 重放: wattline hil replay {run.seed}@{commit}")

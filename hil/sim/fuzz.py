@@ -1,0 +1,106 @@
+"""Many seeds: each a factory, its troubles and a verdict. A failure is a seed, and the seed is the failure again."""
+
+import gc
+import multiprocessing
+import subprocess
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import msgspec
+
+from hil.oracle import judge
+from hil.oracle.evidence import Finding
+from hil.oracle.sources import writes_of
+from hil.runner import evidence
+from hil.sim import plan
+from hil.sim.target import Sim, in_memory
+from hil.sim.world import World
+from protocol.errors import FrameError
+
+STEP_MS = 300_000
+
+
+class Run(msgspec.Struct, frozen=True):
+    """What came of a seed. trace: the digest over all that happened; story: its last lines, where it failed."""
+
+    seed: int
+    findings: list[Finding]
+    windows: int
+    trace: str
+    troubles: list[plan.Trouble]
+    story: list[str]
+
+    @property
+    def passed(self) -> bool:
+        """Whether every invariant held."""
+        return not self.findings
+
+
+def run(seed: int, troubles: Sequence[plan.Trouble] | None = None, write: Callable[[str], object] | None = None) -> Run:
+    """Play a seed; with other troubles than it draws, if they are given. write: takes the lines of the trace."""
+    scenario = plan.scenario_of(seed)
+    chosen = plan.troubles_of(scenario) if troubles is None else list(troubles)
+    gc.disable()  # cycles of one short run cost less than looking for them
+    try:
+        with in_memory() as folder, World(scenario, folder, write) as world:
+            target = Sim(world)
+            plan.arrange(world, chosen)
+            target.bring_up(set())
+            findings, windows = _verdict(target)
+            story = list(world.trace.lines) if findings else []
+            return Run(seed, findings, windows, world.trace.digest(), chosen, story)
+    finally:
+        gc.enable()
+        gc.collect()
+
+
+def _verdict(target: Sim) -> tuple[list[Finding], int]:
+    """Play to the end, wait until all has arrived, and judge."""
+    end_ms = target.scenario.end_ms
+    target.advance(end_ms)
+    crashes: list[str] = target.world.crashes()
+    until_ms = end_ms + target.drain_ms
+    while True:
+        target.advance(target.now_ms() + STEP_MS)
+        try:
+            verdict = judge(*evidence(target))
+        except FrameError as error:
+            return [Finding(4, "frame_forged", f"the journal keeps a frame that no terminal has sealed: {error}")], 0
+        if verdict.passed or target.now_ms() >= until_ms:
+            break
+    crashes = target.world.crashes()
+    findings = verdict.findings + [Finding(6, "crash", text) for text in crashes]
+    findings += [Finding(4, "meter_written", text) for text in writes_of(target.served())]
+    return findings, verdict.windows.journalled
+
+
+def campaign(seeds: Sequence[int], jobs: int) -> Iterator[Run]:
+    """The runs of all seeds, as they end; in so many processes."""
+    if jobs == 1:
+        yield from map(run, seeds)
+        return
+    with multiprocessing.get_context("spawn").Pool(jobs) as pool:
+        yield from pool.imap_unordered(run, seeds, chunksize=4)
+
+
+def shrink(failed: Run, said: Callable[[str], object]) -> list[plan.Trouble]:
+    """The fewest of its troubles, by leaving out one after the other, with which the seed still fails the same way."""
+    kept = list(failed.troubles)
+    codes = {finding.code for finding in failed.findings}
+    for one in failed.troubles:
+        fewer = [other for other in kept if other != one]
+        again = run(failed.seed, fewer)
+        if codes & {finding.code for finding in again.findings}:
+            kept = fewer
+            said(f"still fails without {one.what}")
+    return kept
+
+
+def commit() -> str:
+    """Of the code that runs; "unknown" outside a repository."""
+    folder = Path(__file__).parent
+    command = ["git", "-C", str(folder), "rev-parse", "--short", "HEAD"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"

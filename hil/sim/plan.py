@@ -1,0 +1,167 @@
+"""What goes wrong in a simulated run: drawn from its seed, done to the world at its time, and over before the end."""
+
+import random
+from collections.abc import Callable
+from datetime import datetime, timedelta, timezone
+
+import msgspec
+
+from hil.meter_slave import Fault as MeterFault
+from hil.meter_slave import Line
+from hil.platform import Mode
+from hil.scenario import Point, Scenario, Uplink
+from hil.sim.broker import PORT as BROKER_PORT
+from hil.sim.broker import Manners
+from hil.sim.world import PLATFORM_PORT, World
+
+START = datetime(2026, 3, 2, 4, tzinfo=timezone(timedelta(hours=8)))  # the platform counts in this zone
+QUIET_MS = 1_800_000  # before the end everything is well again
+CLIENTS = (("T0001", BROKER_PORT), ("gateway", BROKER_PORT), ("gateway", PLATFORM_PORT))
+
+
+class Trouble(msgspec.Struct, frozen=True):
+    """Something that goes wrong, ms after the scenario's start; `number` chooses among its variants."""
+
+    what: str
+    from_ms: int
+    to_ms: int
+    number: int
+
+
+LINE_FAULTS: tuple[Line, ...] = ("silent", "garbled", "pieces", "delay", "exception")
+Effect = Callable[[World, int], None]
+
+
+def _part(world: World, number: int) -> tuple[str, int]:
+    del world
+    return CLIENTS[number % len(CLIENTS)]
+
+
+def _cut_in_flash(world: World, number: int) -> None:
+    world.terminal.flash.cut_in(1 + number % 40, after=number % 2 == 0)
+
+
+def _flash_well(world: World, number: int) -> None:
+    del number
+    world.terminal.flash.disarm()
+    world.terminal.start()
+
+
+def _gateway_killed(world: World, number: int) -> None:
+    gateway = world.gateway
+    (
+        gateway.kill,
+        lambda: gateway.kill(power=True),
+        lambda: gateway.disk.kill_in(1 + number % 3, after=False),
+        lambda: gateway.disk.kill_in(1 + number % 3, after=True),
+        lambda: gateway.kill_at_point(1 + number % 4),
+    )[number % 5]()
+
+
+def _meters(world: World, number: int, *, well: bool) -> None:
+    point = world.scenario.points[number % len(world.scenario.points)]
+    fault = None if well else MeterFault(LINE_FAULTS[number % len(LINE_FAULTS)], ms=20 + number % 400)
+    world.wire.set_fault(point.address, fault)
+
+
+def _broker_misbehaves(world: World, number: int) -> None:
+    manners = world.broker.manners
+    manners.lost_permille, manners.doubled_permille = 100 * (number % 5), 150 * (number // 5 % 4)
+    manners.held_permille = 200 * (number // 20 % 4)
+    manners.queued_max = (1000, 3)[number // 80 % 2]
+
+
+def _broker_behaves(world: World, number: int) -> None:
+    del number
+    world.broker.manners = Manners(forgetful=world.broker.manners.forgetful)
+
+
+def _platform(world: World, number: int) -> None:
+    modes = (
+        Mode("silent"),
+        Mode("silent", keep=True),
+        Mode("late", delay_ms=500 + number % 20_000),
+        Mode("double"),
+        Mode("drop", after_packets=1 + number % 3, keep=number % 2 == 0),
+        Mode("refuse"),
+    )
+    world.set_platform(modes[number % len(modes)])
+
+
+# how each begins, and how it ends
+EFFECTS: dict[str, tuple[Effect, Effect]] = {
+    "terminal_cut": (lambda world, _n: world.terminal.kill(), lambda world, _n: world.terminal.start()),
+    "flash_cut": (_cut_in_flash, _flash_well),
+    "link_down": (
+        lambda world, n: world.network.set_down(*_part(world, n), down=True),
+        lambda world, n: world.network.set_down(*_part(world, n), down=False),
+    ),
+    "link_cut": (
+        lambda world, n: world.network.cut(*_part(world, n), n // 3 % 2, n % 1500),
+        lambda _world, _n: None,
+    ),
+    "broker_stop": (lambda world, _n: world.broker.stop(), lambda world, _n: world.broker.start()),
+    "broker_kill": (lambda world, n: world.broker.kill(silent=n % 2 == 0), lambda world, _n: world.broker.start()),
+    "broker_manners": (_broker_misbehaves, _broker_behaves),
+    "gateway_kill": (_gateway_killed, lambda world, _n: world.gateway.start()),
+    "disk_full": (
+        lambda world, _n: setattr(world.gateway.disk, "refusing", True),
+        lambda world, _n: setattr(world.gateway.disk, "refusing", False),
+    ),
+    "platform": (_platform, lambda world, _n: world.set_platform(Mode())),
+    "meter": (
+        lambda world, n: _meters(world, n, well=False),
+        lambda world, n: _meters(world, n, well=True),
+    ),
+}
+
+
+def scenario_of(seed: int) -> Scenario:
+    """The factory of a seed."""
+    draw = random.Random(f"{seed}:scenario")
+    points = [
+        Point(f"line_{number}", "production", draw.choice(("sdm630", "dtsu666")), number, 50_000 * number)
+        for number in range(1, 1 + draw.randint(1, 2))
+    ]
+    return Scenario(
+        name="fuzz",
+        title="Drawn from a seed",
+        title_zh="由随机种子生成",
+        start=START,
+        hours=draw.randint(3, 6),
+        factor=1,
+        points=points,
+        seed=seed,
+        rtc=draw.choice(("set", "set", "none")),
+        target="sim",
+        uplink=Uplink(draw.choice((1, 4, 8)), draw.choice((2, 8))),
+    )
+
+
+def troubles_of(scenario: Scenario) -> list[Trouble]:
+    """What goes wrong in it, in order of time; no two of one kind at once."""
+    draw = random.Random(f"{scenario.seed}:troubles")
+    last_ms = scenario.end_ms - scenario.start_ms - QUIET_MS
+    found: list[Trouble] = []
+    for _ in range(draw.randint(1, 6)):
+        what = draw.choice(sorted(EFFECTS))
+        from_ms = draw.randrange(last_ms)
+        to_ms = min(from_ms + draw.choice((10_000, 120_000, 1_200_000, 4_800_000)) + draw.randrange(10_000), last_ms)
+        group = what.split("_", maxsplit=1)[0]
+        apart = all(
+            one.what.split("_", maxsplit=1)[0] != group or one.to_ms < from_ms or one.from_ms > to_ms for one in found
+        )
+        cuts = {"terminal_cut", "flash_cut"}
+        both = what in cuts and any(one.what in cuts and one.to_ms >= from_ms and one.from_ms <= to_ms for one in found)
+        if apart and not both and from_ms < to_ms:
+            found.append(Trouble(what, from_ms, to_ms, draw.randrange(1 << 20)))
+    return sorted(found, key=lambda one: (one.from_ms, one.what))
+
+
+def arrange(world: World, troubles: list[Trouble]) -> None:
+    """Have them happen."""
+    begin_us = 1000 * (world.scenario.start_ms - world.now_ms())
+    for one in troubles:
+        begin, end = EFFECTS[one.what]
+        world.loop.at_us(begin_us + 1000 * one.from_ms, begin, world, one.number)
+        world.loop.at_us(begin_us + 1000 * one.to_ms, end, world, one.number)
