@@ -12,7 +12,7 @@ KILLS ?= 1000
 SETUP := deploy/setup
 TYPINGS := build/typings
 
-.PHONY: help setup setup-check lint types promises check test test-quick fuzz kills powercut bench demo lock clean
+.PHONY: help setup setup-check lint types promises check test test-quick fuzz kills powercut firmware heap bench demo lock clean
 
 help: ## list the targets / 列出所有目标
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -112,6 +112,12 @@ kills: setup ## kill the journal's writer and cut its power KILLS=1000 times eac
 
 powercut: setup-check $(STAMP)/vm64 $(STAMP)/vm32 ## cut the log's power at every flash operation: CUTS=10000 SEED=n / 断电试验
 	$(BIN)/wattline hil powercut --cuts $(or $(CUTS),10000) --seed $(or $(SEED),$(shell date +%j))
+
+firmware: setup-check ## the terminal's image for each board: build/firmware/BOARD / 生成固件映像
+	$(BIN)/wattline field image
+
+heap: setup-check $(STAMP)/mosquitto $(STAMP)/vm32 ## the smallest heap that the whole terminal works in / 最小内存试验
+	$(BIN)/wattline hil heap
 
 bench: setup-check $(STAMP)/mosquitto $(STAMP)/thingsboard $(STAMP)/nodered ## how fast we are beside others: build/bench/index.html, report.json / 性能测试
 	$(BIN)/python -m hil.benchmarks

@@ -23,7 +23,8 @@ class Terminal:
     """A terminal with its own flash image. `lives` are its starts so far, in virtual time.
 
     rtc: `none` lost its power; `dead` did too, and then counts on from 2000-01-01, so that TLS sees that (in real time
-    only, on the 64-bit VM). program: HASTY does not wait between attempts.
+    only, on the 64-bit VM). program: HASTY does not wait between attempts. root: the terminal's file system, the
+    sources or what firmware.image made.
     """
 
     def __init__(
@@ -33,7 +34,8 @@ class Terminal:
         clock: ScaledClock,
         uart: Path,
         rtc: Literal["set", "none", "dead"],
-        program: Path = DEVICE / "main.py",
+        program: Path | None = None,
+        root: Path = DEVICE,
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
@@ -45,12 +47,13 @@ class Terminal:
         self._ends: list[int] = []
         self._rtc_file = folder / "rtc_added_s" if rtc == "dead" else None
         env = {
-            "MICROPYPATH": f"{ROOT}:{DEVICE}:.frozen",
+            "MICROPYPATH": f"{root}:.frozen" if root != DEVICE else f"{ROOT}:{DEVICE}:.frozen",
             "WATTLINE_FLASH": str(self.image),
             "WATTLINE_UART0": str(uart),
             **({"WATTLINE_RTC": rtc, **clock.env()} if self._rtc_file is None else _dead_rtc(self._rtc_file)),
         }
-        self.process = Process("terminal", [str(vm), str(program)], folder / "terminal.log", env)
+        command = [str(vm), str(program or root / "main.py")]
+        self.process = Process("terminal", command, folder / "terminal.log", env)
 
     def provision(
         self, config: Mapping[str, Any], key: Mapping[str, Any], files: Mapping[str, bytes] | None = None

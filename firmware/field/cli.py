@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 import typer
 from terminal import config, profile, sampler
 
-from firmware import DEVICE
+from firmware import DEVICE, image
 from firmware.field import dlt645_find
 from protocol.checked import ConfigError
 
@@ -99,6 +99,36 @@ def find_meter(
         raise typer.Exit(1)
     address, baud = found
     typer.echo(json.dumps({"address": address, "baud": baud}) if as_json else f"{address}, {baud} 8{parity}1")
+
+
+@app.command(
+    name="image",
+    epilog="Examples / 示例:\n\n"
+    "  wattline field image\n\n"
+    "  wattline field image --board esp32s3 --json\n\n"
+    "Exit status / 退出码: 0 made, 1 it can't be made, 2 usage.",
+)
+def image_(
+    board: Annotated[list[str] | None, typer.Option(help=f"{', '.join(image.BOARDS)}; all if none. 板型")] = None,
+    out: Annotated[Path, typer.Option(help="A folder a board is made in it, anew. 输出目录")] = image.OUT,
+    as_json: Annotated[bool, typer.Option("--json", help="Sizes in bytes as JSON. 输出 JSON")] = False,
+) -> None:
+    """Make what lies on a board's file system: byte code and profiles, the same for the same commit. 生成固件映像"""
+    boards = board or list(image.BOARDS)
+    if unknown := sorted(set(boards) - set(image.BOARDS)):
+        typer.echo(f"no such board / 没有该板型: {', '.join(unknown)}; {', '.join(image.BOARDS)}", err=True)
+        raise typer.Exit(2)
+    try:
+        version, built_s = image.version_here(), image.built_here_s()
+        sizes = {one: image.build(one, out / one, version, built_s) for one in boards}
+    except image.ImageError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(1) from error
+    if as_json:
+        told = {one: {"total": sum(files.values()), "files": files} for one, files in sizes.items()}
+        typer.echo(json.dumps({"version": version, "built_s": built_s, "boards": told}))
+    else:
+        typer.echo("\n".join(image.table(sizes)))
 
 
 def describe(path: Path) -> dict[str, Any]:

@@ -37,14 +37,16 @@ class Tls:
 class Site:
     """A broker, and a terminal with a bus on which nobody answers; nothing is started."""
 
-    def __init__(self, folder: Path, uart: Path, vm: str, factor: int, rtc: Rtc, tls: Tls | None, hasty: bool) -> None:
+    def __init__(
+        self, folder: Path, uart: Path, vm: str, factor: int, rtc: Rtc, tls: Tls | None, hasty: bool, *, root: Path
+    ) -> None:
         self.clock = ScaledClock(time.time_ns(), time.time_ns() // 1_000_000 if rtc == "dead" else START_MS, factor)
         self.tls = tls
         server = tls.authority.server_files(tls.server, folder / "server") if tls else None
         self.broker = Broker(REPO / "build/mosquitto/mosquitto", folder / "broker", tls=server)
         micropython = REPO / "build" / vm / "micropython"
-        program = HASTY if hasty else DEVICE / "main.py"
-        self.terminal = Terminal(micropython, folder / "terminal", self.clock, uart, rtc, program)
+        program = HASTY if hasty else None
+        self.terminal = Terminal(micropython, folder / "terminal", self.clock, uart, rtc, program, root)
 
     def provision(self, keepalive_s: int = 60, port: int = 0, **uplink: int) -> None:
         """`port`: of what stands between terminal and broker."""
@@ -86,10 +88,11 @@ def site(
     tls: Tls | None = None,
     *,
     hasty: bool = False,
+    root: Path = DEVICE,
 ) -> Iterator[Site]:
     master, slave = os.openpty()
     try:
-        made = Site(folder, Path(os.ttyname(slave)), vm, factor, rtc, tls, hasty)
+        made = Site(folder, Path(os.ttyname(slave)), vm, factor, rtc, tls, hasty, root=root)
         with made.broker, made.terminal:
             yield made
     finally:

@@ -9,9 +9,13 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from hil import runner, scenario
+from hil import runner, scenario, wiring
+from hil.meter_wire import Wire
 from hil.oracle.evidence import Tally
 from hil.report import Report
+from hil.sim.broker import Broker
+from protocol import mac
+from protocol.frame import open_frame
 
 MAIN = "from gateway.command import main; main()"
 
@@ -21,7 +25,7 @@ def play(name: str, folder: Path, **changes: object) -> Report:
     return runner.run(chosen, folder, lambda _share, _text: None).report
 
 
-@pytest.mark.parametrize("name", sorted(set(scenario.names()) - {"day"}))
+@pytest.mark.parametrize("name", sorted(set(scenario.names()) - {"day", "week_dark"}))
 def test_every_scenario_passes_in_the_simulation(name: str, tmp_path: Path) -> None:
     report = play(name, tmp_path / "run")
     assert [(one.code, one.text, one.cause) for one in report.findings] == []
@@ -33,6 +37,40 @@ def test_every_scenario_passes_in_the_simulation(name: str, tmp_path: Path) -> N
 @pytest.mark.slow
 def test_the_day_of_the_demo_passes_in_the_simulation(tmp_path: Path) -> None:
     assert play("day", tmp_path / "run").verdict == "pass"
+
+
+@pytest.mark.slow
+def test_a_dark_week_is_polled_and_delivered_whole_live_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """R-13, R-04: a week without link, meters silent in it and after it; every slot asks every meter."""
+    asked: set[tuple[int, int | str]] = set()
+    hear = Wire.hear
+
+    def noted(wire: Wire, data: bytes, now_ms: int, baud: int | None = None) -> list[tuple[float, bytes]]:
+        asked.update((now_ms // 1000 // dark.sample_interval_s, address) for address in (1, 2) if data[0] == address)
+        return hear(wire, data, now_ms, baud)
+
+    dark = scenario.load("week_dark")
+    keys = {wiring.GENERATION: mac.Key(wiring.secret(dark.seed), wiring.GENERATION)}
+    came: list[list[int]] = []  # numbers by frame, as the broker gets them
+    route = Broker._route
+
+    def read(broker: Broker, topic: str, payload: bytes) -> None:
+        if topic.startswith("wattline/up/"):
+            came.append([one.seq for one in open_frame(payload, wiring.TERMINAL, keys).records])
+        route(broker, topic, payload)
+
+    monkeypatch.setattr(Wire, "hear", noted)
+    monkeypatch.setattr(Broker, "_route", read)
+    report = play("week_dark", tmp_path / "run")
+    assert (report.findings, report.drained) == ([], True)
+    assert report.windows.closed == report.windows.journalled == dark.hours * 4
+    assert report.sinks == {"platform": Tally(delivered=report.windows.closed)}
+    slots = range(dark.start_ms // 1000 // dark.sample_interval_s, dark.end_ms // 1000 // dark.sample_interval_s)
+    assert [(slot, address) for slot in slots for address in (1, 2) if (slot, address) not in asked] == []
+    back = next(at for at, seqs in enumerate(came) if at and seqs[0] > came[at - 1][-1] + 1)
+    stored = [seq for seqs in came[back:] for seq in seqs if seq < came[back][0]]  # while the link was away
+    assert stored == list(range(came[back - 1][-1] + 1, came[back][0]))
+    assert len(stored) > 7 * 96 - 8
 
 
 @pytest.mark.slow

