@@ -66,6 +66,14 @@ class Table:
             raise self.error(key, value, "a text of 1 to %d characters" % chars_max)
         return value
 
+    def divisor(self, key: str, whole: int) -> int:
+        """An integer that divides `whole`."""
+        value = self.integer(key, 1, whole)
+        if whole % value:
+            found = [str(one) for one in range(1, whole + 1) if whole % one == 0]
+            raise self.error(key, value, "a divisor of %d: %s" % (whole, ", ".join(found)))
+        return value
+
     def one_of(self, key: str, allowed):  # type: ignore[no-untyped-def]
         value = self.get(key)
         if isinstance(value, bool) or value not in allowed:

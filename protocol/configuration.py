@@ -151,7 +151,7 @@ def _uplink(table: Table) -> Uplink:
 
 
 _READERS = {
-    "sample_interval_s": lambda top: top.integer("sample_interval_s", 1, limits.WINDOW_S),
+    "sample_interval_s": lambda top: top.divisor("sample_interval_s", limits.WINDOW_S),
     "buses": lambda top: top.tables("buses", UARTS_MAX, _bus),
     "points": lambda top: top.tables("points", limits.POINTS_MAX, _point),
     "uplink": lambda top: top.table("uplink", _uplink),

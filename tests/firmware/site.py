@@ -48,13 +48,13 @@ class Site:
         program = HASTY if hasty else None
         self.terminal = Terminal(micropython, folder / "terminal", self.clock, uart, rtc, program, root)
 
-    def provision(self, keepalive_s: int = 60, port: int = 0, **uplink: int) -> None:
+    def provision(self, keepalive_s: int = 60, port: int = 0, sntp_port: int = 0, **uplink: int) -> None:
         """`port`: of what stands between terminal and broker."""
         meter = {"address": 1, "profile": "dtsu666", "point": 1, "ct_ratio": 1, "pt_ratio": 1, "timeout_ms": 20}
         mqtt: dict[str, Any] = {"host": "127.0.0.1", "port": port or self.broker.port, "keepalive_s": keepalive_s}
         if self.tls:
             mqtt |= {"port": port or self.broker.tls_port, "tls": {"server_name": BROKER}}
-        config = {
+        config: dict[str, Any] = {
             "terminal": NAME,
             "sample_interval_s": 60,
             "buses": [{"uart": 0, "baud": 9600, "parity": "N", "stop": 1, "meters": [meter]}],
@@ -62,6 +62,8 @@ class Site:
             "mqtt": mqtt,
             "uplink": {"ack_timeout_ms": 500, "unacked_frames": 8, "records_per_frame": 8, **uplink},
         }
+        if sntp_port:
+            config["sntp"] = {"host": "127.0.0.1", "port": sntp_port}
         files = self.tls.files if self.tls else {}
         self.terminal.provision(config, {"generation": 1, "secret": SECRET.hex()}, files)
 

@@ -60,7 +60,7 @@ def test_a_right_configuration_is_taken() -> None:
 
 WRONG: "list[tuple[str, tuple[object, ...]]]" = [
     ("terminal", ("", "x" * 33, "T 1", "T/1", "T#", "\u7ec8\u7aef", 5, None)),
-    ("sample_interval_s", (0, 901, -1, "5", 5.0, True, None)),
+    ("sample_interval_s", (0, 7, 120, 600, 899, 901, -1, "5", 5.0, True, None)),
     ("buses", ([], {}, None, 5, "x")),
     ("buses/0/uart", (-1, 8, "0", True)),
     ("buses/0/baud", (0, 9601, "9600", None)),
@@ -105,6 +105,39 @@ def test_a_wrong_value_is_refused_by_its_key_with_what_is_allowed() -> None:
             assert error.allowed, path
             assert "terminal.json" in str(error)
             assert "allowed / \u5141\u8bb8" in str(error)
+
+
+def test_an_sntp_server_is_optional_and_its_port_too() -> None:
+    assert config.check(good()).sntp is None
+    for table, found in (
+        ({"host": "ntp.plant"}, ("ntp.plant", 123)),
+        ({"host": "10.0.0.1", "port": 1123}, ("10.0.0.1", 1123)),
+    ):
+        data = good()
+        data["sntp"] = table
+        assert config.check(data).sntp == found
+    for wrong, key in (
+        ({}, "sntp.host"),
+        ({"host": ""}, "sntp.host"),
+        ({"host": "ntp", "port": 0}, "sntp.port"),
+        ({"host": "ntp", "keys": 1}, "sntp.keys"),
+        ("ntp", "sntp."),
+        (None, "sntp."),
+    ):
+        data = good()
+        data["sntp"] = wrong
+        assert error_of(data).key == key, wrong
+
+
+def test_an_interval_that_does_not_divide_the_window_is_refused_with_those_that_do() -> None:
+    # FR-46, P-168
+    for interval_s in range(1, 901):
+        data = good()
+        data["sample_interval_s"] = interval_s
+        if 900 % interval_s == 0:
+            assert config.check(data).sample_interval_s == interval_s
+        else:
+            assert ", 150, 180, 225, 300, 450, 900" in error_of(data).allowed
 
 
 def test_a_missing_or_unknown_key_is_named() -> None:

@@ -152,6 +152,11 @@ class BaseBoard:
         stream = asyncio.StreamReader(sock)
         return stream, stream
 
+    def udp(self, host: str, port: int):  # type: ignore[no-untyped-def]
+        self._link_up()
+        self._addresses.pop((host, port), None)  # a name of many servers may mean another one now
+        return Datagrams(self._resolve(host, port))
+
     async def serve(self, port: int, handler) -> None:  # type: ignore[no-untyped-def]
         self._link_up()
         server = await asyncio.start_server(handler, "0.0.0.0", port, _CALLERS)
@@ -183,6 +188,33 @@ class BaseBoard:
             if self.real_ms() >= until:
                 raise OSError(errno.ETIMEDOUT)
             await asyncio.sleep_ms(_CONNECT_POLL_MS)
+
+
+class Datagrams:
+    """A UDP socket to one other, which takes packets from nobody else. README.md is the contract."""
+
+    def __init__(self, address) -> None:  # type: ignore[no-untyped-def]
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        try:
+            self._socket.settimeout(0)
+            self._socket.connect(address)
+        except BaseException:
+            self._socket.close()
+            raise
+
+    def send(self, data: bytes) -> None:
+        self._socket.send(data)
+
+    def recv(self, count: int) -> "bytes | None":
+        try:
+            return self._socket.recv(count)
+        except OSError as error:
+            if error.errno in (errno.EAGAIN, errno.ETIMEDOUT):  # a port without a wait tells either
+                return None
+            raise
+
+    def close(self) -> None:
+        self._socket.close()
 
 
 class Ordered:

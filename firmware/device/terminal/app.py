@@ -20,6 +20,7 @@ from terminal import (
     recorder,
     remote_config,
     sampler,
+    sntp_task,
     supervisor,
     uplink,
     uplink_task,
@@ -124,6 +125,9 @@ class App:
             self._supervisor.add("uplink", task.run, uplink_task.ALLOWANCE_MS, lambda: task.alive_ms)
         if server is not None:
             self._supervisor.add("modbus", server.run, modbus_task.ALLOWANCE_MS, lambda: server.alive_ms)
+        if self._config.sntp is not None:
+            asker = sntp_task.SntpTask(board, self._config.sntp, self._clock, self._recorder.event, self._say)
+            self._supervisor.add("sntp", asker.run, sntp_task.ALLOWANCE_MS, lambda: asker.alive_ms)
         if board.feels:
             feelers = inputs.Inputs(board, self._recorder.event)
             self._supervisor.add("inputs", feelers.run, inputs.ALLOWANCE_MS, lambda: feelers.alive_ms)

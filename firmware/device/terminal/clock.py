@@ -5,6 +5,10 @@
 # ROUND_TRIP_MAX_MS ago, each once: an ack kept and played again cannot move the clock. What it says lies within its
 # round trip: the gateway's clock was read somewhere between sending and hearing.
 #
+# And an SNTP server, if terminal.json names one: nobody vouches for it, so it is asked only while the gateway has not
+# told the time, or so long ago that our bound of error is beyond GATEWAY_GOOD_MS. It never contradicts what the gateway
+# told in this boot, nor goes below the floor; and when the gateway speaks, what SNTP had said of the error counts not.
+#
 # A better time that our own bound of error allowed for is approached at SLEW_PPM, and the bound says how far there is
 # to go: no window is cut, and the time never runs back. One that it did not allow for is a step, and an event.
 #
@@ -21,6 +25,7 @@ ROUND_TRIP_MAX_MS = limits.ECHO_MS_MAX  # a minute of error still finds the righ
 STEP_MS = 2000  # a step beyond this is an event; below, windows of 900 s do not care
 SLEW_PPM = 10000  # 9 s in a window, below terminal.window.STEP_MS
 DRIFT_PPM = 100  # a crystal from -40 to 85 degrees, aged ten years
+GATEWAY_GOOD_MS = 60000  # a week of drift: windows are still the right ones
 TRIAL_STEP_S = 30 * 86400  # shorter than any certificate is valid
 TRIAL_SPAN_S = 20 * 365 * 86400  # then from the beginning
 _STAMPS = 64  # frames whose echo is awaited; older ones would say little about the time
@@ -43,6 +48,7 @@ class Clock:
         self._used = bytearray(_STAMPS)  # 1: that stamp's echo has told the time
         self._stamp_at = 0
         self._stamped_ms = 0
+        self._proved: "tuple[int, int, int] | None" = None  # uptime, offset and error of the gateway's last word
         self._floor_s = 0
         self._trial_s = 0  # what certificates were checked by last, while nobody told the time
         rtc_s = board.rtc_s()
@@ -60,8 +66,8 @@ class Clock:
             self._hold(self._floor_s)
 
     def certificate_refused(self) -> None:
-        """Perhaps only by the time, if nobody told it: have certificates checked by another."""
-        if self.source > record.CLOCK_RTC:
+        """Perhaps only by the time, if the gateway did not tell it: have certificates checked by another."""
+        if self.source == record.CLOCK_GATEWAY:
             return
         later_s = self._trial_s + TRIAL_STEP_S
         self._hold(later_s if self._floor_s < later_s < self._floor_s + TRIAL_SPAN_S else self._floor_s)
@@ -111,37 +117,55 @@ class Clock:
         self._used[at] = 1
         uptime = self.uptime_ms()
         round_trip = uptime - max(self._stamps[at], since_ms or 0)
-        return self._compare(uptime, time_ms + round_trip // 2, round_trip // 2 + 1)
+        now_ms, error_ms = time_ms + round_trip // 2, round_trip // 2 + 1
+        self._proved = (uptime, now_ms - uptime, error_ms)
+        return self._compare(uptime, now_ms, error_ms, record.CLOCK_GATEWAY)
 
-    def _compare(self, uptime: int, time_ms: int, error_ms: int) -> "int | None":
-        """Take the better of our time and `time_ms` +- `error_ms`, both at `uptime`."""
+    def wants_sntp(self) -> bool:
+        """Whether an SNTP server's time would be of use."""
+        error_ms = self._error_at_ms(self.uptime_ms())
+        return self.source != record.CLOCK_GATEWAY or error_ms is None or error_ms > GATEWAY_GOOD_MS
+
+    def heard_sntp(self, uptime: int, time_ms: int, error_ms: int) -> "int | None":
+        """An SNTP server's time at `uptime`. Returns as `heard` does; None too if it is not to be believed."""
+        if not self.wants_sntp() or time_ms < 1000 * self._floor_s:
+            return None
+        if self._proved is not None:
+            at_ms, offset_ms, proved_error_ms = self._proved
+            drift_ms = (uptime - at_ms) * DRIFT_PPM // 1000000
+            if abs(time_ms - uptime - offset_ms) > proved_error_ms + drift_ms + error_ms:
+                return None
+        return self._compare(uptime, time_ms, error_ms, record.CLOCK_SNTP)
+
+    def _compare(self, uptime: int, time_ms: int, error_ms: int, source: int) -> "int | None":
+        """Take the better of our time and `time_ms` +- `error_ms`, both at `uptime`. What a lesser source said of our
+        error is not counted."""
         if self.source == record.CLOCK_NONE:
-            self._aim(uptime, time_ms, error_ms)
+            self._aim(uptime, time_ms, error_ms, source)
             self._offset_ms = self._target_ms
             return 0
-        own_error = self._error_at_ms(uptime)
+        own_error = self._error_at_ms(uptime) if self.source >= source else None
         own = self._told_ms(uptime)
         step = time_ms - own
         if abs(step) <= error_ms:  # ours is confirmed
             confirmed = error_ms + abs(step)
             if own_error is None or confirmed < own_error:
-                self._aim(uptime, own, confirmed)
-            self.source = record.CLOCK_GATEWAY
+                self._aim(uptime, own, confirmed, source)
             return None
         if own_error is not None and abs(step) <= own_error + error_ms:  # both can be right: go to the narrower
             if error_ms < own_error:
-                self._aim(uptime, time_ms, error_ms)
+                self._aim(uptime, time_ms, error_ms, source)
             return None
-        self._aim(uptime, time_ms, error_ms)
+        self._aim(uptime, time_ms, error_ms, source)
         self._offset_ms = self._target_ms
         return (step + 500) // 1000 if abs(step) > STEP_MS else None
 
-    def _aim(self, uptime: int, time_ms: int, error_ms: int) -> None:
-        """From now on the clock should tell what it was at `uptime`: `time_ms` +- `error_ms`."""
+    def _aim(self, uptime: int, time_ms: int, error_ms: int, source: int) -> None:
+        """From now on the clock should tell what it was at `uptime`: `time_ms` +- `error_ms`, as `source` says."""
         self._checked_ms = uptime
         self._target_ms = time_ms - uptime
         self._error_ms = error_ms
-        self.source = record.CLOCK_GATEWAY
+        self.source = source
         self._board.set_rtc_s(time_ms // 1000)
 
     def _told_ms(self, uptime: int) -> int:

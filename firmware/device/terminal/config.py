@@ -6,10 +6,12 @@ from protocol import configuration, limits, mac
 from protocol.checked import ConfigError, Table, base_name, read_json
 
 # what a gateway may change of it is protocol.configuration's
-Config = namedtuple("Config", ("terminal", "sample_interval_s", "buses", "points", "mqtt", "modbus", "uplink"))
+Config = namedtuple("Config", ("terminal", "sample_interval_s", "buses", "points", "mqtt", "modbus", "uplink", "sntp"))
 Mqtt = namedtuple("Mqtt", ("host", "port", "keepalive_s", "server_name"))  # server_name: None without TLS
 Modbus = namedtuple("Modbus", ("unit", "port", "uart", "baud", "parity", "stop"))  # port: 0 on a serial line
+Sntp = namedtuple("Sntp", ("host", "port"))
 
+_SNTP_PORT = 123  # RFC 5905, 7.2
 _HOST_CHARS_MAX = 253  # RFC 1035's longest name
 _CERTIFICATE_BYTES_MAX = 4096  # a P-256 certificate has some 500 bytes
 
@@ -62,7 +64,8 @@ def check(data, file: str = "terminal.json") -> Config:  # type: ignore[no-untyp
     interval_s, buses, points, uplink = configuration.read_members(top)
     mqtt = top.table("mqtt", _mqtt) if top.has("mqtt") else None
     modbus = top.table("modbus", _modbus) if top.has("modbus") else None
-    config = Config(name, interval_s, buses, points, mqtt, modbus, uplink)
+    sntp = top.table("sntp", _sntp) if top.has("sntp") else None
+    config = Config(name, interval_s, buses, points, mqtt, modbus, uplink, sntp)
     top.done()
     if mqtt is None and modbus is None:
         raise top.error("mqtt", "missing", "an uplink: mqtt or modbus; both: modbus for live values alone")
@@ -101,6 +104,11 @@ def _modbus(table: "Table") -> Modbus:
         table.one_of("parity", ("N", "E", "O")),
         table.one_of("stop", (1, 2)),
     )
+
+
+def _sntp(table: "Table") -> Sntp:
+    host = table.text("host", _HOST_CHARS_MAX)
+    return Sntp(host, table.integer("port", 1, 65535) if table.has("port") else _SNTP_PORT)
 
 
 def _server_name(table: "Table") -> str:
