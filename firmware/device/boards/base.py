@@ -46,6 +46,7 @@ class BaseBoard:
 
     name = ""
     feels = False  # whether `inputs` says anything
+    has_led = False  # whether `led` shows anything
     SUPPLY_LOW_MV = 4500  # of 5 V: a regulator for 3.3 V needs a volt above it
     data_dir = DATA_DIR
 
@@ -97,6 +98,9 @@ class BaseBoard:
 
     def inputs(self) -> "tuple[bool | None, list[bool], int | None]":
         return None, [], None
+
+    def led(self, on: bool) -> None:
+        """Nothing, where there is none."""
 
     def counters_flash(self):  # type: ignore[no-untyped-def]
         raise NotImplementedError

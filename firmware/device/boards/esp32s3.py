@@ -7,6 +7,7 @@ from esp32 import Partition
 
 from boards import base, mcu
 
+# The port's flush is ESP-IDF's uart_wait_tx_done: the last stop bit has left (MicroPython from 1.20 on).
 # UART, tx, rx, driver enable; UART0 of the bench's straps is the first row here. The chip's UART0 is the console.
 _UARTS = ((1, 17, 18, 16), (2, 5, 6, 7))
 
@@ -17,6 +18,7 @@ class Board(mcu.McuBoard):
     def __init__(self) -> None:
         _mount()
         super().__init__()
+        self._lamp(4)
         self._feel(8, (9, 10))  # power-fail comparator; cover, CT terminals
         self._wlan = network.WLAN(network.WLAN.IF_STA)
 

@@ -13,6 +13,8 @@ _COUNTERS_BYTES = 2 * _BLOCK_BYTES  # at the flash's end: outside of all file sy
 _PROG_BYTES = 256  # the flash's page: it programs nothing smaller
 _WATCHDOG_MS_MAX = 8388  # the counter has 24 bits of microseconds, two to a tick
 
+# The port's flush waits until the UART is no longer BUSY: the last stop bit has left (MicroPython from 1.25 on; before,
+# it returned one character early).
 # UART, tx, rx, driver enable
 _UARTS = ((0, 0, 1, 2), (1, 4, 5, 6))
 
@@ -23,6 +25,9 @@ class Board(mcu.McuBoard):
     def __init__(self) -> None:
         _mount()
         super().__init__()
+        self._lamp(
+            15
+        )  # not the module's own LED: that one hangs on the Wi-Fi chip, and is gone when the link is cycled
         self._feel(10, (11, 12))  # power-fail comparator; cover, CT terminals
         self._wlan = network.WLAN(network.WLAN.IF_STA)
 

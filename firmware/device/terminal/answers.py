@@ -19,6 +19,7 @@ class Answers:
         self._remote = remote
         self._say = say
         self.ignored = 0
+        self.heard_ms: "int | None" = None  # uptime of the last fresh ack
 
     def take(self, data: bytes, now_ms: int, read_ms: "int | None" = None) -> bool:
         """Obey what these bytes say; False if they are not authentic. `now_ms` is real time; `read_ms` the uptime
@@ -44,6 +45,7 @@ class Answers:
             return
         if self._clock.is_fresh(found.echo):
             self._remote.heard()
+            self.heard_ms = self._clock.uptime_ms()
         step_s = self._clock.heard(found.time_ms, found.echo, read_ms)
         if step_s is not None:
             self._say("clock set, step", step_s, "s, error", self._clock.error_s(), "s")

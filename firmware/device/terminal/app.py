@@ -13,6 +13,7 @@ from terminal import (
     health,
     image,
     inputs,
+    led,
     live_map,
     log,
     mailbox_uplink,
@@ -131,7 +132,15 @@ class App:
         if board.feels:
             feelers = inputs.Inputs(board, self._recorder.event)
             self._supervisor.add("inputs", feelers.run, inputs.ALLOWANCE_MS, lambda: feelers.alive_ms)
+        if board.has_led:
+            lamp = led.Led(board, self._state)
+            self._supervisor.add("led", lamp.run, led.ALLOWANCE_MS, lambda: lamp.alive_ms)
         await self._supervisor.run()
+
+    def _state(self) -> int:
+        """What the LED says."""
+        silent = any(meter.silent for one in self._buses or [] for meter in one.meters)
+        return led.state(self._clock.source, self._answers.heard_ms, self._clock.uptime_ms(), silent=silent)
 
     async def _sample(self) -> None:
         if self._buses is None:

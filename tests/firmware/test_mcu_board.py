@@ -1,0 +1,102 @@
+"""What the boards with a microcontroller do with their pins, on the real VM with a `machine` that writes down."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.firmware.test_unix_board import VMS, said
+
+MACHINE = """
+import json, sys, time
+done = []
+class Pin:
+    IN, OUT, PULL_UP = 0, 1, 2
+    def __init__(self, number, mode=0, pull=None, value=None):
+        self.number = number
+        if value is not None:
+            self.value(value)
+    def value(self, level):
+        done.append(["pin", self.number, level])
+    def on(self):
+        self.value(1)
+    def off(self):
+        self.value(0)
+class Uart:
+    fails = False
+    def init(self, **settings):
+        pass
+    def write(self, data):
+        done.append(["write", len(data)])
+        return len(data)
+    def flush(self):
+        done.append(["flush"])
+        if self.fails:
+            raise OSError(110)
+class Time:
+    def __getattr__(self, name):
+        return getattr(time, name)
+    def sleep_us(self, us):
+        done.append(["sleep_us", us])
+class Machine:
+    PWRON_RESET, WDT_RESET = 1, 3
+    RTC = Pin
+Machine.Pin, Machine.UART = Pin, Uart
+sys.modules["machine"] = Machine
+from boards import mcu
+mcu.time = Time()
+"""
+
+
+def done(vm: str, image: Path, code: str) -> list[Any]:
+    told: list[Any] = json.loads("".join(said(vm, image, MACHINE + code + "\nprint(json.dumps(done))")))
+    return told
+
+
+@pytest.mark.parametrize("vm", VMS)
+def test_the_driver_is_enabled_from_before_the_first_bit_until_after_the_last_and_no_character_longer(
+    tmp_path: Path, vm: str
+) -> None:
+    """P-169"""
+    code = "port = mcu.Rs485(Uart(), 16, 9600)\nport.write(b'12345678')\nport.set_line(2400, 'E', 1)\nport.write(b'1')"
+    for baud, told in zip((9600, 2400), _writes(done(vm, tmp_path / "flash", code)), strict=True):
+        (*head, (_, hold_us), tail) = told
+        assert head[0] == ["pin", 16, 1]
+        assert [one[0] for one in head[1:]] == ["write", "flush"]
+        assert 1_000_000 // baud <= hold_us < 2_000_000 // baud, "a bit, and less than the 3.5 characters of a pause"
+        assert tail == ["pin", 16, 0]
+
+
+def _writes(told: list[Any]) -> list[list[Any]]:
+    assert told[0] == ["pin", 16, 0], "it listens from the start"
+    assert len(told) == 11
+    return [told[1:6], told[6:]]
+
+
+@pytest.mark.parametrize("vm", VMS)
+def test_a_uart_that_does_not_get_rid_of_its_bytes_leaves_the_bus_to_others(tmp_path: Path, vm: str) -> None:
+    """P-169"""
+    code = """
+port = mcu.Rs485(Uart(), 16, 9600)
+Uart.fails = True
+try:
+    port.write(b'1')
+except OSError:
+    done.append(["raised"])
+"""
+    assert done(vm, tmp_path / "flash", code)[-2:] == [["pin", 16, 0], ["raised"]]
+
+
+@pytest.mark.parametrize("vm", VMS)
+def test_the_led_is_dark_until_it_is_told_otherwise(tmp_path: Path, vm: str) -> None:
+    """P-169"""
+    code = """
+class Board(mcu.McuBoard):
+    def __init__(self):
+        self._lamp(15)
+lamp = Board()
+lamp.led(True)
+lamp.led(False)
+"""
+    assert done(vm, tmp_path / "flash", code) == [["pin", 15, 0], ["pin", 15, 1], ["pin", 15, 0]]
