@@ -17,7 +17,7 @@ TYPINGS := build/typings
 help: ## list the targets / 列出所有目标
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: setup-check $(STAMP)/sanitized $(STAMP)/zcbor $(STAMP)/mosquitto $(STAMP)/tools $(STAMP)/postgres $(STAMP)/vm64 $(STAMP)/vm32 ## prepare everything below .venv/ and build/ / 准备全部环境
+setup: setup-check $(STAMP)/sanitized $(STAMP)/zcbor $(STAMP)/mosquitto $(STAMP)/tools $(STAMP)/postgres $(STAMP)/nats $(STAMP)/vm64 $(STAMP)/vm32 ## prepare everything below .venv/ and build/ / 准备全部环境
 	@echo '[setup] ready / 环境就绪'
 
 setup-check: $(STAMP)/project $(STAMP)/typings-esp32 $(STAMP)/typings-rp2
@@ -73,6 +73,11 @@ $(STAMP)/tools: $(SETUP)/tools.sh $(SETUP)/common.sh
 $(STAMP)/postgres: $(SETUP)/postgres.sh $(SETUP)/apt_install.sh
 	@mkdir -p $(STAMP)
 	@$(SETUP)/postgres.sh build/postgres
+	@touch $@
+
+$(STAMP)/nats: $(SETUP)/nats.sh
+	@mkdir -p $(STAMP)
+	@$(SETUP)/nats.sh build/nats
 	@touch $@
 
 $(STAMP)/vm64 $(STAMP)/vm32: $(STAMP)/vm%: $(SETUP)/micropython.sh

@@ -161,7 +161,46 @@ class PostgresConfig(SinkConfig, frozen=True, kw_only=True, tag_field="kind", ta
     batch_records: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 1_000  # some 9,000 readings a transaction
 
 
-AnySink = Hj212Config | PostgresConfig
+Prefix = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_-]{1,32}(/[A-Za-z0-9_-]{1,32}){0,7}$")]
+
+
+class MqttSinkConfig(SinkConfig, frozen=True, kw_only=True, tag_field="kind", tag="mqtt"):
+    """Another MQTT 5 broker, northbound: PREFIX/TERMINAL/window, /event or /frame, at QoS 1."""
+
+    host: Text
+    port: Port = 1883
+    prefix: Prefix = "wattline/readings"
+    format: Literal["json", "frames"] = "json"  # frames: as they came; who reads them needs the terminals' keys
+    client_id: Name = "wattline-forward"
+    username: Text | None = None
+    password_file: Text | None = None
+    tls_ca_file: Text | None = None
+    keepalive_s: Annotated[int, msgspec.Meta(ge=5, le=3600)] = 30
+    batch_records: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 500
+
+
+class NatsConfig(SinkConfig, frozen=True, kw_only=True, tag_field="kind", tag="nats"):
+    """A NATS JetStream: PREFIX.TERMINAL.EPOCH.SEQ; needs: pip install 'wattline[nats]'."""
+
+    host: Text
+    port: Port = 4222
+    stream: Name = "wattline"
+    prefix: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_-]{1,32}(\.[A-Za-z0-9_-]{1,32}){0,7}$")] = "wattline"
+    user: Text | None = None
+    password_file: Text | None = None
+    batch_records: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 1_000
+
+
+class ParquetConfig(SinkConfig, frozen=True, kw_only=True, tag_field="kind", tag="parquet"):
+    """Parquet files by day and county, for analysis; needs: pip install 'wattline[export]'."""
+
+    folder: Text
+    counties: dict[str, str] = msgspec.field(default_factory=dict)  # a terminal's, or of all whose id begins so
+    utc_offset_h: Annotated[int, msgspec.Meta(ge=-12, le=14)] = 8  # of which the days are
+    batch_records: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 5_000
+
+
+AnySink = Hj212Config | PostgresConfig | MqttSinkConfig | NatsConfig | ParquetConfig
 
 
 class GatewayConfig(Section, frozen=True):
@@ -209,7 +248,7 @@ def _absolute(config: GatewayConfig, folder: Path) -> GatewayConfig:
         tls_ca_file=at(config.mqtt.tls_ca_file) if config.mqtt.tls_ca_file else None,
     )
     sinks = [
-        msgspec.structs.replace(sink, **{key: at(name) for key, name in _files_of(sink).items()})
+        msgspec.structs.replace(sink, **{key: at(name) for key, name in (_files_of(sink) | _folder_of(sink)).items()})
         for sink in config.sink
     ]
     return msgspec.structs.replace(
@@ -233,9 +272,16 @@ def _check_files(path: Path, config: GatewayConfig) -> list[Problem]:
     ]
 
 
+_SINK_FILES = ("mapping", "password_file", "tls_ca_file")
+
+
+def _folder_of(sink: AnySink) -> dict[str, str]:
+    return {"folder": sink.folder} if isinstance(sink, ParquetConfig) else {}
+
+
 def _files_of(sink: AnySink) -> dict[str, str]:
     """The files that a sink names, by key."""
-    return {key: name for key in ("mapping", "password_file", "tls_ca_file") if (name := getattr(sink, key, None))}
+    return {key: name for key in _SINK_FILES if (name := getattr(sink, key, None))}
 
 
 def _check_data_dir(path: Path, folder: Path) -> list[Problem]:

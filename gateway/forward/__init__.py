@@ -6,5 +6,5 @@ outbox    a sink's own file: cursors, packets under way, dead letters, health; s
 forwarder lanes > sink > cursors, without thread or connection; backoff, account: its pauses, what is told of it
 runner    one thread a sink
 kinds     the kinds of sinks that there are, one folder or module each:
-          hj212/ (platforms), postgres/
+          hj212/ (platforms), postgres/, mqtt_sink, nats_sink, parquet_sink; documents: a record as JSON
 """

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from gateway.clock import Clock, steady_s
-from gateway.config import AnySink, Hj212Config, PostgresConfig
+from gateway.config import AnySink, Hj212Config, MqttSinkConfig, NatsConfig, ParquetConfig, PostgresConfig
 from gateway.forward.hj212.link import Links
 from gateway.forward.hj212.mapping import check_points, load_mapping
 from gateway.forward.hj212.mapping import warnings as mapping_warnings
@@ -35,9 +35,9 @@ class Loaded(Protocol):
 
 def load(config: AnySink, registry: Registry | None) -> Loaded:
     """What a sink's files say, held against the terminals where those are known. Raises ConfigError."""
-    if isinstance(config, PostgresConfig):
-        return _Plain(config, "postgres", "psycopg", _postgres)
-    return _Hj212(config, registry)
+    if isinstance(config, Hj212Config):
+        return _Hj212(config, registry)
+    return _Plain(config, *_PLAIN[type(config)])
 
 
 class _Plain:
@@ -61,6 +61,33 @@ def _postgres(config: PostgresConfig, outbox: Outbox, pause: Callable[[float], o
     from gateway.forward.postgres.sink import PostgresSink  # noqa: PLC0415  (an extra's packages)
 
     return PostgresSink(config, outbox, pause)
+
+
+def _mqtt(config: MqttSinkConfig, _outbox: Outbox, pause: Callable[[float], object]) -> Sink:
+    from gateway.forward.mqtt_sink import MqttSink  # noqa: PLC0415  (paho, which an intake over TCP does without)
+
+    return MqttSink(config, pause)
+
+
+def _nats(config: NatsConfig, _outbox: Outbox, pause: Callable[[float], object]) -> Sink:
+    from gateway.forward.nats_sink import NatsSink  # noqa: PLC0415  (an extra's packages)
+
+    return NatsSink(config, pause)
+
+
+def _parquet(config: ParquetConfig, _outbox: Outbox, pause: Callable[[float], object]) -> Sink:
+    from gateway.forward.parquet_sink import ParquetSink  # noqa: PLC0415  (an extra's packages)
+
+    return ParquetSink(config, pause)
+
+
+# by section: the extra, the package that it brings, how the sink is made
+_PLAIN: dict[type, tuple[str, str, Callable[..., Sink]]] = {
+    PostgresConfig: ("postgres", "psycopg", _postgres),
+    MqttSinkConfig: ("", "paho", _mqtt),
+    NatsConfig: ("nats", "nats", _nats),
+    ParquetConfig: ("export", "pyarrow", _parquet),
+}
 
 
 class _Hj212:

@@ -1,0 +1,40 @@
+"""A nats-server of the bench with JetStream: its own port and store, ended with the bench."""
+
+from pathlib import Path
+from typing import Self
+
+from hil.broker import free_port
+from hil.process import BenchError, Process
+
+_CONFIG = """\
+listen: "127.0.0.1:{port}"
+jetstream {{ store_dir: "{store}"; sync_interval: always; {limits} }}
+{more}
+"""
+
+
+class Nats:
+    """A server on 127.0.0.1:`port`; the port stays the same over restarts. limits, more: of its configuration."""
+
+    def __init__(self, program: Path, folder: Path, limits: str = "", more: str = "") -> None:
+        if not program.exists():
+            raise BenchError(f"{program} is not there: run `make setup` / 缺少工具，请先运行 make setup")
+        folder.mkdir(parents=True, exist_ok=True)
+        self.port = free_port()
+        self.store = folder / "store"
+        config = folder / "nats.conf"
+        text = _CONFIG.format(port=self.port, store=self.store, limits=limits, more=more)
+        config.write_text(text, encoding="utf-8")
+        self.process = Process("nats-server", [str(program), "-c", str(config)], folder / "nats.log")
+
+    def start(self) -> None:
+        """Start it and wait until it is ready."""
+        size = self.process.log.stat().st_size if self.process.log.exists() else 0
+        self.process.start()
+        self.process.wait_for_line("Server is ready", 30, size)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.kill()
