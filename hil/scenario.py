@@ -154,6 +154,8 @@ def check(scenario: Scenario, path: Path) -> None:
     if scenario.start.utcoffset() is None or scenario.start.timestamp() % WINDOW_S:
         text = "a quarter of an hour, with its UTC offset / 需为整刻钟并带时区, e.g. 2026-03-02T00:00:00+08:00"
         problems.append(strict.Problem(path, "start", text))
+    if WINDOW_S % scenario.sample_interval_s:
+        problems.append(strict.Problem(path, "sample_interval_s", f"a divisor of {WINDOW_S} / 需整除 {WINDOW_S}"))
     if problems:
         raise strict.ConfigError(problems)
 

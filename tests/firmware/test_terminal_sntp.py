@@ -4,13 +4,14 @@ import json
 import os
 import socket
 import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from protocol import record
-from tests.firmware.site import site
+from tests.firmware.site import BROKER, Tls, site
 from tests.firmware.sntp_server import Answers, answer, sntp_server
 from tests.firmware.test_unix_board import VMS, run
 
@@ -122,3 +123,20 @@ def test_a_terminal_that_reaches_no_gateway_stamps_its_records_by_sntp(tmp_path:
             assert (by_sntp.clock_source, by_gateway.clock_source) == (record.CLOCK_SNTP, record.CLOCK_GATEWAY)
             assert by_sntp.values == [0]
             assert abs(by_gateway.values[0] + 7200) <= 60
+
+
+@pytest.mark.slow
+def test_by_sntp_a_terminal_whose_clock_shows_2000_takes_the_brokers_certificate_at_once(tmp_path: Path) -> None:
+    """P-166: one that is younger than the image, so that the image's build time would not do"""
+    tls = Tls()
+    now = datetime.now(UTC)
+    tls.server = tls.authority.issue(BROKER, now - timedelta(days=2), now + timedelta(days=90))
+    with sntp_server(lambda data, _: [answer(data)]) as (port, _), site(tmp_path, rtc="dead", tls=tls) as made:
+        made.provision(sntp_port=port)
+        made.terminal.start()
+        made.terminal.process.wait_for_line("clock set by sntp, step 0 s", 60)
+        made.broker.start()
+        with made.gateway() as gateway:
+            gateway.wait("the boot", lambda: bool(gateway.events(record.BOOT)), 60)
+            made.terminal.kill()
+        assert "certificate is refused" not in made.terminal.process.text()

@@ -64,6 +64,7 @@ def test_the_day_is_the_day_that_the_demo_promises() -> None:
         ("hours = 24", "hourz = 24", "hours"),
         ("factor = 600", "factor = 6000", "1 to 3600"),
         ("factor = 600", 'factor = "600"', "1 to 3600"),
+        ("sample_interval_s = 150", "sample_interval_s = 120", "a divisor of 900"),
         ('profile = "dtsu666"', 'profile = "dtsu66"', "dtsu666"),
         ("address = 2", "address = 1", "there twice"),
         ('name = "paint_line"', 'name = "furnace"', "there twice"),

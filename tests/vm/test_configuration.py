@@ -46,7 +46,7 @@ def test_it_lies_over_the_technicians_file_and_nothing_else_is_left_of_an_earlie
 
 def test_who_it_is_and_where_it_connects_to_are_no_members() -> None:
     # FR-46
-    for name in ("terminal", "mqtt", "key", "modbus", "sampleinterval_s"):
+    for name in ("terminal", "mqtt", "key", "modbus", "sntp", "sampleinterval_s"):
         said = error_of(json.dumps({"sample_interval_s": 5, name: TECHNICIANS.get(name, 1)}).encode())
         assert said.startswith(f"new.json: {name}: "), said
         assert "no other keys than sample_interval_s, buses, points, uplink" in said, said

@@ -13,8 +13,8 @@ _COUNTERS_BYTES = 2 * _BLOCK_BYTES  # at the flash's end: outside of all file sy
 _PROG_BYTES = 256  # the flash's page: it programs nothing smaller
 _WATCHDOG_MS_MAX = 8388  # the counter has 24 bits of microseconds, two to a tick
 
-# The port's flush waits until the UART is no longer BUSY: the last stop bit has left (MicroPython from 1.25 on; before,
-# it returned one character early).
+# The port's flush waits until the UART is no longer BUSY: the last stop bit has left (MicroPython from 1.25 on, its
+# pull request 16052; before, it returned one character early).
 # UART, tx, rx, driver enable
 _UARTS = ((0, 0, 1, 2), (1, 4, 5, 6))
 
