@@ -42,6 +42,7 @@ class Site:
     ) -> None:
         self.clock = ScaledClock(time.time_ns(), time.time_ns() // 1_000_000 if rtc == "dead" else START_MS, factor)
         self.tls = tls
+        self.uart = uart
         server = tls.authority.server_files(tls.server, folder / "server") if tls else None
         self.broker = Broker(REPO / "build/mosquitto/mosquitto", folder / "broker", tls=server)
         micropython = REPO / "build" / vm / "micropython"

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from hil.terminal import Terminal
+from tests.firmware.site import REPO, site
 from tests.firmware.test_unix_board import VMS, said
 
 MACHINE = """
@@ -100,3 +102,23 @@ lamp.led(True)
 lamp.led(False)
 """
     assert done(vm, tmp_path / "flash", code) == [["pin", 15, 0], ["pin", 15, 1], ["pin", 15, 0]]
+
+
+@pytest.mark.slow
+def test_the_whole_terminal_tells_its_led_of_the_link_and_of_its_meters(tmp_path: Path) -> None:
+    """P-169: no gateway; then one that answers; then, at the bench's speed, a bus on which nobody does"""
+    for factor, expected in ((1, ("led says 3", "led says 1")), (600, ("led says 2",))):
+        folder = tmp_path / str(factor)
+        with site(folder, factor=factor) as made:
+            lamp = REPO / "hil/vm/lamp.py"
+            made.terminal = Terminal(
+                REPO / "build/vm64/micropython", folder / "lit", made.clock, made.uart, "set", lamp
+            )
+            with made.terminal:
+                made.provision()
+                made.terminal.start()
+                made.terminal.process.wait_for_line(expected[0], 60)
+                made.broker.start()
+                with made.gateway():
+                    made.terminal.process.wait_for_line(expected[-1], 60)
+                made.terminal.kill()
