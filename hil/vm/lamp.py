@@ -13,7 +13,7 @@ boards.open_board = Board
 before = 0
 
 
-def tell(said: int, _real_ms: int) -> bool:
+def tell(said: int, real_ms: int) -> bool:  # noqa: ARG001
     global before  # noqa: PLW0603  one LED, one program
     if said != before:
         print("led says", said)

@@ -275,7 +275,7 @@ def test_sntp_never_moves_a_clock_that_the_gateway_set() -> None:
         before, error_s = clock.now_ms(), clock.error_s()
         assert before is not None
         assert not clock.wants_sntp()
-        assert told(clock, board, before + step_ms) is None
+        assert told(clock, board, before + step_ms, 1) is None
         assert (clock.now_ms(), clock.error_s(), clock.source) == (before, error_s, record.CLOCK_GATEWAY)
         board.uptime += GATEWAY_GOOD_MS * 1000000 // DRIFT_PPM  # a week
         before = clock.now_ms()
