@@ -20,6 +20,7 @@ import json, time
 from terminal import clock, config, sntp_task
 events = []
 now = clock.Clock(board, 3)
+now.not_before(1700000000)
 task = sntp_task.SntpTask(board, config.Sntp("127.0.0.1", %d), now, lambda *one: events.append(one), print)
 async def asks():
     for sntp_task._ANSWER_MS in %s:
@@ -70,6 +71,12 @@ def test_a_flood_of_forged_packets_costs_a_bounded_time_and_tells_no_time(tmp_pa
     """P-167"""
     found = asked(VMS[0], tmp_path / "flash", lambda data, _: [answer(data[:40] + bytes(8))] * 64 + [answer(data)])
     assert found[:5] == (record.CLOCK_NONE, None, 65535, [], 64)
+
+
+def test_an_answer_from_before_the_image_was_made_is_refused_and_counted(tmp_path: Path) -> None:
+    """S-09, P-167"""
+    found = asked(VMS[1], tmp_path / "flash", lambda data, _: [answer(data, -20 * 365 * 86400)])
+    assert found[:5] == (record.CLOCK_NONE, None, 65535, [], 1)
 
 
 def test_an_answer_that_comes_late_is_nobodys(tmp_path: Path) -> None:

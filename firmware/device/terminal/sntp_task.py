@@ -94,3 +94,8 @@ class SntpTask:
         if step_s is not None:
             self._say("clock set by sntp, step", step_s, "s, error", self._clock.error_s(), "s")
             self._on_event(record.CLOCK_SET, None, [step_s])
+        elif self._clock.source != record.CLOCK_SNTP:
+            self.refused += 1
+            self._say(
+                "sntp:", self._server.host, "is against the gateway's time, or before the image or the log was made"
+            )
