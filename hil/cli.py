@@ -18,6 +18,7 @@ from gateway.strict import ConfigError
 from hil import platform, runner
 from hil import report as reports
 from hil import scenario as scenarios
+from hil.heap import cli as heap_cli
 from hil.load import Recorded
 from hil.load_file import LoadFileError, read_intervals
 from hil.meter_bus import share_permille
@@ -105,6 +106,9 @@ app.command(
 
 
 app.command(epilog=powercut.EPILOG)(powercut.powercut)
+
+
+app.command(epilog=heap_cli.EPILOG)(heap_cli.heap)
 
 
 @app.command(

@@ -1,11 +1,16 @@
 # Where the board starts. A configuration that is not right ends here, before anything else is touched.
 import asyncio
+import gc
 import sys
 
-import boards
-from terminal.app import App
+# What a module leaves behind while it is loaded is collected before the next one is, or what stays would lie scattered
+# over the whole heap, with no hole left for a frame. Later it does the same for what lives long.
+gc.threshold(4096)
 
-from protocol.checked import ConfigError
+import boards  # noqa: E402
+from terminal.app import App  # noqa: E402
+
+from protocol.checked import ConfigError  # noqa: E402
 
 
 def main() -> None:
