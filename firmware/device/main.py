@@ -3,9 +3,11 @@ import asyncio
 import gc
 import sys
 
+_LOADING_BYTES = 4096
+_RUNNING_BYTES = 16384  # with 32 KiB `make heap` needs more, with 4 KiB no less
 # What a module leaves behind while it is loaded is collected before the next one is, or what stays would lie scattered
-# over the whole heap, with no hole left for a frame. Later it does the same for what lives long.
-gc.threshold(4096)
+# over the whole heap, with no hole left for a frame.
+gc.threshold(_LOADING_BYTES)
 
 import boards  # noqa: E402
 from terminal.app import App  # noqa: E402
@@ -19,6 +21,7 @@ def main() -> None:
     except ConfigError as error:
         print(error)
         sys.exit(2)
+    gc.threshold(_RUNNING_BYTES)
     asyncio.run(app.run())
 
 

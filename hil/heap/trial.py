@@ -30,7 +30,7 @@ BUILT_S = int(START.timestamp()) - 86_400
 LEAD_S = 4.0  # until everything is up
 DRAIN_S = 60.0  # a week's backlog takes some ten seconds here, longer where each allocation collects first
 LOOK_S = 0.2
-# Nine points of seven models: each model's profile is on the heap once.
+# Nine points of six models: each model's profile is on the heap once.
 MODELS = ("sdm630", "dtsu666", "adl400", "iem3155", "dtsu666", "sdm630", "adw300", "iem3255", "dtsu666")
 _STATUS = re.compile(r"^(?P<s>\d+)\.\d+ status: .* heap (?P<heap>\d+) ", re.MULTILINE)
 
