@@ -18,6 +18,7 @@ from gateway import (
     cli_forward,
     cli_gaps,
     cli_quarantine,
+    cli_reconcile,
     cli_status,
     cli_tail,
     registry,
@@ -48,6 +49,7 @@ cli_configure.register(app)
 cli_tail.register(app)
 cli_audit.register(app)
 cli_forward.register(app)
+cli_reconcile.register(app)
 
 
 @app.callback()

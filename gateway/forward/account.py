@@ -24,8 +24,8 @@ class Account:
     def settled(self, receipt: Receipt, delivered: int) -> None:
         """What became of a batch."""
         self._metrics.sink_delivered.labels(self._name).inc(delivered)
-        for reason, count in receipt.skipped.items():
-            self._metrics.sink_skipped.labels(self._name, reason).inc(count)
+        for _, reason in receipt.skipped:
+            self._metrics.sink_skipped.labels(self._name, reason).inc()
         for record, reason, detail in receipt.dead:
             self._metrics.sink_dead.labels(self._name, reason).inc()
             self._log.warning("dead_letter", record=record, reason=reason, detail=detail)

@@ -8,10 +8,13 @@ from collections import Counter
 from gateway.clock import Clock
 from gateway.forward import lanes
 from gateway.forward.account import Account
+from gateway.forward.acknowledged import Cell
 from gateway.forward.backoff import Backoff
 from gateway.forward.outbox import Outbox, Taken
 from gateway.forward.sink import Batch, BatchRefusedError, Receipt, Sink, SinkError
+from gateway.gaps.words import cell_of
 from gateway.journal.reader import Reader
+from protocol.record import WINDOW
 
 
 class Forwarder:
@@ -89,8 +92,11 @@ class Forwarder:
         """Cursors, packets, dead letters and counts, in one transaction."""
         dead = {record for record, _, _ in receipt.dead}
         under_way = {record for record, packets in receipt.packets if packets}
-        delivered = len(batch.records) - len(dead) - len(under_way) - sum(receipt.skipped.values())
-        counts = Counter({f"skipped_{reason}": count for reason, count in receipt.skipped.items()})
+        skipped = dict(receipt.skipped)
+        not_yet = dead | under_way | skipped.keys()
+        done = [one.id for one in batch.records if one.id not in not_yet]
+        delivered = len(done)
+        counts = Counter(f"skipped_{reason}" for reason in skipped.values())
         counts.update(f"dead_{reason}" for _, reason, _ in receipt.dead)
         if delivered:
             counts["delivered"] = delivered
@@ -106,6 +112,13 @@ class Forwarder:
                 refed=refed,
                 texts=receipt.texts,
                 backlog=selection.lane == "backlog",
+                cells={
+                    one.id: Cell(one.terminal, cell_of(one.start_s, one.length_s))
+                    for one in batch.records
+                    if one.type == WINDOW and one.start_s is not None
+                },
+                done=done,
+                withheld=receipt.skipped,
             )
         )
         self._account.settled(receipt, delivered)

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from gateway.database import StoreUnavailableError, connect, connect_for_reading, migrate, transaction
+from gateway.forward import acknowledged
+from gateway.forward.acknowledged import Cell
 from gateway.forward.sink import REASONS
 from gateway.hj212.packet import Packet
 
@@ -42,6 +44,9 @@ class Taken:
     refed: Refeed | None = None  # with its new `next`
     texts: dict[str, str] = field(default_factory=dict)
     backlog: bool = False  # the packets are not urgent
+    cells: dict[int, Cell] = field(default_factory=dict)  # of the records that are windows with a time
+    done: list[int] = field(default_factory=list)  # records that the sink has
+    withheld: list[tuple[int, str]] = field(default_factory=list)  # records that it is not to have, with the reason
 
 
 class Outbox:
@@ -128,16 +133,27 @@ class Outbox:
     def take(self, taken: Taken) -> None:
         """Make durable what was taken from the journal; a byte of its packets is sent only after that."""
         connection = self._connection
+        cells = taken.cells
+        nothing = (None, None)
         rows = [
-            (record, packet.mn, packet.qn, packet.data, taken.backlog)
+            (record, packet.mn, packet.qn, packet.data, taken.backlog, *cells.get(record, nothing))
             for record, packets in taken.packets
             for packet in packets
         ]
+        dead = [(*one, *cells.get(one[0], nothing)) for one in taken.dead]
         with transaction(connection):
-            connection.executemany("INSERT INTO outbox (record, mn, qn, data, backlog) VALUES (?, ?, ?, ?, ?)", rows)
+            connection.executemany(
+                "INSERT INTO outbox (record, mn, qn, data, backlog, terminal, cell) VALUES (?, ?, ?, ?, ?, ?, ?)", rows
+            )
+            acknowledged.note(connection, [cells[record] for record in taken.done if record in cells])
+            acknowledged.withhold(
+                connection, [(cells[record], reason) for record, reason in taken.withheld if record in cells]
+            )
             connection.executemany("INSERT OR IGNORE INTO ahead (record) VALUES (?)", [(one,) for one in taken.ahead])
             connection.executemany("DELETE FROM dead WHERE record = ?", [(one,) for one in taken.alive])
-            connection.executemany("INSERT OR REPLACE INTO dead (record, reason, detail) VALUES (?, ?, ?)", taken.dead)
+            connection.executemany(
+                "INSERT OR REPLACE INTO dead (record, reason, detail, terminal, cell) VALUES (?, ?, ?, ?, ?)", dead
+            )
             connection.executemany("INSERT OR REPLACE INTO cursors (name, value) VALUES (?, ?)", taken.cursors.items())
             connection.execute("DELETE FROM ahead WHERE record <= ?", (taken.cursors.get(BACKLOG, 0),))
             if taken.refed is not None:
@@ -148,11 +164,17 @@ class Outbox:
     def confirm(self, qns: Iterable[str]) -> list[int]:
         """The platform has these packets; returns the records of which it now has all."""
         connection, delivered = self._connection, []
+        cells: list[Cell] = []
         with transaction(connection):
             for qn in qns:
-                row = connection.execute("DELETE FROM outbox WHERE qn = ? RETURNING record", (qn,)).fetchall()
-                if row and not connection.execute("SELECT 1 FROM outbox WHERE record = ? LIMIT 1", row[0]).fetchone():
-                    delivered.append(int(row[0][0]))
+                rows = connection.execute(
+                    "DELETE FROM outbox WHERE qn = ? RETURNING record, terminal, cell", (qn,)
+                ).fetchall()
+                for record, terminal, cell in rows:
+                    if not connection.execute("SELECT 1 FROM outbox WHERE record = ? LIMIT 1", (record,)).fetchone():
+                        delivered.append(int(record))
+                        cells += [Cell(terminal, cell)] if terminal is not None else []
+            acknowledged.note(connection, cells)
             self._count({"delivered": len(delivered)})
         return delivered
 
@@ -165,6 +187,7 @@ class Outbox:
         with transaction(connection):
             record, placement = _settled(connection)
             connection.execute("INSERT OR REPLACE INTO marks VALUES (?, ?, ?)", (now_ms, record, placement))
+            acknowledged.forget(connection, now_ms // 1000)
             connection.execute(
                 "DELETE FROM marks WHERE at_ms <= (SELECT at_ms FROM marks ORDER BY at_ms DESC LIMIT 1 OFFSET ?)",
                 (MARKS_MAX,),

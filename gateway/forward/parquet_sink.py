@@ -52,7 +52,7 @@ class ParquetSink:
             if one.type == WINDOW:
                 groups[self._day(one), self._county(one.terminal), one.id // CHUNK_RECORDS].append(at)
             else:
-                receipt.skipped["event"] += 1
+                receipt.skipped.append((one.id, "event"))
         try:
             for (day, county, chunk), chosen in groups.items():
                 folder = Path(self._config.folder) / f"day={day}" / f"county={county}"

@@ -2,7 +2,6 @@
 letters, health) is the forwarder's, and the same for each kind.
 """
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, Protocol
@@ -72,13 +71,13 @@ class Receipt:
     """What became of a batch: each of its records is safe now, but for those named here.
 
     packets: (record, what is sent for it): made durable with the cursor, and safe by that; delivered when all of them
-    are confirmed. dead: (record, reason, detail): never to be taken. skipped: how many were not for this sink, by
-    reason; skipped_records: which. texts: what the sink wants to remember.
+    are confirmed. dead: (record, reason, detail): never to be taken. skipped: (record, reason) of those that are not
+    for this sink. texts: what the sink wants to remember.
     """
 
     packets: list[tuple[int, list[Packet]]] = field(default_factory=list)
     dead: list[tuple[int, str, str]] = field(default_factory=list)
-    skipped: Counter[str] = field(default_factory=Counter)
+    skipped: list[tuple[int, str]] = field(default_factory=list)
     texts: dict[str, str] = field(default_factory=dict)
 
     def add(self, other: "Receipt") -> None:

@@ -153,7 +153,7 @@ class Hj212Sink:
                 for packet in packets:
                     self._channel_of[packet.mn].under_way += 1
             else:
-                receipt.skipped[otherwise] += 1
+                receipt.skipped.append((one.id, otherwise))
         return receipt
 
     def work(self, wait_ms: int) -> SinkError | None:

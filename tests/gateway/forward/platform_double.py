@@ -18,6 +18,9 @@ class PlatformDouble:
         self.ledger = Ledger()
         self.answers = True
         self.is_there = True
+        self.copies = 1  # of each answer
+        self.delay_ms = 0
+        self._late: list[tuple[int, Hj212Session, bytes]] = []
         self.now_ms = 0
         self.last_error = ""
         self.replies: list[Segment] = []  # 9011, 9012, 9013 of the station, in order
@@ -46,25 +49,36 @@ class PlatformDouble:
 
     def step(self, wait_ms: int) -> None:
         self.now_ms += max(wait_ms, 1)
+        self._answer_late()
         for number, session in enumerate(self._sessions):
-            if not self.is_there:
-                if session.connected or session.wants_connection(self.now_ms):
-                    session.on_disconnected(self.now_ms)
-                continue
-            if session.wants_connection(self.now_ms):
-                self._splitters.pop(number, None)
-                session.on_connected()
-            if number == 0:
-                commands, self._commands = self._commands, []
-                session.on_bytes(b"".join(commands))
-            session.on_tick(self.now_ms)
-            for _ in range(1000):
-                data = session.next_outgoing(self.now_ms)
-                if data is None:
-                    break
-                self._hear(session, number, data)
-            if session.wants_close:
+            if self.is_there:
+                self._serve(number, session)
+            elif session.connected or session.wants_connection(self.now_ms):
                 session.on_disconnected(self.now_ms)
+
+    def _answer_late(self) -> None:
+        late, self._late = self._late, []
+        for due_ms, session, data in late:
+            if due_ms > self.now_ms:
+                self._late.append((due_ms, session, data))
+            elif session.connected and session in self._sessions:
+                session.on_bytes(data)
+
+    def _serve(self, number: int, session: Hj212Session) -> None:
+        if session.wants_connection(self.now_ms):
+            self._splitters.pop(number, None)
+            session.on_connected()
+        if number == 0:
+            commands, self._commands = self._commands, []
+            session.on_bytes(b"".join(commands))
+        session.on_tick(self.now_ms)
+        for _ in range(1000):
+            sent = session.next_outgoing(self.now_ms)
+            if sent is None:
+                break
+            self._hear(session, number, sent)
+        if session.wants_close:
+            session.on_disconnected(self.now_ms)
 
     def close(self) -> None:
         for session in self._sessions:
@@ -83,5 +97,8 @@ class PlatformDouble:
             self.told.append(segment)
             if segment.cn != "9015" and segment.wants_answer:
                 self.ledger.accept(segment)
-            if self.answers and (packet := answer_to(segment)):
-                session.on_bytes(packet.data)
+            packet = answer_to(segment) if self.answers else None
+            if packet and self.delay_ms:
+                self._late.append((self.now_ms + self.delay_ms, session, packet.data * self.copies))
+            elif packet:
+                session.on_bytes(packet.data * self.copies)

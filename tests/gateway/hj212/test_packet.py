@@ -103,7 +103,7 @@ def test_what_is_built_is_read_back(segment: Segment) -> None:
 
 @pytest.mark.parametrize("case", VECTORS["dialects"], ids=lambda case: case["id"])
 def test_dialect_of_the_field_is_read_and_noted(case: dict[str, object]) -> None:
-    """What real devices break and can still be understood is accepted."""
+    """R-19: what real devices break and can still be understood is accepted."""
     received = parse(str(case["packet"]).encode() + b"\r\n")
     assert received.verdict == "ok", received.reason
     noted = {note.partition(":")[0] for note in received.notes}
@@ -122,6 +122,7 @@ def test_name_without_its_first_letter_is_read_as_its_item() -> None:
 
 @pytest.mark.parametrize("case", VECTORS["damaged"], ids=lambda case: case["id"])
 def test_damaged_packet_is_refused(case: dict[str, str]) -> None:
+    """R-19."""
     received = parse(case["packet"].encode() + b"\r\n" * (case["id"] != "cut-short"))
     assert (received.verdict, received.reason.partition(":")[0]) == (case["verdict"], case["code"])
     assert received.segment is None
