@@ -15,6 +15,7 @@ from hil.sim.loop import Domain, PowerCutError
 from hil.sim.trace import Trace
 
 RESET_US = 2_000_000  # from a reset to the program's start
+CRASHES_MAX = 20  # a program that can't start would be started for ever: it then stays off, and the oracle sees that
 WATCH_US = 10_000_000  # how often the watchdog's hardware is looked at
 
 
@@ -27,6 +28,7 @@ class Terminal:
         self.flash = hardware.flash
         self.has_battery = True  # the clock chip's: without one it forgets the time with the power
         self.crashes: list[str] = []
+        self.crash_count = 0
         self.resets = 0
         self.app: App | None = None
         self._loop = hardware.loop
@@ -88,11 +90,15 @@ class Terminal:
             raise
         except Exception as error:  # noqa: BLE001  it ended by itself: that is for the oracle
             self.crashed(error)
-            self._reset(0)
+            if self.crash_count < CRASHES_MAX:
+                self._reset(0)
+            else:
+                self._end()
 
     def crashed(self, error: BaseException) -> None:
         """Its program has a fault."""
         text = "".join(traceback.format_exception(error)[-3:]).strip()
+        self.crash_count += 1
         self._trace.add(self.name, f"crashed: {text}")
         told = f"{self.name}: {text}"
         if told not in self.crashes:  # once is enough: it may happen every second

@@ -34,6 +34,18 @@ def test_every_scenario_passes_in_the_simulation(name: str, tmp_path: Path) -> N
     assert report.sinks == {"platform": Tally(delivered=report.windows.closed)}
 
 
+def test_a_program_that_cannot_start_ends_the_run_with_its_fault(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_board: object) -> None:
+        raise AttributeError("a board that lacks something")
+
+    monkeypatch.setattr("hil.sim.terminal.App", broken)
+    report = play("terminal_kill", tmp_path / "run")
+    assert report.verdict == "fail"
+    assert "a board that lacks something" in str(report.findings)
+
+
 @pytest.mark.slow
 def test_the_day_of_the_demo_passes_in_the_simulation(tmp_path: Path) -> None:
     assert play("day", tmp_path / "run").verdict == "pass"
