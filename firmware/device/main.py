@@ -4,7 +4,7 @@ import gc
 import sys
 
 _LOADING_BYTES = 4096
-_RUNNING_BYTES = 16384  # with 32 KiB `make heap` needs more, with 4 KiB no less
+_RUNNING_PART = 16  # of the heap, between collections: 16 of 256 KiB; with 32 `make heap` needs more, with 4 no less
 # What a module leaves behind while it is loaded is collected before the next one is, or what stays would lie scattered
 # over the whole heap, with no hole left for a frame.
 gc.threshold(_LOADING_BYTES)
@@ -21,7 +21,8 @@ def main() -> None:
     except ConfigError as error:
         print(error)
         sys.exit(2)
-    gc.threshold(_RUNNING_BYTES)
+    # a collection costs in proportion to the heap: a large one is collected as seldom as it is large
+    gc.threshold((gc.mem_alloc() + gc.mem_free()) // _RUNNING_PART)
     asyncio.run(app.run())
 
 
