@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import random
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
@@ -83,9 +84,14 @@ def _chosen(bases: Bases, cuts: int, seed: int, operations: dict[str, int], fail
         if count >= cuts:
             return
         found = [trial for start in starts(number) for trial in _of_start(bases, start, operations, failures)]
-        every = max(1, len(found) // cuts) if number == seed else 1
-        yield from found[::every]
-        count += len(found[::every]) if found else cuts
+        some = _evenly(found, max(1, len(found) // cuts) if number == seed else 1, random.Random(seed))
+        yield from some
+        count += len(some) if found else cuts
+
+
+def _evenly(found: list[Trial], every: int, draw: random.Random) -> list[Trial]:
+    """One of each `every`, drawn: a fixed step would fall in with the steps in which trials differ."""
+    return [draw.choice(found[at : at + every]) for at in range(0, len(found), every)]
 
 
 def _of_start(bases: Bases, start: Start, operations: dict[str, int], failures: list[Failure]) -> Iterator[Trial]:
