@@ -1,5 +1,6 @@
 """A sink's own durable state: what it has taken from the journal, what is under way, what is settled, how it is."""
 
+import os
 import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,6 +19,7 @@ SCHEMA = Path(__file__).parent / "schema"
 
 LIVE, BACKLOG, PLACEMENTS = "live", "backlog", "placements"
 RECORDS = "records"  # a feed of `refeeds`, beside PLACEMENTS
+MODE = 0o600  # SQLite gives its -wal and -shm files the mode of the file itself
 MARK_EVERY_MS = 600_000
 MARKS_MAX = 60_000  # more than a year of them
 
@@ -55,8 +57,7 @@ class Outbox:
     def __init__(self, folder: Path, sink: str) -> None:
         path = file_of(folder, sink)
         try:
-            self._connection = connect(path)
-            migrate(self._connection, SCHEMA)
+            self._connection = _writable(path)
         except (OSError, sqlite3.DatabaseError) as error:
             raise StoreUnavailableError(f"{path}: {error}") from error
 
@@ -305,7 +306,7 @@ def order_refeed(folder: Path, sink: str, from_ms: int, last_id: int) -> Ordered
     Without a note of that time (`marks`) it is all that the sink ever took. The sink's thread, or its next start, takes
     it up. Raises StoreUnavailableError, NewerSchemaError.
     """
-    with closing(_writable(folder, sink)) as connection, transaction(connection):
+    with closing(_writable(file_of(folder, sink))) as connection, transaction(connection):
         cursors = {LIVE: 0, BACKLOG: 0, PLACEMENTS: 0, **dict(connection.execute("SELECT name, value FROM cursors"))}
         found = connection.execute(
             "SELECT record, placement FROM marks WHERE at_ms <= ? ORDER BY at_ms DESC LIMIT 1", (from_ms,)
@@ -323,15 +324,18 @@ def order_refeed(folder: Path, sink: str, from_ms: int, last_id: int) -> Ordered
 
 def order_dead(folder: Path, sink: str) -> Ordered:
     """Have the dead letters handed over again, likewise."""
-    with closing(_writable(folder, sink)) as connection, transaction(connection):
+    with closing(_writable(file_of(folder, sink))) as connection, transaction(connection):
         dead = connection.execute("SELECT record FROM dead ORDER BY record").fetchall()
         rows = [(RECORDS, one, one) for (one,) in dead]
         connection.executemany("INSERT INTO refeeds (feed, next, last) VALUES (?, ?, ?)", rows)
     return Ordered(len(dead), 0)
 
 
-def _writable(folder: Path, sink: str) -> sqlite3.Connection:
-    connection = connect(file_of(folder, sink))
+def _writable(path: Path) -> sqlite3.Connection:
+    """The sink's file, made where there is none. It may hold a platform's password and key: it is its owner's alone."""
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, MODE))
+    path.chmod(MODE)  # made by an earlier version, or by a copy
+    connection = connect(path)
     try:
         migrate(connection, SCHEMA)
     except BaseException:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, timezone
 
-_BEIJING = timezone(timedelta(hours=8))
+_OFFSET = timedelta(hours=8)
+_BEIJING = timezone(_OFFSET)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -16,6 +17,12 @@ def data_time(unix_s: int) -> str:
 def unix_s_of(text: str) -> int | None:
     """Unix second of a `YYYYMMDDhhmmss`, or None when it is no such time."""
     return None if len(text) != 14 else _seconds(text)
+
+
+def start_of(unix_s: int, length_s: int) -> int:
+    """The start of the hour or day, or of what else divides a day, that this unix second is in."""
+    offset_s = int(_OFFSET.total_seconds())
+    return (unix_s + offset_s) // length_s * length_s - offset_s
 
 
 def qn_of(unix_ms: int) -> str:

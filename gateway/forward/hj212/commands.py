@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from gateway.clock import Clock
+from gateway.forward.hj212.history import Question
 from gateway.forward.hj212.mapping import INSTANT, PERIOD, STATE, Station
 from gateway.forward.hj212.memory import OVER_TIME, RE_COUNT, Memory
+from gateway.forward.hj212.periods import LENGTHS_S
 from gateway.forward.hj212.session import Reaction
 from gateway.hj212 import answers, words
 from gateway.hj212.answers import EXE_CONDITION, EXE_DONE, EXE_NO_DATA, QN_CN_WRONG, QN_MN_WRONG, QN_PW_WRONG, QN_READY
@@ -21,7 +23,7 @@ from protocol.limits import WINDOW_S
 CLOCK_APART_S = 60  # what a platform may be off ours: 5.1 of the field's rules asks for a minute a day
 HISTORY_DAYS_MAX = 31  # of one question: some 9,000 packets; more is several questions
 
-History = Callable[[Station, str, int, int], Iterator[Packet]]  # (station, CN, from s, to s), both included
+History = Callable[[Question], Iterator[Packet]]
 
 
 class Commands:
@@ -58,6 +60,7 @@ class Commands:
             INSTANT: self._start_or_history,
             PERIOD: self._start_or_history,
             STATE: self._start_or_history,
+            **dict.fromkeys(LENGTHS_S, self._tell_history),
             "2012": lambda station, command: self._stop(station, command, INSTANT),
             "2022": lambda station, command: self._stop(station, command, STATE),
         }
@@ -140,14 +143,16 @@ class Commands:
         return _done(command, is_right=True)
 
     def _start_or_history(self, station: Station, command: Segment) -> Reaction:
-        begin, end = command.value("BeginTime"), command.value("EndTime")
-        if begin is None and end is None:
+        if command.value("BeginTime") is None and command.value("EndTime") is None:
             self._memory.stop(station, command.cn, stopped=False)
             return _done(command, is_right=True)
-        from_s, to_s = unix_s_of(begin or ""), unix_s_of(end or "")
+        return self._tell_history(station, command)
+
+    def _tell_history(self, station: Station, command: Segment) -> Reaction:
+        from_s, to_s = (unix_s_of(command.value(name) or "") for name in ("BeginTime", "EndTime"))
         if from_s is None or to_s is None or not 0 <= to_s - from_s <= HISTORY_DAYS_MAX * 86400:
             return _done(command, is_right=False)
-        packets = self._history(station, command.cn, from_s, to_s)
+        packets = self._history(Question(station, command.cn, from_s, to_s))
         first = next(packets, None)
         ready = answers.request_answer(command, QN_READY)
         if first is None:

@@ -55,6 +55,15 @@ class WindowContent(NamedTuple):
         return self.start_s + self.length_s - min(last, default=0)
 
 
+class Head(NamedTuple):
+    """Whose message it is, its command and system code, and its DataTime (Unix s)."""
+
+    station: Station
+    cn: str
+    st: str
+    time_s: int
+
+
 def content_of(columns: Columns, row: int, start_s: int, marks: list[tuple[str, int | None]]) -> WindowContent:
     """The content of a window, row `row` of columns.records; `start_s` is where the journal placed it (FR-26)."""
     slots = columns.slots
@@ -86,17 +95,25 @@ def encode_window(
     station = mapping.stations.get(terminal)
     if station is None:
         raise PacketError("unmapped", f"terminal {terminal} is no station in the platform's mapping")
-    flag = flag_of(mapping.edition, wants_answer=True)
-    rf = RF_RESENT if resent and mapping.edition == EDITION_2025 else None
     packets: list[Packet] = []
     for cn, st in messages_of(station):
         items = _items(mapping, station, cn, st, window)
-        if not items:
-            continue
-        when: Item = (("DataTime", data_time(window.start_s if cn == PERIOD else window.instant_s)),)
-        header = Segment("", st, cn, station.pw, station.mn, flag, (when,), rf=rf)
-        packets += [build(segment) for segment in split(header, items, next_qn)]
+        time_s = window.start_s if cn == PERIOD else window.instant_s
+        if items:
+            packets += message(mapping, Head(station, cn, st, time_s), items, next_qn, resent=resent)
     return packets
+
+
+def message(
+    mapping: Mapping, head: Head, items: list[Item], next_qn: Callable[[], str], *, resent: bool
+) -> list[Packet]:
+    """The packets of one message with these items."""
+    station, cn, st, time_s = head
+    flag = flag_of(mapping.edition, wants_answer=True)
+    rf = RF_RESENT if resent and mapping.edition == EDITION_2025 else None
+    when: Item = (("DataTime", data_time(time_s)),)
+    header = Segment("", st, cn, station.pw, station.mn, flag, (when,), rf=rf)
+    return [build(segment) for segment in split(header, items, next_qn)]
 
 
 def messages_of(station: Station) -> list[tuple[str, str]]:
@@ -120,16 +137,18 @@ def _items(mapping: Mapping, station: Station, cn: str, st: str, window: WindowC
             if isinstance(reading := window.points.get(state.point), dict)
         ]
     of_message = [item for item in station.items if (item.st or station.st) == st and attributes_of(item, cn)]
-    return [one for item in of_message for one in _item(mapping, item, cn, window)]
+    return [
+        one for item in of_message for one in item_of(mapping, item, cn, window, letter_of(mapping, window, item.point))
+    ]
 
 
-def _item(mapping: Mapping, item: ItemConfig, cn: str, window: WindowContent) -> list[Item]:
+def item_of(mapping: Mapping, item: ItemConfig, cn: str, window: WindowContent, letter: str) -> list[Item]:
     """The item of one code; [] when there is nothing to say: no such point, or the meter does not offer it."""
     reading = window.points.get(item.point)
     if reading is None:
         return []
     if isinstance(reading, str):
-        return [((f"{item.code}-Flag", mapping.flags[reading]),)]
+        return [((f"{item.code}-Flag", letter),)]
     quantity = QUANTITIES[item.quantity]
     exponent = quantity.exponent if item.exponent is None else item.exponent
     found: list[tuple[str, str]] = []
@@ -144,11 +163,16 @@ def _item(mapping: Mapping, item: ItemConfig, cn: str, window: WindowContent) ->
         found.append((f"{item.code}-{attribute}", text))
     if not found or all(name.endswith(SAMPLE_TIME) for name, _ in found):
         return []
-    return [(*found, (f"{item.code}-Flag", _letter(mapping, window, item.point, reading)))]
+    return [(*found, (f"{item.code}-Flag", letter))]
 
 
-def _letter(mapping: Mapping, window: WindowContent, point: int, reading: dict[str, int | None]) -> str:
-    """The flag of a reading: the first mark's letter that is not N, else whether it stood still, else normal."""
+def letter_of(mapping: Mapping, window: WindowContent, point: int) -> str:
+    """The flag of a point: why it has no reading; else the first mark's letter that is not N, else whether it stood
+    still, else normal.
+    """
+    reading = window.points.get(point, NONE_OTHER)
+    if isinstance(reading, str):
+        return mapping.flags[reading]
     own = [FEW_SAMPLES] if (reading["flags"] or 0) & record.FLAG_FEW_SAMPLES else []
     for check in window.marks.get(0, []) + window.marks.get(point, []) + own:
         if mapping.flags[check] != NORMAL:

@@ -1,4 +1,4 @@
-"""What a platform asks for again: windows of a span, out of the journal, as packets one by one."""
+"""What a platform asks for again: windows, hours or days of a span, out of the journal, as packets one by one."""
 
 from __future__ import annotations
 
@@ -6,10 +6,13 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import NamedTuple
 
 from gateway.forward.hj212.encode import WindowContent, content_of, encode_window
 from gateway.forward.hj212.mapping import PERIOD, Mapping, Station
+from gateway.forward.hj212.periods import LENGTHS_S, encode_periods
 from gateway.hj212.packet import Packet, PacketError
+from gateway.hj212.times import start_of
 from gateway.journal.reader import Reader
 from gateway.journal.spans import Entry, Spans
 from protocol.record import WINDOW
@@ -17,34 +20,58 @@ from protocol.record import WINDOW
 _AT_A_TIME = 64  # windows decoded together
 
 
+class Question(NamedTuple):
+    """What a platform wants: packets of this command whose DataTime is in [from_s, to_s]."""
+
+    station: Station
+    cn: str
+    from_s: int
+    to_s: int
+
+
 def history(
-    folder: Path, mapping: Mapping, station: Station, cn: str, from_s: int, to_s: int, next_qn: Callable[[], str]
+    folder: Path, mapping: Mapping, question: Question, now_s: int, next_qn: Callable[[], str]
 ) -> Iterator[Packet]:
-    """Packets of this command for the windows whose DataTime is in [from_s, to_s], oldest first.
+    """The answer, oldest first; of hours and days those that are over.
 
     Nothing where the journal can't be read now: the platform is told that there is no data, and asks again.
     """
     try:
         with closing(Spans(folder)) as spans, closing(Reader(folder)) as reader:
-            row = spans.terminals().get(station.terminal)
-            entries = [] if row is None else [one for one in spans.log(row) if _may_be_of(one, from_s, to_s)]
-            entries.sort(key=lambda one: one.start_s or 0)
-            for begin in range(0, len(entries), _AT_A_TIME):
-                for one, content in _contents(reader, entries[begin : begin + _AT_A_TIME]):
-                    time_s = one.start_s or 0 if cn == PERIOD else content.instant_s
-                    if from_s <= time_s <= to_s:
-                        found = encode_window(mapping, station.terminal, content, next_qn, resent=True)
-                        yield from (packet for packet in found if b";CN=%s;" % cn.encode() in packet.data)
+            row = spans.terminals().get(question.station.terminal)
+            entries = [] if row is None else [one for one in spans.log(row) if one.type == WINDOW]
+            answer = _periods if question.cn in LENGTHS_S else _windows
+            yield from answer(reader, entries, mapping, question, now_s, next_qn)
     except (sqlite3.Error, PacketError, ValueError):
         return
 
 
-def _may_be_of(one: Entry, from_s: int, to_s: int) -> bool:
-    return one.type == WINDOW and one.start_s is not None and from_s - one.length_s <= one.start_s <= to_s
+def _windows(
+    reader: Reader, entries: list[Entry], mapping: Mapping, question: Question, _: int, next_qn: Callable[[], str]
+) -> Iterator[Packet]:
+    station, cn, from_s, to_s = question
+    some = [one for one in entries if from_s - one.length_s <= (one.start_s or 0) <= to_s]
+    for content in _contents(reader, some):
+        if from_s <= (content.start_s if cn == PERIOD else content.instant_s) <= to_s:
+            found = encode_window(mapping, station.terminal, content, next_qn, resent=True)
+            yield from (packet for packet in found if b";CN=%s;" % cn.encode() in packet.data)
 
 
-def _contents(reader: Reader, entries: list[Entry]) -> Iterator[tuple[Entry, WindowContent]]:
-    found = reader.decoded([one.id for one in entries])
-    for one, row in zip(entries, found.rows, strict=True):
-        if row is not None:
-            yield one, content_of(found.columns, row, one.start_s or 0, one.marks)
+def _periods(
+    reader: Reader, entries: list[Entry], mapping: Mapping, question: Question, now_s: int, next_qn: Callable[[], str]
+) -> Iterator[Packet]:
+    station, cn, from_s, to_s = question
+    wanted = range(from_s, min(to_s, now_s - LENGTHS_S[cn]) + 1)
+    some = [one for one in entries if start_of(one.start_s or 0, LENGTHS_S[cn]) in wanted]
+    return encode_periods(mapping, station, cn, _contents(reader, some), next_qn)
+
+
+def _contents(reader: Reader, entries: list[Entry]) -> Iterator[WindowContent]:
+    """Those that have a place, in the order of time."""
+    placed = sorted((one.start_s, one.id, one) for one in entries if one.start_s is not None)
+    for begin in range(0, len(placed), _AT_A_TIME):
+        some = placed[begin : begin + _AT_A_TIME]
+        found = reader.decoded([number for _, number, _ in some])
+        for (start_s, _, one), row in zip(some, found.rows, strict=True):
+            if row is not None:
+                yield content_of(found.columns, row, start_s, one.marks)

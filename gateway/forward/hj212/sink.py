@@ -16,7 +16,7 @@ from gateway.clock import Clock
 from gateway.config import Hj212Config
 from gateway.forward.hj212.commands import Commands
 from gateway.forward.hj212.events import Boot, encode_event, encode_start, occurrence_of
-from gateway.forward.hj212.history import history
+from gateway.forward.hj212.history import Question, history
 from gateway.forward.hj212.mapping import INSTANT, STATE, Mapping, Station
 from gateway.forward.hj212.memory import OVER_TIME, RE_COUNT, Memory
 from gateway.forward.hj212.numbers import Numbers
@@ -255,8 +255,8 @@ class Hj212Sink:
     def _begin_anew(self) -> None:
         self._restart = True
 
-    def _history(self, station: Station, cn: str, from_s: int, to_s: int) -> Iterator[Packet]:
-        return history(self._folder, self._mapping, station, cn, from_s, to_s, self._numbers.next)
+    def _history(self, question: Question) -> Iterator[Packet]:
+        return history(self._folder, self._mapping, question, self._clock.now_ms() // 1000, self._numbers.next)
 
     def _heartbeats(self, mns: Sequence[str]) -> list[Packet]:
         flag = flag_of(self._mapping.edition, wants_answer=True)

@@ -183,7 +183,8 @@ def test_commands_are_answered_as_the_standard_says(of_2017: Station) -> None:
         ("1063", [], done),
         ("1014", [], [("9011", "2")]),
         ("1001", [], [("9011", "2")]),
-        ("2031", [("BeginTime", now), ("EndTime", now)], [("9011", "2")]),
+        ("2031", [("BeginTime", now), ("EndTime", now)], [("9011", "1"), ("9012", "100")]),
+        ("2061", [], condition),
         ("3011", [], [("9011", "2")]),
         ("7777", [], [("9011", "8")]),
         ("2012", [], [("9013", "")]),
@@ -262,26 +263,6 @@ def test_a_platform_gives_a_station_its_mn(of_2025: Station) -> None:
     station.platform._rules = Rules()
     station.steps()
     assert {one.mn for one in station.platform.told if one.cn == "2011"} == {OTHER_MN}
-    station.close()
-
-
-def test_history_comes_from_the_journal_while_new_readings_go_on(of_2017: Station) -> None:
-    """P-146: by BeginTime and EndTime, each packet under a QN of its own, the result last."""
-    station = of_2017
-    station.commit([window(seq, NOW_S - DAY_S + 900 * seq) for seq in range(40)])
-    station.steps(60)
-    before = len(station.told("2051"))
-    assert before == 40
-    begin, end = NOW_S - DAY_S + 900 * 10, NOW_S - DAY_S + 900 * 19
-    station.platform.send("2051", MN, PW, ("BeginTime", data_time(begin)), ("EndTime", data_time(end)))
-    station.commit([window(100)])
-    station.steps()
-    times = [one["DataTime"] for one in station.told("2051")[before:]]
-    assert sorted(times) == sorted([data_time(begin + 900 * n) for n in range(10)] + [data_time(NOW_S - 900)])
-    assert station.answers() == [("9011", "1"), ("9012", "1")]
-    qns = [one.qn for one in station.platform.told]
-    assert len(set(qns)) == len(qns)
-    assert station.platform.broken == []
     station.close()
 
 

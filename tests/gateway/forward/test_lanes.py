@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from gateway.config import VerifyConfig
 from gateway.forward import lanes
-from gateway.forward.outbox import BACKLOG, Outbox, Taken, status
+from gateway.forward.outbox import BACKLOG, Outbox, Taken, file_of, order_dead, status
 from gateway.hj212.packet import Packet
 from gateway.hj212.times import qn_of
 from gateway.journal.journal import Journal
@@ -119,3 +119,18 @@ def test_the_last_qn_outlives_the_process(tmp_path: Path) -> None:
     outbox.take(Taken(texts={"last_qn": "20260301000000123"}))
     outbox.close()
     assert Outbox(tmp_path, "s").text("last_qn") == "20260301000000123"
+
+
+def test_a_sinks_file_which_may_hold_a_platforms_secrets_is_its_owners_alone(tmp_path: Path) -> None:
+    """P-231: with what SQLite keeps beside it, and one that an earlier version, or a copy, left readable."""
+    file = file_of(tmp_path, "s")
+    file.touch(mode=0o644)
+    file.chmod(0o644)
+    outbox = Outbox(tmp_path, "s")
+    outbox.remember({"pw.M": "831027"})
+    assert {one.name: one.stat().st_mode & 0o777 for one in tmp_path.iterdir()} == {
+        f"{file.name}{more}": 0o600 for more in ("", "-wal", "-shm")
+    }
+    outbox.close()
+    order_dead(tmp_path, "another")
+    assert file_of(tmp_path, "another").stat().st_mode & 0o777 == 0o600
