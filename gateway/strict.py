@@ -2,16 +2,19 @@
 allowed. No other thing is touched than the file itself.
 """
 
+import contextlib
 import difflib
 import tomllib
 import types
 import typing
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import msgspec
+
+from gateway import toml_lines
 
 T = TypeVar("T", bound=msgspec.Struct)
 
@@ -21,14 +24,19 @@ FILE_BYTES_MAX = 64 * 1024 * 1024
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing to mend: the file, the dotted path of the key ("" = the file itself), what is wrong and allowed."""
+    """One thing to mend: the file, the dotted path of the key ("" = the file itself), what is wrong and allowed.
+
+    line: from 1; 0: not known.
+    """
 
     file: Path
     key: str
     text: str
+    line: int = 0
 
     def __str__(self) -> str:
-        return f"{self.file}: {self.key}: {self.text}" if self.key else f"{self.file}: {self.text}"
+        where = f"{self.file}:{self.line}" if self.line else f"{self.file}"
+        return f"{where}: {self.key}: {self.text}" if self.key else f"{where}: {self.text}"
 
 
 class ConfigError(Exception):
@@ -41,7 +49,23 @@ class ConfigError(Exception):
 
 def read(path: Path, kind: type[T]) -> T:
     """The file as a `kind`. Raises ConfigError."""
-    return convert(_load(path), kind, path)
+    value = _load(path)
+    with lines_named(path):
+        return convert(value, kind, path)
+
+
+@contextlib.contextmanager
+def lines_named(path: Path) -> Iterator[None]:
+    """A ConfigError that comes out of it names the lines of this TOML file, which was read before."""
+    try:
+        yield
+    except ConfigError as error:
+        lines = toml_lines.key_lines(path.read_text(encoding="utf-8"))
+        raise ConfigError([_located(one, path, lines) for one in error.problems]) from error
+
+
+def _located(problem: Problem, path: Path, lines: dict[str, int]) -> Problem:
+    return replace(problem, line=toml_lines.line_of(problem.key, lines)) if problem.file == path else problem
 
 
 def convert(value: dict[str, Any], kind: type[T], file: Path) -> T:

@@ -14,7 +14,9 @@ from hil import wiring
 from hil.broker import Broker, free_port
 from hil.clock import ScaledClock
 from hil.control import order
+from hil.fault_kinds import LINK
 from hil.gateway import Gateway
+from hil.link import Link
 from hil.meter_bus import MeterBus
 from hil.oracle.sources import read_rows
 from hil.process import BenchError, Process
@@ -53,6 +55,7 @@ class Bench:
         self._stack = ExitStack()
         self.broker = self._stack.enter_context(Broker(MOSQUITTO, folder / "broker"))
         self.platform = self._stack.enter_context(Platform(folder / "platform"))
+        self.link = self._stack.enter_context(Link(folder / "link", self.broker.port))
         self.clock = ScaledClock(0, 0, 1)
         self.meters: MeterBus
         self.gateway: Gateway
@@ -63,6 +66,8 @@ class Bench:
         self.platform.start()
         if "broker" not in absent:
             self.broker.start()
+        if any(fault.what in LINK for fault in self.scenario.faults):
+            self.link.start()
         config = wiring.write_gateway(self.scenario, self.folder / "gateway", self.broker.port, self.platform.port)
         for lead_s in LEADS_S:
             if self._try(config, absent, lead_s):
@@ -82,7 +87,8 @@ class Bench:
             self.terminal = started.enter_context(
                 Terminal(VM, self.folder / "terminal", self.clock, uart, scenario.rtc)
             )
-            self.terminal.provision(wiring.terminal_json(scenario, self.broker.port), wiring.key_json(scenario.seed))
+            port = self.link.port or self.broker.port
+            self.terminal.provision(wiring.terminal_json(scenario, port), wiring.key_json(scenario.seed))
             if "gateway" not in absent:
                 self.gateway.start()
                 if "broker" not in absent:

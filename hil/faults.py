@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from hil.oracle.evidence import Trouble
-from hil.scenario import Fault, Scenario
+from hil.scenario import Fault, Scenario, duration_s
 from hil.target import Target
 
 
@@ -26,11 +26,10 @@ def actions(scenario: Scenario) -> list[Action]:
 
 def absent(scenario: Scenario) -> set[str]:
     """The parts that are not there at the start."""
-    late = {"broker_outage": "broker", "gateway_outage": "gateway"}
     return {
-        late[fault.what]
+        _LATE[fault.what]
         for fault in scenario.faults
-        if fault.what in late and scenario.span_ms(fault)[0] == scenario.start_ms
+        if fault.what in _LATE and scenario.span_ms(fault)[0] == scenario.start_ms
     }
 
 
@@ -43,27 +42,51 @@ def troubles(scenario: Scenario) -> list[Trouble]:
 
 
 def _of(scenario: Scenario, fault: Fault) -> Iterator[Action]:
-    begin, end = _EFFECTS.get(fault.what, (_nothing, _nothing))
-    from_ms, to_ms = scenario.span_ms(fault)
     name = fault.what.replace("_", " ") + (f" ({fault.point})" if fault.point else "")
-    if from_ms > scenario.start_ms or begin is _nothing:
-        yield Action(from_ms, f"{name} begins", begin)
-    yield Action(to_ms, f"{name} ends", end)
+    if fault.what not in _EFFECTS:  # meters and loads follow the plan by themselves
+        from_ms, to_ms = scenario.span_ms(fault)
+        yield Action(from_ms, f"{name} begins", lambda _target: None)
+        yield Action(to_ms, f"{name} ends", lambda _target: None)
+        return
+    begin, end = _EFFECTS[fault.what]
+    for from_ms, to_ms in _spells(scenario, fault):
+        if from_ms > scenario.start_ms or fault.what not in _LATE:
+            yield Action(from_ms, f"{name} begins", lambda target: begin(target, fault))
+        yield Action(to_ms, f"{name} ends", lambda target: end(target, fault))
 
 
-def _nothing(_target: Target) -> None:
-    """Meters and loads follow the plan by themselves."""
+def _spells(scenario: Scenario, fault: Fault) -> Iterator[tuple[int, int]]:
+    """(from, to) of each time that it holds: the whole, or the first half of each period of what comes and goes."""
+    from_ms, to_ms = scenario.span_ms(fault)
+    if fault.every is None:
+        yield from_ms, to_ms
+        return
+    every_ms = 1000 * duration_s(fault.every)
+    yield from ((at_ms, at_ms + every_ms // 2) for at_ms in range(from_ms, to_ms - every_ms // 2 + 1, every_ms))
 
 
-_EFFECTS: dict[str, tuple[Callable[[Target], None], Callable[[Target], None]]] = {
-    "broker_outage": (lambda target: target.broker.stop(), lambda target: target.broker.start()),
-    "broker_kill": (lambda target: target.broker.kill(), lambda target: target.broker.start()),
-    "gateway_outage": (lambda target: target.gateway.stop(), lambda target: target.gateway.start()),
-    "gateway_kill": (lambda target: target.gateway.kill_after_commit(), lambda target: target.gateway.start()),
-    "terminal_kill": (lambda target: target.terminal.kill(), lambda target: target.terminal.start()),
+Effect = Callable[[Target, Fault], None]
+_OUT_IN: dict[str, tuple[Effect, Effect]] = {
+    "mains": (lambda target, _: target.terminal.kill(), lambda target, _: target.terminal.start()),
+    "link": (lambda target, _: target.link.set_up(up=False), lambda target, _: target.link.set_up(up=True)),
+}
+_LATE = {"broker_outage": "broker", "gateway_outage": "gateway"}  # what begins with the scenario comes up late
+_EFFECTS: dict[str, tuple[Effect, Effect]] = {
+    "broker_outage": (lambda target, _: target.broker.stop(), lambda target, _: target.broker.start()),
+    "broker_kill": (lambda target, _: target.broker.kill(), lambda target, _: target.broker.start()),
+    "gateway_outage": (lambda target, _: target.gateway.stop(), lambda target, _: target.gateway.start()),
+    "gateway_kill": (lambda target, _: target.gateway.kill_after_commit(), lambda target, _: target.gateway.start()),
+    "terminal_kill": _OUT_IN["mains"],
+    "mains_flapping": _OUT_IN["mains"],
+    "link_down": _OUT_IN["link"],
+    "link_flapping": _OUT_IN["link"],
+    "slow_link": (
+        lambda target, fault: target.link.set_profile(str(fault.profile)),
+        lambda target, _: target.link.set_profile("lan"),
+    ),
     # what it keeps without an answer is the harder case: the same must not count twice when it comes again
     "platform_silent": (
-        lambda target: target.platform.obey("silent", keep=True),
-        lambda target: target.platform.obey("normal"),
+        lambda target, _: target.platform.obey("silent", keep=True),
+        lambda target, _: target.platform.obey("normal"),
     ),
 }

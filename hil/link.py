@@ -2,11 +2,13 @@
 
 import json
 import sys
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Self
 
 from hil.control import order
 from hil.process import Process
+from hil.weather import PROFILES, Weather
 
 START_S = 20.0  # a busy machine imports slowly
 
@@ -17,6 +19,7 @@ class Link:
     def __init__(self, folder: Path, target_port: int) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.port = 0
+        self._weather = Weather()  # as set_up and set_profile have it
         self._control = folder / "control.jsonl"
         command = [sys.executable, "-m", "hil.proxy", "--target", str(target_port), "--control", str(self._control)]
         self.process = Process("link", command, folder / "link.log")
@@ -28,8 +31,18 @@ class Link:
         return self.port
 
     def set(self, **weather: object) -> None:
-        """Change how bytes travel: hil.proxy.Weather's fields, or `profile`."""
+        """Change how bytes travel: hil.weather.Weather's fields, or `profile`."""
         order(self._control, weather)
+
+    def set_up(self, *, up: bool) -> None:
+        """Let nothing pass and end nothing, or let it pass again."""
+        self._weather = replace(self._weather, flowing=up)
+        self.set(**asdict(self._weather))
+
+    def set_profile(self, name: str) -> None:
+        """As fast as a network of hil.weather.PROFILES."""
+        self._weather = replace(PROFILES[name], flowing=self._weather.flowing)
+        self.set(**asdict(self._weather))
 
     def cut(self) -> None:
         """End all connections without a word."""

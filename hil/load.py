@@ -110,6 +110,21 @@ class Treatment:
         return (650 + 300 * share // 1000) * noise_permille(self._seed, step, 20) // 1000
 
 
+class Swapped:
+    """A feeder whose transformers sit on another one's conductors in some spans (from, to), virtual ms."""
+
+    def __init__(self, load: Load, other: Load, spans: Sequence[tuple[int, int]]) -> None:
+        self._load = load
+        self._other = other
+        self._spans = list(spans)
+
+    def at(self, ms: int) -> tuple[int, int]:
+        """See Load."""
+        elsewhere = any(from_ms <= ms < to_ms for from_ms, to_ms in self._spans)
+        power_mw, until_ms = (self._other if elsewhere else self._load).at(ms)
+        return power_mw, min([until_ms, *(edge for span in self._spans for edge in span if edge > ms)])
+
+
 class Recorded:
     """Interval data played from start_ms on; the first interval's power before that, the last one's after the end."""
 
@@ -146,7 +161,7 @@ def mixed(number: int) -> int:
 
 
 def from_config(config: Mapping[str, Any]) -> Load:
-    """The load that a description of the bench's names (kind: constant, shifts, treatment, csv). Raises ValueError."""
+    """The load that a description of the bench's names (`kind`). Raises ValueError."""
     kind = config.get("kind")
     try:
         if kind == "constant":
@@ -156,13 +171,15 @@ def from_config(config: Mapping[str, Any]) -> Load:
         if kind == "csv":
             share = config.get("share_permille", 1000)  # of a plant that several feeders make up
             return recorded(config["file"], config["time_column"], config["energy_column"], config["start_ms"], share)
+        if kind == "swapped":
+            return Swapped(from_config(config["load"]), from_config(config["other"]), config["spans"])
         if kind == "treatment":
             follows = from_config(config["follows"])
             follows_w = follows.rated_w if isinstance(follows, (Shifts, Recorded)) else config["follows"]["rated_w"]
             return Treatment(config["rated_w"], follows, follows_w, config.get("off", []), config["seed"])
     except KeyError as error:
         raise ValueError(f"load {kind}: {error.args[0]} is missing") from error
-    raise ValueError(f'load kind "{kind}": constant, shifts, treatment or csv')
+    raise ValueError(f'load kind "{kind}": constant, shifts, treatment, csv or swapped')
 
 
 @lru_cache(4)

@@ -11,6 +11,13 @@ from hil.process import Process
 from hil.scenario import Point, Scenario
 
 CAPTURE = "bus.jsonl"  # all that went over the bus: `wattline hil bus --explain`
+# a scenario's faults in the words of hil.meter_slave.Fault
+_AT_THE_METER = {
+    "meter_silent": "silent",
+    "meter_frozen": "frozen",
+    "ct_removed": "ct_off",
+    "ct_reversed": "ct_reversed",
+}
 START_S = 20.0  # a busy machine imports slowly
 
 
@@ -48,13 +55,25 @@ def meters_json(scenario: Scenario, log: str) -> dict[str, Any]:
             "circuit": point.circuit,
             "ct_ratio": point.ct_ratio,
             "serial": 10**11 + number if isinstance(point.address, str) else number,
-            "load": _load(scenario, point),
+            "load": _measured(scenario, point),
             "start_import_wh": register.randrange(10**6, 10**9),  # no meter in the field begins at 0
             "faults": _faults(scenario, point),
         }
         for number, point in enumerate(scenario.points, 1)
     ]
     return {"meters": meters, "log": log, "capture": CAPTURE}
+
+
+def _measured(scenario: Scenario, point: Point) -> dict[str, Any]:
+    """The load that the meter's transformers see."""
+    own = _load(scenario, point)
+    for fault in scenario.faults:
+        pair = (fault.point, fault.other)
+        if fault.what == "ct_swapped" and point.name in pair:
+            name = pair[1 - pair.index(point.name)]
+            other = next(one for one in scenario.points if one.name == name)
+            own = {"kind": "swapped", "load": own, "other": _load(scenario, other), "spans": [scenario.span_ms(fault)]}
+    return own
 
 
 def _load(scenario: Scenario, point: Point) -> dict[str, Any]:
@@ -91,13 +110,11 @@ def share_permille(scenario: Scenario, point: Point) -> int:
 
 
 def _faults(scenario: Scenario, point: Point) -> list[dict[str, Any]]:
-    spans = [
-        scenario.span_ms(fault)
-        for fault in scenario.faults
-        if fault.what == "meter_silent" and fault.point in {None, point.name}
-    ]
-    # a meter that is silent from the scenario's start was never there
-    return [
-        {"fault": "silent", "from_ms": 0 if from_ms == scenario.start_ms else from_ms, "to_ms": to_ms}
-        for from_ms, to_ms in spans
-    ]
+    mine = [one for one in scenario.faults if one.what in _AT_THE_METER and one.point in {None, point.name}]
+    found = []
+    for fault in mine:
+        from_ms, to_ms = scenario.span_ms(fault)
+        # what begins with the scenario was never otherwise
+        from_ms = 0 if from_ms == scenario.start_ms else from_ms
+        found.append({"fault": _AT_THE_METER[fault.what], "from_ms": from_ms, "to_ms": to_ms})
+    return found

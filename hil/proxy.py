@@ -1,13 +1,14 @@
 """What lies between two parts that talk over TCP: passes bytes on as a network does, good or bad, and cuts at any byte.
 
 As a process: `python -m hil.proxy --target PORT` prints `{"port": N}`, then a JSON line for each connection that ended,
-and obeys the JSON lines appended to the control file (see Weather): `{"profile": "2g"}`, `{"flowing": false}`, ...
+and obeys the JSON lines appended to the control file (hil/weather.py): `{"profile": "2g"}`, `{"flowing": false}`, ...
 """
 
 import argparse
 import asyncio
 import contextlib
 import json
+import random
 import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -15,31 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from hil.control import follow
+from hil.weather import PROFILES, Weather
 
 CONTROL_POLL_S = 0.02  # how soon a line in the control file takes effect
 _PIECE_BYTES = 4096
 _PIECES_MAX = 64  # under way in one direction: beyond that the sender feels the network's speed
-
-
-@dataclass(frozen=True, slots=True)
-class Weather:
-    """How bytes travel, the same in both directions; a change concerns connections that are open, too.
-
-    delay_ms: one way. bytes_per_s: 0 is as fast as they come. flowing: false is a partition: nothing passes, nothing
-    ends. listening: false refuses connections and ends those there are.
-    """
-
-    delay_ms: int = 0
-    bytes_per_s: int = 0
-    flowing: bool = True
-    listening: bool = True
-
-
-PROFILES = {
-    "lan": Weather(),
-    "4g": Weather(delay_ms=40, bytes_per_s=1_000_000),
-    "2g": Weather(delay_ms=300, bytes_per_s=5_000),  # GPRS with four time slots
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +46,7 @@ class Proxy:
         self._flowing.set()
         self._connections: set[_Connection] = set()
         self._count = 0
+        self._random = random.Random(target_port)  # jitter alone hangs on it
 
     async def start(self, port: int = 0) -> None:
         """Listen; port 0 takes one from the system, and it stays the same afterwards."""
@@ -98,6 +80,10 @@ class Proxy:
         """Return at the loop's instant `due_s`, and not while nothing flows."""
         await asyncio.sleep(due_s - asyncio.get_running_loop().time())
         await self._flowing.wait()
+
+    def delay_s(self) -> float:
+        """One way, for what is sent now."""
+        return (self.weather.delay_ms + self._random.uniform(0, self.weather.jitter_ms)) / 1000
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         cut = self.cuts.pop(0) if self.cuts else None
@@ -146,14 +132,15 @@ class _Connection:
         under_way: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue(_PIECES_MAX)
         arriving = asyncio.create_task(self._arrive(under_way, up=up))
         clock = asyncio.get_running_loop().time
-        free_s = 0.0  # when the way is free for the next byte
+        free_s = due_s = 0.0  # when the way is free for the next byte, and when the last one arrives
         try:
             while data := await self._read(reader, up=up):
                 weather = self._proxy.weather
                 begins_s = max(free_s, clock())
                 free_s = begins_s + (len(data) / weather.bytes_per_s if weather.bytes_per_s else 0.0)
-                await under_way.put((free_s + weather.delay_ms / 1000, data))
-            await under_way.put((max(free_s, clock()) + self._proxy.weather.delay_ms / 1000, b""))
+                due_s = max(due_s, free_s + self._proxy.delay_s())
+                await under_way.put((due_s, data))
+            await under_way.put((max(due_s, clock() + self._proxy.weather.delay_ms / 1000), b""))
         except ConnectionError:
             arriving.cancel()
             self.end(self.reason)

@@ -5,27 +5,19 @@ import re
 from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Literal
 
 import msgspec
 
 from gateway import strict
 from hil.clock import FACTOR_MAX
+from hil.fault_kinds import KINDS, ON
 from hil.meter import PROFILES, read_profile
+from hil.weather import PROFILES as NETWORKS
 
 FOLDER = Path(__file__).parent / "scenarios"
 WINDOW_S = 900
 
-What = Literal[
-    "broker_outage",  # a clean stop; back after `lasts`
-    "broker_kill",  # kill -9: what was only in its memory is gone
-    "gateway_outage",
-    "gateway_kill",  # kill -9 right after its first commit from then on
-    "terminal_kill",  # a power cut in the switchboard
-    "platform_silent",  # takes everything, answers nothing
-    "meter_silent",  # `point` answers nothing (without `point`: all meters)
-    "treatment_off",  # treatment stands still, production runs on
-]
 Name = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
 LocalTime = Annotated[str, msgspec.Meta(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
 Duration = Annotated[str, msgspec.Meta(pattern=r"^[1-9][0-9]{0,4} ?(h|min|s)$")]
@@ -46,13 +38,18 @@ class Point(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 
 
 class Fault(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    """What goes wrong, from when, for how long."""
+    """What goes wrong (hil/fault_kinds.py), from when, for how long. Which of the last four keys belong to which kind
+    stands there, too.
+    """
 
-    what: What
+    what: Name
     at: LocalTime
     lasts: Duration
     day: Annotated[int, msgspec.Meta(ge=1, le=366)] = 1
     point: Name | None = None
+    other: Name | None = None  # another point
+    every: Duration | None = None  # of what comes and goes: from one beginning to the next
+    profile: str | None = None  # of a network: hil/weather.py
 
 
 class Profile(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -119,7 +116,7 @@ class Scenario(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
         from_ms = self.midnight_ms + int(at.total_seconds()) * 1000
         return from_ms, from_ms + duration_s(fault.lasts) * 1000
 
-    def spans(self, what: What) -> Iterator[tuple[int, int]]:
+    def spans(self, what: str) -> Iterator[tuple[int, int]]:
         """(from, to) in virtual Unix ms of all faults of one kind."""
         return (self.span_ms(fault) for fault in self.faults if fault.what == what)
 
@@ -144,7 +141,8 @@ def load(name: str) -> Scenario:
         text = f'no scenario "{name}" / 没有这个场景; there are / 可用: {", ".join(names())}{hint}'
         raise strict.ConfigError([strict.Problem(path, "", text)])
     scenario = strict.read(path, Scenario)
-    check(scenario, path)
+    with strict.lines_named(path):
+        check(scenario, path)
     return scenario
 
 
@@ -188,22 +186,52 @@ def _factory(scenario: Scenario) -> Iterator[tuple[str, str]]:
 
 
 def _faults(scenario: Scenario) -> Iterator[tuple[str, str]]:
-    points = [point.name for point in scenario.points]
     for number, fault in enumerate(scenario.faults):
         key = f"faults[{number}]"
         from_ms, to_ms = scenario.span_ms(fault)
         if from_ms < scenario.start_ms or to_ms > scenario.end_ms:
             yield f"{key}.at", f"{fault.at} for {fault.lasts} is outside the scenario / 超出场景时间"
-        if fault.point is not None and fault.point not in points:
-            yield f"{key}.point", _unknown(fault.point, points)
-        if fault.point is not None and fault.what != "meter_silent":
-            yield f"{key}.point", f"{fault.what} concerns no single point / 与测点无关"
+        if fault.what not in KINDS:
+            yield f"{key}.what", _unknown(fault.what, list(KINDS))
+            continue
+        yield from ((f"{key}.{name}", text) for name, text in _fault_keys(scenario, fault))
+        for before in scenario.faults[:number]:
+            if _meet(scenario, before, fault):
+                yield f"{key}.at", f"{before.what} is not over yet: both concern the same part / 与前一故障重叠"
+
+
+def _fault_keys(scenario: Scenario, fault: Fault) -> Iterator[tuple[str, str]]:
+    """What is wrong with the keys that belong to some kinds only."""
+    kind = KINDS[fault.what]
+    for name in ON:
+        given = getattr(fault, name) is not None
+        if given and name not in kind.needs | kind.takes:
+            yield name, f"{fault.what} takes none / 此故障不用"
+        if not given and name in kind.needs:
+            yield name, f"missing: {fault.what} needs it / 缺少"
+    points = [point.name for point in scenario.points]
+    for name in ("point", "other"):
+        value = getattr(fault, name)
+        if value is not None and value not in points:
+            yield name, _unknown(value, points)
+    if fault.other is not None and fault.other == fault.point:
+        yield "other", "another point than `point` / 需为另一测点"
+    if fault.profile is not None and fault.profile not in NETWORKS:
+        yield "profile", _unknown(fault.profile, list(NETWORKS))
+    if fault.every is not None and duration_s(fault.every) > duration_s(fault.lasts):
+        yield "every", f"not above `lasts`, {fault.lasts} / 不大于 lasts"
+
+
+def _meet(scenario: Scenario, one: Fault, other: Fault) -> bool:
+    """Whether two faults put the same part in and out at the same time."""
+    part = KINDS[other.what].part
+    if not part or one.what not in KINDS or KINDS[one.what].part != part:
+        return False
+    (from_ms, to_ms), (other_from_ms, other_to_ms) = scenario.span_ms(one), scenario.span_ms(other)
+    return from_ms < other_to_ms and other_from_ms < to_ms
 
 
 def _unknown(name: str, known: list[str]) -> str:
     guess = difflib.get_close_matches(name, known, 1)
     hint = f"; did you mean / 是否想写: {guess[0]}" if guess else ""
     return f'unknown / 未知 "{name}"; there are / 可用: {", ".join(known)}{hint}'
-
-
-FAULTS: tuple[str, ...] = get_args(What)

@@ -12,7 +12,9 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Protocol
 
+from hil.fault_kinds import KINDS
 from hil.oracle.evidence import Life
+from hil.process import BenchError
 from hil.scenario import Scenario
 
 
@@ -63,6 +65,16 @@ class TerminalPart(Protocol):
         """Its starts, each to its end or to now."""
 
 
+class LinkPart(Protocol):
+    """The terminal's way to the broker."""
+
+    def set_up(self, *, up: bool) -> None:
+        """Take it away, without a word to either end, or bring it back."""
+
+    def set_profile(self, name: str) -> None:
+        """As fast as a network of hil.weather.PROFILES."""
+
+
 class PlatformPart(Protocol):
     """The HJ 212 platform."""
 
@@ -92,6 +104,8 @@ class Target(Protocol):
     @property
     def platform(self) -> PlatformPart: ...
     @property
+    def link(self) -> LinkPart: ...
+    @property
     def journal_file(self) -> Path:
         """The gateway's journal."""
 
@@ -119,7 +133,13 @@ class Target(Protocol):
 
 
 def open_target(scenario: Scenario, folder: Path) -> AbstractContextManager[Target]:
-    """The scenario's target, in a folder that is made anew. Whatever happens, leaving it ends all of it."""
+    """The scenario's target, in a folder that is made anew. Whatever happens, leaving it ends all of it.
+
+    Raises BenchError for a fault that this target can't play.
+    """
+    for what in {fault.what for fault in scenario.faults if scenario.target not in KINDS[fault.what].targets}:
+        other = ", ".join(f"--target {name}" for name in sorted(KINDS[what].targets))
+        raise BenchError(f"{what} can't be played on {scenario.target}; use / 请用: {other}")
     if scenario.target == "sim":
         from hil.sim.target import open_sim  # noqa: PLC0415  one needs neither VM nor broker, the other no simulation
 

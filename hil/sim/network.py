@@ -8,8 +8,10 @@ from dataclasses import dataclass, field
 from hil.sim.loop import Domain, VirtualLoop
 from hil.sim.streams import Connection, Reader, Writer
 from hil.sim.trace import Trace
+from hil.weather import Weather
 
 Serve = Callable[[Reader, Writer], Awaitable[None]]
+LAN_MS = 2
 TCP_GIVES_UP_S = 60.0  # a connection over a link that was away for longer is found broken when the link is back
 
 
@@ -17,9 +19,9 @@ TCP_GIVES_UP_S = 60.0  # a connection over a link that was away for longer is fo
 class Link:
     """The way from a client to a port. Latency is one way; jitter is added, from 0 up."""
 
-    latency_ms: int = 2
+    latency_ms: int = LAN_MS
     jitter_ms: int = 0
-    us_per_byte: float = 0.0  # a 2G modem: 100, a 4G one: 1
+    us_per_byte: float = 0.0
     down: bool = False
     down_since_us: int = 0
     cuts: list[tuple[int, int]] = field(default_factory=list)  # (side that sends, bytes): of the next connections
@@ -105,6 +107,14 @@ class Network:
                 connection.break_()
             else:
                 connection.set_down(down=down)
+
+    def set_weather(self, client: str, port: int, weather: Weather) -> None:
+        """How fast a link is from now on; connections that are open feel it, too."""
+        link = self.link(client, port)
+        link.latency_ms, link.jitter_ms = max(weather.delay_ms, LAN_MS), weather.jitter_ms
+        link.us_per_byte = 1_000_000 / weather.bytes_per_s if weather.bytes_per_s else 0.0
+        for connection in link.connections:
+            connection.latency_us, connection.us_per_byte = self._latency_us(link), link.us_per_byte
 
     def end_client(self, client: str, *, silent: bool) -> None:
         """A client is gone: its kernel says so to the others, or nobody does (silent: the machine has no power)."""

@@ -10,7 +10,10 @@ from typing import Any
 
 from hil.platform import mode_of
 from hil.scenario import Scenario
+from hil.sim.broker import PORT
+from hil.sim.network import Network
 from hil.sim.world import World
+from hil.weather import PROFILES
 
 MEMORY = Path("/dev/shm")  # noqa: S108  a folder made by mkdtemp in it; syncs cost nothing there
 
@@ -24,6 +27,22 @@ class Platform:
     def obey(self, mode: str, **more: object) -> None:
         """Change how it behaves."""
         self._world.set_platform(mode_of({"mode": mode, **more}))
+
+
+class TerminalLink:
+    """hil.target.LinkPart over the simulation's network."""
+
+    def __init__(self, network: Network, client: str) -> None:
+        self._network = network
+        self._client = client
+
+    def set_up(self, *, up: bool) -> None:
+        """Take it away, or bring it back."""
+        self._network.set_down(self._client, PORT, down=not up)
+
+    def set_profile(self, name: str) -> None:
+        """As fast as a network of hil.weather.PROFILES."""
+        self._network.set_weather(self._client, PORT, PROFILES[name])
 
 
 class Sim:
@@ -43,6 +62,7 @@ class Sim:
         self.gateway = world.gateway
         self.terminal = world.terminal
         self.platform = Platform(world)
+        self.link = TerminalLink(world.network, world.terminal.name)
         self.journal_file = world.gateway.data / "journal.sqlite3"
         self.uploads_file = world.uploads_file
         self._told = 0

@@ -32,6 +32,20 @@ def refused(folder: Path, rows: list[str], head: str = "time,kWh", column: str =
 
 
 @given(st.integers(0, 2 * DAY_MS))
+def test_exchanged_transformers_show_the_other_load_in_their_spans_alone(offset_ms: int) -> None:
+    own, other = load.from_config(SHIFTS), load.from_config(TREATMENT)
+    swapped = load.from_config({"kind": "swapped", "load": SHIFTS, "other": TREATMENT, "spans": OFF})
+    at_ms = MIDNIGHT_MS + offset_ms
+    (from_ms, to_ms) = OFF[0]
+    seen = other if from_ms <= at_ms < to_ms else own
+    power_mw, until_ms = swapped.at(at_ms)
+    assert power_mw == seen.at(at_ms)[0]
+    assert at_ms < until_ms <= seen.at(at_ms)[1]
+    assert not at_ms < from_ms < until_ms
+    assert not at_ms < to_ms < until_ms
+
+
+@given(st.integers(0, 2 * DAY_MS))
 def test_a_load_is_constant_over_its_span_and_the_same_for_all_who_ask(offset_ms: int) -> None:
     for config in (SHIFTS, TREATMENT, {"kind": "constant", "rated_w": 7}):
         one, other = load.from_config(config), load.from_config(config)

@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hil.link import Link
-from hil.proxy import PROFILES, Weather, weather_of
+from hil.proxy import weather_of
+from hil.weather import PROFILES, Weather
 
 PIECE = bytes(range(200))
 
@@ -84,6 +85,7 @@ def everything(one: socket.socket) -> bytes:
 
 
 def test_it_cuts_after_exactly_so_many_bytes_of_either_direction(tmp_path: Path) -> None:
+    """P-201"""
     with link(tmp_path) as (made, target):
         cuts = [(True, 0), (True, 1), (True, 137), (False, 0), (False, 1), (False, 137), (True, 200)]
         made.cut_after(cuts)
@@ -103,6 +105,7 @@ def test_it_cuts_after_exactly_so_many_bytes_of_either_direction(tmp_path: Path)
 
 
 def test_a_partition_holds_everything_and_ends_nothing(tmp_path: Path) -> None:
+    """P-201"""
     with link(tmp_path) as (made, target), socket.create_connection(("127.0.0.1", made.port), 20) as one:
         assert one.recv(200)
         made.set(flowing=False)
@@ -136,24 +139,29 @@ def test_a_cut_ends_what_is_open_and_nothing_else(tmp_path: Path) -> None:
 
 
 def test_delay_and_throughput_are_at_least_what_was_asked(tmp_path: Path) -> None:
+    """P-201"""
     with link(tmp_path) as (made, target), socket.create_connection(("127.0.0.1", made.port), 20) as one:
         assert one.recv(200)
-        made.set(delay_ms=200, bytes_per_s=20_000)
+        made.set(delay_ms=200, jitter_ms=100, bytes_per_s=20_000)
         ordered(made)
         began = time.monotonic()
         for _ in range(20):
             one.sendall(PIECE)
         wait(lambda: len(target.got[0]) == 4000)
         assert time.monotonic() - began >= 0.2 + 0.9 * 4000 / 20_000
-        assert bytes(target.got[0]) == 20 * PIECE, "delayed, and in order"
+        assert bytes(target.got[0]) == 20 * PIECE, "delayed by more or less, and in order"
 
 
 @settings(max_examples=20)
-@given(st.dictionaries(st.sampled_from(["delay_ms", "bytes_per_s", "flowing", "profile", "x"]), st.integers(-3, 3)))
+@given(
+    st.dictionaries(
+        st.sampled_from(["delay_ms", "jitter_ms", "bytes_per_s", "flowing", "profile", "x"]), st.integers(-3, 3)
+    )
+)
 def test_an_order_is_taken_whole_or_refused(row: dict[str, int]) -> None:
-    right = set(row) <= {"delay_ms", "bytes_per_s"} and all(value >= 0 for value in row.values())
-    if right:
-        assert weather_of(row) == Weather(delay_ms=row.get("delay_ms", 0), bytes_per_s=row.get("bytes_per_s", 0))
+    numbers = {"delay_ms", "jitter_ms", "bytes_per_s"}
+    if set(row) <= numbers and all(value >= 0 for value in row.values()):
+        assert weather_of(row) == Weather(**row)  # type: ignore[arg-type]  # none of the flags is in it
     else:
         with pytest.raises(ValueError, match="allowed"):
             weather_of(row)

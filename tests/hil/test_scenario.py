@@ -11,10 +11,14 @@ from gateway import registry
 from gateway.forward.hj212.mapping import load_mapping
 from gateway.strict import ConfigError
 from hil import faults, scenario, wiring
+from hil.fault_kinds import KINDS, ON
 from hil.meter_bus import meters_json
 from hil.meters import Config
+from hil.process import BenchError
+from hil.target import open_target
 
 DAY = scenario.FOLDER / "day.toml"
+BENCH_DOC = Path(__file__).parents[2] / "docs" / "bench.md"
 
 
 def refused(tmp_path: Path, before: str, after: str) -> str:
@@ -60,7 +64,13 @@ def test_the_day_is_the_day_that_the_demo_promises() -> None:
 @pytest.mark.parametrize(
     ("before", "after", "said"),
     [
-        ("broker_outage", "broker_outtage", "broker_outage"),
+        ("broker_outage", "broker_outtage", "did you mean / 是否想写: broker_outage"),
+        ("broker_outage", "mains_flapping", "missing: mains_flapping needs it"),
+        ('at = "09:00"', 'every = "5 min", at = "09:00"', "broker_outage takes none"),
+        ('what = "broker_outage"', 'what = "slow_link", profile = "3g"', "2g"),
+        ('what = "broker_outage"', 'what = "link_flapping", every = "3 h"', "not above"),
+        ('what = "broker_outage"', 'what = "ct_swapped", point = "office", other = "office"', "another point"),
+        ("faults = [", 'faults = [\n{ what = "broker_kill", at = "10:59", lasts = "2 min" },', "not over yet"),
         ("hours = 24", "hourz = 24", "hours"),
         ("factor = 600", "factor = 6000", "1 to 3600"),
         ("factor = 600", 'factor = "600"', "1 to 3600"),
@@ -83,6 +93,53 @@ def test_what_cannot_be_played_is_refused_with_what_is_allowed(
 ) -> None:
     """P-53"""
     assert said in refused(tmp_path, before, after)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "key"),
+    [
+        ('what = "broker_outage"', 'what = "broker_outtage"', "faults[1].what"),
+        ('at = "09:00"', 'at = "9:00"', "faults[1].at"),
+        ('lasts = "1 h"', 'lasts = "20 h"', "faults[2].at"),
+        ('profile = "dtsu666", address = 2', 'profile = "dtsu6666", address = 2', "points[1].profile"),
+        ("hours = 24", "hours = 0", "hours"),
+        ("hours = 24", "hourz = 24", "hourz"),
+    ],
+)
+def test_what_is_refused_is_named_with_its_line(tmp_path: Path, before: str, after: str, key: str) -> None:
+    """P-200"""
+    line = DAY.read_text(encoding="utf-8").split(before)[0].count("\n") + 1
+    assert f"changed.toml:{line}: {key}: " in refused(tmp_path, before, after)
+
+
+def test_the_documentation_names_every_fault_with_its_keys() -> None:
+    rows = [line for line in BENCH_DOC.read_text(encoding="utf-8").splitlines() if line.startswith("| `")]
+    cells = {row.split("|")[1].strip(" `"): [one.strip() for one in row.split("|")[2:5]] for row in rows}
+    for name, kind in KINDS.items():
+        text, keys, targets = cells[name]
+        assert text == kind.text
+        assert {one for one in ON if f"`{one}`" in keys} == kind.needs | kind.takes
+        assert targets == ", ".join(sorted(kind.targets))
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS))
+def test_a_fault_that_a_target_cannot_play_is_refused_before_the_run(kind: str, tmp_path: Path) -> None:
+    given = {"point": "furnace", "other": "office", "every": "2 min", "profile": "2g"}
+    keys = {name: value for name, value in given.items() if name in KINDS[kind].needs}
+    fault = msgspec.convert({"what": kind, "at": "09:00", "lasts": "1 h", **keys}, scenario.Fault)
+    day = msgspec.structs.replace(scenario.load("day"), faults=[fault])
+    scenario.check(day, DAY)
+    for target in {"sim", "unix"} - KINDS[kind].targets:
+        with pytest.raises(BenchError, match=f"{kind} can't be played on {target}"):
+            open_target(msgspec.structs.replace(day, target=target), tmp_path)
+
+
+def test_what_comes_and_goes_is_away_in_the_first_half_of_each_period() -> None:
+    fault = scenario.Fault("mains_flapping", "09:00", "50 min", every="20 min")
+    day = msgspec.structs.replace(scenario.load("day"), faults=[fault])
+    done = [((one.at_ms - day.start_ms) // 60_000 - 540, one.text) for one in faults.actions(day)]
+    begins, ends = "mains flapping begins", "mains flapping ends"
+    assert done == [(0, begins), (10, ends), (20, begins), (30, ends), (40, begins), (50, ends)]
 
 
 def test_an_unknown_name_is_an_error_with_a_suggestion() -> None:

@@ -27,6 +27,7 @@ def play(name: str, folder: Path, **changes: object) -> Report:
 
 @pytest.mark.parametrize("name", sorted(set(scenario.names()) - {"day", "week_dark"}))
 def test_every_scenario_passes_in_the_simulation(name: str, tmp_path: Path) -> None:
+    """P-202"""
     report = play(name, tmp_path / "run")
     assert [(one.code, one.text, one.cause) for one in report.findings] == []
     assert report.drained

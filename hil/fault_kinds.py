@@ -1,0 +1,60 @@
+"""What can go wrong in a scenario: every kind of fault, what it does, what it is told, and where it can be played."""
+
+from typing import NamedTuple
+
+EVERYWHERE = frozenset({"sim", "unix"})
+ON = ("point", "other", "every", "profile")  # the keys of a fault that only some kinds take
+
+
+class Kind(NamedTuple):
+    """part: what it puts in and out: no two such faults of one part at once. needs, takes: of `ON`, the keys that must
+    and may be given. targets: see hil/target.py.
+    """
+
+    text: str
+    text_zh: str
+    part: str = ""
+    needs: frozenset[str] = frozenset()
+    takes: frozenset[str] = frozenset()
+    targets: frozenset[str] = EVERYWHERE
+
+
+_POINT = frozenset({"point"})
+_EVERY = frozenset({"every"})
+
+KINDS: dict[str, Kind] = {
+    "broker_outage": Kind("a clean stop of the broker", "消息代理正常停止", "broker"),
+    "broker_kill": Kind("kill -9 of the broker: what was only in its memory is gone", "消息代理被 kill -9", "broker"),
+    "gateway_outage": Kind("a clean stop of the gateway", "网关正常停止", "gateway"),
+    "gateway_kill": Kind(
+        "kill -9 of the gateway, right after its first commit from then on", "网关被 kill -9", "gateway"
+    ),
+    "terminal_kill": Kind("a power cut in the switchboard", "配电柜断电", "mains"),
+    "mains_flapping": Kind(
+        "power comes and goes: off in the first half of each `every`", "市电反复断续", "mains", _EVERY
+    ),
+    "link_down": Kind("the terminal's network carries nothing, and nobody is told", "终端网络中断", "link"),
+    "link_flapping": Kind(
+        "the terminal's network comes and goes: away in the first half of each `every`",
+        "终端网络反复断续",
+        "link",
+        _EVERY,
+    ),
+    "slow_link": Kind(
+        "the terminal's network is as slow as `profile` (hil/weather.py)",
+        "终端网络变慢",
+        "speed",
+        frozenset({"profile"}),
+    ),
+    "platform_silent": Kind("the platform takes everything and answers nothing", "平台接收但不应答", "platform"),
+    "meter_silent": Kind("`point`'s meter answers nothing; without `point`: no meter", "电表无应答", takes=_POINT),
+    "meter_frozen": Kind("`point`'s meter answers, and shows the same for ever", "电表数值冻结", needs=_POINT),
+    "ct_removed": Kind("the current transformers of `point` are taken off", "互感器被拆除", needs=_POINT),
+    "ct_reversed": Kind("the current transformers of `point` are turned round", "互感器接反", needs=_POINT),
+    "ct_swapped": Kind(
+        "the current transformers of `point` and `other` are exchanged", "两测点互感器互换", needs=_POINT | {"other"}
+    ),
+    "treatment_off": Kind("treatment stands still, production runs on", "治污停，生产继续"),
+}
+
+LINK = frozenset({"link_down", "link_flapping", "slow_link"})  # of the way from the terminal to the broker

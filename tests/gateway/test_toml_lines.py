@@ -1,0 +1,85 @@
+"""Where the keys of a TOML file stand."""
+
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from gateway.toml_lines import key_lines, line_of
+from hil.scenario import FOLDER
+
+TEXT = '''\
+# a = 1
+title = "not = a [table]" # nor { this
+long = """
+[no]
+x = 1
+"""
+"quoted key" = 'y'
+list = [
+    { a = 1, b = { c = [2, 3] } }, # d = 4
+
+    { a = 5 },
+]
+[table]
+one.two = 1
+[[rows]]
+x = 1
+[[rows]]
+y = 2
+[[rows.deep]]
+z = [{ q = 1 }]
+'''
+
+
+def test_every_key_is_found_on_its_line() -> None:
+    found = key_lines(TEXT)
+    assert found == {
+        "title": 2,
+        "long": 3,
+        "quoted key": 7,
+        "list": 8,
+        "list[0]": 9,
+        "list[0].a": 9,
+        "list[0].b": 9,
+        "list[0].b.c": 9,
+        "list[0].b.c[0]": 9,
+        "list[0].b.c[1]": 9,
+        "list[1]": 11,
+        "list[1].a": 11,
+        "table": 13,
+        "table.one.two": 14,
+        "rows[0]": 15,
+        "rows[0].x": 16,
+        "rows[1]": 17,
+        "rows[1].y": 18,
+        "rows.deep[0]": 19,
+        "rows.deep[0].z": 20,
+        "rows.deep[0].z[0]": 20,
+        "rows.deep[0].z[0].q": 20,
+    }
+
+
+def test_of_a_key_that_is_missing_the_table_around_it_is_named() -> None:
+    found = key_lines(TEXT)
+    assert line_of("list[1].what.deep", found) == 11
+    assert line_of("table.missing", found) == 13
+    assert line_of("nowhere", found) == 0
+    assert line_of("", found) == 0
+
+
+@pytest.mark.parametrize("file", sorted(FOLDER.glob("*.toml")), ids=lambda file: file.stem)
+def test_of_a_real_file_every_key_is_found(file: Path) -> None:
+    """As many as the standard library's parser finds."""
+    text = file.read_text(encoding="utf-8")
+    paths = set(_paths(tomllib.loads(text), ""))
+    assert paths == set(key_lines(text))
+
+
+def _paths(value: object, at: str) -> list[str]:
+    inner: list[tuple[str, object]] = []
+    if isinstance(value, dict):
+        inner = [(f"{at}.{key}" if at else key, one) for key, one in value.items()]
+    elif isinstance(value, list):
+        inner = [(f"{at}[{number}]", one) for number, one in enumerate(value)]
+    return [path for key, one in inner for path in (key, *_paths(one, key))]
