@@ -260,7 +260,7 @@ def carry_out(config_path: Path, order: Order, clock: Clock) -> Done:
         wanted = WantedDesk(folder, journal, clock, steady_s, metrics, log)
         open_stores.callback(wanted.close)
         pipeline = Pipeline(
-            intake=AnswersOnly(lambda _terminal, _data: False),
+            intake=AnswersOnly(lambda _messages: 0),
             journal=journal,
             wanted=wanted,
             quarantine=quarantine,

@@ -4,10 +4,10 @@ An ack goes back the way its frame came; what answers no frame at hand goes ever
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
-from gateway.intake import Delivery
+from gateway.intake import Delivery, Token
 
 BUSY_S = 1.0  # after a frame from an intake, others are likely to follow
 SLICE_S = 0.02  # how long one intake waits before the others are looked at: 50 looks a second cost nothing
@@ -20,8 +20,8 @@ class Carrier(Protocol):
     def start(self) -> None: ...
     def stop(self) -> None: ...
     def take(self, count: int, idle_s: float, wait_s: float) -> list[Delivery]: ...
-    def release(self, token: tuple[int, int]) -> None: ...
-    def publish_down(self, terminal: str, data: bytes) -> bool: ...
+    def release(self, tokens: Iterable[Token]) -> None: ...
+    def publish_down(self, messages: Sequence[tuple[str, bytes]]) -> int: ...
     @property
     def waiting(self) -> int: ...
 
@@ -33,7 +33,7 @@ class Carriers:
         self._carriers = carriers
         self._steady_s = steady_s
         self._came_by: defaultdict[str, list[Carrier]] = defaultdict(list)  # by terminal, of the batch taken last
-        self._owner: dict[tuple[int, int], Carrier] = {}  # by token, likewise
+        self._owner: dict[Token, Carrier] = {}  # by token, likewise
         self._busy_until_s = 0.0
 
     def start(self) -> None:
@@ -59,19 +59,23 @@ class Carriers:
             self._busy_until_s = self._steady_s() + BUSY_S
         return batch
 
-    def release(self, token: tuple[int, int]) -> None:
-        """The frame's fate is durable."""
-        self._owner[token].release(token)
+    def release(self, tokens: Iterable[Token]) -> None:
+        """The frames' fate is durable."""
+        for token in tokens:
+            self._owner[token].release([token])
 
-    def publish_down(self, terminal: str, data: bytes) -> bool:
-        """Send an ack down. False if it could go no way."""
-        sent = [one.publish_down(terminal, data) for one in self._came_by.get(terminal) or self._carriers]
-        return any(sent)
+    def publish_down(self, messages: Sequence[tuple[str, bytes]]) -> int:
+        """Send acks down; how many could go some way."""
+        return sum(self._publish(terminal, data) for terminal, data in messages)
 
     @property
     def waiting(self) -> int:
         """Frames in memory that nobody has taken yet."""
         return sum(one.waiting for one in self._carriers)
+
+    def _publish(self, terminal: str, data: bytes) -> bool:
+        sent = [one.publish_down([(terminal, data)]) for one in self._came_by.get(terminal) or self._carriers]
+        return any(sent)
 
     def _look(self, count: int, idle_s: float, wait_s: float) -> list[Delivery]:
         """What each has; the first may wait."""

@@ -4,15 +4,14 @@ from collections.abc import Sequence
 
 from cext import decoder
 from cext.decoder import REASON_NAMES, Columns, Refusal
-from gateway.registry import Terminal
+from gateway.registry import Senders
 
 NOT_ADMITTED = Refusal("terminal", 0)  # a look-up, before a byte of the frame is read
 
 
-def decode_batch(frames: Sequence[bytes], terminals: Sequence[Terminal]) -> Columns:
-    """Authenticated and decoded; frames[i] is claimed by terminals[i]. Never raises on any bytes."""
-    names, keys = [one.id for one in terminals], [one.states for one in terminals]
-    return decoder.decode_columns(frames, names, keys, digests=True)
+def decode_batch(frames: Sequence[bytes], senders: Senders) -> Columns:
+    """Authenticated and decoded; frames[i] is claimed by terminals[i] of the senders. Never raises on any bytes."""
+    return decoder.decode_columns(frames, senders.ids, senders.keys, digests=True)
 
 
 def refusals(columns: Columns) -> dict[int, Refusal]:

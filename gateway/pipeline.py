@@ -19,7 +19,7 @@ from gateway.intake import Delivery
 from gateway.journal.journal import CONFLICT, NEW, Batch, Committed, Journal
 from gateway.metrics import DELAYS_S, Metrics
 from gateway.quarantine.quarantine import Quarantine, Refused
-from gateway.registry import Registry, Terminal
+from gateway.registry import Registry, Senders
 from gateway.wanted.desk import Desk
 from protocol.record import EVENT_NAMES, LOG_PUT_BACK, LOG_RENUMBERED
 
@@ -52,10 +52,10 @@ class Pipeline:
     def process(self, batch: list[Delivery], registry: Registry) -> None:
         """Decode, judge, store, acknowledge. Returns with everything durable. Raises StoppedError."""
         now_ms = self.clock.now_ms()
-        deliveries, terminals, strangers = _admitted(batch, registry)
+        deliveries, senders, strangers = _admitted(batch, registry)
         frames = [one.data for one in deliveries]
-        columns = decode.decode_batch(frames, terminals)
-        findings = verify.check_batch(columns, terminals, now_ms, self.limits)
+        columns = decode.decode_batch(frames, senders)
+        findings = verify.check_batch(columns, senders, now_ms, self.limits)
         refused = [_refused_frame(one, decode.NOT_ADMITTED, now_ms) for one in strangers]
         refused += [_refused_frame(deliveries[number], why, now_ms) for number, why in decode.refusals(columns).items()]
         self.metrics.frames.labels("refused").inc(len(refused))
@@ -63,13 +63,11 @@ class Pipeline:
             _refused_record(deliveries, columns, row, check, now_ms) for row, check in findings.refused().items()
         ]
         self._keep(refused)
-        names, points = [one.id for one in terminals], [one.limits for one in terminals]
-        committed = self._commit(Batch(now_ms, frames, names, points, columns, findings))
+        committed = self._commit(Batch(now_ms, frames, senders.ids, senders.points, columns, findings))
         self._settle(deliveries, columns, committed, now_ms)
-        self._insist("wanted", lambda: self.wanted.learn(names, columns, committed.outcomes))
-        self._answer(terminals, columns, committed)
-        for delivery in batch:
-            self.intake.release(delivery.token)
+        self._insist("wanted", lambda: self.wanted.learn(senders.ids, columns, committed.outcomes))
+        self._answer(senders, columns, committed)
+        self.intake.release([one.token for one in batch])
 
     def tidy(self) -> None:
         """What the journal does between batches. Where the disk refuses, the next commit will tell."""
@@ -79,14 +77,14 @@ class Pipeline:
             self.metrics.store_errors.labels("journal").inc()
             self.log.warning("store_unavailable", store="journal", error=str(error))
 
-    def _answer(self, terminals: list[Terminal], columns: Columns, committed: Committed) -> None:
+    def _answer(self, senders: Senders, columns: Columns, committed: Committed) -> None:
         """Acknowledge; and say what else is wanted of those who are heard."""
-        down = acks.build(columns, committed.outcomes, terminals, self.clock.now_ms())
-        sent = [self.intake.publish_down(terminal, data) for terminal, data in down]
-        self.metrics.acks.labels("sent").inc(sum(sent))
-        self.metrics.acks.labels("dropped").inc(len(sent) - sum(sent))
-        for one in self.wanted.answer(terminals, columns) if self.is_live else ():
-            result = "sent" if self.intake.publish_down(one.terminal, one.data) else "dropped"
+        down = acks.build(columns, committed.outcomes, senders, self.clock.now_ms())
+        sent = self.intake.publish_down(down)
+        self.metrics.acks.labels("sent").inc(sent)
+        self.metrics.acks.labels("dropped").inc(len(down) - sent)
+        for one in self.wanted.answer(senders.terminals, columns) if self.is_live else ():
+            result = "sent" if self.intake.publish_down([(one.terminal, one.data)]) else "dropped"
             self.metrics.down.labels(one.kind, result).inc()
             self.log.info("sent_down", terminal=one.terminal, kind=one.kind, result=result)
 
@@ -159,14 +157,14 @@ def _alarming(columns: Columns, committed: Committed) -> list[int]:
     return [row for row, code in enumerate(codes) if code in OLDER_FLASH and committed.outcomes[row] == NEW]
 
 
-def _admitted(batch: list[Delivery], registry: Registry) -> tuple[list[Delivery], list[Terminal], list[Delivery]]:
-    """The deliveries of admitted terminals, these terminals one by one, and the other deliveries."""
+def _admitted(batch: list[Delivery], registry: Registry) -> tuple[list[Delivery], Senders, list[Delivery]]:
+    """The deliveries of admitted terminals, these terminals, and the other deliveries."""
     found = registry.find([one.terminal for one in batch])
     terminals = [one for one in found if one is not None]
     if len(terminals) == len(batch):
-        return batch, terminals, []
+        return batch, Senders.of(terminals), []
     known = [one is not None for one in found]
-    return list(compress(batch, known)), terminals, list(compress(batch, map(not_, known)))
+    return list(compress(batch, known)), Senders.of(terminals), list(compress(batch, map(not_, known)))
 
 
 def _refused_frame(delivery: Delivery, refusal: Refusal, now_ms: int) -> Refused:

@@ -13,12 +13,12 @@ import re
 import stat
 import tempfile
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 import msgspec
 
@@ -78,7 +78,7 @@ class RegistryFile(Section, frozen=True):
     terminal: list[TerminalEntry] = msgspec.field(default_factory=list)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Terminal:
     """A terminal of the file.
 
@@ -97,6 +97,25 @@ class Terminal:
     def __post_init__(self) -> None:
         limits = {number: (point.rated_power_w, point.register_step_wh) for number, point in self.points.items()}
         object.__setattr__(self, "limits", Points(limits))
+
+
+class Senders(NamedTuple):
+    """The terminals of a batch's frames, and what each stage takes of them: item i of each is of frame i."""
+
+    terminals: Sequence[Terminal]
+    ids: list[str]
+    keys: list[Mapping[int, KeyState]]
+    points: list[Points]
+
+    @classmethod
+    def of(cls, terminals: Sequence[Terminal]) -> "Senders":
+        """Each terminal is looked at once here, and no more afterwards."""
+        return cls(
+            terminals,
+            [one.id for one in terminals],
+            [one.states for one in terminals],
+            [one.limits for one in terminals],
+        )
 
 
 class Registry:

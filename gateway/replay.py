@@ -1,9 +1,9 @@
 """Refused frames through the pipeline again: as deliveries that no carrier waits for."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from gateway.intake import Delivery
+from gateway.intake import Delivery, Token
 from gateway.pipeline import Pipeline
 from gateway.quarantine.quarantine import Refused
 from gateway.registry import Registry
@@ -15,7 +15,7 @@ _NO_TOKEN = (0, 0)
 class AnswersOnly:
     """In the place of a carrier: nothing comes in by it, acks go out by `answer`."""
 
-    answer: Callable[[str, bytes], bool]
+    answer: Callable[[Sequence[tuple[str, bytes]]], int]
 
     def start(self) -> None:
         """Nothing to start."""
@@ -28,12 +28,12 @@ class AnswersOnly:
         del count, idle_s, wait_s
         return []
 
-    def release(self, token: tuple[int, int]) -> None:
+    def release(self, tokens: Iterable[Token]) -> None:
         """Nobody waits."""
 
-    def publish_down(self, terminal: str, data: bytes) -> bool:
-        """Send an ack; False: not sent, the terminal will send again."""
-        return self.answer(terminal, data)
+    def publish_down(self, messages: Sequence[tuple[str, bytes]]) -> int:
+        """Send acks; how many: the terminals of the others will send again."""
+        return self.answer(messages)
 
     @property
     def waiting(self) -> int:

@@ -9,12 +9,12 @@ step of energy registers is held against the records before and after when the j
 mark does not depend on the order in which records come.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from cext.decoder import Columns
 from cext.verify import SEVERITIES, YEAR_2020_S, Bounds, Findings, check_columns
 from gateway.config import VerifyConfig
-from gateway.registry import Terminal
+from gateway.registry import Senders
 
 # every check by name, and what it says
 CHECKS: Mapping[str, str] = {
@@ -48,9 +48,9 @@ def bounds_of(config: VerifyConfig) -> Bounds:
     )
 
 
-def check_batch(columns: Columns, terminals: Sequence[Terminal], now_ms: int, limits: Bounds) -> Findings:
-    """What each record of a batch says of itself; terminals[i] sent frame i."""
-    return check_columns(columns, [one.limits for one in terminals], now_ms // 1000, limits)
+def check_batch(columns: Columns, senders: Senders, now_ms: int, limits: Bounds) -> Findings:
+    """What each record of a batch says of itself."""
+    return check_columns(columns, senders.points, now_ms // 1000, limits)
 
 
 def severity(check: str) -> str:

@@ -7,11 +7,11 @@ TLS; paho where only WebSocket reaches the broker.
 from collections.abc import Callable
 
 from gateway.config import MqttConfig
-from gateway.intake.deliveries import Delivery, OnState
+from gateway.intake.deliveries import Delivery, OnState, Token
 from gateway.intake.paho_carrier import PahoIntake
 from gateway.intake.stream_carrier import StreamIntake
 
-__all__ = ["Delivery", "make_intake"]
+__all__ = ["Delivery", "Token", "make_intake"]
 
 
 def make_intake(

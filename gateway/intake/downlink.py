@@ -4,7 +4,7 @@ One thread calls `put`, another one all the rest: the queue between them is a de
 """
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from cext import mqtt_stream
 from cext.mqtt_stream import Connack
@@ -30,12 +30,12 @@ class Downlink:
         self._credit = 0  # how many may be in flight on this connection
         self._last_id = ID_MAX
 
-    def put(self, name: str, payload: bytes) -> bool:
-        """Queue a message. False: there is no room, it is dropped."""
-        if len(self._queue) >= self._queued_max:
-            return False
-        self._queue.append((name, payload))
-        return True
+    def put(self, messages: Sequence[tuple[str, bytes]]) -> int:
+        """Queue (name, payload)s, as many as there is room for; how many: the others are dropped."""
+        room = self._queued_max - len(self._queue)
+        taken = messages[:room] if room < len(messages) else messages
+        self._queue.extend(taken)
+        return len(taken)
 
     def connected(self, connack: Connack) -> None:
         """A connection begins: what is in flight goes first, once more."""

@@ -6,7 +6,7 @@ acks in flight, whatever the broker allows.
 
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import paho.mqtt.client as paho
@@ -85,14 +85,17 @@ class PahoIntake:
                 break
         return batch
 
-    def release(self, token: Token) -> None:
-        """PUBACK: the broker may forget the message. Without effect when the connection it came by is gone."""
-        connection, packet_id = token
-        if packet_id and connection == self._connection:
-            self._client.ack(packet_id, 1)
+    def release(self, tokens: Iterable[Token]) -> None:
+        """PUBACK: the broker may forget the messages. Without effect when the connection they came by is gone."""
+        for connection, packet_id in tokens:
+            if packet_id and connection == self._connection:
+                self._client.ack(packet_id, 1)
 
-    def publish_down(self, terminal: str, data: bytes) -> bool:
-        """Send an ack down. False where it can't even wait for the broker: the terminal will send again."""
+    def publish_down(self, messages: Sequence[tuple[str, bytes]]) -> int:
+        """Send acks down; how many: the others can't even wait for the broker, their terminals will send again."""
+        return sum(self._publish(terminal, data) for terminal, data in messages)
+
+    def _publish(self, terminal: str, data: bytes) -> bool:
         return self._client.publish(DOWN + terminal, data, qos=1).rc in {
             paho.MQTT_ERR_SUCCESS,
             paho.MQTT_ERR_NO_CONN,  # kept by paho until connected

@@ -9,7 +9,7 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from itertools import repeat
 from typing import cast
 
@@ -90,13 +90,13 @@ class StreamIntake:
             self._wake_up()
         return batch
 
-    def publish_down(self, terminal: str, data: bytes) -> bool:
-        """Send an ack down. False where it can't even wait for the broker: the terminal will send again."""
-        return self._downlink.put(terminal, data)
+    def publish_down(self, messages: Sequence[tuple[str, bytes]]) -> int:
+        """Send acks down; how many: the others can't even wait for the broker, their terminals will send again."""
+        return self._downlink.put(messages)
 
-    def release(self, token: Token) -> None:
-        """PUBACK: the broker may forget the message. Without effect when the connection it came by is gone."""
-        self._released.append(token)
+    def release(self, tokens: Iterable[Token]) -> None:
+        """PUBACK: the broker may forget the messages. Without effect when the connection they came by is gone."""
+        self._released.extend(tokens)
 
     @property
     def waiting(self) -> int:

@@ -9,14 +9,14 @@ import itertools
 import queue
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from random import Random
 from typing import Any, NamedTuple
 
 import structlog
 
 from gateway.config import ModbusConfig
-from gateway.intake import Delivery
+from gateway.intake import Delivery, Token
 from gateway.modbus_intake.line import Line
 from gateway.modbus_intake.link import Link
 from gateway.modbus_intake.metrics import ModbusMetrics
@@ -89,22 +89,27 @@ class ModbusIntake:
                 deadline_s = self._steady_s() + wait_s
         return batch
 
-    def release(self, token: tuple[int, int]) -> None:
-        """The frame's fate is durable: its line goes on."""
-        with self._lock:
-            found = self._outstanding.pop(token[1], None)
-        if found is not None:
-            self._loop.call_soon_threadsafe(_resolve, found.released)
+    def release(self, tokens: Iterable[Token]) -> None:
+        """The frames' fate is durable: their lines go on."""
+        for _, number in tokens:
+            with self._lock:
+                found = self._outstanding.pop(number, None)
+            if found is not None:
+                self._loop.call_soon_threadsafe(_resolve, found.released)
 
-    def publish_down(self, terminal: str, data: bytes) -> bool:
-        """Have an ack written to the terminal: with its frame's release, or at the next visit. False: dropped."""
+    def publish_down(self, messages: Sequence[tuple[str, bytes]]) -> int:
+        """Have acks written to the terminals: with a frame's release, or at the next visit. How many: not dropped."""
+        taken = sum(self._keep_down(terminal, data) for terminal, data in messages)
+        self._metrics.acks.labels("dropped").inc(len(messages) - taken)
+        return taken
+
+    def _keep_down(self, terminal: str, data: bytes) -> bool:
         with self._lock:
             waiting = self._down.get(terminal)
-            if waiting is not None and len(waiting) < DOWN_MAX:
-                waiting.append(data)
-                return True
-        self._metrics.acks.labels("dropped").inc()
-        return False
+            if waiting is None or len(waiting) >= DOWN_MAX:
+                return False
+            waiting.append(data)
+            return True
 
     @property
     def waiting(self) -> int:

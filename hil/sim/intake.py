@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from gateway.config import MqttConfig
@@ -62,18 +62,21 @@ class Intake:
         self._bell.ring()
         return batch
 
-    def publish_down(self, terminal: str, data: bytes) -> bool:
-        """An ack, on its way."""
-        self._point(terminal, data)
-        taken = self._downlink.put(terminal, data)
-        self._bell.ring()
+    def publish_down(self, messages: Sequence[tuple[str, bytes]]) -> int:
+        """Acks, on their way."""
+        taken = 0
+        for terminal, data in messages:
+            self._point(terminal, data)
+            taken += self._downlink.put([(terminal, data)])
+            self._bell.ring()
         return taken
 
-    def release(self, token: Token) -> None:
+    def release(self, tokens: Iterable[Token]) -> None:
         """PUBACK."""
-        self._point("", b"")
-        self._released.append(token)
-        self._bell.ring()
+        for token in tokens:
+            self._point("", b"")
+            self._released.append(token)
+            self._bell.ring()
 
     def leave(self) -> None:
         """Send what was published and released, and part."""

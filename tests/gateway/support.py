@@ -19,7 +19,7 @@ from gateway import decode, verify
 from gateway.app import Gateway, Loaded
 from gateway.config import VerifyConfig
 from gateway.journal.journal import Batch, Journal
-from gateway.registry import Point, Terminal
+from gateway.registry import Point, Senders, Terminal
 from protocol import ack, down, frame, mac, record
 
 NEW, REPEATED, CONFLICT, REFUSED = OUTCOMES[1:5]
@@ -227,13 +227,12 @@ def accept(sender: Sender, data: bytes, points: dict[int, Point] | None = None, 
 
 def batch_of(accepted: Sequence[Accepted]) -> Batch:
     """Authentic frames, decoded and judged, as the pipeline hands them to the journal."""
-    frames, terminals = [one.data for one in accepted], [one.terminal for one in accepted]
-    columns = decode.decode_batch(frames, terminals)
+    frames, senders = [one.data for one in accepted], Senders.of([one.terminal for one in accepted])
+    columns = decode.decode_batch(frames, senders)
     assert not decode.refusals(columns)
     now_ms = accepted[0].now_s * 1000 if accepted else 0
-    findings = verify.check_batch(columns, terminals, now_ms, verify.bounds_of(VerifyConfig()))
-    names, points = [one.id for one in terminals], [one.limits for one in terminals]
-    return Batch(now_ms, frames, names, points, columns, findings)
+    findings = verify.check_batch(columns, senders, now_ms, verify.bounds_of(VerifyConfig()))
+    return Batch(now_ms, frames, senders.ids, senders.points, columns, findings)
 
 
 def commit(journal: Journal, accepted: Sequence[Accepted]) -> list[list[str]]:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from cext.decoder import KeyState, seal_payload
 from cext.verify import OUTCOMES
 from gateway import acks, decode
-from gateway.registry import Terminal
+from gateway.registry import Senders, Terminal
 from protocol import ack, down, limits, mac
 from tests.gateway.ack_model import Outcome, split
 from tests.gateway.support import CONFLICT, NEW, REFUSED, REPEATED, Sender, event, terminal_of
@@ -39,9 +39,10 @@ def sealed(
         data.append(sender.frame([event(seq, uptime_s=1) for seq, _ in records], epoch))
         terminals.append(of_sender[sender.name])
         outcomes += [OUTCOMES.index(outcome) for _, outcome in records]
-    columns = decode.decode_batch(data, terminals)
+    senders = Senders.of(terminals)
+    columns = decode.decode_batch(data, senders)
     assert not decode.refusals(columns)
-    return acks.build(columns, bytes(outcomes), terminals, time_ms)
+    return acks.build(columns, bytes(outcomes), senders, time_ms)
 
 
 @given(logs, st.integers(0, limits.TIME_MS_MAX), st.sampled_from([1, 24, 2**32 - 1]))
@@ -72,16 +73,16 @@ def test_one_ack_a_terminal_and_epoch_echoes_its_newest_frame() -> None:
 def test_an_ack_is_sealed_with_the_key_that_the_terminal_used() -> None:
     second = Sender(secret=b"n" * 32, generation=200)
     both = Terminal("T0001", {}, {1: KeyState(SENDER.secret), 200: KeyState(second.secret)}, {})
-    columns = decode.decode_batch([second.frame([event(1)])], [both])
-    ((_, data),) = acks.build(columns, bytes([OUTCOMES.index(NEW)]), [both], 0)
+    columns = decode.decode_batch([second.frame([event(1)])], Senders.of([both]))
+    ((_, data),) = acks.build(columns, bytes([OUTCOMES.index(NEW)]), Senders.of([both]), 0)
     assert down.open_down(data, "T0001", {200: mac.Key(b"n" * 32, 200)}).generation == 200
 
 
 def test_frames_that_were_not_taken_get_no_ack() -> None:
-    terminal = terminal_of(SENDER, {})
-    columns = decode.decode_batch([SENDER.frame([event(1)])[:-1], b""], [terminal, terminal])
-    assert acks.build(columns, b"", [terminal, terminal], 0) == []
-    assert acks.build(decode.decode_batch([], []), b"", [], 0) == []
+    senders, nobody = Senders.of([terminal_of(SENDER, {})] * 2), Senders.of([])
+    columns = decode.decode_batch([SENDER.frame([event(1)])[:-1], b""], senders)
+    assert acks.build(columns, b"", senders, 0) == []
+    assert acks.build(decode.decode_batch([], nobody), b"", nobody, 0) == []
 
 
 def test_every_length_of_a_terminals_name_is_bound_as_the_protocol_binds_it() -> None:

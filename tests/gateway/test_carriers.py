@@ -1,12 +1,13 @@
 """Several intakes joined: each frame once, released and answered where it came from."""
 
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.carriers import Carrier, Carriers
-from gateway.intake import Delivery
+from gateway.intake import Delivery, Token
 
 
 class Fake:
@@ -32,12 +33,12 @@ class Fake:
             self.clock[0] += idle_s
         return found
 
-    def release(self, token: tuple[int, int]) -> None:
-        self.said.append(token)
+    def release(self, tokens: Iterable[Token]) -> None:
+        self.said += tokens
 
-    def publish_down(self, terminal: str, data: bytes) -> bool:
-        self.said.append((terminal, data))
-        return self.open
+    def publish_down(self, messages: Sequence[tuple[str, bytes]]) -> int:
+        self.said += messages
+        return len(messages) if self.open else 0
 
     @property
     def waiting(self) -> int:
@@ -64,8 +65,7 @@ def test_each_frame_is_taken_once_and_released_where_it_came_from(given_: list[t
     while batch := both.take(count, 0.5, 0.1):
         assert len(batch) <= count
         taken += batch
-        for one in batch:
-            both.release(one.token)
+        both.release([one.token for one in batch])
     assert sorted(one.token[1] for one in taken) == list(range(len(given_)))
     assert [token for fake in fakes for token in fake.said] == [
         (fake.number, number) for fake in fakes for number, (way, _) in enumerate(given_) if way == fake.number
@@ -74,13 +74,12 @@ def test_each_frame_is_taken_once_and_released_where_it_came_from(given_: list[t
 
 def test_an_ack_goes_the_way_its_frame_came_and_without_a_frame_every_way() -> None:
     both, (first, second), _ = joined()
-    assert both.publish_down("T1", b"a")
+    assert both.publish_down([("T1", b"a")]) == 1
     second.give("T1", 1)
     first.give("T2", 2)
     both.take(10, 0, 0)
     second.open = False
-    assert not both.publish_down("T1", b"b")
-    assert both.publish_down("T2", b"c")
+    assert both.publish_down([("T1", b"b"), ("T2", b"c")]) == 1
     assert first.said == [("T1", b"a"), ("T2", b"c")]
     assert second.said == [("T1", b"a"), ("T1", b"b")]
 

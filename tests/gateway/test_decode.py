@@ -5,6 +5,7 @@ import sys
 import pytest
 
 from gateway import decode
+from gateway.registry import Senders
 from tests.gateway.support import Sender, terminal_of, window
 
 
@@ -13,14 +14,16 @@ def test_each_frame_has_its_own_answer_and_neighbours_are_unharmed() -> None:
     one, other = Sender("A"), Sender("B", b"b" * 32)
     a, b = terminal_of(one, {}), terminal_of(other, {})
     good, foreign = one.frame([window(1)]), other.frame([window(1)])
-    columns = decode.decode_batch([good, foreign, good[:-1], foreign], [a, a, a, b])
+    columns = decode.decode_batch([good, foreign, good[:-1], foreign], Senders.of([a, a, a, b]))
     assert {number: one.reason for number, one in decode.refusals(columns).items()} == {1: "mac", 2: "truncated"}
     assert list(columns.frames.record_count) == [1, 0, 0, 1]
 
 
 def test_a_batch_without_a_refusal_says_so() -> None:
     sender = Sender()
-    assert decode.refusals(decode.decode_batch([sender.frame([window(1)])], [terminal_of(sender, {})])) == {}
+    assert (
+        decode.refusals(decode.decode_batch([sender.frame([window(1)])], Senders.of([terminal_of(sender, {})]))) == {}
+    )
 
 
 def test_the_decoder_is_the_compiled_one() -> None:

@@ -76,7 +76,7 @@ def test_no_more_frames_are_in_memory_than_receive_maximum_says(intake: Carrier,
         assert batch
         taken += batch
         for one in batch:
-            intake.release(one.token)
+            intake.release([one.token])
         assert intake.waiting <= 5  # mosquitto 2.0.11 sends all that it has at a PUBACK, whatever was agreed
     assert [one.data for one in taken] == [b"%d" % seq for seq in range(200)]
 
@@ -93,12 +93,12 @@ def test_what_was_not_released_comes_again_and_an_old_token_releases_nothing(
         relay.cut()
         wait_until(lambda: states.count("subscribed") == count)  # noqa: B023  (it is called here)
         for token in tokens:
-            intake.release(token)
+            intake.release([token])
     (again,) = intake.take(5, 5, 0.01)
     assert again.data == b"once"
     assert again.token not in tokens
     assert "Received PUBACK" not in broker.process.text()
-    intake.release(again.token)
+    intake.release([again.token])
     wait_until(lambda: "Received PUBACK" in broker.process.text())
     relay.cut()
     wait_until(lambda: states.count("subscribed") == 4)
@@ -125,7 +125,7 @@ def test_what_goes_down_while_the_broker_is_away_arrives_when_it_is_back(
     relay.cut()
     wait_until(lambda: "disconnected" in states)
     for number in range(100):
-        assert intake.publish_down("T0001", b"%d" % number)
+        assert intake.publish_down([("T0001", b"%d" % number)])
     assert terminal.down(100) == [b"%d" % number for number in range(100)]
 
 
@@ -146,7 +146,7 @@ def test_messages_at_qos_0_are_taken_and_need_no_release(intake: Carrier, device
     device().client.publish("wattline/up/T0001", b"qos 0", qos=0)
     (one,) = intake.take(5, 5, 0.01)
     assert one.data == b"qos 0"
-    intake.release(one.token)
+    intake.release([one.token])
 
 
 def test_frames_come_over_tls_and_from_no_broker_but_ours(
@@ -167,7 +167,7 @@ def test_frames_come_over_tls_and_from_no_broker_but_ours(
             wait_until(lambda: state in states)  # noqa: B023  (it is called here)
             if trusted == ours:
                 for number in range(2000):
-                    one.publish_down("T0001", b"%04d" % number * 100)
+                    one.publish_down([("T0001", b"%04d" % number * 100)])
                 wait_until(lambda: plain.process.text().count("Received PUBLISH from wattline-gateway") == 2000)
             one.stop()
 

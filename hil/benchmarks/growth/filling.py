@@ -13,7 +13,7 @@ from gateway.config import VerifyConfig
 from gateway.database import connect
 from gateway.journal import index
 from gateway.journal.journal import FILE, Batch, Journal
-from gateway.registry import Point, Terminal
+from gateway.registry import Point, Senders, Terminal
 from hil.benchmarks.crowd.records import windows
 from hil.benchmarks.ingest.load import BOOT, EPOCH, POINTS, SECRET, names
 from protocol import frame, mac
@@ -71,12 +71,11 @@ class Filling:
         for begin in range(0, len(self.terminals), BATCH_FRAMES):
             some = self.terminals[begin : begin + BATCH_FRAMES]
             frames = [frame.seal_frame(KEY, one.id, EPOCH, BOOT, self._slot, raws) for one in some]
-            columns = decode.decode_batch(frames, some)
+            senders = Senders.of(some)
+            columns = decode.decode_batch(frames, senders)
             now_ms = (self.slot_start_s() + 900) * 1000
-            findings = verify.check_batch(columns, some, now_ms, self._bounds)
-            self.journal.commit(
-                Batch(now_ms, frames, [one.id for one in some], [one.limits for one in some], columns, findings)
-            )
+            findings = verify.check_batch(columns, senders, now_ms, self._bounds)
+            self.journal.commit(Batch(now_ms, frames, senders.ids, senders.points, columns, findings))
             self.journal.tidy()
 
     def _write_index(self) -> None:

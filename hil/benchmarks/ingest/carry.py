@@ -45,10 +45,8 @@ def main() -> None:
     intake.start()
     while True:
         batch = intake.take(settings.batch_frames, 1, settings.batch_wait_ms / 1000)
-        for one in batch:
-            intake.publish_down(one.terminal, READY_ACK)
-        for one in batch:
-            intake.release(one.token)
+        intake.publish_down([(one.terminal, READY_ACK) for one in batch])
+        intake.release([one.token for one in batch])
 
 
 if __name__ == "__main__":

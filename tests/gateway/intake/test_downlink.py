@@ -44,13 +44,12 @@ class Course(RuleBasedStateMachine):
 
     @rule(count=st.integers(1, 15), large=st.booleans())
     def put(self, count: int, large: bool) -> None:
-        for _ in range(count):
-            self.number += 1
-            payload = b"%d" % self.number + (bytes(PACKET_MAX) if large else b"")
-            room = len(self.queued) < 20
-            assert self.downlink.put("t", payload) == room
-            if room:
-                self.queued.append(payload)
+        numbers = range(self.number, self.number + count)
+        self.number += count
+        payloads = [b"%d" % number + (bytes(PACKET_MAX) if large else b"") for number in numbers]
+        room = 20 - len(self.queued)
+        assert self.downlink.put([("t", one) for one in payloads]) == min(room, count)
+        self.queued += payloads[:room]
 
     @precondition(lambda self: not self.connected)
     @rule(credit=st.integers(1, 12), present=st.booleans())
@@ -106,7 +105,7 @@ def test_ids_never_meet_however_often_they_wrap(count: int, begun: int) -> None:
     downlink._last_id = ID_MIN + begun
     downlink.connected(connack(65535, present=False))
     for _ in range(count):
-        downlink.put("t", b"x")
+        downlink.put([("t", b"x")])
     packets, _ = downlink.next()
     found = [packet_id for packet_id, _, _ in read(packets)]
     assert len(found) == min(count, IN_FLIGHT_MAX)
@@ -117,6 +116,6 @@ def test_ids_never_meet_however_often_they_wrap(count: int, begun: int) -> None:
 def test_its_packets_are_those_of_the_standard() -> None:
     downlink = Downlink("wattline/down/", 10)
     downlink.connected(connack(10, present=False))
-    downlink.put("T0001", b"ack")
+    downlink.put([("T0001", b"ack")])
     assert downlink.next() == (wire.publish(b"wattline/down/T0001", ID_MIN, b"ack"), [])
     assert mqtt_stream.PACKET_BYTES_MAX > PACKET_MAX

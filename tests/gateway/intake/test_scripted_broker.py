@@ -87,11 +87,11 @@ def test_nothing_is_acknowledged_before_its_release(fake: FakeBroker, start: Mak
         ("T0003", b"qos 0"),
     ]
     assert fake.silent()
-    carrier.release(found[1].token)
+    carrier.release([found[1].token])
     assert fake.expect(PUBACK).packet_id == 8
-    carrier.release(found[2].token)
+    carrier.release([found[2].token])
     assert fake.silent()
-    carrier.release(found[0].token)
+    carrier.release([found[0].token])
     assert fake.expect(PUBACK).packet_id == 7
 
 
@@ -101,8 +101,8 @@ def test_a_token_counts_once(fake: FakeBroker, start: Make) -> None:
     fake.connect()
     fake.send(up(1, 7))
     (found,) = take(carrier, 1)
-    carrier.release(found.token)
-    carrier.release(found.token)
+    carrier.release([found.token])
+    carrier.release([found.token])
     assert fake.expect(PUBACK).packet_id == 7
     assert fake.silent()
 
@@ -117,9 +117,9 @@ def test_a_token_of_an_earlier_connection_acknowledges_nothing(fake: FakeBroker,
     fake.connect(present=True)
     fake.send(up(2, 7, b"another"))  # the same id, which the broker may give to another message
     (after,) = take(carrier, 1)
-    carrier.release(before.token)
+    carrier.release([before.token])
     assert fake.silent()
-    carrier.release(after.token)
+    carrier.release([after.token])
     assert fake.expect(PUBACK).packet_id == 7
 
 
@@ -206,7 +206,7 @@ def test_no_more_acks_are_in_flight_than_the_broker_allows(fake: FakeBroker, sta
     carrier = start()
     fake.connect(b"\x03\x21\0\3")
     for number in range(10):
-        assert carrier.publish_down("T0001", b"%d" % number)
+        assert carrier.publish_down([("T0001", b"%d" % number)])
     first = [fake.expect(PUBLISH) for _ in range(3)]
     assert fake.silent()
     fake.send(wire.puback(first[1].packet_id))
@@ -226,12 +226,12 @@ def test_what_the_broker_has_not_acknowledged_is_sent_again(fake: FakeBroker, st
     carrier = start()
     fake.connect()
     for name in (b"a", b"b"):
-        carrier.publish_down("T0001", name)
+        carrier.publish_down([("T0001", name)])
     first, second = fake.expect(PUBLISH), fake.expect(PUBLISH)
     fake.send(wire.puback(first.packet_id))
     carrier.take(1, 0.2, 0)  # it is read
     fake.hang_up()
-    carrier.publish_down("T0002", b"c")
+    carrier.publish_down([("T0002", b"c")])
     asked = fake.accept()
     assert asked.body[7] & 0x02 == 0  # not a clean start
     fake.send(wire.connack(present=present))
@@ -252,10 +252,10 @@ def test_what_the_broker_refuses_of_ours_is_said(
     """P-73"""
     carrier = start()
     fake.connect(b"\x05\x27\0\0\0\x50")
-    carrier.publish_down("T0001", b"a")
+    carrier.publish_down([("T0001", b"a")])
     fake.send(wire.puback(fake.expect(PUBLISH).packet_id, 0x87))
     wait_until(lambda: ("down_refused", "0x87 not authorized") in states)
-    carrier.publish_down("T0001", bytes(80))
+    carrier.publish_down([("T0001", bytes(80))])
     wait_until(lambda: ("down_refused", "0x95 packet too large") in states)
     assert fake.silent()
 
@@ -266,8 +266,8 @@ def test_acks_and_pubacks_of_a_batch_leave_together(fake: FakeBroker, start: Mak
     fake.connect()
     fake.send(*(up(number, number) for number in range(1, 101)))
     for one in take(carrier, 100):
-        carrier.publish_down(one.terminal, b"ack")
-        carrier.release(one.token)
+        carrier.publish_down([(one.terminal, b"ack")])
+        carrier.release([one.token])
     kinds = [fake.read().kind for _ in range(200)]
     assert (kinds.count(PUBLISH), kinds.count(PUBACK)) == (100, 100)
 
@@ -284,7 +284,7 @@ def test_a_broker_that_sends_past_receive_maximum_waits_and_nothing_is_lost(fake
     found = take(carrier, 1000)
     assert [one.data for one in found] == [b"%d" % number for number in range(1, 1001)]
     for one in found:
-        carrier.release(one.token)
+        carrier.release([one.token])
     assert [fake.expect(PUBACK).packet_id for _ in range(1000)] == list(range(1, 1001))
 
 
@@ -330,8 +330,8 @@ def test_a_stop_sends_what_was_said_before_it(fake: FakeBroker, start: Make) -> 
     fake.connect()
     fake.send(up(1, 7))
     (one,) = take(carrier, 1)
-    carrier.publish_down("T0001", b"ack")
-    carrier.release(one.token)
+    carrier.publish_down([("T0001", b"ack")])
+    carrier.release([one.token])
     carrier.stop()
     assert {fake.read().kind, fake.read().kind} == {PUBLISH, PUBACK}
     assert fake.expect(DISCONNECT).body == b"\x00"

@@ -2,7 +2,7 @@
 
 import io
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -74,9 +74,9 @@ class House:
     def metric(self, name: str, **labels: str) -> float:
         return self.metrics.registry.get_sample_value(name, labels) or 0.0
 
-    def _answer(self, terminal: str, data: bytes) -> bool:
-        self.down.append((terminal, data))
-        return True
+    def _answer(self, messages: Sequence[tuple[str, bytes]]) -> int:
+        self.down += messages
+        return len(messages)
 
 
 class Box:
