@@ -10,8 +10,7 @@ from hil.oracle.evidence import Finding, Journal, Sink, Truth, Verdict
 from hil.oracle.sources import polls_of, read_journal, read_uploads, writes_of
 from hil.report import Frames, Report, verdict_word
 from hil.scenario import Scenario
-from hil.target import Target, open_target
-from protocol import mac
+from hil.target import StoppedError, Target, open_target
 
 _ARRIVING = {"window_lost", "forward_lost", "record_lost"}  # what more time may still mend
 
@@ -33,11 +32,18 @@ def run(scenario: Scenario, folder: Path, watch: Watch) -> Outcome:
     with open_target(scenario, folder) as target:
         watch(0.0, "starting / 启动")
         target.bring_up(faults.absent(scenario))
-        crashes = _play(target, watch)
-        drained = _drain(target, watch)
-        target.end()
+        crashes: list[str] = []
+        drained, stopped = False, None
+        try:
+            crashes = _play(target, watch)
+            drained = _drain(target, watch)
+            target.end()
+        except StoppedError as error:
+            stopped = error.finding
         truth, journal, sinks = evidence(target)
         verdict = judge(truth, journal, sinks)
+        if stopped is not None:  # all else follows from that
+            verdict.findings = [stopped]
         verdict.findings += [Finding(6, "crash", text) for text in crashes]
         verdict.findings += [Finding(4, "meter_written", text) for text in writes_of(target.served())]
         report = _report(target, verdict, time.monotonic() - began, drained=drained)
@@ -91,8 +97,7 @@ def evidence(target: Target) -> tuple[Truth, Journal, dict[str, Sink]]:
         boot_ms=target.boot_ms,
         thresholds_w={number: wiring.threshold_w(point) for number, point in enumerate(scenario.points, 1)},
     )
-    keys = {wiring.GENERATION: mac.Key(wiring.secret(scenario.seed), wiring.GENERATION)}
-    journal = read_journal(target.journal_file, wiring.TERMINAL, keys)
+    journal = read_journal(target.journal_file, wiring.TERMINAL, wiring.keys(scenario.seed))
     uploads = read_uploads(target.uploads_file, scenario.zone)
     return truth, journal, {wiring.SINK: Sink(uploads, wiring.platform_items(scenario.points))}
 

@@ -13,9 +13,17 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from hil.fault_kinds import KINDS
-from hil.oracle.evidence import Life
+from hil.oracle.evidence import Finding, Life
 from hil.process import BenchError
 from hil.scenario import Scenario
+
+
+class StoppedError(Exception):
+    """The run has ended before its time, by what was found while it went on; nothing more can be asked of its parts."""
+
+    def __init__(self, finding: Finding) -> None:
+        super().__init__(finding.text)
+        self.finding = finding
 
 
 class Part(Protocol):
@@ -120,7 +128,7 @@ class Target(Protocol):
         """Virtual Unix ms."""
 
     def advance(self, to_ms: int) -> list[str]:
-        """Let time pass until this instant, or somewhat less; returns what crashed meanwhile."""
+        """Let time pass until this instant, or somewhat less; returns what crashed meanwhile. Raises StoppedError."""
 
     def served(self) -> Iterable[Mapping[str, Any]]:
         """The rows of the meters' log (hil/meters.py)."""

@@ -10,6 +10,7 @@ import msgspec
 
 from hil.oracle.evidence import Item
 from hil.scenario import Point, Scenario
+from protocol import mac
 
 TERMINAL = "T0001"
 MN = "010000A8900016F000169DC0"
@@ -49,6 +50,11 @@ HERE = Times()
 def secret(seed: int) -> bytes:
     """The terminal's key of a run; the bench's own, so it may follow from the seed."""
     return random.Random(seed).randbytes(32)
+
+
+def keys(seed: int) -> dict[int, mac.Key]:
+    """The terminal's key, as whoever checks its frames wants it."""
+    return {GENERATION: mac.Key(secret(seed), GENERATION)}
 
 
 def threshold_w(point: Point) -> int:

@@ -13,6 +13,7 @@ from hil.oracle.evidence import Journal, Kept, Poll, Upload
 from protocol import mac
 from protocol.frame import open_frame
 
+_TABLE = "SELECT 1 FROM sqlite_master WHERE name = 'blocks'"  # a gateway that fell at its first start made none
 _BLOCKS = "SELECT frames FROM blocks ORDER BY first"
 _HEAD = struct.Struct("<QHB")  # gateway/journal/schema/0002.sql: which of its records are new, sizes of frame and name
 
@@ -26,13 +27,13 @@ def read_journal(file: Path, terminal: str, keys: Mapping[int, mac.Key]) -> Jour
         return Journal([], [])
     connection = sqlite3.connect(f"file:{file}?mode=ro", uri=True)
     try:
-        blocks = connection.execute(_BLOCKS).fetchall()
+        blocks = connection.execute(_BLOCKS).fetchall() if connection.execute(_TABLE).fetchone() else []
     finally:
         connection.close()
     kept: dict[tuple[int, int, bytes], Kept] = {}
     rows = []
     for (packed,) in blocks:
-        for mask, name, data in _frames(packed):
+        for mask, name, data in frames_in(packed):
             if name != terminal:
                 continue
             frame = open_frame(data, terminal, dict(keys))
@@ -43,7 +44,7 @@ def read_journal(file: Path, terminal: str, keys: Mapping[int, mac.Key]) -> Jour
     return Journal(list(kept.values()), rows)
 
 
-def _frames(packed: bytes) -> Iterator[tuple[int, str, bytes]]:
+def frames_in(packed: bytes) -> Iterator[tuple[int, str, bytes]]:
     """(which records are new, terminal, frame) of a block of the journal."""
     at = 0
     while at < len(packed):

@@ -90,6 +90,7 @@ class Hardware:
     flash: Flash
     rtc: Rtc
     drift_ppm: int = 0  # of its crystal
+    on_clock_set: Callable[[int], None] = lambda _unix_s: None  # what its program takes for the time
 
 
 class Board:
@@ -132,6 +133,7 @@ class Board:
     def set_rtc_s(self, unix_s: int) -> None:
         """Set the clock chip."""
         self._hardware.rtc.step_s = unix_s - self._hardware.unix_ms() // 1000
+        self._hardware.on_clock_set(unix_s)
 
     def hold_rtc_s(self, unix_s: int) -> None:
         """What certificates are checked by; there are none here, and the clock chip still tells no time."""

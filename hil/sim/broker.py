@@ -55,6 +55,7 @@ class Broker:
         self.manners = Manners()
         self._published = 0
         self.dropped = 0
+        self.on_connect: Callable[[str], None] = lambda _client: None
         self.on_publish: Callable[[str, str, bytes], None] = lambda _client, _topic, _payload: None
         self._loop = loop
         self._network = network
@@ -161,6 +162,7 @@ class Broker:
         session = self._sessions.setdefault(connect.client, Session())
         client = self._clients[connect.client] = Client(connect, session, writer)
         client.heard_us = self._loop.now_us
+        self.on_connect(connect.client)
         manners = self.manners
         writer.write(
             mqtt.connack(

@@ -15,6 +15,7 @@ from weakref import WeakSet
 from gateway import database
 from hil.sim.loop import PowerCutError
 
+RETRY_S = 60.0  # of a disk that refuses: more seldom than the product's second, since each try opens all files anew
 FULL_SYNC = 2  # PRAGMA synchronous
 
 

@@ -29,6 +29,7 @@ class Flash:
         self.refusing = False  # the chip takes nothing: every operation is an OSError (EIO)
         self.counters = bytearray(b"\xff" * COUNTERS_BLOCKS * BLOCK_BYTES)  # outside the file system
         self.on_cut: Callable[[], None] = lambda: None
+        self.on_commit: Callable[[str, bytes], None] = lambda _path, _content: None
         self._cut_at = 0
         self._cut_after = False
 
@@ -44,6 +45,11 @@ class Flash:
     def used(self) -> int:
         """Of the size; what a file takes is rounded up by nothing: LittleFS's own share is not modelled."""
         return sum(len(data) for data in self.files.values())
+
+    def commit(self, path: str, content: bytes) -> None:
+        """A file has this content from now on, whatever happens to the power."""
+        self.files[path] = content
+        self.on_commit(path, content)
 
     def operate(self, act: Callable[[], object], torn: Callable[[], object] | None = None) -> None:
         """One operation, at which the power may fail; `torn` is what is then left of one that was half done.
@@ -135,7 +141,7 @@ class Mount:
         flash = self.alive()
         if old not in flash.files:
             raise OSError(errno.ENOENT, old)
-        flash.operate(lambda: flash.files.__setitem__(new, flash.files.pop(old)))
+        flash.operate(lambda: flash.commit(new, flash.files.pop(old)))
 
 
 class Blocks:
@@ -226,7 +232,7 @@ class File:
         flash = self._mount.alive()
         if self._dirty:
             content = bytes(self._data)
-            flash.operate(lambda: flash.files.__setitem__(self._path, content))
+            flash.operate(lambda: flash.commit(self._path, content))
             self._dirty = False
 
     def close(self) -> None:

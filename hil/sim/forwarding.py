@@ -23,6 +23,7 @@ from gateway.forward.outbox import Outbox
 from gateway.forward.sink import RestartingError, SinkError
 from gateway.journal.reader import Reader
 from gateway.metrics import Metrics
+from hil.sim.disk import RETRY_S
 from hil.sim.loop import VirtualLoop
 from hil.sim.network import Network
 from hil.sim.streams import Writer
@@ -62,7 +63,7 @@ class SinkTask:
             try:
                 await self._forward()
             except (StoreUnavailableError, sqlite3.Error):
-                await self._loop.pause_us(round(runner.STORE_RETRY_S * US))
+                await self._loop.pause_us(round(RETRY_S * US))
             except RestartingError:
                 continue
             except Exception as error:  # noqa: BLE001  it is for the oracle

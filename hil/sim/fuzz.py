@@ -15,6 +15,7 @@ from hil.runner import evidence
 from hil.sim import plan
 from hil.sim.target import Sim, in_memory
 from hil.sim.world import World
+from hil.target import StoppedError
 from protocol.errors import FrameError
 
 STEP_MS = 300_000
@@ -46,7 +47,10 @@ def run(seed: int, troubles: Sequence[plan.Trouble] | None = None, write: Callab
             target = Sim(world)
             plan.arrange(world, chosen)
             target.bring_up(set())
-            findings, windows = _verdict(target)
+            try:
+                findings, windows = _verdict(target)
+            except StoppedError as stopped:
+                findings, windows = [stopped.finding], 0
             story = list(world.trace.lines) if findings else []
             return Run(seed, findings, windows, world.trace.digest(), chosen, story)
     finally:

@@ -12,10 +12,11 @@ from gateway.config import Hj212Config, SinkConfig
 from gateway.journal.journal import Journal
 from gateway.logs import make_logger
 from gateway.metrics import Metrics
-from gateway.pipeline import STORE_RETRY_S, Pipeline
+from gateway.pipeline import Pipeline
 from gateway.quarantine.quarantine import Quarantine
 from gateway.verify import bounds_of
 from gateway.wanted.desk import Desk
+from hil.sim.disk import RETRY_S
 from hil.sim.forwarding import SinkTask
 from hil.sim.intake import Intake
 from hil.sim.loop import VirtualLoop
@@ -130,7 +131,7 @@ class GatewayProcess:
                 try:
                     pipeline.process(batch, self._loaded.registry)
                 except BlockedError:
-                    await self._loop.pause_us(round(STORE_RETRY_S * US))
+                    await self._loop.pause_us(round(RETRY_S * US))
                     continue
                 break
             pipeline.tidy()

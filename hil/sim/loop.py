@@ -11,11 +11,16 @@ from collections import deque
 from collections.abc import Callable, Coroutine
 from heapq import heappop, heappush
 from math import ceil
-from typing import Any, TypeVar, TypeVarTuple
+from typing import Any, NoReturn, TypeVar, TypeVarTuple
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 US = 1_000_000
+STEPS_MAX = 100_000  # at one instant; the busiest one of a run, all terminals back at once, has some thousand
+
+
+class StuckError(Exception):
+    """Things happen again and again, and time stands still."""
 
 
 class PowerCutError(BaseException):
@@ -71,10 +76,15 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self._due: deque[tuple[Callable[..., object], tuple[Any, ...]]] = deque()
         self._heap: list[tuple[int, int, Timer | asyncio.Future[None]]] = []
         self._number = 0
+        self._halted: BaseException | None = None
+        self._steps_max = STEPS_MAX  # of `steps`, at this instant
         self._domains: dict[asyncio.Task[Any], Domain] = {}
 
     def run_until(self, until_us: int) -> None:
-        """Let everything happen up to this instant, and be there. What a callback raises comes out here."""
+        """Let everything happen up to this instant, and be there. What a callback raises comes out here.
+
+        Raises StuckError where time does not go on, and what `halt` was given.
+        """
         _set_running_loop(self)
         due, heap = self._due, self._heap
         try:
@@ -83,18 +93,33 @@ class VirtualLoop(asyncio.BaseEventLoop):
                     act, args = due.popleft()
                     self.steps += 1
                     act(*args)
+                    if self.steps > self._steps_max:
+                        self._stop()
                 if not heap or heap[0][0] > until_us:
                     break
-                self.now_us, _, item = heappop(heap)
+                when_us, _, item = heappop(heap)
+                if when_us > self.now_us:
+                    self.now_us, self._steps_max = when_us, self.steps + STEPS_MAX
                 if isinstance(item, Timer):
                     if item.act is not None:
-                        self.steps += 1
-                        item.act(*item.args)
+                        due.append((item.act, item.args))
                 elif not item.done():
                     item.set_result(None)
         finally:
             _set_running_loop(None)
         self.now_us = max(self.now_us, until_us)
+
+    def halt(self, error: BaseException) -> NoReturn:
+        """Nothing more happens: what runs now ends with this error, and `run_until` raises it."""
+        self._halted, self._steps_max = error, -1
+        raise error
+
+    def _stop(self) -> NoReturn:
+        halted, self._halted, self._steps_max = self._halted, None, self.steps + STEPS_MAX
+        if halted is not None:
+            raise halted
+        act = self._due[0][0] if self._due else None
+        raise StuckError(f"{STEPS_MAX} steps at {self.now_us} us, and time does not go on; the next one is {act!r}")
 
     def time(self) -> float:
         """Virtual seconds since the loop was made."""
@@ -170,8 +195,8 @@ class VirtualLoop(asyncio.BaseEventLoop):
         return None if task is None else self._domains.get(task)
 
     def call_exception_handler(self, context: dict[str, Any]) -> None:
-        """Somebody's task ended by an error that nobody looked at."""
-        if not isinstance(context.get("exception"), PowerCutError):
+        """Somebody's task ended by an error that nobody looked at; one that no code catches ends it on purpose."""
+        if isinstance(context.get("exception"), Exception | None):
             self.fallen.append(context)
 
     def get_debug(self) -> bool:

@@ -8,11 +8,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from hil.oracle.evidence import Finding
 from hil.platform import mode_of
 from hil.scenario import Scenario
 from hil.sim.broker import PORT
+from hil.sim.checks import ViolationError
+from hil.sim.loop import StuckError
 from hil.sim.network import Network
 from hil.sim.world import World
+from hil.target import StoppedError
 from hil.weather import PROFILES
 
 MEMORY = Path("/dev/shm")  # noqa: S108  a folder made by mkdtemp in it; syncs cost nothing there
@@ -76,8 +80,9 @@ class Sim:
         return self.world.now_ms()
 
     def advance(self, to_ms: int) -> list[str]:
-        """Let virtual time come to this instant."""
-        self.world.run_until(to_ms)
+        """Let virtual time come to this instant. Raises StoppedError at the first check that fails on the way."""
+        with _stopping():
+            self.world.run_until(to_ms)
         crashes = self.world.crashes()
         new, self._told = crashes[self._told :], len(crashes)
         return new
@@ -93,8 +98,20 @@ class Sim:
     def end(self) -> None:
         """End everything."""
         self.terminal.kill()
-        self.gateway.stop()
+        with _stopping():
+            self.gateway.stop()
         self.advance(self.now_ms() + 1_000)
+
+
+@contextmanager
+def _stopping() -> Iterator[None]:
+    """What ends a run before its time, in everybody's words. Raises StoppedError."""
+    try:
+        yield
+    except ViolationError as error:
+        raise StoppedError(error.finding) from error
+    except StuckError as error:
+        raise StoppedError(Finding(6, "stuck", str(error))) from error
 
 
 @contextmanager

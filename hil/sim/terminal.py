@@ -59,6 +59,10 @@ class Terminal:
             if boot is not None
         ]
 
+    def started_ms(self, boot: int) -> int | None:
+        """When the start was that it counts so, virtual Unix ms."""
+        return next((from_ms for from_ms, _, _, counted in self._lives if counted == boot), None)
+
     def start(self, cause: int = POWER_ON, detail: int = 0) -> None:
         """Power on."""
         if self.running:

@@ -15,9 +15,11 @@ class Trace:
         self._write = write
         self._hash = hashlib.blake2b(digest_size=16)
         self.lines: deque[str] = deque(maxlen=LINES_KEPT)
+        self.count = 0  # lines so far: where in the file of a replay this moment stands
 
     def add(self, who: str, what: str, data: bytes = b"") -> None:
         """Someone did something, with these bytes."""
+        self.count += 1
         now_us = self._now_us()
         line = f"{now_us // 1000:10d} {who}: {what}"
         self._hash.update(b"%d %d " % (now_us, len(data)))

@@ -3,6 +3,7 @@
 import random
 from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -17,6 +18,7 @@ from hil.sim import micropython
 from hil.sim.board import Hardware, Rtc
 from hil.sim.broker import PORT as BROKER_PORT
 from hil.sim.broker import Broker
+from hil.sim.checks import Checks
 from hil.sim.flash import Flash
 from hil.sim.gateway import Gateway
 from hil.sim.loop import Domain, VirtualLoop
@@ -57,6 +59,7 @@ class World:
         self._platform = Platform(self.uploads_file, self._listen)
         self._platform_domain = Domain("platform")
         self._stack = ExitStack()
+        self._watch()
 
     def random(self, purpose: str) -> random.Random:
         """A generator of its own for each purpose, so that one more draw here changes nothing there."""
@@ -105,6 +108,18 @@ class World:
         self.loop.run_until(self.loop.now_us)
         self._stack.close()
         self.loop.close()
+
+    def _watch(self) -> None:
+        """Hand the checks to the parts."""
+        name, terminal = self.terminal.name, self.terminal
+        checks = Checks(self.loop, self.trace, self.now_ms, {name: wiring.keys(self.scenario.seed)}, {wiring.MN: name})
+        checks.watch_starts(name, terminal.started_ms)
+        terminal.flash.on_commit = partial(checks.flash_committed, name)
+        terminal.hardware.on_clock_set = partial(checks.clock_set, name)
+        self.broker.on_connect, self.broker.on_publish = checks.connected, checks.published
+        self.gateway.on_ack = checks.acknowledged
+        self.gateway.disk.on_commit = checks.committed
+        self._platform.ledger = checks.ledger()
 
     async def _listen(self, serve: Any, _host: str, port: int) -> Server:
         return self.network.listen(serve, port, self._platform_domain)

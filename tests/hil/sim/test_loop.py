@@ -3,7 +3,9 @@
 import asyncio
 from typing import Any
 
-from hil.sim.loop import Domain, PowerCutError, VirtualLoop
+import pytest
+
+from hil.sim.loop import STEPS_MAX, Domain, PowerCutError, StuckError, VirtualLoop
 
 S = 1_000_000
 
@@ -91,4 +93,17 @@ def test_a_task_that_falls_is_told_unless_its_domain_was_dead() -> None:
     loop.spawn(alive, fall(PowerCutError("no power")))
     loop.run_until(2 * S)
     assert [str(one["exception"]) for one in loop.fallen] == ["a fault of ours"]
+    loop.close()
+
+
+def test_a_loop_that_spins_without_time_ends_with_what_spins() -> None:
+    """P-191: nothing in a simulated run can hold it up for ever."""
+    loop = VirtualLoop()
+
+    def spin() -> None:
+        loop.call_soon(spin)
+
+    spin()
+    with pytest.raises(StuckError, match=f"{STEPS_MAX} steps at 0 us, and time does not go on"):
+        loop.run_until(S)
     loop.close()
