@@ -22,6 +22,7 @@ from hil.oracle.sources import read_rows
 from hil.process import BenchError, Process
 from hil.scenario import Scenario
 from hil.terminal import ROOT, Terminal
+from hil.versions import versions
 
 VM = ROOT / "build" / "vm64" / "micropython"
 MOSQUITTO = ROOT / "build" / "mosquitto" / "mosquitto"
@@ -121,9 +122,17 @@ class Bench:
         self.clock.sleep_until(to_ms)
         return [crash] if crash else []
 
+    def uploaded_ms(self, t_ms: int) -> int:
+        """The platform counts real time."""
+        return self.clock.virtual_ms(t_ms * 1_000_000)
+
     def served(self) -> Iterable[Mapping[str, Any]]:
         """The rows of the meters' log."""
         return read_rows(self.meters.log)
+
+    def versions(self) -> dict[str, str]:
+        """Of what takes part."""
+        return versions(VM, MOSQUITTO)
 
     def digest(self) -> str:
         """No two runs are the same here."""

@@ -16,22 +16,26 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from gateway.hj212.stream import no_keys
 from gateway.strict import ConfigError
 from hil import platform, runner
-from hil import report as reports
 from hil import scenario as scenarios
 from hil.heap import cli as heap_cli
 from hil.load import Recorded
 from hil.load_file import LoadFileError, read_intervals
 from hil.meter_bus import share_permille
 from hil.meter_cli import bus
-from hil.picture import draw
 from hil.platform_rules import Rules
 from hil.powercut import cli as powercut
 from hil.process import BenchError
+from hil.report import files as report_files
+from hil.report import result as reports
 from hil.scenario import Scenario
 from hil.sim import cli as fuzz_cli
-from hil.story import curves
 
 OUT = Path("build")
+_FILES = (
+    ("report / 报告", report_files.PAGE),
+    ("picture / 图", report_files.PICTURE),
+    ("for machines / 供程序读取", report_files.JSON),
+)
 PLAIN_EVERY_PERCENT = 10  # where there is no terminal, a line now and then shows that it lives
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_show_locals=False)
@@ -47,8 +51,8 @@ def demo(
     out: Annotated[Path, typer.Option(help="Folder of the run. 输出目录")] = OUT / "demo",
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON. 以 JSON 输出")] = False,
 ) -> None:
-    """One factory, one terminal, one day with faults; ends with a table, a picture and a report. 演示"""
-    _play(_scenario("day"), out, as_json=as_json)
+    """One factory, one terminal, one day with faults; ends with a table, a report and a picture. 演示"""
+    _play(_scenario("day"), out, "make demo", as_json=as_json)
 
 
 @app.command(
@@ -87,7 +91,8 @@ def run(  # noqa: PLR0913, PLR0917  (a command's options are its parameters)
     chosen = msgspec.structs.replace(chosen, **changes)
     if profile is not None:
         chosen = _with_profile(chosen, profile, time_column, energy_column)
-    _play(chosen, out or OUT / "hil" / f"{chosen.name}-{chosen.seed}", as_json=as_json)
+    again = f"wattline hil run {name} --seed {chosen.seed} --target {chosen.target}"
+    _play(chosen, out or OUT / "hil" / f"{chosen.name}-{chosen.seed}", again, as_json=as_json)
 
 
 @app.command(name="list")
@@ -197,21 +202,19 @@ def _with_profile(chosen: Scenario, file: Path, time_column: str, energy_column:
     return msgspec.structs.replace(chosen, profile=source, points=points)
 
 
-def _play(chosen: Scenario, out: Path, *, as_json: bool) -> None:
+def _play(chosen: Scenario, out: Path, again: str, *, as_json: bool) -> None:
     console = Console(stderr=as_json)
     try:
         with _progress(chosen, console) as watch:
             outcome = runner.run(chosen, out, watch)
     except (BenchError, ConfigError) as error:
         _end_with(2, f"the bench could not run / 测试台无法运行: {error}")
-    report_file, picture_file = out / "report.json", out / "day.png"
-    reports.write(outcome.report, report_file)
-    draw(curves(chosen, outcome), outcome.truth.troubles, chosen.zone, picture_file)
+    report_files.write_all(chosen, outcome, out, again)
     if as_json:
-        typer.echo(report_file.read_text(encoding="utf-8"), nl=False)
+        typer.echo((out / report_files.JSON).read_text(encoding="utf-8"), nl=False)
     reports.show(outcome.report, console)
-    console.print(f"picture / 图: {picture_file}", highlight=False, soft_wrap=True)
-    console.print(f"report / 报告: {report_file}", highlight=False, soft_wrap=True)
+    for what, name in _FILES:
+        console.print(f"{what}: {out / name}", highlight=False, soft_wrap=True)
     raise typer.Exit(0 if outcome.report.verdict == "pass" else 1)
 
 

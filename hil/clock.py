@@ -44,7 +44,11 @@ class ScaledClock:
 
     def now_ms(self) -> int:
         """Virtual Unix milliseconds."""
-        return self.start_ms + (self._real_ns() - self.anchor_ns) * self.factor // 1_000_000
+        return self.virtual_ms(self._real_ns())
+
+    def virtual_ms(self, real_ns: int) -> int:
+        """The virtual instant, Unix ms, of a real one."""
+        return self.start_ms + (real_ns - self.anchor_ns) * self.factor // 1_000_000
 
     def real_s_until(self, virtual_ms: int) -> float:
         """Real seconds from now until the virtual instant; negative once it has passed."""

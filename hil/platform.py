@@ -71,6 +71,11 @@ def mode_of(row: object) -> Mode:
     return Mode(row["mode"], delay_ms, after_packets, keep, noise)
 
 
+def wall_clock_ms() -> int:
+    """The host's Unix milliseconds."""
+    return time.time_ns() // 1_000_000
+
+
 class Server(Protocol):
     """What listens."""
 
@@ -87,7 +92,7 @@ class Platform:
     """The emulator. `ledger` says what was taken in; with a journal it is also in that file, and found there again.
 
     listen: as `asyncio.start_server`; where it is another, no socket is used. rules: what it insists on. keys: with
-    which stations encrypt.
+    which stations encrypt. now_ms: Unix ms, for the journal's rows.
     """
 
     def __init__(
@@ -96,8 +101,10 @@ class Platform:
         listen: Listen = asyncio.start_server,
         rules: Rules | None = None,
         keys: Keys = no_keys,
+        now_ms: Callable[[], int] = wall_clock_ms,
     ) -> None:
         self.mode = Mode()
+        self._now_ms = now_ms
         self._rules = rules or Rules()
         self._keys = keys
         self._stations: dict[str, asyncio.StreamWriter] = {}  # by MN: where it was heard last
@@ -206,7 +213,7 @@ class Platform:
 
     def _write_row(self, row: dict[str, object]) -> None:
         if self._journal:
-            self._journal.write(json.dumps(row, ensure_ascii=False) + "\n")
+            self._journal.write(json.dumps({**row, "t_ms": self._now_ms()}, ensure_ascii=False) + "\n")
             self._journal.flush()
 
 
@@ -267,7 +274,7 @@ def _open_at_line_start(journal: Path) -> IO[str]:
 
 async def _obey_one(platform: Platform, row: object) -> None:
     if isinstance(row, dict) and set(row) == {"send"}:
-        if not platform.send(command_of(row["send"], time.time_ns() // 1_000_000)):
+        if not platform.send(command_of(row["send"], wall_clock_ms())):
             raise ValueError(f"{row!r}: no station of this MN is connected")
     else:
         await platform.set_mode(mode_of(row))

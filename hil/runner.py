@@ -1,14 +1,17 @@
 """Plays a scenario from start to end on its target, then lets the oracle judge. One public entry: `run`."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from hil import faults, wiring
+from hil import faults, versions, wiring
 from hil.oracle import judge
 from hil.oracle.evidence import Finding, Journal, Sink, Truth, Verdict
 from hil.oracle.sources import polls_of, read_journal, read_uploads, writes_of
-from hil.report import Frames, Report, verdict_word
+from hil.report import measures
+from hil.report.result import Frames, Report, verdict_word
+from hil.report.stories import Story, tell
 from hil.scenario import Scenario
 from hil.target import StoppedError, Target, open_target
 
@@ -17,13 +20,14 @@ _ARRIVING = {"window_lost", "forward_lost", "record_lost"}  # what more time may
 Watch = Callable[[float, str], None]  # share of the scenario done, what happens
 
 
+@dataclass(frozen=True)
 class Outcome:
-    """What a run leaves: the report, and the evidence that it was judged by (for the picture)."""
+    """What a run leaves: the report, the evidence that it was judged by, and each window's story."""
 
-    def __init__(self, report: Report, truth: Truth, journal: Journal) -> None:
-        self.report = report
-        self.truth = truth
-        self.journal = journal
+    report: Report
+    truth: Truth
+    journal: Journal
+    stories: Sequence[Story]
 
 
 def run(scenario: Scenario, folder: Path, watch: Watch) -> Outcome:
@@ -46,8 +50,11 @@ def run(scenario: Scenario, folder: Path, watch: Watch) -> Outcome:
             verdict.findings = [stopped]
         verdict.findings += [Finding(6, "crash", text) for text in crashes]
         verdict.findings += [Finding(4, "meter_written", text) for text in writes_of(target.served())]
+        stories = tell(truth, journal, sinks, verdict.findings, measures.late_ms(target.factor))
         report = _report(target, verdict, time.monotonic() - began, drained=drained)
-    return Outcome(report, truth, journal)
+        report.late = sum(story.state == "late" for story in stories)
+        report.measurements = measures.take_all(truth, stories, target.factor)
+    return Outcome(report, truth, journal, stories)
 
 
 def _play(target: Target, watch: Watch) -> list[str]:
@@ -98,7 +105,7 @@ def evidence(target: Target) -> tuple[Truth, Journal, dict[str, Sink]]:
         thresholds_w={number: wiring.threshold_w(point) for number, point in enumerate(scenario.points, 1)},
     )
     journal = read_journal(target.journal_file, wiring.TERMINAL, wiring.keys(scenario.seed))
-    uploads = read_uploads(target.uploads_file, scenario.zone)
+    uploads = read_uploads(target.uploads_file, scenario.zone, target.uploaded_ms)
     return truth, journal, {wiring.SINK: Sink(uploads, wiring.platform_items(scenario.points))}
 
 
@@ -125,4 +132,6 @@ def _report(target: Target, verdict: Verdict, real_s: float, *, drained: bool) -
         drained=drained,
         faults=[f"{fault.what} {fault.at} {fault.lasts}" for fault in scenario.faults],
         trace=target.digest(),
+        commit=versions.commit(),
+        versions=target.versions(),
     )

@@ -130,8 +130,14 @@ class Target(Protocol):
     def advance(self, to_ms: int) -> list[str]:
         """Let time pass until this instant, or somewhat less; returns what crashed meanwhile. Raises StoppedError."""
 
+    def uploaded_ms(self, t_ms: int) -> int:
+        """The virtual instant of one by the platform's clock, both Unix ms."""
+
     def served(self) -> Iterable[Mapping[str, Any]]:
         """The rows of the meters' log (hil/meters.py)."""
+
+    def versions(self) -> dict[str, str]:
+        """Of what takes part, by name."""
 
     def digest(self) -> str:
         """Over all that happened, where the same seed gives the same; else nothing."""

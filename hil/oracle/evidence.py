@@ -26,12 +26,18 @@ class Life:
 
 @dataclass(frozen=True)
 class Kept:
-    """One record of the journal, out of a frame that the oracle has authenticated itself."""
+    """One record of the journal, out of a frame that the oracle has authenticated itself.
+
+    sent_boot, sent_uptime_ms: when that frame was sealed, as the terminal counts. committed_ms: by the gateway's clock.
+    """
 
     epoch: int
     seq: int
     body: Window | Event
     raw: bytes
+    sent_boot: int = 0
+    sent_uptime_ms: int = 0
+    committed_ms: int = 0
 
 
 @dataclass(frozen=True)
@@ -73,11 +79,15 @@ class Journal:
 
 @dataclass(frozen=True)
 class Upload:
-    """A message that a platform took in: its exchange's number, the start of its period, its values as they came."""
+    """A message that a platform took in: its exchange's number, the start of its period, its values as they came.
+
+    came_ms: virtual Unix ms.
+    """
 
     number: str
     start_ms: int
     values: Mapping[str, str]
+    came_ms: int = 0
 
 
 @dataclass(frozen=True)
@@ -105,12 +115,17 @@ class Sink:
 
 @dataclass(frozen=True)
 class Finding:
-    """Something that must not be. invariant: 1 to 6 of the architecture; cause: the trouble in whose time it fell."""
+    """Something that must not be. invariant: 1 to 6 of the architecture; cause: the trouble in whose time it fell.
+
+    from_ms, to_ms: the stretch that it is about, virtual Unix ms; both 0 where it is about none.
+    """
 
     invariant: int
     code: str
     text: str
     cause: str = ""
+    from_ms: int = 0
+    to_ms: int = 0
 
 
 @dataclass

@@ -2,6 +2,7 @@
 
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from hil.oracle.evidence import Finding, Poll, Truth
 from hil.oracle.windows import Placed
@@ -16,7 +17,7 @@ MEAN_ROUNDING_W = 1
 def check_readings(placed: Sequence[Placed], truth: Truth) -> list[Finding]:
     """A finding for each slot of a window that does not say what the meter showed in it."""
     return [
-        finding
+        replace(finding, from_ms=one.from_ms, to_ms=one.to_ms)
         for one in placed
         for point in range(1, 1 + max(len(one.window.readings), *truth.polls))
         for finding in _check_slot(one, point, truth)

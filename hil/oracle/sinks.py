@@ -18,17 +18,19 @@ def check_sink(name: str, sink: Sink, windows: Sequence[Placed], truth: Truth) -
     for one in windows:
         where = f"{name}: window {shown(one.from_ms)}"
         why = cause(truth, one.from_ms, truth.end_ms)
+        span = (one.from_ms, one.to_ms)
         start_ms = _matching(one, got, truth)
         if start_ms is None:
             tally.lost += 1
-            findings.append(Finding(1, "forward_lost", f"{where} never came", why))
+            findings.append(Finding(1, "forward_lost", f"{where} never came", why, *span))
             continue
         wrong = [text for item in sink.items for text in _wrong(item, one, got[start_ms])]
-        findings += [Finding(3, "forward_altered", f"{where}: {text}", why) for text in wrong]
+        findings += [Finding(3, "forward_altered", f"{where}: {text}", why, *span) for text in wrong]
         tally.delivered += not wrong
         if start_ms in twice:
             tally.duplicated += 1
-            findings.append(Finding(2, "forward_twice", f"{where} counts twice: {', '.join(twice[start_ms])}", why))
+            text = f"{where} counts twice: {', '.join(twice[start_ms])}"
+            findings.append(Finding(2, "forward_twice", text, why, *span))
     expected = {start for one in windows if (start := _matching(one, got, truth)) is not None}
     for start_ms in sorted(got.keys() - expected):
         if truth.start_ms <= start_ms < truth.end_ms:

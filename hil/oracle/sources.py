@@ -4,7 +4,7 @@ import json
 import sqlite3
 import struct
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime, tzinfo
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from protocol import mac
 from protocol.frame import open_frame
 
 _TABLE = "SELECT 1 FROM sqlite_master WHERE name = 'blocks'"  # a gateway that fell at its first start made none
-_BLOCKS = "SELECT frames FROM blocks ORDER BY first"
+_BLOCKS = "SELECT frames, received_ms FROM blocks ORDER BY first"
 _HEAD = struct.Struct("<QHB")  # gateway/journal/schema/0002.sql: which of its records are new, sizes of frame and name
 
 
@@ -32,15 +32,18 @@ def read_journal(file: Path, terminal: str, keys: Mapping[int, mac.Key]) -> Jour
         connection.close()
     kept: dict[tuple[int, int, bytes], Kept] = {}
     rows = []
-    for (packed,) in blocks:
+    for packed, received_ms in blocks:
         for mask, name, data in frames_in(packed):
             if name != terminal:
                 continue
             frame = open_frame(data, terminal, dict(keys))
             for number, one in enumerate(frame.records):
-                kept[frame.epoch, one.seq, one.raw] = Kept(frame.epoch, one.seq, one.body, one.raw)
-                if mask >> number & 1:
-                    rows.append((frame.epoch, one.seq, one.raw))
+                identity = (frame.epoch, one.seq, one.raw)
+                is_new = mask >> number & 1
+                if is_new or identity not in kept:
+                    kept[identity] = Kept(*identity[:2], one.body, one.raw, frame.boot, frame.sent_ms, received_ms)
+                if is_new:
+                    rows.append(identity)
     return Journal(list(kept.values()), rows)
 
 
@@ -54,14 +57,17 @@ def frames_in(packed: bytes) -> Iterator[tuple[int, str, bytes]]:
         yield mask, packed[name_at : name_at + name_size].decode("ascii"), packed[at - size : at]
 
 
-def read_uploads(file: Path, zone: tzinfo) -> list[Upload]:
-    """What the platform took in, without what it was sent again under the same number."""
+def read_uploads(file: Path, zone: tzinfo, virtual_ms: Callable[[int], int]) -> list[Upload]:
+    """What the platform took in, without what it was sent again under the same number.
+
+    virtual_ms: the virtual instant of one by the platform's clock.
+    """
     uploads = []
     for row in read_rows(file):
         if row.get("kind") == "upload" and row["cn"] == "2051" and not row["repeat"]:
             values = {str(name): str(value) for item in row["cp"] for name, value in item}
             start = datetime.strptime(values.pop("DataTime"), "%Y%m%d%H%M%S").replace(tzinfo=zone)
-            uploads.append(Upload(row["qn"], int(start.timestamp()) * 1000, values))
+            uploads.append(Upload(row["qn"], int(start.timestamp()) * 1000, values, virtual_ms(row["t_ms"])))
     return uploads
 
 

@@ -2,8 +2,8 @@
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import TypeGuard
 
 from hil.oracle.evidence import Count, Finding, Journal, Kept, Life, Truth
@@ -74,16 +74,16 @@ def check_windows(journal: Journal, placed: Sequence[Placed], truth: Truth) -> t
     for one in placed:
         if one.window.start_s is not None and one.window.start_s in seen:
             text = f"window {shown(one.from_ms)} stands in the journal under two numbers (seq {one.kept.seq} is one)"
-            findings.append(Finding(2, "window_twice", text))
+            findings.append(Finding(2, "window_twice", text, "", one.from_ms, one.to_ms))
             count.duplicated += 1
         if one.window.start_s is not None:
             seen.add(one.window.start_s)
-        findings += _plausible(one, steps, truth)
+        findings += _about(one, _plausible(one, steps, truth))
     missing = [gap for life in truth.lives for gap in _gaps(life, placed, truth)]
     for gap_from, gap_to, windows in missing:
         count.lost += windows
         text = f"{windows} windows lost from {shown(gap_from)} to {shown(gap_to)}"
-        findings.append(Finding(1, "window_lost", text, cause(truth, gap_from, gap_to)))
+        findings.append(Finding(1, "window_lost", text, cause(truth, gap_from, gap_to), gap_from, gap_to))
     count.duplicated += sum(1 for one in findings if one.code == "identity_twice")
     count.invented = sum(1 for one in findings if one.invariant in {3, 4} and one.code.startswith("window"))
     count.journalled = len(spanned) - count.duplicated
@@ -135,6 +135,10 @@ def _plausible(one: Placed, steps: Sequence[tuple[int, int]], truth: Truth) -> I
         if off_s > 2 * rounding_s and not was_set:
             yield Finding(3, "window_unaligned", f"{where}: off the quarter of an hour, though no clock was set")
             return
+
+
+def _about(one: Placed, findings: Iterable[Finding]) -> list[Finding]:
+    return [replace(finding, from_ms=one.from_ms, to_ms=one.to_ms) for finding in findings]
 
 
 def _gaps(life: Life, placed: Sequence[Placed], truth: Truth) -> Iterator[tuple[int, int, int]]:

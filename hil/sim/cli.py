@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
+from hil import versions
 from hil.sim import fuzz as fuzzing
 
 PROGRESS_EVERY_S = 5.0
@@ -22,7 +23,7 @@ def fuzz(
 ) -> None:
     """Play factories and troubles drawn from seeds, in virtual time; the oracle judges each. 随机仿真"""
     began = said = time.monotonic()
-    commit = fuzzing.commit()
+    commit = versions.commit()
     failed: list[fuzzing.Run] = []
     windows = done = 0
     for run in fuzzing.campaign(range(first, first + seeds), jobs):
@@ -62,7 +63,7 @@ def replay(
     if not text.isdigit():
         typer.echo(f"{what}: SEED or SEED@COMMIT, as 4711@1a2b3c4 / 格式：种子 或 种子@提交", err=True)
         raise typer.Exit(2)
-    here = fuzzing.commit()
+    here = versions.commit()
     if commit and commit != here:
         typer.echo(f"this is {here}, not {commit}: it may go another way / 当前提交不同，结果可能不同", err=True)
     trace.parent.mkdir(parents=True, exist_ok=True)

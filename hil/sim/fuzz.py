@@ -2,9 +2,7 @@
 
 import gc
 import multiprocessing
-import subprocess
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 
 import msgspec
 
@@ -98,13 +96,3 @@ def shrink(failed: Run, said: Callable[[str], object]) -> list[plan.Trouble]:
             kept = fewer
             said(f"still fails without {one.what}")
     return kept
-
-
-def commit() -> str:
-    """Of the code that runs; "unknown" outside a repository."""
-    folder = Path(__file__).parent
-    command = ["git", "-C", str(folder), "rev-parse", "--short", "HEAD"]
-    try:
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"

@@ -17,6 +17,7 @@ from hil.sim.loop import StuckError
 from hil.sim.network import Network
 from hil.sim.world import World
 from hil.target import StoppedError
+from hil.versions import versions
 from hil.weather import PROFILES
 
 MEMORY = Path("/dev/shm")  # noqa: S108  a folder made by mkdtemp in it; syncs cost nothing there
@@ -87,9 +88,17 @@ class Sim:
         new, self._told = crashes[self._told :], len(crashes)
         return new
 
+    def uploaded_ms(self, t_ms: int) -> int:
+        """There is one clock."""
+        return t_ms
+
     def served(self) -> Iterable[Mapping[str, Any]]:
         """The rows of the meters' log."""
         return self.world.served
+
+    def versions(self) -> dict[str, str]:
+        """Of what takes part."""
+        return versions()
 
     def digest(self) -> str:
         """The trace's."""

@@ -56,7 +56,7 @@ class World:
         config = wiring.write_gateway(scenario, folder / "gateway", BROKER_PORT, PLATFORM_PORT, FIELD)
         self.gateway = Gateway(loop, network, config, self.now_ms, self.random("gateway"), trace)
         self.uploads_file = folder / "received.jsonl"
-        self._platform = Platform(self.uploads_file, self._listen)
+        self._platform = Platform(self.uploads_file, self._listen, now_ms=self.now_ms)
         self._platform_domain = Domain("platform")
         self._stack = ExitStack()
         self._watch()

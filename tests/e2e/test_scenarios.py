@@ -8,7 +8,7 @@ import pytest
 from hil import runner, scenario
 from hil.meter_capture import told
 from hil.oracle.evidence import Tally
-from hil.report import Report
+from hil.report.result import Report
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 # the day is `make demo`; what is for the simulation takes too long here

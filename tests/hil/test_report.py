@@ -9,18 +9,19 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from hil import picture, report
 from hil.oracle.evidence import Count, Finding, Poll, Tally, Trouble
+from hil.report import picture, result
+from hil.report.charts import Curve
 
 ZONE = timezone(timedelta(hours=8))
 START_MS = 1_772_380_800_000
-REPORT = report.Report(
+REPORT = result.Report(
     scenario="day",
     seed=1,
     target="unix",
     windows=Count(closed=96, journalled=95, lost=1),
     readings=380,
-    frames=report.Frames(sent=90, accepted=88, repeated=2, refused=0),
+    frames=result.Frames(sent=90, accepted=88, repeated=2, refused=0),
     sinks={"platform": Tally(delivered=95)},
     verdict="fail",
     findings=[Finding(1, "window_lost", "1 windows lost from 09:00 to 09:15", "broker_outage")],
@@ -34,7 +35,7 @@ REPORT = report.Report(
 
 def test_report_json_has_what_every_run_reports(tmp_path: Path) -> None:
     file = tmp_path / "report.json"
-    report.write(REPORT, file)
+    result.write(REPORT, file)
     told = json.loads(file.read_text(encoding="utf-8"))
     assert told["windows"] == {"closed": 96, "journalled": 95, "lost": 1, "duplicated": 0, "invented": 0}
     assert told["frames"] == {"sent": 90, "accepted": 88, "repeated": 2, "refused": 0}
@@ -45,7 +46,7 @@ def test_report_json_has_what_every_run_reports(tmp_path: Path) -> None:
 
 def test_the_table_says_the_verdict_and_the_cause_in_both_languages() -> None:
     out = io.StringIO()
-    report.show(REPORT, Console(file=out, width=120))
+    result.show(REPORT, Console(file=out, width=120))
     text = out.getvalue()
     for word in ("windows closed", "journalled", "forwarded", "lost", "duplicated", "invented", "refused", "丢失"):
         assert word in text
@@ -53,14 +54,14 @@ def test_the_table_says_the_verdict_and_the_cause_in_both_languages() -> None:
     assert "NOT passed" in text
 
 
-def curve(name: str, kind: str, *, gap: bool) -> picture.Curve:
+def curve(name: str, kind: str, *, gap: bool) -> Curve:
     windows: list[tuple[int, int, tuple[int, int, int] | None]] = [
         (START_MS + n * 900_000, START_MS + (n + 1) * 900_000, (900, 1000 + n, 1200)) for n in range(8)
     ]
     if gap:
         windows[3] = (*windows[3][:2], None)
     polls = [Poll(START_MS + s * 1000, {"p_w": 1000}) for s in range(0, 7200, 60)]
-    return picture.Curve(name, kind, windows, polls)
+    return Curve(name, kind, windows, polls)
 
 
 @pytest.mark.parametrize("fonts", [picture.CJK_FONTS, ()])

@@ -12,7 +12,7 @@ import pytest
 from hil import runner, scenario, wiring
 from hil.meter_wire import Wire
 from hil.oracle.evidence import Tally
-from hil.report import Report
+from hil.report.result import Report
 from hil.sim.broker import Broker
 from protocol import mac
 from protocol.frame import open_frame

@@ -1,7 +1,6 @@
 """The day as a picture: production against treatment power, as the journal has it, with what went wrong marked."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import tzinfo
 from pathlib import Path
 
@@ -15,14 +14,14 @@ from matplotlib.axes import Axes
 from matplotlib.dates import DateFormatter, HourLocator
 from matplotlib.patches import Patch
 
-from hil.oracle.evidence import Poll, Trouble
+from hil.oracle.evidence import Trouble
+from hil.report.charts import HOLE_MS, Curve
 
 CJK_FONTS = ("Noto Sans CJK SC", "Noto Sans CJK JP", "WenQuanYi Micro Hei", "WenQuanYi Zen Hei", "Source Han Sans SC")
 COLOURS = {
     "production": ("#1f5fa8", "#5aa0dc", "#0b2f5c", "#8c6bb1"),
     "treatment": ("#1f7a3d", "#7cb82f", "#0b4a2a", "#2aa198"),
 }
-HOLE_MS = 300_000  # the meters' truth is drawn through polls no farther apart than this
 WORDS = {
     "title": ("Production against treatment power", "产污与治污设施功率"),
     "production": ("production", "产污设施"),
@@ -37,16 +36,6 @@ WORDS = {
     "time": ("local time", "当地时间"),
 }
 SHADES = {"broker_outage": "#c9c9c9", "treatment_off": "#f2a6a0", "treatment_off_idle": "#f2a6a0", "other": "#e6d9f2"}
-
-
-@dataclass(frozen=True)
-class Curve:
-    """The windows of one point: (start, end, min, mean, max) in virtual ms and W; None where there is no reading."""
-
-    name: str
-    kind: str
-    windows: Sequence[tuple[int, int, tuple[int, int, int] | None]]
-    truth: Sequence[Poll]
 
 
 def draw(curves: Sequence[Curve], troubles: Sequence[Trouble], zone: tzinfo, file: Path) -> None:

@@ -6,7 +6,9 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
+from hil import versions
 from hil.oracle.evidence import Count, Finding, Tally, Verdict
+from hil.report.measures import Measurement
 
 FINDINGS_SHOWN = 10  # a screen; all of them are in report.json
 
@@ -38,6 +40,10 @@ class Report(msgspec.Struct):
     drained: bool  # everything had arrived before the bench stopped waiting
     faults: list[str]
     trace: str = ""  # a digest over all that happened, where the same seed gives the same
+    commit: str = versions.UNKNOWN
+    versions: dict[str, str] = {}
+    late: int = 0  # windows that came later than they should, whatever the cause
+    measurements: list[Measurement] = []
 
 
 def write(report: Report, file: Path) -> None:
@@ -61,6 +67,10 @@ def show(report: Report, console: Console) -> None:
     hidden = len(report.findings) - FINDINGS_SHOWN
     if hidden > 0:
         console.print(f"  ... {hidden} more in report.json / 其余见 report.json")
+    for one in report.measurements:
+        if not one.held:
+            text = f"  {one.name}: {one.value:g} {one.unit}, at most / 上限 {one.at_most:g} {one.unit}"
+            console.print(text, style="yellow", highlight=False)
     if report.verdict == "pass":
         console.print("Oracle: every invariant held / 判定：全部通过", style="bold green")
     else:
@@ -83,6 +93,7 @@ def _table(report: Report) -> Table:
         ("lost", "丢失", windows.lost + sum(tally.lost for tally in report.sinks.values())),
         ("duplicated", "重复", windows.duplicated + sum(tally.duplicated for tally in report.sinks.values())),
         ("invented", "虚构", windows.invented),
+        ("late", "迟到", report.late),
         ("refused frames", "拒收的帧", frames.refused),
         ("readings", "读数", report.readings),
         ("frames sent / repeated", "发送帧 / 重发", f"{frames.sent} / {frames.repeated}"),

@@ -1,0 +1,118 @@
+"""Each window's story: when it was closed, sent, journalled and at the platform, and what was wrong meanwhile."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from hil.oracle.evidence import Finding, Journal, Sink, Trouble, Truth
+from hil.oracle.windows import WINDOW_MS, Placed, in_span, place
+from protocol.record import Reading
+
+# what became of a window, the worst first; gap: it came, and says that some meter gave nothing
+State = Literal["lost", "wrong", "late", "gap", "well"]
+STATES: tuple[State, ...] = ("lost", "wrong", "late", "gap", "well")
+
+
+@dataclass(frozen=True)
+class Story:
+    """One window. Instants are virtual Unix ms, None where it never happened or nobody knows.
+
+    none: (point, reason) of each slot without a reading. at_sinks: by sink. names: boot and seq; None where it is lost.
+    """
+
+    from_ms: int
+    to_ms: int
+    state: State
+    sent_ms: int | None
+    journalled_ms: int | None
+    at_sinks: Mapping[str, int | None]
+    none: Sequence[tuple[int, int]]
+    troubles: Sequence[Trouble]
+    findings: Sequence[Finding]
+    late_ms: int  # what comes later than so long after its end is late
+    names: tuple[int, int] | None = None
+
+    @property
+    def delay_ms(self) -> int | None:
+        """From its end to the journal."""
+        return None if self.journalled_ms is None else self.journalled_ms - self.to_ms
+
+
+def tell(
+    truth: Truth, journal: Journal, sinks: Mapping[str, Sink], findings: Sequence[Finding], late_ms: int
+) -> list[Story]:
+    """The stories of all windows that lie in the scenario, in order of time. late_ms: a later one is `late`."""
+    placed = place(journal, truth)
+    boots = _boots(placed, truth)
+    came = {name: _came(sink) for name, sink in sinks.items()}
+    stories = [_of(one, boots, came, truth, findings, late_ms) for one in in_span(placed, truth)]
+    return sorted([*stories, *_lost(findings, truth, sinks, late_ms)], key=lambda story: (story.from_ms, story.to_ms))
+
+
+def _of(
+    one: Placed,
+    boots: Mapping[int, int],
+    came: Mapping[str, Mapping[int, int]],
+    truth: Truth,
+    findings: Sequence[Finding],
+    late_ms: int,
+) -> Story:
+    kept = one.kept
+    began_ms = boots.get(kept.sent_boot)
+    own = [finding for finding in findings if (finding.from_ms, finding.to_ms) == (one.from_ms, one.to_ms)]
+    at_sinks = {name: _nearest(starts, one, truth) for name, starts in came.items()}
+    readings = enumerate(one.window.readings, 1)
+    none = [(point, slot) for point, slot in readings if not isinstance(slot, Reading) and slot is not None]
+    until_ms = max([kept.committed_ms, *(at_ms or 0 for at_ms in at_sinks.values())])
+    is_late = kept.committed_ms - one.to_ms > late_ms
+    return Story(
+        one.from_ms,
+        one.to_ms,
+        "wrong" if own else "late" if is_late else "gap" if none else "well",
+        None if began_ms is None else began_ms + kept.sent_uptime_ms,
+        kept.committed_ms,
+        at_sinks,
+        none,
+        list(_then(truth, one.from_ms, until_ms)),
+        own,
+        late_ms,
+        (one.window.boot, kept.seq),
+    )
+
+
+def _lost(findings: Iterable[Finding], truth: Truth, sinks: Iterable[str], late_ms: int) -> Iterator[Story]:
+    """A story for each quarter of an hour of which the oracle says that its window is lost."""
+    nowhere = dict.fromkeys(sinks)
+    for finding in findings:
+        if finding.code != "window_lost":
+            continue
+        for from_ms in range(finding.from_ms, finding.to_ms, WINDOW_MS):
+            to_ms = min(from_ms + WINDOW_MS, finding.to_ms)
+            troubles = list(_then(truth, from_ms, truth.end_ms))
+            yield Story(from_ms, to_ms, "lost", None, None, nowhere, [], troubles, [finding], late_ms)
+
+
+def _boots(placed: Sequence[Placed], truth: Truth) -> dict[int, int]:
+    """When each start of the terminal was."""
+    known = {life.boot: life.from_ms for life in truth.lives if life.boot is not None}
+    return {**known, **{one.window.boot: one.to_ms - one.window.end_uptime_s * 1000 for one in placed}}
+
+
+def _came(sink: Sink) -> dict[int, int]:
+    """When the first of each period came."""
+    first: dict[int, int] = {}
+    for upload in sink.uploads:
+        first.setdefault(upload.start_ms, upload.came_ms)
+    return first
+
+
+def _nearest(starts: Mapping[int, int], one: Placed, truth: Truth) -> int | None:
+    """When a window came to a platform; one without a time of its own is there under one close by."""
+    if one.window.start_s is not None:
+        return starts.get(one.from_ms)
+    near = [start_ms for start_ms in starts if abs(start_ms - one.from_ms) <= truth.tolerance_ms]
+    return starts[near[0]] if near else None
+
+
+def _then(truth: Truth, from_ms: int, to_ms: int) -> Iterator[Trouble]:
+    return (one for one in truth.troubles if one.from_ms < to_ms and one.to_ms > from_ms)
