@@ -102,7 +102,7 @@ def _row(english: str, chinese: str, value: object) -> Markup:
 
 def _trouble(axis: Axis, what: str, from_ms: int, to_ms: int) -> Markup:
     english, chinese = words.trouble(what)
-    return join(both(english, chinese) if chinese else english, f" {axis.shown(from_ms)} - {axis.shown(to_ms)}")
+    return join(both(english, chinese), f" {axis.shown(from_ms)} - {axis.shown(to_ms)}")
 
 
 def measured(measurements: Sequence[Measurement]) -> Markup:

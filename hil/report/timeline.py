@@ -36,7 +36,7 @@ def _trouble(axis: Axis, what: str, troubles: Sequence[Trouble]) -> Markup:
         )
         for one in troubles
     ]
-    return _lane(both(english, chinese) if chinese else english, bars)
+    return _lane(both(english, chinese), bars)
 
 
 def _lane(name: str, inside: Sequence[Markup]) -> Markup:

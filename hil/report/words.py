@@ -1,21 +1,13 @@
 """The report's words, in English and in Chinese."""
 
+from hil.fault_kinds import KINDS
+
 STATE = {
     "lost": ("lost", "丢失"),
     "wrong": ("not as it was", "有误"),
     "late": ("late: kept, sent afterwards", "迟到：先存后传"),
     "gap": ("a meter gave nothing", "有电表无应答"),
     "well": ("in time", "按时"),
-}
-TROUBLE = {
-    "broker_outage": ("broker away", "消息代理中断"),
-    "broker_kill": ("broker killed", "消息代理被强杀"),
-    "gateway_outage": ("gateway away", "网关停运"),
-    "gateway_kill": ("gateway killed", "网关被强杀"),
-    "terminal_kill": ("terminal without power", "终端断电"),
-    "platform_silent": ("platform silent", "平台不应答"),
-    "meter_silent": ("meter silent", "电表无应答"),
-    "treatment_off": ("treatment off", "治污停运"),
 }
 # protocol.record, NONE_*
 NONE = {
@@ -39,5 +31,5 @@ KIND = {"production": ("production", "产污"), "treatment": ("treatment", "治�
 def trouble(what: str) -> tuple[str, str]:
     """A trouble's name; `meter_silent (furnace)` keeps whom it is about."""
     name, _, about = what.partition(" ")
-    english, chinese = TROUBLE.get(name, (name.replace("_", " "), ""))
-    return f"{english} {about}".strip(), f"{chinese} {about}".strip() if chinese else ""
+    english = f"{name.replace('_', ' ')} {about}".strip()
+    return english, f"{KINDS[name].text_zh} {about}".strip() if name in KINDS else english
