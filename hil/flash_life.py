@@ -33,7 +33,9 @@ class Life:
     pages: int
     erases_of: list[int]  # of each block of the file system
     counters_erases: list[int]
-    store_us: list[int]  # each window
+    store_us: list[int]  # each window, as the next two
+    store_erases: list[int]
+    store_pages: list[int]
 
     @property
     def worst_in_ten_years(self) -> int:
@@ -48,6 +50,12 @@ class Life:
     def flash_ms_per_window(self) -> float:
         """How long a flash chip is at work for a window, by its data sheet, typically."""
         return (self.erases * ERASE_MS + self.pages * PAGE_MS) / self.windows
+
+    @property
+    def append_ms(self) -> list[float]:
+        """How long storing each window took, rising: the VM's time and the chip's, by its data sheet, typically."""
+        each = zip(self.store_us, self.store_erases, self.store_pages, strict=True)
+        return sorted(us / 1000 + erases * ERASE_MS + pages * PAGE_MS for us, erases, pages in each)
 
     @property
     def median_us(self) -> float:

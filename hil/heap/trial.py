@@ -4,34 +4,18 @@ import json
 import re
 import shutil
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple, TypedDict
 
-from firmware import image
-from hil import wiring
-from hil.authority import Authority
-from hil.broker import Broker
-from hil.clock import ScaledClock
-from hil.gateway import Gateway
-from hil.meter_bus import MeterBus
-from hil.scenario import WINDOW_S, Point, Scenario
-from hil.terminal import ROOT, Terminal
+from hil.lone_terminal import provisioned, scenario
+from hil.scenario import WINDOW_S
+from hil.terminal import Terminal
 
-VM = ROOT / "build" / "vm32" / "micropython"
-MOSQUITTO = ROOT / "build" / "mosquitto" / "mosquitto"
 BACKLOG = 7 * 96  # windows: a week
-BROKER = "localhost"
 FACTOR = 1200  # nine meters are read in a fifth of a second; more would leave slots out
-START = datetime(2026, 3, 2, tzinfo=UTC)
-BUILT_S = int(START.timestamp()) - 86_400
-LEAD_S = 4.0  # until everything is up
+SAMPLE_INTERVAL_S = 300
 DRAIN_S = 60.0  # a week's backlog takes some ten seconds here, longer where each allocation collects first
 LOOK_S = 0.2
-# Nine points of six models: each model's profile is on the heap once.
-MODELS = ("sdm630", "dtsu666", "adl400", "iem3155", "dtsu666", "sdm630", "adw300", "iem3255", "dtsu666")
 _STATUS = re.compile(r"^(?P<s>\d+)\.\d+ status: .* heap (?P<heap>\d+) ", re.MULTILINE)
 
 
@@ -51,46 +35,12 @@ class Part(TypedDict):
     bytes: int
 
 
-def scenario(hours: int) -> Scenario:
-    """The factory."""
-    points = [
-        Point(name=f"p{number}", kind="other", profile=model, address=number, rated_w=10_000 * number)
-        for number, model in enumerate(MODELS, 1)
-    ]
-    return Scenario(
-        name="heap", title="", title_zh="", start=START, hours=hours, factor=FACTOR, points=points,
-        sample_interval_s=300,
-    )  # fmt: skip
-
-
-@contextmanager
-def provisioned(folder: Path, hours: int = 1) -> Iterator[tuple[Terminal, Broker, Gateway, ScaledClock]]:
-    """A terminal of the image with its backlog, and what it needs; of it only the meters run. Raises BenchError."""
-    played = scenario(hours)
-    authority = Authority()
-    server = authority.server_files(authority.issue(BROKER), folder / "server")
-    root = folder / "root"
-    image.build("unix", root, (1, 0, 0), BUILT_S)
-    clock = ScaledClock.starting_in(LEAD_S, played.start_ms, FACTOR)
-    with ExitStack() as stack:
-        broker = stack.enter_context(Broker(MOSQUITTO, folder / "broker", tls=server))
-        config = wiring.write_gateway(played, folder / "gateway", broker.port, 1)
-        gateway = stack.enter_context(Gateway(config, clock))
-        meters = stack.enter_context(MeterBus(played, folder / "meters", clock))
-        terminal = stack.enter_context(Terminal(VM, folder / "terminal", clock, meters.start(), "set", root=root))
-        wanted = wiring.terminal_json(played, broker.port)
-        wanted["mqtt"] |= {"port": broker.tls_port, "tls": {"server_name": BROKER}}
-        files = authority.terminal_files(authority.issue(wiring.TERMINAL))
-        terminal.provision(wanted, wiring.key_json(played.seed), files)
-        terminal.run_vm("prefill.py", str(terminal.image), str(BACKLOG), str(len(MODELS)))
-        yield terminal, broker, gateway, clock
-
-
 def live(folder: Path, heap_kib: int, hours: int) -> Outcome:
     """Let it live so long, of its own time, in so much heap; it ends with the first fault. Raises BenchError."""
-    with provisioned(folder, hours) as (terminal, broker, gateway, clock):
+    with provisioned(folder, scenario(hours, FACTOR, SAMPLE_INTERVAL_S), BACKLOG) as one:
+        terminal, gateway, clock = one.terminal, one.gateway, one.clock
         terminal.process.command[1:1] = ["-X", f"heapsize={heap_kib}k"]
-        broker.start()
+        one.broker.start()
         gateway.start()
         gateway.wait_until_ready()
         terminal.start()
@@ -126,5 +76,5 @@ def parts(folder: Path) -> list[Part]:
     """What each part has on the heap once it is there (hil/vm/heap_parts.py). Raises BenchError."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    with provisioned(folder) as (terminal, _broker, _gateway, _clock):
-        return [json.loads(line) for line in terminal.run_vm("heap_parts.py").splitlines()]
+    with provisioned(folder, scenario(1, FACTOR, SAMPLE_INTERVAL_S), BACKLOG) as one:
+        return [json.loads(line) for line in one.terminal.run_vm("heap_parts.py").splitlines()]

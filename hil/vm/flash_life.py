@@ -4,11 +4,12 @@ RECORDS is a file of encoded records, each behind its length (u16, little endian
 rising numbers. BEFORE of them are stored first; if more follow, they are acknowledged together. Then WINDOWS are
 stored, each acknowledged before the next, with a restart a day, and counted. Prints a JSON object: windows,
 record_bytes, erases, programmed_bytes, pages (of 256 bytes, begun), erases_of (each block), counters_erases (each
-block), store_us (of each window: what it takes the VM, on a flash that takes no time).
+block); and of each window store_us (what storing it takes the VM, on a flash that takes no time), store_erases and
+store_pages.
 
 WAY  log      the terminal's own log, all of it: records, acknowledgements, counters, starts
      rename   a file for each reading, written anew and renamed, removed when it is acknowledged (a queue of messages)
-     samples  each sample is appended to one file and flushed; nothing is acknowledged
+     datalog  IoTaWatt's: a record of 15 channels each 5 s, and one each minute into a file of history, both flushed
      daily    totals written once a day, as Tasmota keeps its energies: a cut costs up to a day
 """
 
@@ -27,9 +28,9 @@ from protocol import limits, record
 
 PAGE_BYTES = 256
 DAY_WINDOWS = 86400 // limits.WINDOW_S
-SAMPLES = 180  # of a window: one in 5 s
 POINTS = 9
-SAMPLE_BYTES = 16  # of a point: power, energy, two more
+DATALOG = limits.WINDOW_S // 5, limits.WINDOW_S // 60  # records of a window, in either file
+DATALOG_BYTES = 4 + 4 + 8 + 15 * 2 * 8  # time, serial, hours, two sums of each channel
 TOTAL_BYTES = 8
 
 
@@ -43,6 +44,7 @@ class Counted(unix.FileFlash):
     def forget(self) -> None:
         """Count from here on."""
         self.erases = array.array("I", bytes(4 * self.blocks))
+        self.erases_all = 0
         self.programmed_bytes = 0
         self.pages = 0
 
@@ -56,6 +58,7 @@ class Counted(unix.FileFlash):
         """Sync, size, erase."""
         if operation == 6:
             self.erases[argument] += 1
+            self.erases_all += 1
         return unix.FileFlash.ioctl(self, operation, argument)
 
 
@@ -109,18 +112,19 @@ class RenameWay:
         """Nothing follows from it."""
 
 
-class SamplesWay:
-    """Each sample is flushed."""
+class DatalogWay:
+    """A record of fixed size for all channels, flushed as it is made."""
 
     def __init__(self, *_flashes: Counted) -> None:
-        self._sample = bytes(POINTS * SAMPLE_BYTES)
-        self._file = open(base.DATA_DIR + "/samples", "ab")  # noqa: SIM115  it stays open
+        self._record = bytes(DATALOG_BYTES)
+        self._files = [open(base.DATA_DIR + name, "ab") for name in ("/current", "/history")]  # noqa: SIM115  they stay
 
     def store(self, _number: int, _data: bytes) -> None:
-        """The samples of a window."""
-        for _ in range(SAMPLES):
-            self._file.write(self._sample)
-            self._file.flush()
+        """The records of a window."""
+        for file, records in zip(self._files, DATALOG):  # noqa: B905  MicroPython's has no strict
+            for _ in range(records):
+                file.write(self._record)
+                file.flush()
 
     def acknowledge(self) -> None:
         """Nothing follows from it."""
@@ -147,7 +151,7 @@ class DailyWay:
         """Nothing follows from it."""
 
 
-WAYS = {"log": LogWay, "rename": RenameWay, "samples": SamplesWay, "daily": DailyWay}
+WAYS = {"log": LogWay, "rename": RenameWay, "datalog": DatalogWay, "daily": DailyWay}
 
 
 def _ticks_us() -> int:
@@ -179,19 +183,23 @@ def main(image: str, path: str, way: str, before: int, windows: int) -> None:
         kept.acknowledge()
     flash.forget()
     beside.forget()
-    store_us = []
+    store_us, store_erases, store_pages = [], [], []
     stored_bytes = 0
     for number in range(windows):
         data = records[number % len(records)]
+        erases, pages = flash.erases_all + beside.erases_all, flash.pages + beside.pages
         began_us = _ticks_us()
         kept.store(number, data)
         store_us.append(time.ticks_diff(_ticks_us(), began_us))  # type: ignore[attr-defined]
+        store_erases.append(flash.erases_all + beside.erases_all - erases)
+        store_pages.append(flash.pages + beside.pages - pages)
         stored_bytes += len(data)
         kept.acknowledge()
         if number % DAY_WINDOWS == DAY_WINDOWS - 1:
             kept.restart()
     told: "dict[str, object]" = {"windows": windows, "record_bytes": stored_bytes, "store_us": store_us}
-    told["erases"] = sum(flash.erases) + sum(beside.erases)
+    told["store_erases"], told["store_pages"] = store_erases, store_pages
+    told["erases"] = flash.erases_all + beside.erases_all
     told["programmed_bytes"] = flash.programmed_bytes + beside.programmed_bytes
     told["pages"] = flash.pages + beside.pages
     told["erases_of"], told["counters_erases"] = list(flash.erases), list(beside.erases)

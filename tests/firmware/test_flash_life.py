@@ -38,7 +38,8 @@ def test_ten_years_of_a_full_log_leave_the_worst_block_far_from_worn(tmp_path: P
 
 def test_what_a_week_costs_is_carried_on_to_ten_years() -> None:
     """R-22: by the block that is erased most, of either flash."""
-    week = Life(7 * DAY_WINDOWS, 1, 90, 1, 100, [3, 5, 2], [40, 40], [1])
+    week = Life(7 * DAY_WINDOWS, 1, 90, 1, 100, [3, 5, 2], [40, 40], [1, 2000], [0, 1], [2, 10])
     assert week.worst_in_ten_years == 20875
-    assert Life(7 * DAY_WINDOWS, 1, 9, 1, 1, [3, 50, 2], [40, 40], [1]).worst_in_ten_years == 26093
+    assert Life(7 * DAY_WINDOWS, 1, 9, 1, 1, [3, 50, 2], [40, 40], [1], [0], [1]).worst_in_ten_years == 26093
     assert round(week.flash_ms_per_window * week.windows) == 90 * flash_life.ERASE_MS + 40
+    assert week.append_ms == [pytest.approx(0.801), pytest.approx(51)]
