@@ -44,16 +44,24 @@ def run(scenario: Scenario, folder: Path, watch: Watch) -> Outcome:
             target.end()
         except StoppedError as error:
             stopped = error.finding
-        truth, journal, sinks = evidence(target)
-        verdict = judge(truth, journal, sinks)
+        found = evidence(target)
+        verdict = judge(*found)
         if stopped is not None:  # all else follows from that
             verdict.findings = [stopped]
         verdict.findings += [Finding(6, "crash", text) for text in crashes]
         verdict.findings += [Finding(4, "meter_written", text) for text in writes_of(target.served())]
-        stories = tell(truth, journal, sinks, verdict.findings, measures.late_ms(target.factor))
-        report = _report(target, verdict, time.monotonic() - began, drained=drained)
-        report.late = sum(story.state == "late" for story in stories)
-        report.measurements = measures.take_all(truth, stories, target.factor)
+        return outcome_of(target, found, verdict, time.monotonic() - began, drained=drained)
+
+
+def outcome_of(
+    target: Target, found: tuple[Truth, Journal, dict[str, Sink]], verdict: Verdict, real_s: float, *, drained: bool
+) -> Outcome:
+    """What a run that was judged so leaves."""
+    truth, journal, sinks = found
+    stories = tell(truth, journal, sinks, verdict.findings, measures.late_ms(target.factor))
+    report = _report(target, verdict, real_s, drained=drained)
+    report.late = sum(story.state == "late" for story in stories)
+    report.measurements = measures.take_all(truth, stories, target.factor)
     return Outcome(report, truth, journal, stories)
 
 
