@@ -14,13 +14,14 @@ from hil import wiring
 from hil.broker import Broker, free_port
 from hil.clock import ScaledClock
 from hil.control import order
-from hil.fault_kinds import LINK
+from hil.fault_kinds import DISK, LINK, STRANGER
 from hil.gateway import Gateway
 from hil.link import Link
 from hil.meter_bus import MeterBus
 from hil.oracle.sources import read_rows
 from hil.process import BenchError, Process
 from hil.scenario import Scenario
+from hil.stranger import Stranger
 from hil.terminal import ROOT, Terminal
 from hil.versions import versions
 
@@ -57,6 +58,9 @@ class Bench:
         self.broker = self._stack.enter_context(Broker(MOSQUITTO, folder / "broker"))
         self.platform = self._stack.enter_context(Platform(folder / "platform"))
         self.link = self._stack.enter_context(Link(folder / "link", self.broker.port))
+        self.stranger = self._stack.enter_context(
+            Stranger(folder / "stranger", self.broker.port, scenario.seed, wiring.TERMINAL)
+        )
         self.clock = ScaledClock(0, 0, 1)
         self.meters: MeterBus
         self.gateway: Gateway
@@ -67,8 +71,10 @@ class Bench:
         self.platform.start()
         if "broker" not in absent:
             self.broker.start()
-        if any(fault.what in LINK for fault in self.scenario.faults):
+        if self._has(LINK):
             self.link.start()
+        if self._has(STRANGER):
+            self.stranger.start(wait="broker" not in absent)
         config = wiring.write_gateway(self.scenario, self.folder / "gateway", self.broker.port, self.platform.port)
         for lead_s in LEADS_S:
             if self._try(config, absent, lead_s):
@@ -77,13 +83,17 @@ class Bench:
             f"not everything was up within {LEADS_S[-1]:g} s: is the machine busy? / 启动过慢，机器是否繁忙？"
         )
 
+    def _has(self, kinds: Iterable[str]) -> bool:
+        """Whether the scenario has faults of these kinds."""
+        return not {fault.what for fault in self.scenario.faults}.isdisjoint(kinds)
+
     def _try(self, gateway_config: Path, absent: set[str], lead_s: float) -> bool:
         """Start what knows the time, so that it begins in lead_s; False, and all of it ended, if that was too short."""
         scenario = self.scenario
         self.clock = ScaledClock.starting_in(lead_s, scenario.start_ms, scenario.factor)
         with ExitStack() as started:
             self.meters = started.enter_context(MeterBus(scenario, self.folder / "meters", self.clock))
-            self.gateway = started.enter_context(Gateway(gateway_config, self.clock))
+            self.gateway = started.enter_context(Gateway(gateway_config, self.clock, frail=self._has(DISK)))
             uart = self.meters.start()
             self.terminal = started.enter_context(
                 Terminal(VM, self.folder / "terminal", self.clock, uart, scenario.rtc)

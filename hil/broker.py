@@ -47,6 +47,7 @@ MaxProtocol = TLSv1.2
 """
 _UP = re.compile(r"Received PUBLISH from (?P<client>\S+) \(d(?P<dup>\d), q1, .*'wattline/up/")
 _PUBACK = re.compile(r"Sending PUBACK to (?P<client>\S+) \(m\d+, rc(?P<reason>\d+)\)")
+STRANGER = "stranger"  # the client that is no terminal: hil/stranger.py
 _DROPPED = re.compile(r"Outgoing messages are being dropped for client (?P<client>\S+?)\.")
 
 
@@ -97,7 +98,8 @@ class Broker:
 
     def published(self) -> int:
         """Frames that terminals have published to it, repetitions included, over all its starts (from its log)."""
-        return len(_UP.findall(self.process.text()))
+        found = _UP.finditer(self.process.text())
+        return sum(one["client"] != STRANGER for one in found)
 
     def pubacked(self, client: str) -> int:
         """PUBACKs of success that it has sent to this client."""

@@ -1,5 +1,6 @@
 """What can go wrong in a scenario: every kind of fault, what it does, what it is told, and where it can be played."""
 
+import errno
 from typing import NamedTuple
 
 EVERYWHERE = frozenset({"sim", "unix"})
@@ -29,6 +30,8 @@ KINDS: dict[str, Kind] = {
     "gateway_kill": Kind(
         "kill -9 of the gateway, right after its first commit from then on", "网关被 kill -9", "gateway"
     ),
+    "disk_full": Kind("the gateway's disk has no room", "网关磁盘已满", "disk"),
+    "disk_failing": Kind("the gateway's disk answers every write and sync with an error", "网关磁盘故障", "disk"),
     "terminal_kill": Kind("a power cut in the switchboard", "配电柜断电", "mains"),
     "mains_flapping": Kind(
         "power comes and goes: off in the first half of each `every`", "市电反复断续", "mains", _EVERY
@@ -46,6 +49,12 @@ KINDS: dict[str, Kind] = {
         "speed",
         frozenset({"profile"}),
     ),
+    "replayed_frames": Kind(
+        "a stranger publishes all that he has heard on the broker again, at each `every`", "重放截获的帧", "", _EVERY
+    ),
+    "forged_frames": Kind(
+        "a stranger publishes frames that he can't seal, and noise, at each `every`", "伪造的帧与噪声", "", _EVERY
+    ),
     "platform_silent": Kind("the platform takes everything and answers nothing", "平台接收但不应答", "platform"),
     "meter_silent": Kind("`point`'s meter answers nothing; without `point`: no meter", "电表无应答", takes=_POINT),
     "meter_frozen": Kind("`point`'s meter answers, and shows the same for ever", "电表数值冻结", needs=_POINT),
@@ -57,4 +66,6 @@ KINDS: dict[str, Kind] = {
     "treatment_off": Kind("treatment stands still, production runs on", "治污停，生产继续"),
 }
 
+STRANGER = frozenset({"replayed_frames", "forged_frames"})
+DISK = {"disk_full": errno.ENOSPC, "disk_failing": errno.EIO}  # with what it fails
 LINK = frozenset({"link_down", "link_flapping", "slow_link"})  # of the way from the terminal to the broker

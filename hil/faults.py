@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from hil.fault_kinds import DISK
 from hil.oracle.evidence import Trouble
 from hil.scenario import Fault, Scenario, duration_s
 from hil.target import Target
@@ -68,6 +69,10 @@ def _spells(scenario: Scenario, fault: Fault) -> Iterator[tuple[int, int]]:
 Effect = Callable[[Target, Fault], None]
 _OUT_IN: dict[str, tuple[Effect, Effect]] = {
     "mains": (lambda target, _: target.terminal.kill(), lambda target, _: target.terminal.start()),
+    "disk": (
+        lambda target, fault: target.gateway.fail_disk(DISK[fault.what]),
+        lambda target, _: target.gateway.fail_disk(None),
+    ),
     "link": (lambda target, _: target.link.set_up(up=False), lambda target, _: target.link.set_up(up=True)),
 }
 _LATE = {"broker_outage": "broker", "gateway_outage": "gateway"}  # what begins with the scenario comes up late
@@ -76,6 +81,8 @@ _EFFECTS: dict[str, tuple[Effect, Effect]] = {
     "broker_kill": (lambda target, _: target.broker.kill(), lambda target, _: target.broker.start()),
     "gateway_outage": (lambda target, _: target.gateway.stop(), lambda target, _: target.gateway.start()),
     "gateway_kill": (lambda target, _: target.gateway.kill_after_commit(), lambda target, _: target.gateway.start()),
+    "disk_full": _OUT_IN["disk"],
+    "disk_failing": _OUT_IN["disk"],
     "terminal_kill": _OUT_IN["mains"],
     "mains_flapping": _OUT_IN["mains"],
     "link_down": _OUT_IN["link"],
@@ -84,6 +91,8 @@ _EFFECTS: dict[str, tuple[Effect, Effect]] = {
         lambda target, fault: target.link.set_profile(str(fault.profile)),
         lambda target, _: target.link.set_profile("lan"),
     ),
+    "replayed_frames": (lambda target, _: target.stranger.act("replay"), lambda _target, _: None),
+    "forged_frames": (lambda target, _: target.stranger.act("forge"), lambda _target, _: None),
     # what it keeps without an answer is the harder case: the same must not count twice when it comes again
     "platform_silent": (
         lambda target, _: target.platform.obey("silent", keep=True),

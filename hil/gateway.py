@@ -10,20 +10,23 @@ from typing import Self
 
 from hil import stores
 from hil.clock import ScaledClock
-from hil.process import Process
+from hil.disk import Disk
+from hil.process import BenchError, Process
 
 READY_S = 20.0  # a busy machine imports slowly
 BURST_WAIT_S = 4.0  # a gateway that has just been started needs one or two to import and connect
 
 
 class Gateway:
-    """A gateway in `folder` (gateway.toml, keys, data/)."""
+    """A gateway in `folder` (gateway.toml, keys, data/). frail: its disk can be made to fail."""
 
-    def __init__(self, config: Path, clock: ScaledClock) -> None:
+    def __init__(self, config: Path, clock: ScaledClock, *, frail: bool = False) -> None:
         self.data = config.parent / "data"
         self.metrics = config.parent / "metrics.txt"
         command = [sys.executable, "-m", "hil.gateway_process", str(config)]
-        self.process = Process("gateway", command, config.parent / "gateway.log", clock.env())
+        self._disk = Disk(self.data) if frail else None
+        env = {**clock.env(), **(self._disk.env() if self._disk else {})}
+        self.process = Process("gateway", command, config.parent / "gateway.log", env)
         self._start = 0
 
     def start(self) -> None:
@@ -62,6 +65,12 @@ class Gateway:
                 except (urllib.error.URLError, TimeoutError) as error:
                     self.metrics.write_text(f"# not to be had: {error}\n", encoding="utf-8")
 
+    def fail_disk(self, number: int | None) -> None:
+        """Its disk answers with this errno from now on; None: it works again."""
+        if self._disk is None:
+            raise BenchError("this gateway's disk is not frail")
+        self._disk.fail(number)
+
     def frames(self) -> int:
         """Frames in its journal now."""
         return self.counters().get("frames", 0)
@@ -74,8 +83,8 @@ class Gateway:
         """The journal's own counters, over all its starts."""
         return stores.counters(self.data)
 
-    def quarantined(self) -> int:
-        """Frames and records in quarantine."""
+    def quarantined(self) -> dict[str, int]:
+        """Frames and records in quarantine, by the reason."""
         return stores.quarantined(self.data)
 
     def __enter__(self) -> Self:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hil import faults, versions, wiring
+from hil.expectations import Expected, Seen, held_against
 from hil.oracle import judge
 from hil.oracle.evidence import Finding, Journal, Sink, Truth, Verdict
 from hil.oracle.sources import polls_of, read_journal, read_uploads, writes_of
@@ -44,24 +45,18 @@ def run(scenario: Scenario, folder: Path, watch: Watch) -> Outcome:
             target.end()
         except StoppedError as error:
             stopped = error.finding
-        found = evidence(target)
-        verdict = judge(*found)
+        truth, journal, sinks = evidence(target)
+        verdict = judge(truth, journal, sinks)
         if stopped is not None:  # all else follows from that
             verdict.findings = [stopped]
         verdict.findings += [Finding(6, "crash", text) for text in crashes]
         verdict.findings += [Finding(4, "meter_written", text) for text in writes_of(target.served())]
-        return outcome_of(target, found, verdict, time.monotonic() - began, drained=drained)
-
-
-def outcome_of(
-    target: Target, found: tuple[Truth, Journal, dict[str, Sink]], verdict: Verdict, real_s: float, *, drained: bool
-) -> Outcome:
-    """What a run that was judged so leaves."""
-    truth, journal, sinks = found
-    stories = tell(truth, journal, sinks, verdict.findings, measures.late_ms(target.factor))
-    report = _report(target, verdict, real_s, drained=drained)
-    report.late = sum(story.state == "late" for story in stories)
-    report.measurements = measures.take_all(truth, stories, target.factor)
+        seen = Seen(verdict.findings, target.gateway.quarantined(), [journal], target.gateway.counters())
+        expected, verdict.findings = held_against(scenario.expect, seen)
+        stories = tell(truth, journal, sinks, verdict.findings, measures.late_ms(target.factor))
+        report = _report(target, verdict, expected, time.monotonic() - began, drained=drained)
+        report.late = sum(story.state == "late" for story in stories)
+        report.measurements = measures.take_all(truth, stories, target.factor)
     return Outcome(report, truth, journal, stories)
 
 
@@ -87,12 +82,13 @@ def _play(target: Target, watch: Watch) -> list[str]:
 def _drain(target: Target, watch: Watch) -> bool:
     """Wait until all that was closed has arrived everywhere; False if that took longer than the target's drain_ms."""
     until_ms = target.now_ms() + target.drain_ms
+    arriving = _ARRIVING - {one.finding for one in target.scenario.expect}
     while (now_ms := target.now_ms()) < until_ms:
         watch(1.0, "waiting for the backlog / 等待补传")
         while target.now_ms() < now_ms + target.look_ms:  # first: the last window has just closed
             target.advance(now_ms + target.look_ms)
         verdict = judge(*evidence(target))
-        if not any(finding.code in _ARRIVING for finding in verdict.findings):
+        if not any(finding.code in arriving for finding in verdict.findings):
             return True
     return False
 
@@ -117,7 +113,7 @@ def evidence(target: Target) -> tuple[Truth, Journal, dict[str, Sink]]:
     return truth, journal, {wiring.SINK: Sink(uploads, wiring.platform_items(scenario.points))}
 
 
-def _report(target: Target, verdict: Verdict, real_s: float, *, drained: bool) -> Report:
+def _report(target: Target, verdict: Verdict, expected: list[Expected], real_s: float, *, drained: bool) -> Report:
     scenario, counters = target.scenario, target.gateway.counters()
     return Report(
         scenario=scenario.name,
@@ -129,7 +125,7 @@ def _report(target: Target, verdict: Verdict, real_s: float, *, drained: bool) -
             target.broker.published(),
             counters.get("frames_accepted", 0),
             counters.get("frames_repeated", 0),
-            target.gateway.quarantined(),
+            sum(target.gateway.quarantined().values()),
         ),
         sinks=verdict.sinks,
         verdict=verdict_word(verdict),
@@ -139,6 +135,7 @@ def _report(target: Target, verdict: Verdict, real_s: float, *, drained: bool) -
         real_s=round(real_s, 1),
         drained=drained,
         faults=[f"{fault.what} {fault.at} {fault.lasts}" for fault in scenario.faults],
+        expected=expected,
         trace=target.digest(),
         commit=versions.commit(),
         versions=target.versions(),

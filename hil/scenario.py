@@ -10,7 +10,9 @@ from typing import Annotated, Literal
 import msgspec
 
 from gateway import strict
+from hil import expectations
 from hil.clock import FACTOR_MAX
+from hil.expectations import Expectation
 from hil.fault_kinds import KINDS, ON
 from hil.meter import PROFILES, read_profile
 from hil.weather import PROFILES as NETWORKS
@@ -88,6 +90,7 @@ class Scenario(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     profile: Profile | None = None
     uplink: Uplink = Uplink()
     faults: list[Fault] = []
+    expect: list[Expectation] = []  # what must be seen besides the oracle's invariants
 
     @property
     def start_ms(self) -> int:
@@ -148,7 +151,8 @@ def load(name: str) -> Scenario:
 
 def check(scenario: Scenario, path: Path) -> None:
     """What a type can't say: raises gateway.strict.ConfigError with every problem."""
-    problems = [strict.Problem(path, key, text) for key, text in (*_factory(scenario), *_faults(scenario))]
+    expected = expectations.problems(scenario.expect, _unknown)
+    problems = [strict.Problem(path, key, text) for key, text in (*_factory(scenario), *_faults(scenario), *expected)]
     if scenario.start.utcoffset() is None or scenario.start.timestamp() % WINDOW_S:
         text = "a quarter of an hour, with its UTC offset / 需为整刻钟并带时区, e.g. 2026-03-02T00:00:00+08:00"
         problems.append(strict.Problem(path, "start", text))

@@ -10,10 +10,10 @@ def counters(data: Path) -> dict[str, int]:
     return {str(name): int(str(value)) for name, value in rows}
 
 
-def quarantined(data: Path) -> int:
-    """Frames and records in quarantine."""
-    rows = _rows(data / "quarantine.sqlite3", "SELECT count(*) FROM refused")
-    return int(str(rows[0][0])) if rows else 0
+def quarantined(data: Path) -> dict[str, int]:
+    """How many frames and records are in quarantine, by reason."""
+    rows = _rows(data / "quarantine.sqlite3", "SELECT reason, count(*) FROM refused GROUP BY reason")
+    return {str(reason): int(str(count)) for reason, count in rows}
 
 
 def _rows(file: Path, query: str) -> list[tuple[object, ...]]:

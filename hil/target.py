@@ -10,7 +10,7 @@ All instants and spans are virtual, in ms.
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from hil.fault_kinds import KINDS
 from hil.oracle.evidence import Finding, Life
@@ -52,11 +52,14 @@ class GatewayPart(Part, Protocol):
     def kill_after_commit(self) -> None:
         """Kill it right after its next commit: it has not acknowledged what it has committed, or only just."""
 
+    def fail_disk(self, number: int | None) -> None:
+        """Its disk answers with this errno from now on; None: it works again."""
+
     def counters(self) -> dict[str, int]:
         """The journal's own counters, over all its starts."""
 
-    def quarantined(self) -> int:
-        """Frames and records in quarantine."""
+    def quarantined(self) -> dict[str, int]:
+        """Frames and records in quarantine, by the reason."""
 
 
 class TerminalPart(Protocol):
@@ -81,6 +84,13 @@ class LinkPart(Protocol):
 
     def set_profile(self, name: str) -> None:
         """As fast as a network of hil.weather.PROFILES."""
+
+
+class StrangerPart(Protocol):
+    """Somebody on the broker without a key (hil/stranger.py)."""
+
+    def act(self, deed: Literal["replay", "forge"]) -> None:
+        """Have him publish all that he has heard, or what he makes up."""
 
 
 class PlatformPart(Protocol):
@@ -113,6 +123,8 @@ class Target(Protocol):
     def platform(self) -> PlatformPart: ...
     @property
     def link(self) -> LinkPart: ...
+    @property
+    def stranger(self) -> StrangerPart: ...
     @property
     def journal_file(self) -> Path:
         """The gateway's journal."""

@@ -115,9 +115,10 @@ class Sink:
 
 @dataclass(frozen=True)
 class Finding:
-    """Something that must not be. invariant: 1 to 6 of the architecture; cause: the trouble in whose time it fell.
+    """Something that must not be. invariant: 1 to 6 of the architecture, 0: the scenario's own expectation.
 
-    from_ms, to_ms: the stretch that it is about, virtual Unix ms; both 0 where it is about none.
+    cause: the trouble in whose time it fell. from_ms, to_ms: the stretch that it is about, virtual Unix ms; both 0
+    where it is about none.
     """
 
     invariant: int

@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.table import Table
 
 from hil import versions
+from hil.expectations import Expected
 from hil.oracle.evidence import Count, Finding, Tally, Verdict
 from hil.report.measures import Measurement
 
@@ -39,6 +40,7 @@ class Report(msgspec.Struct):
     real_s: float
     drained: bool  # everything had arrived before the bench stopped waiting
     faults: list[str]
+    expected: list[Expected] = []  # what the scenario expects besides the invariants, and what was seen
     trace: str = ""  # a digest over all that happened, where the same seed gives the same
     commit: str = versions.UNKNOWN
     versions: dict[str, str] = {}
@@ -59,8 +61,11 @@ def verdict_word(verdict: Verdict) -> str:
 
 
 def show(report: Report, console: Console) -> None:
-    """The table, then what was found and why."""
+    """The table, then what was expected, and what was found and why."""
     console.print(_table(report))
+    for wanted in report.expected:
+        text = f"  expected / 预期: {wanted.what}, at least {wanted.at_least}: seen / 实际 {wanted.seen}"
+        console.print(text, highlight=False)
     for finding in report.findings[:FINDINGS_SHOWN]:
         why = f" [{finding.cause}]" if finding.cause else ""
         console.print(f"  {finding.code}: {finding.text}{why}", markup=False, highlight=False, soft_wrap=True)

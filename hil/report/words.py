@@ -18,6 +18,7 @@ NONE = {
     5: ("not sampled", "未采样"),
 }
 INVARIANT = {
+    0: ("What the scenario expects", "场景的预期"),
     1: ("Nothing lost", "无丢失"),
     2: ("Nothing twice", "无重复"),
     3: ("Nothing invented", "无虚构"),

@@ -56,6 +56,7 @@ class Broker:
         self._published = 0
         self.dropped = 0
         self.on_connect: Callable[[str], None] = lambda _client: None
+        self.overheard: Callable[[str, bytes], None] = lambda _topic, _payload: None  # by who listens to everything
         self.on_publish: Callable[[str, str, bytes], None] = lambda _client, _topic, _payload: None
         self._loop = loop
         self._network = network
@@ -185,6 +186,7 @@ class Broker:
         client.writer.transport.abort()
 
     def _route(self, topic: str, payload: bytes) -> None:
+        self.overheard(topic, payload)
         for name, session in self._sessions.items():
             if any(_matches(topic_filter, topic) for topic_filter in session.filters):
                 self._treat(name, topic, payload)

@@ -25,6 +25,7 @@ class Disk:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.refusing = False  # there is no room: every commit is an error
+        self.failing = False  # likewise, but it is the disk itself
         self.commits = 0
         self.on_commit: Callable[[sqlite3.Connection, str], None] = lambda _connection, _file: None
         self.on_kill: Callable[[], None] = lambda: None
@@ -63,6 +64,8 @@ class Disk:
             self._kill()
         if self.refusing:
             raise sqlite3.OperationalError("database or disk is full")
+        if self.failing:
+            raise sqlite3.OperationalError("disk I/O error")
         cursor = act()
         self.on_commit(connection, file)
         if last:

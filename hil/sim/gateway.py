@@ -3,6 +3,7 @@
 It is killed between any two steps, at any commit, and between a commit and what follows from it.
 """
 
+import errno
 import io
 import random
 import traceback
@@ -139,10 +140,15 @@ class Gateway:
         if told not in self.crashes:  # once is enough: it may happen every second
             self.crashes.append(told)
 
+    def fail_disk(self, number: int | None) -> None:
+        """Its disk answers with this errno from now on; None: it works again."""
+        self.disk.refusing = number == errno.ENOSPC
+        self.disk.failing = number == errno.EIO
+
     def counters(self) -> dict[str, int]:
         """The journal's own counters."""
         return stores.counters(self.data)
 
-    def quarantined(self) -> int:
-        """Frames and records in quarantine."""
+    def quarantined(self) -> dict[str, int]:
+        """Frames and records in quarantine, by the reason."""
         return stores.quarantined(self.data)

@@ -11,11 +11,12 @@ from typing import Any
 from hil.oracle.evidence import Finding
 from hil.platform import mode_of
 from hil.scenario import Scenario
-from hil.sim.broker import PORT
+from hil.sim.broker import PORT, UP
 from hil.sim.checks import ViolationError
 from hil.sim.loop import StuckError
 from hil.sim.network import Network
 from hil.sim.world import World
+from hil.stranger import Deed, Knowledge
 from hil.target import StoppedError
 from hil.versions import versions
 from hil.weather import PROFILES
@@ -50,6 +51,24 @@ class TerminalLink:
         self._network.set_weather(self._client, PORT, PROFILES[name])
 
 
+class Stranger:
+    """hil.target.StrangerPart beside the simulation's broker."""
+
+    def __init__(self, world: World) -> None:
+        self._knowledge = Knowledge(world.scenario.seed, world.terminal.name)
+        self._broker = world.broker
+        self._broker.overheard = self._hear
+
+    def act(self, deed: Deed) -> None:
+        """Publish."""
+        for topic, payload in list(self._knowledge.messages(deed)):
+            self._broker.inject(topic, payload)
+
+    def _hear(self, topic: str, payload: bytes) -> None:
+        if topic.startswith(UP):
+            self._knowledge.hear(topic, payload)
+
+
 class Sim:
     """hil.target.Target over a world. Crashes are told once."""
 
@@ -67,6 +86,7 @@ class Sim:
         self.gateway = world.gateway
         self.terminal = world.terminal
         self.platform = Platform(world)
+        self.stranger = Stranger(world)
         self.link = TerminalLink(world.network, world.terminal.name)
         self.journal_file = world.gateway.data / "journal.sqlite3"
         self.uploads_file = world.uploads_file

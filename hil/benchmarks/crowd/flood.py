@@ -1,47 +1,23 @@
 """`python -m hil.benchmarks.crowd.flood PORT RATE SECONDS SEED TERMINAL`: bad frames through a broker, RATE a second.
 
-Frames of everybody and nobody: of terminals that are not admitted, each under a name of its own or all under one; and
-under the name of TERMINAL, which is: forged, cut, too long, bombs. Prints {"published": N} when it is done.
+The frames are those of hil/bad_frames.py, with TERMINAL as the victim. Prints {"published": N} when it is done.
 """
 
-import itertools
 import json
-import random
 import socket
 import sys
 import time
-from collections.abc import Iterator
 
 from cext import mqtt_stream
 from gateway.intake import packets
 from gateway.intake.deliveries import UP
-from hil.benchmarks import realistic
-from protocol import frame, mac, record
+from hil.bad_frames import bad_frames
 
 TICK_S = 0.02
 PACKET_BYTES_MAX = 1 << 16
 KEEPALIVE_S = 600
 IN_FLIGHT = 65_535
 READ_BYTES = 1 << 18
-FORGER = mac.Key(b"forger's own secret of 32 bytes!", 1)
-
-
-def bad_frames(seed: int, victim: str) -> Iterator[tuple[str, bytes]]:
-    """(terminal, frame) without end."""
-    chance = random.Random(seed)
-    raw = record.encode_window(1, realistic.window(chance))
-    for number in itertools.count():
-        forged = frame.seal_frame(FORGER, victim, 7, 1, number, [raw])
-        yield from (
-            (f"U{chance.randrange(1 << 30):08x}", forged),
-            ("U00000000", forged),
-            (victim, forged),
-            (victim, forged[: chance.randrange(len(forged))]),
-            (victim, forged + bytes(4096)),
-            (victim, b"\x81" * 4000),
-            (victim, b"\xd1\x84\x46\xa2\x01\x05\x04\x41\x01\xa0\x5b" + b"\xff" * 8),
-            (victim, chance.randbytes(chance.randrange(1, 2000))),
-        )
 
 
 def main() -> None:
