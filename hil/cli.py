@@ -19,7 +19,7 @@ from hil import platform, runner
 from hil import scenario as scenarios
 from hil.heap import cli as heap_cli
 from hil.load import Recorded
-from hil.load_file import LoadFileError, read_intervals
+from hil.load_file import LoadFileError, Order, read_intervals
 from hil.meter_bus import share_permille
 from hil.meter_cli import bus
 from hil.platform_rules import Rules
@@ -69,6 +69,7 @@ def run(  # noqa: PLR0913, PLR0917  (a command's options are its parameters)
     ] = None,
     time_column: Annotated[str, typer.Option(help="Its column of times. 时间列")] = "time",
     energy_column: Annotated[str, typer.Option(help="Its column of kWh per interval. 电量列 (kWh)")] = "kWh",
+    date_order: Annotated[Order, typer.Option(help="Which number of a date is the day. 日期顺序")] = "auto",
     days: Annotated[int | None, typer.Option(min=1, max=31, help="Days to play. 天数")] = None,
     factor: Annotated[int | None, typer.Option(min=1, max=3600, help="How much faster than life. 加速倍数")] = None,
     seed: Annotated[int | None, typer.Option(min=0, max=2**31 - 1, help="Of keys and loads. 随机种子")] = None,
@@ -90,7 +91,7 @@ def run(  # noqa: PLR0913, PLR0917  (a command's options are its parameters)
         changes["seed"] = seed
     chosen = msgspec.structs.replace(chosen, **changes)
     if profile is not None:
-        chosen = _with_profile(chosen, profile, time_column, energy_column)
+        chosen = _with_profile(chosen, profile, (time_column, energy_column), date_order)
     again = f"wattline hil run {name} --seed {chosen.seed} --target {chosen.target}"
     _play(chosen, out or OUT / "hil" / f"{chosen.name}-{chosen.seed}", again, as_json=as_json)
 
@@ -180,10 +181,10 @@ def _scenario(name: str) -> Scenario:
         _end_with(2, str(error))
 
 
-def _with_profile(chosen: Scenario, file: Path, time_column: str, energy_column: str) -> Scenario:
+def _with_profile(chosen: Scenario, file: Path, columns: tuple[str, str], order: Order) -> Scenario:
     """The scenario with its production driven by a file of interval data."""
     try:
-        intervals = read_intervals(file, time_column, energy_column)
+        intervals = read_intervals(file, *columns, order)
     except LoadFileError as error:
         _end_with(2, str(error))
     for note in intervals.notes:
@@ -198,7 +199,7 @@ def _with_profile(chosen: Scenario, file: Path, time_column: str, energy_column:
         else point
         for point in chosen.points
     ]
-    source = scenarios.Profile(str(file), time_column, energy_column, first)
+    source = scenarios.Profile(str(file), *columns, first, order)
     return msgspec.structs.replace(chosen, profile=source, points=points)
 
 

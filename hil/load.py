@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol
 
-from hil.load_file import Intervals, read_intervals
+from hil.load_file import Intervals, Order, read_intervals
 
 STEP_MS = 15_000  # of the synthetic loads: a few samples each at the usual interval of 5 s
 MINUTE_MS = 60_000
@@ -170,7 +170,8 @@ def from_config(config: Mapping[str, Any]) -> Load:
             return Shifts(config["rated_w"], config["shifts"], config["utc_offset_s"], config["seed"])
         if kind == "csv":
             share = config.get("share_permille", 1000)  # of a plant that several feeders make up
-            return recorded(config["file"], config["time_column"], config["energy_column"], config["start_ms"], share)
+            columns = (config["time_column"], config["energy_column"])
+            return recorded(config["file"], *columns, config.get("date_order", "auto"), config["start_ms"], share)
         if kind == "swapped":
             return Swapped(from_config(config["load"]), from_config(config["other"]), config["spans"])
         if kind == "treatment":
@@ -183,6 +184,8 @@ def from_config(config: Mapping[str, Any]) -> Load:
 
 
 @lru_cache(4)
-def recorded(file: str, time_column: str, energy_column: str, start_ms: int, share_permille: int) -> Recorded:
+def recorded(
+    file: str, time_column: str, energy_column: str, order: Order, start_ms: int, share_permille: int
+) -> Recorded:
     """The load in a CSV file; read once, however many meters share it. Raises LoadFileError."""
-    return Recorded(read_intervals(Path(file), time_column, energy_column), start_ms, share_permille)
+    return Recorded(read_intervals(Path(file), time_column, energy_column, order), start_ms, share_permille)

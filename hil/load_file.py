@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from fractions import Fraction
-from itertools import pairwise
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -19,6 +19,8 @@ Order = Literal["auto", "year-first", "day-first", "month-first"]
 _ISO = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})[ T](\d{1,2}):(\d{2})(?::(\d{2}))?$")
 _SLASHED = re.compile(r"(\d{1,2})[/.-](\d{1,2})[/.-](\d{4})[ T](\d{1,2}):(\d{2})(?::(\d{2}))?$")
 _FINDINGS_MAX = 20  # a file in the wrong format is wrong in every line; twenty show how
+_ROWS_MAX = 1_100_000  # two years of minutes
+_KWH_MAX = Decimal(10) ** 9  # in an interval: more than any plant, and a number that costs nothing
 _DAY = timedelta(days=1)
 
 
@@ -28,7 +30,8 @@ class LoadFileError(ValueError):
     def __init__(self, path: Path, findings: Sequence[str]) -> None:
         more = len(findings) - _FINDINGS_MAX
         self.findings = [*findings[:_FINDINGS_MAX], *([f"and {more} more / 另有 {more} 处"] if more > 0 else [])]
-        super().__init__("\n".join(f"{path}: {finding}" for finding in self.findings))
+        count = f"{path}: {len(findings)} problems, nothing is played / 共 {len(findings)} 处问题，未运行"
+        super().__init__("\n".join([*(f"{path}: {finding}" for finding in self.findings), count]))
 
 
 class Intervals(NamedTuple):
@@ -44,6 +47,7 @@ class _Row(NamedTuple):
     line: int
     time: str
     energy: str
+    more: bool  # values beyond the columns
 
 
 def read_intervals(path: Path, time_column: str, energy_column: str, order: Order = "auto") -> Intervals:
@@ -82,11 +86,19 @@ def _rows(path: Path, time_column: str, energy_column: str) -> list[_Row]:
             if missing:
                 text = f'no column / 没有列 "{missing[0]}"; there are / 可用: {", ".join(columns)}'
                 raise LoadFileError(path, [text])
-            rows = [_Row(reader.line_num, row[time_column] or "", row[energy_column] or "") for row in reader]
+            twice = [name for name in (time_column, energy_column) if columns.count(name) > 1]
+            if twice:
+                raise LoadFileError(path, [f'line 1: the column "{twice[0]}" is there twice / 第 1 行列名重复'])
+            rows = [
+                _Row(reader.line_num, row[time_column] or "", row[energy_column] or "", None in row)
+                for row in islice(reader, _ROWS_MAX + 1)
+            ]
     except OSError as error:
         raise LoadFileError(path, [f"cannot be read / 无法读取: {error.strerror}"]) from error
     except (UnicodeDecodeError, csv.Error) as error:
         raise LoadFileError(path, [f"no CSV file in UTF-8 / 不是 UTF-8 的 CSV: {error}"]) from error
+    if len(rows) > _ROWS_MAX:
+        raise LoadFileError(path, [f"more than {_ROWS_MAX} intervals / 区间过多"])
     if len(rows) < 2:
         raise LoadFileError(path, ["fewer than two intervals / 少于两个区间"])
     return rows
@@ -103,7 +115,8 @@ def _order(path: Path, rows: Sequence[_Row], order: Order) -> str:
     month_first = any(int(match[2]) > 12 for match in dates)
     if day_first == month_first:
         why = "no date tells day from month" if dates and not day_first else "neither yyyy-mm-dd nor dd/mm/yyyy"
-        raise LoadFileError(path, [f"date order unknown / 日期顺序不明: {why}; say day-first or month-first / 请指定"])
+        how = "say --date-order day-first or month-first / 请用 --date-order 指定"
+        raise LoadFileError(path, [f"date order unknown / 日期顺序不明: {why}; {how}"])
     return "day-first" if day_first else "month-first"
 
 
@@ -130,7 +143,11 @@ def _energy_wh(row: _Row, findings: list[str]) -> Fraction:
         energy = Decimal(row.energy.strip())
     except InvalidOperation:
         energy = Decimal("NaN")
-    if not energy.is_finite() or energy < 0:
+    if row.more:
+        text = "more values than columns: is there a comma in a number? / 值多于列，数字中是否有逗号？"
+        findings.append(f"line {row.line}: {text}")
+        return Fraction(0)
+    if not energy.is_finite() or not 0 <= energy <= _KWH_MAX:
         findings.append(f'line {row.line}: no energy in kWh / 第 {row.line} 行电量无效: "{row.energy}"')
         return Fraction(0)
     return Fraction(energy) * 1000
@@ -164,7 +181,7 @@ def _check_steps(path: Path, rows: Sequence[_Row], stamps: Sequence[datetime], i
         elif step < timedelta(0):
             findings.append(f"line {row.line}: goes back from {before} to {after} / 第 {row.line} 行时间倒退")
         elif step != interval:
-            findings.append(f"line {row.line}: a gap, {before} to {after} / 第 {row.line} 行之前有缺口")
+            findings.append(f"line {row.line}: a gap before it, {before} to {after} / 第 {row.line} 行之前有缺口")
     if findings:
         raise LoadFileError(path, findings)
 

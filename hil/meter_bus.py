@@ -91,6 +91,7 @@ def _load(scenario: Scenario, point: Point) -> dict[str, Any]:
             "file": str(Path(source.file).resolve()),
             "time_column": source.time_column,
             "energy_column": source.energy_column,
+            "date_order": source.date_order,
             "start_ms": scenario.midnight_ms + source.first_s * 1000,
             "share_permille": share_permille(scenario, point),
         }

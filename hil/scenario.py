@@ -14,6 +14,7 @@ from hil import expectations
 from hil.clock import FACTOR_MAX
 from hil.expectations import Expectation
 from hil.fault_kinds import KINDS, ON
+from hil.load_file import Order
 from hil.meter import PROFILES, read_profile
 from hil.weather import PROFILES as NETWORKS
 
@@ -64,6 +65,7 @@ class Profile(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     time_column: str
     energy_column: str
     first_s: Annotated[int, msgspec.Meta(ge=0, lt=86400)] = 0
+    date_order: Order = "auto"
 
 
 class Uplink(msgspec.Struct, forbid_unknown_fields=True, frozen=True):

@@ -71,6 +71,18 @@ def test_a_profile_drives_the_production_in_shares(no_bench: list[scenario.Scena
     assert production[0] == 3 * production[1]
 
 
+def test_dates_that_may_be_read_in_two_ways_are_asked_for(no_bench: list[scenario.Scenario], tmp_path: Path) -> None:
+    rows = [f"01/02/2026 {minute // 60:02d}:{minute % 60:02d},1" for minute in range(0, 1440, 15)]
+    file = tmp_path / "plant.csv"
+    file.write_text("time,kWh\n" + "\n".join(rows) + "\n", encoding="utf-8")
+    asked = call("run", "day", "--profile", str(file), "--days", "1")
+    assert asked.exit_code == 2
+    assert "--date-order" in asked.output
+    call("run", "day", "--profile", str(file), "--days", "1", "--date-order", "day-first")
+    assert no_bench[0].profile is not None
+    assert no_bench[0].profile.date_order == "day-first"
+
+
 def test_a_profile_shorter_than_the_scenario_is_refused(no_bench: list[scenario.Scenario], tmp_path: Path) -> None:
     result = call("run", "day", "--profile", str(csv_of(tmp_path, 1)), "--days", "2")
     assert result.exit_code == 2

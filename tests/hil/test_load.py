@@ -5,7 +5,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hil import load
@@ -132,23 +132,49 @@ def test_month_first_is_seen_and_an_unclear_order_is_asked_for(tmp_path: Path) -
         (["2024-01-01 00:00,1", "2024-01-01 00:15,-1"], 3, "no energy"),
         (["2024-01-01 00:00,1", "2024-01-01 00:15,NaN"], 3, "no energy"),
         (["2024-01-01 00:00,1", "2024-01-01 00:15"], 3, "no energy"),
+        (["2024-01-01 00:00,1", "2024-01-01 00:15,1e999999999"], 3, "no energy"),
+        (["2024-01-01 00:00,1", "2024-01-01 00:15,1,5"], 3, "more values than columns"),
         (["2024-01-01 00:00,1", "2024-02-30 00:15,1"], 3, "no year-first time"),
         (["2024-01-01 00:00,1", "noon,1"], 3, "no year-first time"),
     ],
 )
 def test_what_cannot_be_right_is_an_error_with_its_line(tmp_path: Path, rows: list[str], line: int, word: str) -> None:
+    """P-215: gaps, repeated and backward stamps, and what is no number or no time."""
     findings = refused(tmp_path, rows)
     assert any(finding.startswith(f"line {line}: ") and word in finding for finding in findings)
 
 
 def test_files_that_are_no_interval_data(tmp_path: Path) -> None:
     assert "no column" in refused(tmp_path, ["2024-01-01 00:00,1"], column="Usage")[0]
+    (tmp_path / "data.csv").write_text("time,kWh,kWh\n2024-01-01 00:00,1,2\n", encoding="utf-8")
+    with pytest.raises(LoadFileError, match="twice"):
+        read_intervals(tmp_path / "data.csv", "time", "kWh")
     assert "fewer than two" in refused(tmp_path, ["2024-01-01 00:00,1"])[0]
     (tmp_path / "data.csv").write_bytes(b"\xff\xfe\x00time")
     with pytest.raises(LoadFileError, match="no CSV"):
         read_intervals(tmp_path / "data.csv", "time", "kWh")
     with pytest.raises(LoadFileError, match="cannot be read"):
         read_intervals(tmp_path / "nosuch.csv", "time", "kWh")
+
+
+@settings(max_examples=30)
+@given(st.data())
+def test_a_file_with_a_row_missing_repeated_or_moved_is_never_played(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
+    """P-215: whatever row it is, the line after it, or its own, is named."""
+    rows = [f"2024-01-01 {minute // 60:02}:{minute % 60:02},1" for minute in range(0, 600, 15)]
+    at = data.draw(st.integers(2, len(rows) - 3))
+    harm = data.draw(st.sampled_from(("missing", "repeated", "moved")))
+    if harm == "missing":
+        del rows[at]
+    elif harm == "repeated":
+        rows.insert(at, rows[at])
+    else:
+        rows[at], rows[at + 1] = rows[at + 1], rows[at]
+    findings = refused(tmp_path_factory.getbasetemp(), rows)
+    named = {"missing": (at + 2, "a gap"), "repeated": (at + 3, "repeats"), "moved": (at + 3, "goes back")}[harm]
+    assert any(one.startswith(f"line {named[0]}: ") and named[1] in one for one in findings)
 
 
 def test_a_file_wrong_in_every_line_is_reported_in_short(tmp_path: Path) -> None:
