@@ -45,18 +45,26 @@ def run(scenario: Scenario, folder: Path, watch: Watch) -> Outcome:
             target.end()
         except StoppedError as error:
             stopped = error.finding
-        truth, journal, sinks = evidence(target)
-        verdict = judge(truth, journal, sinks)
+        found = evidence(target)
+        verdict = judge(*found)
         if stopped is not None:  # all else follows from that
             verdict.findings = [stopped]
         verdict.findings += [Finding(6, "crash", text) for text in crashes]
         verdict.findings += [Finding(4, "meter_written", text) for text in writes_of(target.served())]
-        seen = Seen(verdict.findings, target.gateway.quarantined(), [journal], target.gateway.counters())
-        expected, verdict.findings = held_against(scenario.expect, seen)
-        stories = tell(truth, journal, sinks, verdict.findings, measures.late_ms(target.factor))
-        report = _report(target, verdict, expected, time.monotonic() - began, drained=drained)
-        report.late = sum(story.state == "late" for story in stories)
-        report.measurements = measures.take_all(truth, stories, target.factor)
+        return outcome_of(target, found, verdict, time.monotonic() - began, drained=drained)
+
+
+def outcome_of(
+    target: Target, found: tuple[Truth, Journal, dict[str, Sink]], verdict: Verdict, real_s: float, *, drained: bool
+) -> Outcome:
+    """What a run that was judged so leaves; what its scenario expects is held against what was seen."""
+    truth, journal, sinks = found
+    seen = Seen(verdict.findings, target.gateway.quarantined(), [journal], target.gateway.counters())
+    expected, verdict.findings = held_against(target.scenario.expect, seen)
+    stories = tell(truth, journal, sinks, verdict.findings, measures.late_ms(target.factor))
+    report = _report(target, verdict, expected, real_s, drained=drained)
+    report.late = sum(story.state == "late" for story in stories)
+    report.measurements = measures.take_all(truth, stories, target.factor)
     return Outcome(report, truth, journal, stories)
 
 

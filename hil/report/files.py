@@ -23,5 +23,5 @@ def write_all(scenario: Scenario, outcome: Outcome, folder: Path, again: str) ->
     seen = Seen(outcome.report, title, axis, troubles, outcome.stories, shown, again, folder)
     (folder / PAGE).write_text(page(seen), encoding="utf-8", errors="replace")
     (folder / JUNIT).write_bytes(junit(outcome.report))
-    draw(shown, troubles, scenario.zone, folder / PICTURE)
+    draw(shown, troubles, axis, folder / PICTURE)
     result.write(outcome.report, folder / JSON)

@@ -1,7 +1,6 @@
 """The day as a picture: production against treatment power, as the journal has it, with what went wrong marked."""
 
 from collections.abc import Mapping, Sequence
-from datetime import tzinfo
 from pathlib import Path
 
 import matplotlib as mpl
@@ -15,45 +14,50 @@ from matplotlib.dates import DateFormatter, HourLocator
 from matplotlib.patches import Patch
 
 from hil.oracle.evidence import Trouble
+from hil.report.axis import Axis
 from hil.report.charts import HOLE_MS, Curve
 
 CJK_FONTS = ("Noto Sans CJK SC", "Noto Sans CJK JP", "WenQuanYi Micro Hei", "WenQuanYi Zen Hei", "Source Han Sans SC")
 COLOURS = {
     "production": ("#1f5fa8", "#5aa0dc", "#0b2f5c", "#8c6bb1"),
     "treatment": ("#1f7a3d", "#7cb82f", "#0b4a2a", "#2aa198"),
+    "other": ("#6b5b3e",),
 }
 WORDS = {
     "title": ("Production against treatment power", "产污与治污设施功率"),
     "production": ("production", "产污设施"),
     "treatment": ("treatment", "治污设施"),
+    "other": ("other", "其他"),
     "truth": ("what the meters showed", "电表真实值"),
     "gap": ("meter silent: no reading, none invented", "电表无应答：无读数，不虚构"),
     "broker_outage": ("broker outage: stored, sent later", "代理中断：先存后传"),
     "treatment_off": ("treatment OFF while production runs", "生产运行而治污停运"),
     "treatment_off_idle": ("treatment off, production idle too", "治污停运，生产亦停"),
-    "other": ("other fault", "其他故障"),
+    "other_fault": ("other fault", "其他故障"),
     "power": ("kW", "kW"),
     "time": ("local time", "当地时间"),
 }
 SHADES = {"broker_outage": "#c9c9c9", "treatment_off": "#f2a6a0", "treatment_off_idle": "#f2a6a0", "other": "#e6d9f2"}
 
 
-def draw(curves: Sequence[Curve], troubles: Sequence[Trouble], zone: tzinfo, file: Path) -> None:
+def draw(curves: Sequence[Curve], troubles: Sequence[Trouble], axis: Axis, file: Path) -> None:
     """Write the picture. One panel a kind, so that treatment can be held against production hour by hour."""
     words = _words()
-    kinds = [kind for kind in COLOURS if any(curve.kind == kind for curve in curves)]
+    present = {curve.kind for curve in curves}
+    kinds = [kind for kind in COLOURS if kind in present and kind != "other"] or ["other"]
     figure, panels = plt.subplots(len(kinds), 1, sharex=True, figsize=(13, 3.6 * len(kinds)), squeeze=False)
     shown: dict[str, Patch] = {}
     for kind, axes in zip(kinds, panels[:, 0], strict=True):
         _panel(axes, [curve for curve in curves if curve.kind == kind], words)
+        axes.set_xlim(_at(axis.from_ms), _at(axis.to_ms))
         axes.set_title(words[kind], loc="left", color=COLOURS[kind][0], fontweight="bold")
         axes.set_ylabel(words["power"])
         shown |= _shade(axes, troubles, curves, words)
     bottom = panels[-1, 0]
-    step = _hours_between_ticks(curves)
+    step = _hours_between_ticks(axis)
     hours, form = range(0, 24, step), "%H:%M" if step < 3 else "%m-%d\n%H:%M"
-    bottom.xaxis.set_major_locator(HourLocator(byhour=hours, tz=zone))  # type: ignore[no-untyped-call]
-    bottom.xaxis.set_major_formatter(DateFormatter(form, tz=zone))  # type: ignore[no-untyped-call]
+    bottom.xaxis.set_major_locator(HourLocator(byhour=hours, tz=axis.zone))  # type: ignore[no-untyped-call]
+    bottom.xaxis.set_major_formatter(DateFormatter(form, tz=axis.zone))  # type: ignore[no-untyped-call]
     bottom.set_xlabel(words["time"])
     figure.suptitle(words["title"], fontsize=15, fontweight="bold")
     gap = Patch(facecolor="#fff3dd", edgecolor="#d98200", hatch="////", alpha=0.55, label=words["gap"])
@@ -88,7 +92,6 @@ def _panel(axes: Axes, curves: Sequence[Curve], words: Mapping[str, str]) -> Non
                 )
     axes.plot([], [], color="#444444", linewidth=0.5, label=words["truth"])
     axes.set_ylim(bottom=0)
-    axes.set_xlim(_at(curves[0].windows[0][0]), _at(curves[0].windows[-1][1]))
     axes.grid(visible=True, color="#e3e3e3", linewidth=0.6)
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False)
@@ -136,7 +139,7 @@ def _shade(
         axes.axvspan(_at(trouble.from_ms), _at(trouble.to_ms), color=SHADES[kind], alpha=0.5, zorder=0, lw=0)
         if kind == "treatment_off" and not _production_runs(curves, trouble):
             kind = "treatment_off_idle"
-        label = words[kind] if kind != "other" else f"{words[kind]}: {trouble.what}"
+        label = words[kind] if kind != "other" else f"{words['other_fault']}: {trouble.what}"
         shown[trouble.what] = Patch(color=SHADES[kind], alpha=0.5, label=label)
     return shown
 
@@ -153,11 +156,9 @@ def _production_runs(curves: Sequence[Curve], trouble: Trouble) -> bool:
     return False
 
 
-def _hours_between_ticks(curves: Sequence[Curve]) -> int:
+def _hours_between_ticks(axis: Axis) -> int:
     """So that there are at most about 16 ticks."""
-    ends = [window[1] for curve in curves for window in curve.windows]
-    starts = [window[0] for curve in curves for window in curve.windows]
-    hours = (max(ends) - min(starts)) / 3_600_000 if ends else 1
+    hours = (axis.to_ms - axis.from_ms) / 3_600_000
     return next(step for step in (1, 2, 3, 6, 12, 24) if hours / step <= 16 or step == 24)
 
 

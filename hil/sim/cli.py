@@ -8,10 +8,13 @@ import msgspec
 import typer
 
 from hil import versions
+from hil.report.files import PAGE
 from hil.sim import fuzz as fuzzing
+from hil.sim import fuzz_report
 
 PROGRESS_EVERY_S = 5.0
 SHOWN = 5  # findings of a seed
+REPORTS = 5  # seeds that failed of which a page is made: each is played once more for it
 
 
 def fuzz(
@@ -45,6 +48,9 @@ def fuzz(
         "failed": msgspec.to_builtins(sorted(failed, key=lambda run: run.seed)),
     }
     out.mkdir(parents=True, exist_ok=True)
+    for one in sorted(failed, key=lambda run: run.seed)[:REPORTS]:
+        page = fuzz_report.write_again(one.seed, out / f"seed-{one.seed}", _again(one.seed, commit))
+        typer.echo(f"seed {one.seed}: report / 报告 {page}", err=True)
     (out / "report.json").write_bytes(msgspec.json.format(msgspec.json.encode(report), indent=2) + b"\n")
     if as_json:
         typer.echo(msgspec.json.encode({**report, "failed": [run.seed for run in failed]}).decode())
@@ -68,12 +74,14 @@ def replay(
         typer.echo(f"this is {here}, not {commit}: it may go another way / 当前提交不同，结果可能不同", err=True)
     trace.parent.mkdir(parents=True, exist_ok=True)
     with trace.open("w", encoding="utf-8") as stream:
-        run = fuzzing.run(int(text), write=stream.write)
+        folder = trace.with_suffix("")
+        seen = fuzz_report.report_into(folder, _again(int(text), here))
+        run = fuzzing.run(int(text), write=stream.write, seen=seen)
     _tell(run, here)
     if shrink and not run.passed:
         for one in fuzzing.shrink(run, typer.echo):
             typer.echo(f"  needed: {one.what} from {one.from_ms // 1000} s to {one.to_ms // 1000} s, {one.number}")
-    typer.echo(f"trace {run.trace}: {trace}")
+    typer.echo(f"trace {run.trace}: {trace}; report / 报告: {folder / PAGE}")
     raise typer.Exit(0 if run.passed else 1)
 
 
@@ -83,4 +91,8 @@ def _tell(run: fuzzing.Run, commit: str) -> None:
     for one in run.troubles:
         typer.echo(f"  trouble: {one.what} from {one.from_ms // 1000} s to {one.to_ms // 1000} s, {one.number}")
     if not run.passed:
-        typer.echo(f"seed {run.seed} failed; again / 重放: wattline hil replay {run.seed}@{commit}")
+        typer.echo(f"seed {run.seed} failed; again / 重放: {_again(run.seed, commit)}")
+
+
+def _again(seed: int, commit: str) -> str:
+    return f"wattline hil replay {seed}@{commit}"

@@ -35,8 +35,18 @@ class Run(msgspec.Struct, frozen=True):
         return not self.findings
 
 
-def run(seed: int, troubles: Sequence[plan.Trouble] | None = None, write: Callable[[str], object] | None = None) -> Run:
-    """Play a seed; with other troubles than it draws, if they are given. write: takes the lines of the trace."""
+Seen = Callable[[Sim, Sequence[plan.Trouble], list[Finding]], None]
+
+
+def run(
+    seed: int,
+    troubles: Sequence[plan.Trouble] | None = None,
+    write: Callable[[str], object] | None = None,
+    seen: Seen | None = None,
+) -> Run:
+    """Play a seed; with other troubles than it draws, if they are given. write: takes the lines of the trace; seen: is
+    shown the run at its end.
+    """
     scenario = plan.scenario_of(seed)
     chosen = plan.troubles_of(scenario) if troubles is None else list(troubles)
     gc.disable()  # cycles of one short run cost less than looking for them
@@ -49,6 +59,8 @@ def run(seed: int, troubles: Sequence[plan.Trouble] | None = None, write: Callab
                 findings, windows = _verdict(target)
             except StoppedError as stopped:
                 findings, windows = [stopped.finding], 0
+            if seen is not None:
+                seen(target, chosen, findings)
             story = list(world.trace.lines) if findings else []
             return Run(seed, findings, windows, world.trace.digest(), chosen, story)
     finally:

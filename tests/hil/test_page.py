@@ -141,9 +141,15 @@ def test_a_lost_and_a_late_window_can_be_clicked_to_their_story(tmp_path: Path) 
 @given(st.text(st.characters(codec=None), min_size=1, max_size=60) | st.just(HOSTILE))
 def test_nothing_from_outside_is_taken_for_html(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
     """P-212: whatever names, findings, versions, logs and troubles are, the page has the same elements."""
-    hostile = seen(tmp_path_factory.getbasetemp(), text)
-    assert shape(Elements(page(hostile))) == shape(Elements(page(seen(tmp_path_factory.getbasetemp()))))
+    folder = tmp_path_factory.getbasetemp()
+    hostile = seen(folder, text)
+    assert shape(Elements(page(hostile))) == plain_shape(folder)
     ET.fromstring(junit(hostile.report))  # noqa: S314  our own
+
+
+@cache
+def plain_shape(folder: Path) -> list[tuple[str, tuple[str, ...]]]:
+    return shape(Elements(page(seen(folder))))
 
 
 def shape(elements: Elements) -> list[tuple[str, tuple[str, ...]]]:
@@ -166,6 +172,15 @@ def test_measurements_are_declared_with_limits_and_recorded(tmp_path: Path) -> N
     suite = ET.fromstring(junit(report))  # noqa: S314  our own
     assert suite.get("failures") == "2"  # nothing lost, always comes back
     assert [case.find("skipped") is not None for case in suite.iter("testcase")][-1]
+
+
+def test_a_run_of_which_nothing_arrived_has_a_page(tmp_path: Path) -> None:
+    truth = outcome()[0]
+    found = judge(truth, Journal([], []), {}).findings
+    told = stories.tell(truth, Journal([], []), {}, found, measures.late_ms(0))
+    assert [one.state for one in told] == 8 * ["lost"]
+    empty = dataclasses.replace(seen(tmp_path), stories=told, curves=curves(POINTS, truth, Journal([], [])))
+    Elements(page(empty))
 
 
 def test_a_long_log_is_shown_by_its_end(tmp_path: Path) -> None:

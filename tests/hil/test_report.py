@@ -11,10 +11,12 @@ from rich.console import Console
 
 from hil.oracle.evidence import Count, Finding, Poll, Tally, Trouble
 from hil.report import picture, result
+from hil.report.axis import Axis
 from hil.report.charts import Curve
 
 ZONE = timezone(timedelta(hours=8))
 START_MS = 1_772_380_800_000
+AXIS = Axis(START_MS, START_MS + 8 * 900_000, ZONE)
 REPORT = result.Report(
     scenario="day",
     seed=1,
@@ -72,9 +74,15 @@ def test_the_picture_is_drawn_with_gaps_and_faults_whatever_fonts_there_are(
     curves = [curve("furnace", "production", gap=True), curve("filter", "treatment", gap=False)]
     troubles = [Trouble("broker_outage", START_MS + 900_000, START_MS + 1_800_000), Trouble("terminal_kill", 0, 1)]
     file = tmp_path / "day.png"
-    picture.draw(curves, troubles, ZONE, file)
+    picture.draw(curves, troubles, AXIS, file)
     assert file.read_bytes().startswith(b"\x89PNG")
     assert file.stat().st_size > 10_000
+
+
+def test_a_run_of_which_nothing_arrived_has_a_picture(tmp_path: Path) -> None:
+    file = tmp_path / "day.png"
+    picture.draw([Curve("office", "other", [], [])], [], AXIS, file)
+    assert file.read_bytes().startswith(b"\x89PNG")
 
 
 def test_a_gap_is_drawn_as_a_gap() -> None:

@@ -1,12 +1,15 @@
 """Seeds: what is drawn from one, what a run of it says, and that the oracle sees what is broken on purpose."""
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 from terminal import bus
 from typer.testing import CliRunner
 
-from hil import cli
+from hil import cli, versions
+from hil.oracle.evidence import Finding
 from hil.sim import fuzz, plan
 
 SEEDS = range(6)
@@ -44,6 +47,25 @@ def test_stale_values_are_caught_and_the_failure_is_shrunk(monkeypatch: pytest.M
     failed = fuzz.run(1, [silent, plan.Trouble("platform", 600_000, 700_000, 3)])
     assert {"reading_stale", "reading_while_silent"} & {finding.code for finding in failed.findings}
     assert fuzz.shrink(failed, lambda _text: None) == [silent]
+
+
+def test_a_seed_that_fails_leaves_a_report_that_says_how_to_play_it_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """P-214: of a replay, and of the seeds that fail in a campaign."""
+    monkeypatch.setattr(fuzz, "_verdict", lambda _target: ([Finding(1, "window_lost", "made up")], 0))
+    again = CliRunner().invoke(cli.app, ["replay", "3", "--trace", str(tmp_path / "replay.txt")])
+    many = CliRunner().invoke(cli.app, ["fuzz", "--seeds", "1", "--first", "3", "--jobs", "1", "--out", str(tmp_path)])
+    assert (again.exit_code, many.exit_code) == (1, 1)
+    for folder in (tmp_path / "replay", tmp_path / "seed-3"):
+        page = (folder / "report.html").read_text(encoding="utf-8")
+        assert "NOT PASSED" in page
+        assert "made up" in page
+        assert f"wattline hil replay 3@{versions.commit()}" in page
+        assert {one.what.replace("_", " ") for one in plan.troubles_of(plan.scenario_of(3))} <= set(
+            re.findall("[a-z ]+", page)
+        )
+        assert (folder / "junit.xml").exists()
 
 
 def test_what_is_no_seed_is_refused() -> None:
