@@ -1,7 +1,6 @@
 """The composition root: every part made and joined here, and nowhere else."""
 
 import fcntl
-import gc
 import json
 import os
 import signal
@@ -16,7 +15,7 @@ from random import Random, SystemRandom
 from typing import Any, TextIO, TypeVar
 
 from gateway import config as configuration
-from gateway import modbus_intake
+from gateway import memory, modbus_intake
 from gateway import registry as terminals
 from gateway.backup.restore import finish as finish_restore
 from gateway.carriers import Carrier, Carriers
@@ -44,7 +43,6 @@ from gateway.wanted.desk import Desk as WantedDesk
 T = TypeVar("T")
 LOCK = "gateway.lock"
 IDLE_S = 0.2  # how soon a signal is seen
-GC_THRESHOLD = (20_000, 50, 100)  # a batch makes as many objects, and no cycle: Python's 700 costs intake a third
 
 
 class AlreadyRunningError(Exception):
@@ -86,8 +84,7 @@ def run(config_path: Path, clock: Clock | None = None) -> None:
         signal.signal(number, lambda *_: stop.set())
     signal.signal(signal.SIGHUP, lambda *_: reload.set())
     loaded = Loaded(config_path)
-    gc.freeze()  # thousands of terminals and keys, which live on: no collection need look at them again
-    gc.set_threshold(*GC_THRESHOLD)
+    memory.settle()
     Gateway(loaded, clock or SystemClock(), sys.stdout, sys.stderr).run(stop, reload)
 
 
@@ -139,7 +136,7 @@ class Gateway:
         for part in beside:
             part.start()
         try:
-            chores: list[Callable[[], None]] = [partial(self._order, desk), pipeline.tidy, keeping.step, wanted.step]
+            chores: list[Callable[[], None]] = [partial(self._order, desk), keeping.step, wanted.step]
             self._take_until(stop, reload, intake, pipeline, chores)
         except StoppedError:
             self._log.warning("stopped_without_disk")  # what was not committed is with the broker, or the terminal
@@ -202,6 +199,7 @@ class Gateway:
             batch = intake.take(settings.batch_frames, IDLE_S, settings.batch_wait_ms / 1000)
             if batch:
                 pipeline.process(batch, self._registry)
+            pipeline.tidy(idle=not batch)
             for chore in chores:
                 chore()
             self.metrics.waiting.set(intake.waiting)

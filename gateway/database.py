@@ -9,6 +9,7 @@ from types import MappingProxyType
 
 BUSY_TIMEOUT_S = 10  # a checkpoint by a reader may hold the file for so long on a slow disk
 _COPY_BYTES = 1 << 20
+LOG_PAGES_MAX = 1000  # SQLite's own
 CACHE_KIB = 65536  # the index leaves of 7,056 terminals and of the newest frames
 
 
@@ -20,10 +21,11 @@ class NewerSchemaError(Exception):
     """The file was written by a newer version of this program: never touched by this one."""
 
 
-def connect(path: Path) -> sqlite3.Connection:
+def connect(path: Path, log_pages_max: int = LOG_PAGES_MAX) -> sqlite3.Connection:
     """A connection on which each commit is durable. Transactions are explicit: see `transaction`.
 
-    For the one writer of the file. Raises OSError, sqlite3.DatabaseError.
+    For the one writer of the file. log_pages_max: a commit that makes the write-ahead log longer pays for a checkpoint.
+    Raises OSError, sqlite3.DatabaseError.
     """
     _write_again(path.with_name(f"{path.name}-wal"))
     connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
@@ -32,10 +34,19 @@ def connect(path: Path) -> sqlite3.Connection:
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
+        connection.execute(f"PRAGMA wal_autocheckpoint = {log_pages_max}")
     except BaseException:
         connection.close()
         raise
     return connection
+
+
+def checkpoint(connection: sqlite3.Connection) -> None:
+    """Move what no reader needs from the write-ahead log to the file. Raises StoreUnavailableError."""
+    try:
+        connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+    except sqlite3.DatabaseError as error:
+        raise StoreUnavailableError(str(error)) from error
 
 
 def _write_again(log: Path) -> None:

@@ -69,10 +69,10 @@ class Pipeline:
         self._answer(senders, columns, committed)
         self.intake.release([one.token for one in batch])
 
-    def tidy(self) -> None:
+    def tidy(self, *, idle: bool) -> None:
         """What the journal does between batches. Where the disk refuses, the next commit will tell."""
         try:
-            self.journal.tidy()
+            self.journal.tidy(idle=idle)
         except StoreUnavailableError as error:
             self.metrics.store_errors.labels("journal").inc()
             self.log.warning("store_unavailable", store="journal", error=str(error))

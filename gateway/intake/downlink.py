@@ -10,7 +10,7 @@ from cext import mqtt_stream
 from cext.mqtt_stream import Connack
 
 IN_FLIGHT_MAX = 1000  # kept until the broker has them, some 200 bytes each; most brokers allow fewer
-STARVED_BELOW = 200  # in flight: with a pause of 2 ms between reads, 100,000 a second need no more
+STARVED_BELOW = 500  # in flight: with a pause of 5 ms between reads, 100,000 a second need no more
 ID_MIN, ID_MAX = 2, 0xFFFF  # packet id 1 is the subscription's
 _REFUSED = 0x80  # reason codes from here on
 _TOO_LARGE = 0x95

@@ -22,7 +22,7 @@ from gateway.intake.downlink import Downlink
 from gateway.intake.session import ConnectRefusedError, Session, SessionError
 
 READ_BYTES = 1 << 18  # a read; some 500 messages
-PAUSE_S = 0.002  # between reads: some 70 messages of a broker at full speed; one that comes alone does not wait
+PAUSE_S = 0.005  # between reads: some 150 messages of a broker at full speed; one that comes alone does not wait
 PAUSE_STARVED_S = 0.00025  # while acks wait for a broker that allows few in flight: mosquitto, unless told, 20
 RECONNECT_MIN_S = 1.0
 STEADY_S = 5.0  # a connection that lasted so long was a good one: the back-off begins anew

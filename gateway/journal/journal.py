@@ -13,7 +13,7 @@ from typing import NamedTuple
 from cext.decoder import Columns
 from cext.verify import OUTCOMES, Findings, Ledger, Points, Taken, Tally, tally
 from gateway.config import VerifyConfig
-from gateway.database import StoreUnavailableError, connect, migrate, transaction
+from gateway.database import StoreUnavailableError, checkpoint, connect, migrate, transaction
 from gateway.journal import blocks, chain, history, index, retention
 from gateway.journal.chain import Head
 from gateway.journal.migration import STEPS
@@ -24,6 +24,9 @@ SCHEMA = Path(__file__).parent / "schema"
 FILE = "journal.sqlite3"
 NEW, REPEATED, CONFLICT, REFUSED = (OUTCOMES.index(name) for name in ("new", "repeated", "conflict", "refused"))
 INDEX_RECORDS = 65_536  # nine bursts of a province; to read them again at a start takes some 0.2 s
+LOG_PAGES_MAX = 16_384  # 64 MiB: where `tidy` is not called; above CHECKPOINT_BUSY_BYTES and its index
+CHECKPOINT_BYTES = 1 << 20  # of frames, when nothing comes in; less is not worth two syncs
+CHECKPOINT_BUSY_BYTES = 32 << 20  # while something does: a backlog of nine bursts; some 0.1 s between two batches
 
 
 class Batch(NamedTuple):
@@ -57,6 +60,7 @@ class _Open:
     ledger: Ledger
     next_id: int
     link: bytes
+    logged_bytes: int = 0  # of frames in SQLite's write-ahead log, since its last checkpoint
 
 
 class Journal:
@@ -86,17 +90,24 @@ class Journal:
                 counted = tally(batch.columns, taken.outcomes)
                 _count(opened.connection, counted, taken)
             opened.next_id, opened.link = taken.next_id, link
+            opened.logged_bytes += sum(map(len, batch.frames))
         except StoreUnavailableError:
             self.close()  # what is remembered may not be stored, and the connection may be broken: begin afresh
             raise
         return Committed(bytes(taken.outcomes), counted, taken.epochs_back, taken.findings)
 
-    def tidy(self) -> None:
-        """What need not be done before an ack: the index. Raises StoreUnavailableError: to be tried again later."""
+    def tidy(self, *, idle: bool) -> None:
+        """What need not be done before an ack: index and checkpoint. idle: nothing waits for a commit.
+
+        Raises StoreUnavailableError: to be tried again later.
+        """
         opened = self._open()
         try:
             if opened.ledger.unindexed >= INDEX_RECORDS:
                 index.write(opened.connection, opened.ledger, opened.next_id - 1)
+            if opened.logged_bytes >= (CHECKPOINT_BYTES if idle else CHECKPOINT_BUSY_BYTES):
+                checkpoint(opened.connection)
+                opened.logged_bytes = 0
         except StoreUnavailableError:
             self.close()
             raise
@@ -154,7 +165,7 @@ class Journal:
         if self._opened is None:
             try:
                 self._path.parent.mkdir(parents=True, exist_ok=True)
-                connection = connect(self._path)
+                connection = connect(self._path, LOG_PAGES_MAX)
             except (OSError, sqlite3.DatabaseError) as error:
                 raise StoreUnavailableError(f"{self._path}: {error}") from error
             try:

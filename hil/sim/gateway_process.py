@@ -134,7 +134,7 @@ class GatewayProcess:
                     await self._loop.pause_us(round(RETRY_S * US))
                     continue
                 break
-            pipeline.tidy()
+            pipeline.tidy(idle=not intake.waiting)
             pipeline.wanted.step()
             for one in self._sinks:
                 one.bell.ring()

@@ -76,7 +76,7 @@ class Filling:
             now_ms = (self.slot_start_s() + 900) * 1000
             findings = verify.check_batch(columns, senders, now_ms, self._bounds)
             self.journal.commit(Batch(now_ms, frames, senders.ids, senders.points, columns, findings))
-            self.journal.tidy()
+            self.journal.tidy(idle=False)
 
     def _write_index(self) -> None:
         opened = self.journal._open()  # noqa: SLF001  (as the gateway does when 65,536 records have none)

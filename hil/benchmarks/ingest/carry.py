@@ -3,13 +3,12 @@
 Each frame is taken, answered with a ready ack and released: what the gateway costs more lies between.
 """
 
-import gc
 import json
 import random
 import sys
 from pathlib import Path
 
-from gateway import app
+from gateway import app, memory
 from gateway.carriers import Carrier
 from gateway.clock import steady_s
 from gateway.config import MqttConfig
@@ -37,8 +36,7 @@ def announce(state: str, _detail: object) -> None:
 def main() -> None:
     """See above. Runs until it is killed."""
     loaded = app.Loaded(Path(sys.argv[1]))
-    gc.freeze()
-    gc.set_threshold(*app.GC_THRESHOLD)
+    memory.settle()
     if loaded.config.mqtt is None:
         raise SystemExit("no [mqtt]")
     intake, settings = make(sys.argv[2], loaded.config.mqtt, announce), loaded.config.intake

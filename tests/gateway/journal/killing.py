@@ -1,6 +1,6 @@
 """`python -m tests.gateway.journal.killing`: the journal's writer killed again and again; what it acknowledged is kept.
 
-In each round a process of its own commits batches, old records among them, writes the index and retires, and tells
+In each round a process of its own commits batches, old records among them, indexes, checkpoints, retires, and tells
 each number that `commit` has returned for. Then it is gone: by kill -9 at an instant, or with `--power` at a call to
 the disk, which is then left with what was synced, and any part of the rest (hil/disk). What replays a round is printed.
 """
@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from gateway.config import VerifyConfig
-from gateway.database import StoreUnavailableError
+from gateway.database import StoreUnavailableError, checkpoint
 from gateway.journal import index
 from gateway.journal.audit import Audit, Fault
 from gateway.journal.journal import FILE, Journal
@@ -85,6 +85,8 @@ def write_until_killed(folder: Path, seed: int, first: int, acked: int, writer: 
         if chance.random() < 0.2:
             opened = journal._open()
             index.write(opened.connection, opened.ledger, opened.next_id - 1)
+        if chance.random() < 0.05:
+            checkpoint(journal._open().connection)
         if chance.random() < 0.2:
             journal.retire(Rule(batch_at_s(seq - 20 * COMMITS_KEPT) * 1000, None), {})
 
