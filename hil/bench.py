@@ -5,7 +5,7 @@ Brought up in order, and always ended.
 
 import shutil
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Self
@@ -21,6 +21,7 @@ from hil.meter_bus import MeterBus
 from hil.oracle.sources import read_rows
 from hil.process import BenchError, Process
 from hil.scenario import Scenario
+from hil.scenario import Terminal as Plan
 from hil.stranger import Stranger
 from hil.terminal import ROOT, Terminal
 from hil.versions import versions
@@ -57,27 +58,25 @@ class Bench:
         self._stack = ExitStack()
         self.broker = self._stack.enter_context(Broker(MOSQUITTO, folder / "broker"))
         self.platform = self._stack.enter_context(Platform(folder / "platform"))
-        self.link = self._stack.enter_context(Link(folder / "link", self.broker.port))
+        self.links: dict[str, Link] = {}
         self.stranger = self._stack.enter_context(
-            Stranger(folder / "stranger", self.broker.port, scenario.seed, wiring.TERMINAL)
+            Stranger(folder / "stranger", self.broker.port, scenario.seed, scenario.terminals[0].id)
         )
         self.clock = ScaledClock(0, 0, 1)
-        self.meters: MeterBus
         self.gateway: Gateway
-        self.terminal: Terminal
+        self.meters: list[MeterBus] = []
+        self.terminals: dict[str, Switchboard] = {}
 
     def bring_up(self, absent: set[str]) -> None:
         """Start everything but `absent` (broker, gateway); virtual time then is shortly before the scenario's start."""
         self.platform.start()
         if "broker" not in absent:
             self.broker.start()
-        if self._has(LINK):
-            self.link.start()
         if self._has(STRANGER):
             self.stranger.start(wait="broker" not in absent)
-        config = wiring.write_gateway(self.scenario, self.folder / "gateway", self.broker.port, self.platform.port)
+        ports = self._ports()
         for lead_s in LEADS_S:
-            if self._try(config, absent, lead_s):
+            if self._try(ports, absent, lead_s):
                 return
         raise BenchError(
             f"not everything was up within {LEADS_S[-1]:g} s: is the machine busy? / 启动过慢，机器是否繁忙？"
@@ -87,30 +86,54 @@ class Bench:
         """Whether the scenario has faults of these kinds."""
         return not {fault.what for fault in self.scenario.faults}.isdisjoint(kinds)
 
-    def _try(self, gateway_config: Path, absent: set[str], lead_s: float) -> bool:
+    def _try(self, ports: wiring.Ports, absent: set[str], lead_s: float) -> bool:
         """Start what knows the time, so that it begins in lead_s; False, and all of it ended, if that was too short."""
         scenario = self.scenario
         self.clock = ScaledClock.starting_in(lead_s, scenario.start_ms, scenario.factor)
+        config = wiring.write_gateway(scenario, self.folder / "gateway", ports)
         with ExitStack() as started:
-            self.meters = started.enter_context(MeterBus(scenario, self.folder / "meters", self.clock))
-            self.gateway = started.enter_context(Gateway(gateway_config, self.clock, frail=self._has(DISK)))
-            uart = self.meters.start()
-            self.terminal = started.enter_context(
-                Terminal(VM, self.folder / "terminal", self.clock, uart, scenario.rtc)
-            )
-            port = self.link.port or self.broker.port
-            self.terminal.provision(wiring.terminal_json(scenario, port), wiring.key_json(scenario.seed))
+            self.gateway = started.enter_context(Gateway(config, self.clock, frail=self._has(DISK)))
+            self.meters = [started.enter_context(self._bus(one)) for one in scenario.terminals]
+            for bus in self.meters:
+                bus.start()
             if "gateway" not in absent:
                 self.gateway.start()
-                if "broker" not in absent:
-                    self.gateway.wait_until_ready()
+            self.terminals = {
+                one.name: started.enter_context(self._switchboard(one, ports, bus))
+                for one, bus in zip(scenario.terminals, self.meters, strict=True)
+            }
+            if not absent:
+                self.gateway.wait_until_ready()
             at_ms = scenario.start_ms - int(TERMINAL_LEAD_S * 1000 * scenario.factor)
             if self.clock.now_ms() > at_ms:
                 return False
             self.clock.sleep_until(at_ms)
-            self.terminal.start()
+            for terminal in self.terminals.values():
+                terminal.start()
             self._stack.push(started.pop_all())
         return True
+
+    def _ports(self) -> wiring.Ports:
+        """Who listens where; the links of terminals are made here, and started if something is to happen to one."""
+        terminals = self.scenario.terminals
+        modbus = {one.name: free_port() for one in terminals if one.serves_modbus}
+        for one in terminals:
+            target = self.broker.port if one.uplink == "mqtt" else modbus[one.name]
+            self.links[one.name] = self._stack.enter_context(Link(self._place(one) / "link", target))
+        links = {name: link.start() for name, link in self.links.items() if self._has(LINK)}
+        return wiring.Ports(self.broker.port, self.platform.port, modbus, links)
+
+    def _bus(self, terminal: Plan) -> MeterBus:
+        return MeterBus(self.scenario, terminal, self._place(terminal) / "meters", self.clock)
+
+    def _switchboard(self, terminal: Plan, ports: wiring.Ports, bus: MeterBus) -> "Switchboard":
+        board = Switchboard(self.scenario, bus, self.links[terminal.name], self._place(terminal))
+        config = wiring.terminal_json(self.scenario, terminal, ports)
+        board.provision(config, wiring.key_json(self.scenario.seed, terminal.id))
+        return board
+
+    def _place(self, terminal: Plan) -> Path:
+        return self.folder / "terminals" / terminal.name
 
     @property
     def journal_file(self) -> Path:
@@ -128,17 +151,13 @@ class Bench:
 
     def advance(self, to_ms: int) -> list[str]:
         """Sleep until the virtual instant; a terminal that has ended by itself is started again."""
-        crash = self.terminal.keep_alive()
+        crashes = [crash for one in self.terminals.values() if (crash := one.keep_alive())]
         self.clock.sleep_until(to_ms)
-        return [crash] if crash else []
+        return crashes
 
     def uploaded_ms(self, t_ms: int) -> int:
         """The platform counts real time."""
         return self.clock.virtual_ms(t_ms * 1_000_000)
-
-    def served(self) -> Iterable[Mapping[str, Any]]:
-        """The rows of the meters' log."""
-        return read_rows(self.meters.log)
 
     def versions(self) -> dict[str, str]:
         """Of what takes part."""
@@ -150,11 +169,13 @@ class Bench:
 
     def end(self) -> None:
         """End everything in the order in which nothing is lost that was about to be written."""
-        self.terminal.kill()
+        for one in self.terminals.values():
+            one.kill()
         self.gateway.scrape()
         self.gateway.stop()
         self.platform.process.stop()
-        self.meters.process.stop()
+        for bus in self.meters:
+            bus.process.stop()
         self.broker.stop()
 
     def __enter__(self) -> Self:
@@ -162,6 +183,20 @@ class Bench:
 
     def __exit__(self, *_: object) -> None:
         self._stack.close()
+
+
+class Switchboard(Terminal):
+    """A terminal with the meters on its bus, and the link by which its records go."""
+
+    def __init__(self, scenario: Scenario, bus: MeterBus, link: Link, folder: Path) -> None:
+        """Waits for the meters. Raises BenchError."""
+        super().__init__(VM, folder, bus.clock, bus.uart(), scenario.rtc)
+        self.link = link
+        self._bus = bus
+
+    def served(self) -> list[dict[str, Any]]:
+        """The rows of its meters' log."""
+        return read_rows(self._bus.log)
 
 
 class Platform:

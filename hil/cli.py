@@ -51,7 +51,7 @@ def demo(
     out: Annotated[Path, typer.Option(help="Folder of the run. 输出目录")] = OUT / "demo",
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON. 以 JSON 输出")] = False,
 ) -> None:
-    """One factory, one terminal, one day with faults; ends with a table, a report and a picture. 演示"""
+    """One factory, two terminals, one day with faults; ends with a table, a report and a picture. 演示"""
     _play(_scenario("day"), out, "make demo", as_json=as_json)
 
 
@@ -106,7 +106,7 @@ def list_() -> None:
 
 app.command(
     epilog="Examples / 示例:\n\n"
-    "  wattline hil bus --explain build/demo/meters/bus.jsonl --quiet\n\n"
+    "  wattline hil bus --explain build/demo/terminals/T0001/meters/bus.jsonl --quiet\n\n"
     "Exit status / 退出码: 0 plain reads alone, 1 something else was sent to meters, 2 the file can't be read."
 )(bus)
 

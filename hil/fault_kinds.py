@@ -4,7 +4,7 @@ import errno
 from typing import NamedTuple
 
 EVERYWHERE = frozenset({"sim", "unix"})
-ON = ("point", "other", "every", "profile")  # the keys of a fault that only some kinds take
+ON = ("point", "other", "every", "profile", "terminal")  # the keys of a fault that only some kinds take
 
 
 class Kind(NamedTuple):
@@ -22,6 +22,7 @@ class Kind(NamedTuple):
 
 _POINT = frozenset({"point"})
 _EVERY = frozenset({"every"})
+_TERMINAL = frozenset({"terminal"})
 
 KINDS: dict[str, Kind] = {
     "broker_outage": Kind("a clean stop of the broker", "消息代理正常停止", "broker"),
@@ -32,22 +33,28 @@ KINDS: dict[str, Kind] = {
     ),
     "disk_full": Kind("the gateway's disk has no room", "网关磁盘已满", "disk"),
     "disk_failing": Kind("the gateway's disk answers every write and sync with an error", "网关磁盘故障", "disk"),
-    "terminal_kill": Kind("a power cut in the switchboard", "配电柜断电", "mains"),
-    "mains_flapping": Kind(
-        "power comes and goes: off in the first half of each `every`", "市电反复断续", "mains", _EVERY
+    "terminal_kill": Kind(
+        "a power cut in the switchboard of `terminal`; without it: in all", "配电柜断电", "mains", takes=_TERMINAL
     ),
-    "link_down": Kind("the terminal's network carries nothing, and nobody is told", "终端网络中断", "link"),
+    "mains_flapping": Kind(
+        "power comes and goes: off in the first half of each `every`", "市电反复断续", "mains", _EVERY, _TERMINAL
+    ),
+    "link_down": Kind(
+        "the terminal's network carries nothing, and nobody is told", "终端网络中断", "link", takes=_TERMINAL
+    ),
     "link_flapping": Kind(
         "the terminal's network comes and goes: away in the first half of each `every`",
         "终端网络反复断续",
         "link",
         _EVERY,
+        _TERMINAL,
     ),
     "slow_link": Kind(
         "the terminal's network is as slow as `profile` (hil/weather.py)",
         "终端网络变慢",
         "speed",
         frozenset({"profile"}),
+        _TERMINAL,
     ),
     "replayed_frames": Kind(
         "a stranger publishes all that he has heard on the broker again, at each `every`", "重放截获的帧", "", _EVERY

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from hil.fault_kinds import DISK
 from hil.oracle.evidence import Trouble
 from hil.scenario import Fault, Scenario, duration_s
-from hil.target import Target
+from hil.target import Target, TerminalPart
 
 
 @dataclass(frozen=True)
@@ -36,14 +36,11 @@ def absent(scenario: Scenario) -> set[str]:
 
 def troubles(scenario: Scenario) -> list[Trouble]:
     """The faults as the oracle and the picture name them."""
-    return [
-        Trouble(f"{fault.what}" + (f" ({fault.point})" if fault.point else ""), *scenario.span_ms(fault))
-        for fault in scenario.faults
-    ]
+    return [Trouble(fault.what + _whom(fault), *scenario.span_ms(fault)) for fault in scenario.faults]
 
 
 def _of(scenario: Scenario, fault: Fault) -> Iterator[Action]:
-    name = fault.what.replace("_", " ") + (f" ({fault.point})" if fault.point else "")
+    name = fault.what.replace("_", " ") + _whom(fault)
     if fault.what not in _EFFECTS:  # meters and loads follow the plan by themselves
         from_ms, to_ms = scenario.span_ms(fault)
         yield Action(from_ms, f"{name} begins", lambda _target: None)
@@ -66,14 +63,37 @@ def _spells(scenario: Scenario, fault: Fault) -> Iterator[tuple[int, int]]:
     yield from ((at_ms, at_ms + every_ms // 2) for at_ms in range(from_ms, to_ms - every_ms // 2 + 1, every_ms))
 
 
+def _whom(fault: Fault) -> str:
+    """The part that a fault concerns, where it is one of several."""
+    one = fault.point or fault.terminal
+    return f" ({one})" if one else ""
+
+
 Effect = Callable[[Target, Fault], None]
+
+
+def _each(act: Callable[[TerminalPart], None]) -> Effect:
+    """Do it to each terminal that the fault concerns."""
+
+    def effect(target: Target, fault: Fault) -> None:
+        for name, one in target.terminals.items():
+            if fault.terminal in {None, name}:
+                act(one)
+
+    return effect
+
+
+def _slow_down(target: Target, fault: Fault) -> None:
+    _each(lambda one: one.link.set_profile(str(fault.profile)))(target, fault)
+
+
 _OUT_IN: dict[str, tuple[Effect, Effect]] = {
-    "mains": (lambda target, _: target.terminal.kill(), lambda target, _: target.terminal.start()),
+    "mains": (_each(lambda one: one.kill()), _each(lambda one: one.start())),
+    "link": (_each(lambda one: one.link.set_up(up=False)), _each(lambda one: one.link.set_up(up=True))),
     "disk": (
         lambda target, fault: target.gateway.fail_disk(DISK[fault.what]),
         lambda target, _: target.gateway.fail_disk(None),
     ),
-    "link": (lambda target, _: target.link.set_up(up=False), lambda target, _: target.link.set_up(up=True)),
 }
 _LATE = {"broker_outage": "broker", "gateway_outage": "gateway"}  # what begins with the scenario comes up late
 _EFFECTS: dict[str, tuple[Effect, Effect]] = {
@@ -87,10 +107,7 @@ _EFFECTS: dict[str, tuple[Effect, Effect]] = {
     "mains_flapping": _OUT_IN["mains"],
     "link_down": _OUT_IN["link"],
     "link_flapping": _OUT_IN["link"],
-    "slow_link": (
-        lambda target, fault: target.link.set_profile(str(fault.profile)),
-        lambda target, _: target.link.set_profile("lan"),
-    ),
+    "slow_link": (_slow_down, _each(lambda one: one.link.set_profile("lan"))),
     "replayed_frames": (lambda target, _: target.stranger.act("replay"), lambda _target, _: None),
     "forged_frames": (lambda target, _: target.stranger.act("forge"), lambda _target, _: None),
     # what it keeps without an answer is the harder case: the same must not count twice when it comes again

@@ -63,15 +63,18 @@ def provisioned(
     with ExitStack() as stack:
         broker = stack.enter_context(Broker(MOSQUITTO, folder / "broker", tls=server))
         link = stack.enter_context(Link(folder / "link", broker.tls_port if secure else broker.port))
-        config = wiring.write_gateway(played, folder / "gateway", broker.port, 1)
+        (plan,) = played.terminals
+        ports = wiring.Ports(broker.port, 1, links={plan.name: link.start()})
+        config = wiring.write_gateway(played, folder / "gateway", ports)
         gateway = stack.enter_context(Gateway(config, clock))
-        meters = stack.enter_context(MeterBus(played, folder / "meters", clock))
-        terminal = stack.enter_context(Terminal(VM, folder / "terminal", clock, meters.start(), "set", root=root))
-        wanted = wiring.terminal_json(played, link.start(), times)
+        meters = stack.enter_context(MeterBus(played, plan, folder / "meters", clock))
+        meters.start()
+        terminal = stack.enter_context(Terminal(VM, folder / "terminal", clock, meters.uart(), "set", root=root))
+        wanted = wiring.terminal_json(played, plan, ports, times)
         files = {}
         if secure:
             wanted["mqtt"] |= {"tls": {"server_name": BROKER}}
-            files = authority.terminal_files(authority.issue(wiring.TERMINAL))
+            files = authority.terminal_files(authority.issue(plan.id))
         terminal.provision(wanted, wiring.key_json(played.seed), files)
         terminal.run_vm("prefill.py", str(terminal.image), str(backlog), str(len(MODELS)))
         yield Parts(terminal, broker, gateway, clock, meters, link)

@@ -1,4 +1,4 @@
-"""The RS-485 bus of the bench as a process: every meter of the scenario on one pty (hil/meters.py)."""
+"""A terminal's RS-485 bus as a process: its meters on one pty (hil/meters.py)."""
 
 import json
 import random
@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from hil.clock import ScaledClock
 from hil.process import Process
-from hil.scenario import Point, Scenario
+from hil.scenario import Point, Scenario, Terminal
 
 CAPTURE = "bus.jsonl"  # all that went over the bus: `wattline hil bus --explain`
 # a scenario's faults in the words of hil.meter_slave.Fault
@@ -18,24 +18,31 @@ _AT_THE_METER = {
     "ct_removed": "ct_off",
     "ct_reversed": "ct_reversed",
 }
+SEEDS_OF_BUS = 1000  # more than a bus has Modbus addresses and circuits
 START_S = 20.0  # a busy machine imports slowly
 
 
 class MeterBus:
-    """The meters of a scenario, with their loads and what goes wrong with them; `log` says every answer they gave."""
+    """A terminal's meters, with their loads and what goes wrong with them; `log` says every answer they gave."""
 
-    def __init__(self, scenario: Scenario, folder: Path, clock: ScaledClock) -> None:
+    def __init__(self, scenario: Scenario, terminal: Terminal, folder: Path, clock: ScaledClock) -> None:
         folder.mkdir(parents=True, exist_ok=True)
+        self.clock = clock
         self.log = folder / "served.jsonl"
         config = folder / "meters.json"
-        config.write_text(json.dumps(meters_json(scenario, self.log.name), indent=1), encoding="utf-8")
+        config.write_text(json.dumps(meters_json(scenario, terminal, self.log.name), indent=1), encoding="utf-8")
         command = [sys.executable, "-m", "hil.meters", "--config", str(config)]
         self.process = Process("meters", command, folder / "meters.log", clock.env())
+        self._said = 0  # bytes of its log when it was started last: each start has another pty
 
-    def start(self) -> Path:
-        """Start them; returns the device that is the terminal's UART."""
+    def start(self) -> None:
+        """Start them."""
+        self._said = len(self.process.text().encode())
         self.process.start()
-        found = self.process.wait_for_line(r'^\{"pty": "(/dev/[^"]+)"\}$', START_S)
+
+    def uart(self) -> Path:
+        """The device that is the terminal's UART, once they are there. Raises BenchError."""
+        found = self.process.wait_for_line(r'^\{"pty": "(/dev/[^"]+)"\}$', START_S, self._said)
         return Path(found[1])
 
     def __enter__(self) -> Self:
@@ -45,9 +52,9 @@ class MeterBus:
         self.process.kill()
 
 
-def meters_json(scenario: Scenario, log: str) -> dict[str, Any]:
-    """The bus as hil.meters takes it."""
-    register = random.Random(scenario.seed)
+def meters_json(scenario: Scenario, terminal: Terminal, log: str) -> dict[str, Any]:
+    """A terminal's bus as hil.meters takes it."""
+    register = random.Random(f"{scenario.seed}:{terminal.name}")
     meters = [
         {
             "address": point.address,
@@ -59,7 +66,7 @@ def meters_json(scenario: Scenario, log: str) -> dict[str, Any]:
             "start_import_wh": register.randrange(10**6, 10**9),  # no meter in the field begins at 0
             "faults": _faults(scenario, point),
         }
-        for number, point in enumerate(scenario.points, 1)
+        for number, point in enumerate(scenario.points_of(terminal), 1)
     ]
     return {"meters": meters, "log": log, "capture": CAPTURE}
 
@@ -101,7 +108,8 @@ def _load(scenario: Scenario, point: Point) -> dict[str, Any]:
 
 
 def _seed(scenario: Scenario, point: Point) -> int:
-    return scenario.seed + int(point.address) + point.circuit - 1
+    bus = scenario.terminals.index(scenario.terminal_of(point))
+    return scenario.seed + int(point.address) + point.circuit - 1 + SEEDS_OF_BUS * bus
 
 
 def share_permille(scenario: Scenario, point: Point) -> int:

@@ -7,13 +7,13 @@ from pathlib import Path
 
 from hil import faults, versions, wiring
 from hil.expectations import Expected, Seen, held_against
-from hil.oracle import judge
-from hil.oracle.evidence import Finding, Journal, Sink, Truth, Verdict
+from hil.oracle import judge_all
+from hil.oracle.evidence import Case, Finding, Sink, Truth, Verdict
 from hil.oracle.sources import polls_of, read_journal, read_uploads, writes_of
 from hil.report import measures
-from hil.report.result import Frames, Report, verdict_word
+from hil.report.result import Frames, Report, TerminalWindows, verdict_word
 from hil.report.stories import Story, tell
-from hil.scenario import Scenario
+from hil.scenario import Scenario, Terminal
 from hil.target import StoppedError, Target, open_target
 
 _ARRIVING = {"window_lost", "forward_lost", "record_lost"}  # what more time may still mend
@@ -23,11 +23,12 @@ Watch = Callable[[float, str], None]  # share of the scenario done, what happens
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run leaves: the report, the evidence that it was judged by, and each window's story."""
+    """What a run leaves: the report, the evidence that it was judged by, a case for each terminal, and each window's
+    story.
+    """
 
     report: Report
-    truth: Truth
-    journal: Journal
+    cases: Sequence[Case]
     stories: Sequence[Story]
 
 
@@ -45,27 +46,28 @@ def run(scenario: Scenario, folder: Path, watch: Watch) -> Outcome:
             target.end()
         except StoppedError as error:
             stopped = error.finding
-        found = evidence(target)
-        verdict = judge(*found)
+        cases = evidence(target)
+        verdict = judge_all(cases)
         if stopped is not None:  # all else follows from that
             verdict.findings = [stopped]
         verdict.findings += [Finding(6, "crash", text) for text in crashes]
-        verdict.findings += [Finding(4, "meter_written", text) for text in writes_of(target.served())]
-        return outcome_of(target, found, verdict, time.monotonic() - began, drained=drained)
+        verdict.findings += written(target)
+        return outcome_of(target, cases, verdict, time.monotonic() - began, drained=drained)
 
 
-def outcome_of(
-    target: Target, found: tuple[Truth, Journal, dict[str, Sink]], verdict: Verdict, real_s: float, *, drained: bool
-) -> Outcome:
+def outcome_of(target: Target, cases: Sequence[Case], verdict: Verdict, real_s: float, *, drained: bool) -> Outcome:
     """What a run that was judged so leaves; what its scenario expects is held against what was seen."""
-    truth, journal, sinks = found
-    seen = Seen(verdict.findings, target.gateway.quarantined(), [journal], target.gateway.counters())
-    expected, verdict.findings = held_against(target.scenario.expect, seen)
-    stories = tell(truth, journal, sinks, verdict.findings, measures.late_ms(target.factor))
+    scenario = target.scenario
+    journals = [case.journal for case in cases]
+    seen = Seen(verdict.findings, target.gateway.quarantined(), journals, target.gateway.counters())
+    expected, verdict.findings = held_against(scenario.expect, seen)
+    told = [(case.truth, tell(case, verdict.findings, measures.late_ms(target.factor))) for case in cases]
+    stories = [story for _truth, own in told for story in own]
     report = _report(target, verdict, expected, real_s, drained=drained)
+    report.frames.sent += sum(case.journal.frames for case in cases if case.terminal in scenario.mailboxes)
     report.late = sum(story.state == "late" for story in stories)
-    report.measurements = measures.take_all(truth, stories, target.factor)
-    return Outcome(report, truth, journal, stories)
+    report.measurements = measures.take_all(told, target.factor)
+    return Outcome(report, cases, stories)
 
 
 def _play(target: Target, watch: Watch) -> list[str]:
@@ -95,30 +97,41 @@ def _drain(target: Target, watch: Watch) -> bool:
         watch(1.0, "waiting for the backlog / 等待补传")
         while target.now_ms() < now_ms + target.look_ms:  # first: the last window has just closed
             target.advance(now_ms + target.look_ms)
-        verdict = judge(*evidence(target))
+        verdict = judge_all(evidence(target))
         if not any(finding.code in arriving for finding in verdict.findings):
             return True
     return False
 
 
-def evidence(target: Target) -> tuple[Truth, Journal, dict[str, Sink]]:
-    """What there is to judge by, now."""
-    scenario = target.scenario
-    polls = polls_of(target.served())
+def evidence(target: Target) -> list[Case]:
+    """What there is to judge by, now: a case for each terminal."""
+    return [_case(target, terminal) for terminal in target.scenario.terminals]
+
+
+def written(target: Target) -> list[Finding]:
+    """A finding for each request that would have changed a meter."""
+    return [Finding(4, "meter_written", text) for one in target.terminals.values() for text in writes_of(one.served())]
+
+
+def _case(target: Target, terminal: Terminal) -> Case:
+    scenario, part = target.scenario, target.terminals[terminal.name]
+    points = scenario.points_of(terminal)
+    polls = polls_of(part.served())
     truth = Truth(
         scenario.start_ms,
         scenario.end_ms,
         scenario.sample_interval_s * 1000,
-        target.terminal.lives,
-        {number: polls.get((point.address, point.circuit), []) for number, point in enumerate(scenario.points, 1)},
+        part.lives,
+        {number: polls.get((point.address, point.circuit), []) for number, point in enumerate(points, 1)},
         faults.troubles(scenario),
         tolerance_ms=target.tolerance_ms,
         boot_ms=target.boot_ms,
-        thresholds_w={number: wiring.threshold_w(point) for number, point in enumerate(scenario.points, 1)},
+        thresholds_w={number: wiring.threshold_w(point) for number, point in enumerate(points, 1)},
     )
-    journal = read_journal(target.journal_file, wiring.TERMINAL, wiring.keys(scenario.seed))
-    uploads = read_uploads(target.uploads_file, scenario.zone, target.uploaded_ms)
-    return truth, journal, {wiring.SINK: Sink(uploads, wiring.platform_items(scenario.points))}
+    journal = read_journal(target.journal_file, terminal.id, wiring.keys(scenario.seed, terminal.id))
+    uploads = read_uploads(target.uploads_file, wiring.mn(scenario, terminal), scenario.zone, target.uploaded_ms)
+    sink = Sink(uploads, wiring.platform_items(points))
+    return Case(terminal.name, [point.name for point in points], truth, journal, {wiring.SINK: sink})
 
 
 def _report(target: Target, verdict: Verdict, expected: list[Expected], real_s: float, *, drained: bool) -> Report:
@@ -128,6 +141,7 @@ def _report(target: Target, verdict: Verdict, expected: list[Expected], real_s: 
         seed=scenario.seed,
         target=scenario.target,
         windows=verdict.windows,
+        terminals=[TerminalWindows(one.name, one.uplink, verdict.terminals[one.name]) for one in scenario.terminals],
         readings=verdict.readings,
         frames=Frames(
             target.broker.published(),

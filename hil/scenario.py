@@ -20,10 +20,32 @@ from hil.weather import PROFILES as NETWORKS
 
 FOLDER = Path(__file__).parent / "scenarios"
 WINDOW_S = 900
+TERMINAL = "T0001"  # the terminal of a file that names none
+TERMINALS_MAX = 16  # each is two processes on this machine
 
 Name = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
+TerminalName = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_-]{1,32}$")]
 LocalTime = Annotated[str, msgspec.Meta(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
 Duration = Annotated[str, msgspec.Meta(pattern=r"^[1-9][0-9]{0,4} ?(h|min|s)$")]
+
+
+class Terminal(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """A terminal, in a switchboard with a meters' bus of its own. `name` is the bench's; `id` what it says it is."""
+
+    name: TerminalName
+    uplink: Literal["mqtt", "modbus_tcp"] = "mqtt"
+    live_map: bool = False  # over Modbus TCP, beside MQTT; where the uplink is Modbus TCP it is always there
+    clone_of: TerminalName | None = None  # it has the id and the key of that terminal
+
+    @property
+    def id(self) -> str:
+        """Under which the gateway knows it."""
+        return self.clone_of or self.name
+
+    @property
+    def serves_modbus(self) -> bool:
+        """Whether it takes Modbus TCP connections."""
+        return self.live_map or self.uplink == "modbus_tcp"
 
 
 class Point(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -38,10 +60,11 @@ class Point(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     shifts: Literal[2, 3] = 2  # production: from 06:00 to 22:00, or round the clock
     circuit: Annotated[int, msgspec.Meta(ge=1, le=32)] = 1  # of a meter with several
     ct_ratio: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 1  # of a meter that shows secondary values
+    terminal: TerminalName | None = None  # whose bus the meter is on; needed where there are several
 
 
 class Fault(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    """What goes wrong (hil/fault_kinds.py), from when, for how long. Which of the last four keys belong to which kind
+    """What goes wrong (hil/fault_kinds.py), from when, for how long. Which of the keys below `day` belong to which kind
     stands there, too.
     """
 
@@ -53,6 +76,7 @@ class Fault(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     other: Name | None = None  # another point
     every: Duration | None = None  # of what comes and goes: from one beginning to the next
     profile: str | None = None  # of a network: hil/weather.py
+    terminal: TerminalName | None = None
 
 
 class Profile(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -85,6 +109,7 @@ class Scenario(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     hours: Annotated[int, msgspec.Meta(ge=1, le=24 * 31)]
     factor: Annotated[int, msgspec.Meta(ge=1, le=FACTOR_MAX)]
     points: list[Point]
+    terminals: list[Terminal] = msgspec.field(default_factory=lambda: [Terminal(TERMINAL)])
     seed: Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)] = 1
     sample_interval_s: Annotated[int, msgspec.Meta(ge=1, le=300)] = 60
     rtc: Literal["set", "none"] = "set"  # none: the terminal boots without the time
@@ -113,6 +138,19 @@ class Scenario(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     def midnight_ms(self) -> int:
         """Virtual Unix ms of the local midnight before its beginning."""
         return int(self.start.replace(hour=0, minute=0, second=0, microsecond=0).timestamp()) * 1000
+
+    @property
+    def mailboxes(self) -> set[str]:
+        """The terminals from which the gateway fetches."""
+        return {one.name for one in self.terminals if one.uplink == "modbus_tcp"}
+
+    def points_of(self, terminal: Terminal) -> list[Point]:
+        """What a terminal measures, in the order of its points' numbers: 1, 2, 3 ..."""
+        return [point for point in self.points if point.terminal in {None, terminal.name}]
+
+    def terminal_of(self, point: Point) -> Terminal:
+        """Whose point it is."""
+        return next(one for one in self.terminals if point.terminal in {None, one.name})
 
     def span_ms(self, fault: Fault) -> tuple[int, int]:
         """(from, to) of a fault, virtual Unix ms."""
@@ -153,8 +191,9 @@ def load(name: str) -> Scenario:
 
 def check(scenario: Scenario, path: Path) -> None:
     """What a type can't say: raises gateway.strict.ConfigError with every problem."""
+    found = (*_terminals(scenario), *_factory(scenario), *_faults(scenario))
     expected = expectations.problems(scenario.expect, _unknown)
-    problems = [strict.Problem(path, key, text) for key, text in (*_factory(scenario), *_faults(scenario), *expected)]
+    problems = [strict.Problem(path, key, text) for key, text in (*found, *expected)]
     if scenario.start.utcoffset() is None or scenario.start.timestamp() % WINDOW_S:
         text = "a quarter of an hour, with its UTC offset / 需为整刻钟并带时区, e.g. 2026-03-02T00:00:00+08:00"
         problems.append(strict.Problem(path, "start", text))
@@ -169,18 +208,35 @@ def profiles() -> list[str]:
     return sorted(path.stem for path in PROFILES.glob("*.json"))
 
 
+def _terminals(scenario: Scenario) -> Iterator[tuple[str, str]]:
+    if not 1 <= len(scenario.terminals) <= TERMINALS_MAX:
+        yield "terminals", f"1 to {TERMINALS_MAX} / 1 至 {TERMINALS_MAX} 个"
+    originals = [terminal.name for terminal in scenario.terminals if terminal.clone_of is None]
+    for number, terminal in enumerate(scenario.terminals):
+        key = f"terminals[{number}]"
+        if any(terminal.name == other.name for other in scenario.terminals[:number]):
+            yield f"{key}.name", f'"{terminal.name}" is there twice / 重复'
+        if terminal.clone_of is not None and terminal.clone_of not in originals:
+            yield f"{key}.clone_of", _unknown(terminal.clone_of, originals)
+        if not scenario.points_of(terminal):
+            yield f"{key}.name", f'no point has terminal = "{terminal.name}" / 该终端没有测点'
+
+
 def _factory(scenario: Scenario) -> Iterator[tuple[str, str]]:
     if not scenario.points:
         yield "points", "at least one / 至少一个"
     known = profiles()
     production = [point.name for point in scenario.points if point.kind == "production"]
+    terminals = [terminal.name for terminal in scenario.terminals]
     for number, point in enumerate(scenario.points):
         key = f"points[{number}]"
         before = scenario.points[:number]
         if any(point.name == other.name for other in before):
             yield f"{key}.name", f'"{point.name}" is there twice / 重复'
-        if any((point.address, point.circuit) == (other.address, other.circuit) for other in before):
+        if any(_place(point) == _place(other) for other in before):
             yield f"{key}.address", f"{point.address} is there twice: one bus, one meter an address / 地址重复"
+        if (point.terminal is None and len(terminals) > 1) or point.terminal not in {None, *terminals}:
+            yield f"{key}.terminal", _unknown(point.terminal or "", terminals)
         if point.profile not in known:
             yield f"{key}.profile", _unknown(point.profile, known)
         elif (read_profile(point.profile)["protocol"] == "dlt645") != isinstance(point.address, str):
@@ -189,6 +245,10 @@ def _factory(scenario: Scenario) -> Iterator[tuple[str, str]]:
             yield f"{key}.follows", _unknown(point.follows, production)
         if (point.kind == "treatment") != (point.follows is not None):
             yield f"{key}.follows", "for every treatment point, and for no other / 治污测点必填，其他测点不填"
+
+
+def _place(point: Point) -> tuple[str | None, int | str, int]:
+    return point.terminal, point.address, point.circuit
 
 
 def _faults(scenario: Scenario) -> Iterator[tuple[str, str]]:
@@ -216,10 +276,11 @@ def _fault_keys(scenario: Scenario, fault: Fault) -> Iterator[tuple[str, str]]:
         if not given and name in kind.needs:
             yield name, f"missing: {fault.what} needs it / 缺少"
     points = [point.name for point in scenario.points]
-    for name in ("point", "other"):
+    terminals = [terminal.name for terminal in scenario.terminals]
+    for name, known in (("point", points), ("other", points), ("terminal", terminals)):
         value = getattr(fault, name)
-        if value is not None and value not in points:
-            yield name, _unknown(value, points)
+        if value is not None and value not in known:
+            yield name, _unknown(value, known)
     if fault.other is not None and fault.other == fault.point:
         yield "other", "another point than `point` / 需为另一测点"
     if fault.profile is not None and fault.profile not in NETWORKS:
@@ -232,6 +293,8 @@ def _meet(scenario: Scenario, one: Fault, other: Fault) -> bool:
     """Whether two faults put the same part in and out at the same time."""
     part = KINDS[other.what].part
     if not part or one.what not in KINDS or KINDS[one.what].part != part:
+        return False
+    if one.terminal != other.terminal and None not in {one.terminal, other.terminal}:
         return False
     (from_ms, to_ms), (other_from_ms, other_to_ms) = scenario.span_ms(one), scenario.span_ms(other)
     return from_ms < other_to_ms and other_from_ms < to_ms

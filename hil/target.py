@@ -62,8 +62,18 @@ class GatewayPart(Part, Protocol):
         """Frames and records in quarantine, by the reason."""
 
 
+class LinkPart(Protocol):
+    """A terminal's way to the broker; of one whose uplink is Modbus TCP, the gateway's way to it."""
+
+    def set_up(self, *, up: bool) -> None:
+        """Take it away, without a word to either end, or bring it back."""
+
+    def set_profile(self, name: str) -> None:
+        """As fast as a network of hil.weather.PROFILES."""
+
+
 class TerminalPart(Protocol):
-    """A terminal, with its flash."""
+    """A terminal, with its flash and the meters on its bus."""
 
     def start(self) -> None:
         """Power on."""
@@ -72,18 +82,13 @@ class TerminalPart(Protocol):
         """Power cut: there is no other end."""
 
     @property
+    def link(self) -> LinkPart: ...
+    @property
     def lives(self) -> Sequence[Life]:
         """Its starts, each to its end or to now."""
 
-
-class LinkPart(Protocol):
-    """The terminal's way to the broker."""
-
-    def set_up(self, *, up: bool) -> None:
-        """Take it away, without a word to either end, or bring it back."""
-
-    def set_profile(self, name: str) -> None:
-        """As fast as a network of hil.weather.PROFILES."""
+    def served(self) -> Iterable[Mapping[str, Any]]:
+        """The rows of its meters' log (hil/meters.py)."""
 
 
 class StrangerPart(Protocol):
@@ -118,11 +123,11 @@ class Target(Protocol):
     @property
     def gateway(self) -> GatewayPart: ...
     @property
-    def terminal(self) -> TerminalPart: ...
+    def terminals(self) -> Mapping[str, TerminalPart]:
+        """By the scenario's name for each, in its order."""
+
     @property
     def platform(self) -> PlatformPart: ...
-    @property
-    def link(self) -> LinkPart: ...
     @property
     def stranger(self) -> StrangerPart: ...
     @property
@@ -144,9 +149,6 @@ class Target(Protocol):
 
     def uploaded_ms(self, t_ms: int) -> int:
         """The virtual instant of one by the platform's clock, both Unix ms."""
-
-    def served(self) -> Iterable[Mapping[str, Any]]:
-        """The rows of the meters' log (hil/meters.py)."""
 
     def versions(self) -> dict[str, str]:
         """Of what takes part, by name."""

@@ -1,6 +1,8 @@
 """The terminal as a process of the bench: the real MicroPython VM, its flash in a file, straps in the environment."""
 
+import itertools
 import json
+import re
 import subprocess
 import time
 from collections.abc import Mapping
@@ -16,6 +18,7 @@ DEVICE = ROOT / "firmware" / "device"
 HASTY = ROOT / "hil" / "vm" / "hasty.py"
 FAKETIME = ROOT / "build" / "tools" / "libfaketime.so.1"
 DEAD_RTC_S = 946_684_800  # 2000-01-01
+_BOOT = re.compile(rb"^\S+ wattline \S+ boot (\d+) ", re.MULTILINE)
 PROVISION_S = 30  # formatting a new image takes under a second
 
 
@@ -44,6 +47,7 @@ class Terminal:
         self._vm = vm
         self._rtc_set = rtc == "set"
         self._starts: list[int] = []
+        self._said: list[int] = []  # bytes of its log at each start
         self._ends: list[int] = []
         self._rtc_file = folder / "rtc_added_s" if rtc == "dead" else None
         env = {
@@ -82,6 +86,7 @@ class Terminal:
         """Power on."""
         if self._rtc_file is not None:
             self._rtc_file.write_text(f"{DEAD_RTC_S - int(time.time()):+d}\n", encoding="ascii")
+        self._said.append(len(self.process.text().encode()))
         self.process.start()
         self._starts.append(self._clock.now_ms())
 
@@ -102,9 +107,17 @@ class Terminal:
 
     @property
     def lives(self) -> list[Life]:
-        """Its starts, each to its end or to now."""
+        """Its starts, each to its end or to now, and what it says that it counted each as: a busy machine starts the VM
+        late, and the time alone would not tell which window is of which start.
+        """
         ends = [*self._ends, *([self._clock.now_ms()] if len(self._ends) < len(self._starts) else [])]
-        return [Life(start_ms, end_ms, self._rtc_set) for start_ms, end_ms in zip(self._starts, ends, strict=True)]
+        log = self.process.text().encode()
+        said = [log[begin:end] for begin, end in itertools.pairwise([*self._said, len(log)])]
+        boots = [int(found[1]) if (found := _BOOT.search(text)) else None for text in said]
+        return [
+            Life(from_ms, to_ms, self._rtc_set, boot)
+            for from_ms, to_ms, boot in zip(self._starts, ends, boots, strict=True)
+        ]
 
     def __enter__(self) -> Self:
         return self

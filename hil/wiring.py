@@ -2,20 +2,20 @@
 
 import json
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
 
 from hil.oracle.evidence import Item
-from hil.scenario import Point, Scenario
+from hil.scenario import TERMINAL, Point, Scenario, Terminal
 from protocol import mac
 
-TERMINAL = "T0001"
-MN = "010000A8900016F000169DC0"
+MN_FIRST = 0x10000A8900016F000169DC0  # of the first terminal's station; the next ones' follow it
 SINK = "platform"
 GENERATION = 1
+UNIT = 7  # of each terminal on its own Modbus TCP endpoint
 RUN_SHARE = 20  # a point runs above a twentieth of its rated power: above standby, below any work
 # real time: a pty answers in a millisecond, so this is silence even on a machine that is busy with other things
 METER_TIMEOUT_MS = 40
@@ -42,19 +42,37 @@ class Times(NamedTuple):
     reconnect_min_ms: int = 500
     reconnect_max_ms: int = 500
     keepalive_s: int = 60
+    poll_ms: int = 100  # of a mailbox
+    poll_back_off_max_ms: int = 500
 
 
 HERE = Times()
 
 
-def secret(seed: int) -> bytes:
-    """The terminal's key of a run; the bench's own, so it may follow from the seed."""
-    return random.Random(seed).randbytes(32)
+class Ports(NamedTuple):
+    """Where everybody listens on the loopback interface. By terminals' names: modbus, of those that serve it; links, of
+    what lies between a terminal and who fetches from it or is published to.
+    """
+
+    broker: int
+    platform: int
+    modbus: Mapping[str, int] = {}
+    links: Mapping[str, int] = {}
 
 
-def keys(seed: int) -> dict[int, mac.Key]:
-    """The terminal's key, as whoever checks its frames wants it."""
-    return {GENERATION: mac.Key(secret(seed), GENERATION)}
+def secret(seed: int, terminal: str = TERMINAL) -> bytes:
+    """A terminal's key of a run, by its id; the bench's own, so it may follow from the seed."""
+    return random.Random(f"{seed}:{terminal}").randbytes(32)
+
+
+def mn(scenario: Scenario, terminal: Terminal) -> str:
+    """The platform's number of a terminal's station."""
+    return f"{MN_FIRST + [one.name for one in scenario.terminals].index(terminal.id):024X}"
+
+
+def keys(seed: int, terminal: str = TERMINAL) -> dict[int, mac.Key]:
+    """A terminal's key, by its id, as whoever checks its frames wants it."""
+    return {GENERATION: mac.Key(secret(seed, terminal), GENERATION)}
 
 
 def threshold_w(point: Point) -> int:
@@ -63,9 +81,10 @@ def threshold_w(point: Point) -> int:
 
 
 def terminal_json(
-    scenario: Scenario, broker_port: int, times: Times = HERE, uplink: dict[str, int] | None = None
+    scenario: Scenario, terminal: Terminal, ports: Ports, times: Times = HERE, uplink: dict[str, int] | None = None
 ) -> dict[str, Any]:
-    """The terminal's configuration: one bus, one meter a point."""
+    """A terminal's configuration: one bus, one meter a point."""
+    measured = scenario.points_of(terminal)
     meters = [
         {
             "address": point.address,
@@ -77,37 +96,47 @@ def terminal_json(
             "circuit": point.circuit,
             "parity": "E" if isinstance(point.address, str) else "N",
         }
-        for number, point in enumerate(scenario.points, 1)
+        for number, point in enumerate(measured, 1)
     ]
     points = [
         {"number": number, "name": point.name, "kind": point.kind, "run_threshold_w": threshold_w(point)}
-        for number, point in enumerate(scenario.points, 1)
+        for number, point in enumerate(measured, 1)
     ]
+    links: dict[str, Any] = {}
+    if terminal.uplink == "mqtt":
+        links["mqtt"] = {"host": "127.0.0.1", "port": ports.links.get(terminal.name, ports.broker)}
+        links["mqtt"]["keepalive_s"] = times.keepalive_s
+    if terminal.serves_modbus:
+        links["modbus"] = {"unit": UNIT, "port": ports.modbus[terminal.name]}
     return {
-        "terminal": TERMINAL,
+        "terminal": terminal.id,
         "sample_interval_s": scenario.sample_interval_s,
         "buses": [{"uart": 0, "baud": 115200, "parity": "N", "stop": 1, "meters": meters}],
         "points": points,
-        "mqtt": {"host": "127.0.0.1", "port": broker_port, "keepalive_s": times.keepalive_s},
+        **links,
         "uplink": {"ack_timeout_ms": times.ack_timeout_ms, **msgspec.structs.asdict(scenario.uplink), **(uplink or {})},
     }
 
 
-def key_json(seed: int) -> dict[str, Any]:
-    """The terminal's key file."""
-    return {"generation": GENERATION, "secret": secret(seed).hex()}
+def key_json(seed: int, terminal: str = TERMINAL) -> dict[str, Any]:
+    """A terminal's key file, by its id."""
+    return {"generation": GENERATION, "secret": secret(seed, terminal).hex()}
 
 
-def write_gateway(scenario: Scenario, folder: Path, broker_port: int, platform_port: int, times: Times = HERE) -> Path:
+def write_gateway(scenario: Scenario, folder: Path, ports: Ports, times: Times = HERE) -> Path:
     """The gateway's files in its folder; returns the path of gateway.toml."""
     folder.mkdir(parents=True, exist_ok=True)
-    key = folder / "T0001.key"
-    key.touch(mode=0o600)
-    key.write_text(secret(scenario.seed).hex() + "\n", encoding="ascii")
-    (folder / "terminals.toml").write_text(_terminals(scenario.points), encoding="utf-8")
-    (folder / "platform.toml").write_text(_platform(scenario.points), encoding="utf-8")
+    admitted = [terminal for terminal in scenario.terminals if terminal.clone_of is None]
+    for terminal in admitted:
+        key = folder / f"{terminal.id}.key"
+        key.touch(mode=0o600)
+        key.write_text(secret(scenario.seed, terminal.id).hex() + "\n", encoding="ascii")
+    terminals = "\n".join(_terminal(scenario, terminal) for terminal in admitted)
+    (folder / "terminals.toml").write_text(terminals, encoding="utf-8")
+    stations = "\n".join(_station(scenario, terminal) for terminal in admitted)
+    (folder / "platform.toml").write_text(stations, encoding="utf-8")
     config = folder / "gateway.toml"
-    config.write_text(_gateway(broker_port, platform_port, times), encoding="utf-8")
+    config.write_text(_gateway(scenario, ports, times), encoding="utf-8")
     return config
 
 
@@ -121,25 +150,49 @@ def platform_items(points: Sequence[Point]) -> list[Item]:
     ]
 
 
-def _gateway(broker_port: int, platform_port: int, times: Times) -> str:
-    return f"""\
-data_dir = "data"
-terminals = "terminals.toml"
+def _gateway(scenario: Scenario, ports: Ports, times: Times) -> str:
+    uplinks = {terminal.uplink for terminal in scenario.terminals}
+    parts = [
+        'data_dir = "data"\nterminals = "terminals.toml"\n',
+        *([_broker(ports, times)] if "mqtt" in uplinks else []),
+        *(_mailbox(one, ports, times) for one in scenario.terminals if one.uplink == "modbus_tcp"),
+        "[metrics]\nport = 0\n",
+        _sink(ports, times),
+    ]
+    return "\n".join(parts)
 
+
+def _broker(ports: Ports, times: Times) -> str:
+    return f"""\
 [mqtt]
 host = "127.0.0.1"
-port = {broker_port}
+port = {ports.broker}
 keepalive_s = {times.keepalive_s}
 reconnect_max_s = {max(1, times.reconnect_max_ms // 1000)} # real time, as everything that waits for I/O
+"""
 
-[metrics]
-port = 0
 
+def _mailbox(terminal: Terminal, ports: Ports, times: Times) -> str:
+    return f"""\
+[[modbus]]
+name = "{terminal.name}"
+host = "127.0.0.1"
+port = {ports.links.get(terminal.name, ports.modbus[terminal.name])}
+timeout_ms = {times.answer_timeout_ms}
+poll_ms = {times.poll_ms}
+back_off_min_ms = {times.poll_ms}
+back_off_max_ms = {times.poll_back_off_max_ms}
+terminals = [{{ id = "{terminal.id}", unit = {UNIT} }}]
+"""
+
+
+def _sink(ports: Ports, times: Times) -> str:
+    return f"""\
 [[sink]]
 name = "{SINK}"
 kind = "hj212"
 host = "127.0.0.1"
-port = {platform_port}
+port = {ports.platform}
 mapping = "platform.toml"
 answer_timeout_ms = {times.answer_timeout_ms}
 reconnect_min_ms = {times.reconnect_min_ms}
@@ -147,16 +200,16 @@ reconnect_max_ms = {times.reconnect_max_ms}
 """
 
 
-def _terminals(points: Sequence[Point]) -> str:
+def _terminal(scenario: Scenario, terminal: Terminal) -> str:
     rows = [
         f'    {{ number = {number}, name = "{point.name}", kind = "{point.kind}", rated_power_w = {point.rated_w} }},'
-        for number, point in enumerate(points, 1)
+        for number, point in enumerate(scenario.points_of(terminal), 1)
     ]
     return "\n".join(
         [
             "[[terminal]]",
-            f'id = "{TERMINAL}"',
-            f'keys = [{{ generation = {GENERATION}, file = "T0001.key" }}]',
+            f'id = "{terminal.id}"',
+            f'keys = [{{ generation = {GENERATION}, file = "{terminal.id}.key" }}]',
             "points = [",
             *rows,
             "]",
@@ -165,20 +218,21 @@ def _terminals(points: Sequence[Point]) -> str:
     )
 
 
-def _platform(points: Sequence[Point]) -> str:
-    lines = ["[[station]]", f'terminal = "{TERMINAL}"', f'mn = "{MN}"', 'st = "51"', 'pw = "831027"', ""]
-    for number in range(1, len(points) + 1):
+def _station(scenario: Scenario, terminal: Terminal) -> str:
+    number_of_station = mn(scenario, terminal)
+    lines = ["[[station]]", f'terminal = "{terminal.id}"', f'mn = "{number_of_station}"', 'st = "51"', 'pw = "831027"']
+    for number in range(1, len(scenario.points_of(terminal)) + 1):
         for ending, quantity, fields, _exponent, decimals in QUANTITIES:
             lines += [
+                "",
                 "[[station.item]]",
                 f"point = {number}",
                 f'code = "{_code(number, ending)}"',
                 f'quantity = "{quantity}"',
                 f"attributes = {json.dumps(list(fields))}",
                 f"decimals = {decimals}",
-                "",
             ]
-    return "\n".join(lines)
+    return "\n".join([*lines, ""])
 
 
 def _code(point: int, ending: str) -> str:

@@ -11,11 +11,12 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from random import Random
+from typing import Protocol
 
 import structlog
 
 from gateway.config import ModbusConfig, ModbusTerminal
-from gateway.modbus_intake.link import Link, LinkError
+from gateway.modbus_intake.link import LinkError
 from gateway.modbus_intake.metrics import ModbusMetrics
 from protocol import mailbox
 
@@ -44,6 +45,14 @@ class Member:
     waiting: tuple[int, int] = (0, 0)
 
 
+class Master(Protocol):
+    """What a line asks its terminals by: link.Link. All of it raises LinkError."""
+
+    async def read(self, unit: int, address: int, count: int) -> bytes: ...
+    async def write(self, unit: int, address: int, data: bytes) -> None: ...
+    async def settle(self) -> None: ...
+
+
 # deliver(terminal, where it came from, frame) -> acks to write, once the frame's fate is durable
 Deliver = Callable[[str, str, bytes], Awaitable[list[bytes]]]
 
@@ -53,7 +62,7 @@ class Line:
     """`run` asks for ever. undelivered(terminal): what else is to go down to it."""
 
     config: ModbusConfig
-    link: Link
+    link: Master
     deliver: Deliver
     undelivered: Callable[[str], list[bytes]]
     metrics: ModbusMetrics

@@ -3,9 +3,10 @@
 It shares nothing with the gateway but the protocol's Python codec.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
-from hil.oracle.evidence import Journal, Sink, Truth, Verdict
+from hil.oracle.evidence import Case, Journal, Sink, Tally, Truth, Verdict
 from hil.oracle.readings import check_readings
 from hil.oracle.sinks import check_sink
 from hil.oracle.windows import check_windows, in_span, place
@@ -13,7 +14,7 @@ from protocol.record import Reading
 
 
 def judge(truth: Truth, journal: Journal, sinks: Mapping[str, Sink]) -> Verdict:
-    """The verdict over one run: windows, readings and sinks, with a finding for whatever must not be."""
+    """The verdict over one terminal's run: windows, readings and sinks, with a finding for whatever must not be."""
     verdict = Verdict()
     placed = place(journal, truth)
     verdict.windows, findings = check_windows(journal, placed, truth)
@@ -25,3 +26,20 @@ def judge(truth: Truth, journal: Journal, sinks: Mapping[str, Sink]) -> Verdict:
         verdict.sinks[name], findings = check_sink(name, sink, spanned, truth)
         verdict.findings += findings
     return verdict
+
+
+def judge_all(cases: Sequence[Case]) -> Verdict:
+    """The verdict over a run: the terminals' sums. Where there are several, each finding names its terminal."""
+    total = Verdict()
+    for case in cases:
+        one = judge(case.truth, case.journal, case.sinks)
+        total.terminals[case.terminal] = one.windows
+        total.windows.add(one.windows)
+        total.readings += one.readings
+        for name, tally in one.sinks.items():
+            total.sinks.setdefault(name, Tally()).add(tally)
+        whose = f"{case.terminal}: " if len(cases) > 1 else ""
+        total.findings += [
+            replace(finding, text=whose + finding.text, terminal=case.terminal) for finding in one.findings
+        ]
+    return total

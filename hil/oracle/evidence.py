@@ -71,10 +71,13 @@ class Truth:
 
 @dataclass(frozen=True)
 class Journal:
-    """What the gateway holds. rows: (epoch, seq, record bytes) as its record table says; kept: as the frames say."""
+    """What the gateway holds of one terminal. rows: (epoch, seq, record bytes) as its record table says; kept: as the
+    frames say, of which it keeps so many.
+    """
 
     kept: Sequence[Kept]
     rows: Sequence[tuple[int, int, bytes]]
+    frames: int = 0
 
 
 @dataclass(frozen=True)
@@ -107,10 +110,21 @@ class Item:
 
 @dataclass(frozen=True)
 class Sink:
-    """A platform: what it has, and what it was to get."""
+    """A platform: what it has of one terminal, and what it was to get."""
 
     uploads: Sequence[Upload]
     items: Sequence[Item]
+
+
+@dataclass(frozen=True)
+class Case:
+    """What there is to judge one terminal by. terminal, points: the scenario's names for them."""
+
+    terminal: str
+    points: Sequence[str]
+    truth: Truth
+    journal: Journal
+    sinks: Mapping[str, Sink]
 
 
 @dataclass(frozen=True)
@@ -118,7 +132,7 @@ class Finding:
     """Something that must not be. invariant: 1 to 6 of the architecture, 0: the scenario's own expectation.
 
     cause: the trouble in whose time it fell. from_ms, to_ms: the stretch that it is about, virtual Unix ms; both 0
-    where it is about none.
+    where it is about none. terminal: whose it is; "" where it is nobody's.
     """
 
     invariant: int
@@ -127,6 +141,7 @@ class Finding:
     cause: str = ""
     from_ms: int = 0
     to_ms: int = 0
+    terminal: str = ""
 
 
 @dataclass
@@ -139,6 +154,14 @@ class Count:
     duplicated: int = 0
     invented: int = 0
 
+    def add(self, other: "Count") -> None:
+        """Count another terminal's in."""
+        self.closed += other.closed
+        self.journalled += other.journalled
+        self.lost += other.lost
+        self.duplicated += other.duplicated
+        self.invented += other.invented
+
 
 @dataclass
 class Tally:
@@ -148,12 +171,19 @@ class Tally:
     lost: int = 0
     duplicated: int = 0
 
+    def add(self, other: "Tally") -> None:
+        """Count another terminal's in."""
+        self.delivered += other.delivered
+        self.lost += other.lost
+        self.duplicated += other.duplicated
+
 
 @dataclass
 class Verdict:
-    """The oracle's answer."""
+    """The oracle's answer, of one terminal or summed over all. terminals: the windows of each."""
 
     windows: Count = field(default_factory=Count)
+    terminals: dict[str, Count] = field(default_factory=dict)
     readings: int = 0
     sinks: dict[str, Tally] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)

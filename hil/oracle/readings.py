@@ -16,12 +16,21 @@ MEAN_ROUNDING_W = 1
 
 def check_readings(placed: Sequence[Placed], truth: Truth) -> list[Finding]:
     """A finding for each slot of a window that does not say what the meter showed in it."""
-    return [
+    slots = [
         replace(finding, from_ms=one.from_ms, to_ms=one.to_ms)
         for one in placed
         for point in range(1, 1 + max(len(one.window.readings), *truth.polls))
         for finding in _check_slot(one, point, truth)
     ]
+    return [*slots, *_check_asked(placed, truth)]
+
+
+def _check_asked(placed: Sequence[Placed], truth: Truth) -> Iterator[Finding]:
+    """A meter that nobody made silent was read: else the run would prove nothing of it."""
+    silenced = any(trouble.what.startswith("meter_silent") for trouble in truth.troubles)
+    for point, polls in truth.polls.items():
+        if placed and not polls and not silenced:
+            yield Finding(1, "meter_unread", f"point {point}: its meter was never read, though nothing silenced it")
 
 
 def _check_slot(one: Placed, point: int, truth: Truth) -> Iterator[Finding]:

@@ -32,10 +32,12 @@ def read_journal(file: Path, terminal: str, keys: Mapping[int, mac.Key]) -> Jour
         connection.close()
     kept: dict[tuple[int, int, bytes], Kept] = {}
     rows = []
+    frames = 0
     for packed, received_ms in blocks:
         for mask, name, data in frames_in(packed):
             if name != terminal:
                 continue
+            frames += 1
             frame = open_frame(data, terminal, dict(keys))
             for number, one in enumerate(frame.records):
                 identity = (frame.epoch, one.seq, one.raw)
@@ -44,7 +46,7 @@ def read_journal(file: Path, terminal: str, keys: Mapping[int, mac.Key]) -> Jour
                     kept[identity] = Kept(*identity[:2], one.body, one.raw, frame.boot, frame.sent_ms, received_ms)
                 if is_new:
                     rows.append(identity)
-    return Journal(list(kept.values()), rows)
+    return Journal(list(kept.values()), rows, frames)
 
 
 def frames_in(packed: bytes) -> Iterator[tuple[int, str, bytes]]:
@@ -57,14 +59,14 @@ def frames_in(packed: bytes) -> Iterator[tuple[int, str, bytes]]:
         yield mask, packed[name_at : name_at + name_size].decode("ascii"), packed[at - size : at]
 
 
-def read_uploads(file: Path, zone: tzinfo, virtual_ms: Callable[[int], int]) -> list[Upload]:
-    """What the platform took in, without what it was sent again under the same number.
+def read_uploads(file: Path, mn: str, zone: tzinfo, virtual_ms: Callable[[int], int]) -> list[Upload]:
+    """What the platform took in of a station, without what it was sent again under the same number.
 
     virtual_ms: the virtual instant of one by the platform's clock.
     """
     uploads = []
     for row in read_rows(file):
-        if row.get("kind") == "upload" and row["cn"] == "2051" and not row["repeat"]:
+        if row.get("kind") == "upload" and (row["mn"], row["cn"]) == (mn, "2051") and not row["repeat"]:
             values = {str(name): str(value) for item in row["cp"] for name, value in item}
             start = datetime.strptime(values.pop("DataTime"), "%Y%m%d%H%M%S").replace(tzinfo=zone)
             uploads.append(Upload(row["qn"], int(start.timestamp()) * 1000, values, virtual_ms(row["t_ms"])))

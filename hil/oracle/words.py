@@ -28,6 +28,7 @@ FINDINGS = {
     "identity_twice": "(epoch, seq) stands twice in the record table",
     "record_lost": "in a kept frame, but not in the record table",
     "frame_forged": "the journal keeps a frame that no terminal has sealed",
+    "meter_unread": "a meter that was never read, though nothing silenced it",
     "reading_withheld": "no reading, though the meter answered",
     "reading_unexplained": "no reading, and no reason",
     "reading_while_silent": "a reading, though the meter showed nothing",

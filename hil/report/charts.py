@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from hil.oracle.evidence import Journal, Poll, Trouble, Truth
+from hil.oracle.evidence import Case, Poll, Trouble
 from hil.oracle.windows import Placed, in_span, place
 from hil.report import words
 from hil.report.axis import Axis
@@ -27,9 +27,10 @@ class Curve:
     truth: Sequence[Poll]
 
 
-def curves(points: Sequence[Point], truth: Truth, journal: Journal) -> list[Curve]:
-    """Each point's windows as the journal has them, beside what its meter showed."""
-    windows = in_span(place(journal, truth), truth)
+def curves(points: Sequence[Point], case: Case) -> list[Curve]:
+    """The windows of a terminal's points as the journal has them, beside what the meter of each showed."""
+    truth = case.truth
+    windows = in_span(place(case.journal, truth), truth)
     return [
         Curve(point.name, point.kind, [_window(one, number) for one in windows], truth.polls[number])
         for number, point in enumerate(points, 1)

@@ -41,7 +41,7 @@ def _finding(finding: Finding, anchor: str | None) -> Markup:
     return tag("li", head, " ", tag("code", finding.code), " ", finding.text, why, " ", link)
 
 
-def windows(axis: Axis, stories: Sequence[Story], ids: Mapping[int, str], points: Mapping[int, str]) -> Markup:
+def windows(axis: Axis, stories: Sequence[Story], ids: Mapping[int, str]) -> Markup:
     """Those that were not in time, to click on; and each window's story, of which the page shows the one asked for."""
     notable = [number for number in ids if stories[number].state != "well"]
     shown = sorted(notable[:CHIPS_MAX])
@@ -56,12 +56,12 @@ def windows(axis: Axis, stories: Sequence[Story], ids: Mapping[int, str], points
     ]
     if len(notable) > CHIPS_MAX:
         chips.append(tag("span", f"+ {len(notable) - CHIPS_MAX}"))
-    articles = [_story(axis, stories[number], ids[number], points) for number in sorted(ids)]
+    articles = [_story(axis, stories[number], ids[number]) for number in sorted(ids)]
     hint = tag("p", both("Click a window to see its story.", "点击窗口查看其经过。"), class_="soft")
     return join(tag("div", *chips, class_="chips"), hint, tag("div", *articles, class_="stories"))
 
 
-def _story(axis: Axis, story: Story, anchor: str, points: Mapping[int, str]) -> Markup:
+def _story(axis: Axis, story: Story, anchor: str) -> Markup:
     state = tag("span", both(*words.STATE[story.state]), class_=f"chip {story.state}")
     head = tag("h3", f"{axis.shown(story.from_ms)} - {axis.shown(story.to_ms)} ", state)
     steps = [
@@ -76,7 +76,7 @@ def _story(axis: Axis, story: Story, anchor: str, points: Mapping[int, str]) -> 
             _row(
                 "gave nothing",
                 "无读数",
-                join(points.get(point, str(point)), ": ", both(*words.NONE.get(why, ("?", "?")))),
+                join(point, ": ", both(*words.NONE.get(why, ("?", "?")))),
             )
             for point, why in story.none
         ),
@@ -84,7 +84,7 @@ def _story(axis: Axis, story: Story, anchor: str, points: Mapping[int, str]) -> 
         *(_row("found", "发现", join(tag("code", one.code), " ", one.text)) for one in story.findings),
     ]
     if story.names:
-        rows.append(_row("record", "记录", f"boot {story.names[0]}, seq {story.names[1]}"))
+        rows.append(_row("record", "记录", f"{story.terminal}, boot {story.names[0]}, seq {story.names[1]}"))
     return tag("article", head, tag("table", *rows), id=anchor, class_="story", tabindex=-1)
 
 

@@ -16,10 +16,11 @@ PAGE, PICTURE, JSON, JUNIT = "report.html", "day.png", "report.json", "junit.xml
 
 def write_all(scenario: Scenario, outcome: Outcome, folder: Path, again: str) -> None:
     """The page, the picture, and the report for machines in two forms. again: the command that plays it again."""
-    shown = curves(scenario.points, outcome.truth, outcome.journal)
+    terminals = zip(scenario.terminals, outcome.cases, strict=True)
+    shown = [curve for one, case in terminals for curve in curves(scenario.points_of(one), case)]
     axis = Axis(scenario.start_ms, scenario.end_ms, scenario.zone)
     title = (scenario.title, scenario.title_zh)
-    troubles = outcome.truth.troubles
+    troubles = outcome.cases[0].truth.troubles
     seen = Seen(outcome.report, title, axis, troubles, outcome.stories, shown, again, folder)
     (folder / PAGE).write_text(page(seen), encoding="utf-8", errors="replace")
     (folder / JUNIT).write_bytes(junit(outcome.report))

@@ -47,17 +47,14 @@ class Measure:
         return self.at_most + self.io_s * (factor if factor > 1 else 0)
 
 
-def take_all(truth: Truth, stories: Sequence[Story], factor: int) -> list[Measurement]:
-    """All that is declared."""
-    return [
-        Measurement(
-            one.name,
-            one.unit,
-            one.limit(factor),
-            None if (value := one.take(truth, stories)) is None else round(value, 3),
-        )
-        for one in DECLARED
-    ]
+def take_all(told: Sequence[tuple[Truth, Sequence[Story]]], factor: int) -> list[Measurement]:
+    """All that is declared, the worst of all terminals; `told` has what was true of each, and its stories."""
+    found = []
+    for one in DECLARED:
+        values = [value for truth, stories in told if (value := one.take(truth, stories)) is not None]
+        worst = round(max(values), 3) if values else None
+        found.append(Measurement(one.name, one.unit, one.limit(factor), worst))
+    return found
 
 
 def late_ms(factor: int) -> int:

@@ -53,12 +53,11 @@ def page(seen: Seen) -> str:
 
 def _sections(seen: Seen) -> list[Markup]:
     report, ids = seen.report, details.told(seen.stories)
-    points = {number: curve.name for number, curve in enumerate(seen.curves, 1)}
     parts = []
     if report.findings:
         parts.append(_section("What was found", "发现的问题", details.findings(report.findings, seen.stories, ids)))
     happened = timeline(seen.axis, seen.troubles, seen.stories, ids)
-    told = details.windows(seen.axis, seen.stories, ids, points)
+    told = details.windows(seen.axis, seen.stories, ids)
     parts.append(_section("What happened when", "时间线", happened, told))
     if seen.curves:
         shown = charts(seen.axis, seen.curves, seen.troubles)

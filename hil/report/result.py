@@ -15,12 +15,22 @@ FINDINGS_SHOWN = 10  # a screen; all of them are in report.json
 
 
 class Frames(msgspec.Struct):
-    """Frames: published by the terminal, repetitions included; and what the gateway made of those it got."""
+    """Frames: published by terminals, repetitions included, or fetched from their mailboxes and kept; and what the
+    gateway made of those it got.
+    """
 
     sent: int
     accepted: int
     repeated: int
     refused: int
+
+
+class TerminalWindows(msgspec.Struct):
+    """One terminal's part of the windows."""
+
+    name: str
+    uplink: str
+    windows: Count
 
 
 class Report(msgspec.Struct):
@@ -41,6 +51,7 @@ class Report(msgspec.Struct):
     drained: bool  # everything had arrived before the bench stopped waiting
     faults: list[str]
     expected: list[Expected] = []  # what the scenario expects besides the invariants, and what was seen
+    terminals: list[TerminalWindows] = []
     trace: str = ""  # a digest over all that happened, where the same seed gives the same
     commit: str = versions.UNKNOWN
     versions: dict[str, str] = {}
@@ -103,6 +114,8 @@ def _table(report: Report) -> Table:
         ("readings", "读数", report.readings),
         ("frames sent / repeated", "发送帧 / 重发", f"{frames.sent} / {frames.repeated}"),
     ]
+    if len(report.terminals) > 1:
+        rows += [(f"{one.name} by {one.uplink}", "其中终端", one.windows.journalled) for one in report.terminals]
     for english, chinese, value in rows:
         table.add_row(english, chinese, str(value))
     return table

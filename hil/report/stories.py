@@ -1,10 +1,10 @@
 """Each window's story: when it was closed, sent, journalled and at the platform, and what was wrong meanwhile."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
-from hil.oracle.evidence import Finding, Journal, Sink, Trouble, Truth
+from hil.oracle.evidence import Case, Finding, Sink, Trouble, Truth
 from hil.oracle.windows import WINDOW_MS, Placed, in_span, place
 from protocol.record import Reading
 
@@ -26,11 +26,12 @@ class Story:
     sent_ms: int | None
     journalled_ms: int | None
     at_sinks: Mapping[str, int | None]
-    none: Sequence[tuple[int, int]]
+    none: Sequence[tuple[str, int]]
     troubles: Sequence[Trouble]
     findings: Sequence[Finding]
     late_ms: int  # what comes later than so long after its end is late
     names: tuple[int, int] | None = None
+    terminal: str = ""
 
     @property
     def delay_ms(self) -> int | None:
@@ -38,30 +39,33 @@ class Story:
         return None if self.journalled_ms is None else self.journalled_ms - self.to_ms
 
 
-def tell(
-    truth: Truth, journal: Journal, sinks: Mapping[str, Sink], findings: Sequence[Finding], late_ms: int
-) -> list[Story]:
-    """The stories of all windows that lie in the scenario, in order of time. late_ms: a later one is `late`."""
-    placed = place(journal, truth)
+def tell(case: Case, findings: Sequence[Finding], late_ms: int) -> list[Story]:
+    """The stories of all windows of a terminal that lie in the scenario, in order of time. late_ms: a later one is
+    `late`. findings: of all terminals.
+    """
+    truth, name = case.truth, case.terminal
+    own = [finding for finding in findings if finding.terminal in {"", name}]
+    placed = place(case.journal, truth)
     boots = _boots(placed, truth)
-    came = {name: _came(sink) for name, sink in sinks.items()}
-    stories = [_of(one, boots, came, truth, findings, late_ms) for one in in_span(placed, truth)]
-    return sorted([*stories, *_lost(findings, truth, sinks, late_ms)], key=lambda story: (story.from_ms, story.to_ms))
+    came = {name: _came(sink) for name, sink in case.sinks.items()}
+    stories = [_of(one, boots, came, case, own, late_ms) for one in in_span(placed, truth)]
+    told = [*stories, *_lost(own, truth, case.sinks, late_ms)]
+    return sorted((replace(one, terminal=name) for one in told), key=lambda story: (story.from_ms, story.to_ms))
 
 
 def _of(
     one: Placed,
     boots: Mapping[int, int],
     came: Mapping[str, Mapping[int, int]],
-    truth: Truth,
+    case: Case,
     findings: Sequence[Finding],
     late_ms: int,
 ) -> Story:
     kept = one.kept
     began_ms = boots.get(kept.sent_boot)
     own = [finding for finding in findings if (finding.from_ms, finding.to_ms) == (one.from_ms, one.to_ms)]
-    at_sinks = {name: _nearest(starts, one, truth) for name, starts in came.items()}
-    readings = enumerate(one.window.readings, 1)
+    at_sinks = {name: _nearest(starts, one, case.truth) for name, starts in came.items()}
+    readings = zip(case.points, one.window.readings, strict=False)  # one with more has a finding
     none = [(point, slot) for point, slot in readings if not isinstance(slot, Reading) and slot is not None]
     until_ms = max([kept.committed_ms, *(at_ms or 0 for at_ms in at_sinks.values())])
     is_late = kept.committed_ms - one.to_ms > late_ms
@@ -73,7 +77,7 @@ def _of(
         kept.committed_ms,
         at_sinks,
         none,
-        list(_then(truth, one.from_ms, until_ms)),
+        list(_then(case.truth, one.from_ms, until_ms)),
         own,
         late_ms,
         (one.window.boot, kept.seq),

@@ -1,6 +1,6 @@
 """The run's timeline: what went wrong when, and what became of each window, which one may click on."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from hil.oracle.evidence import Trouble
 from hil.report import words
@@ -12,17 +12,26 @@ LANES_MAX = 30  # kinds of trouble; what is more is counted
 
 
 def timeline(axis: Axis, troubles: Sequence[Trouble], stories: Sequence[Story], ids: Mapping[int, str]) -> Markup:
-    """A lane for each kind of trouble, one for the journal, one for each sink. ids: of the stories that are told."""
+    """A lane for each kind of trouble; of each terminal one for the journal and one for each sink. ids: of the stories
+    that are told.
+    """
     kinds = list(dict.fromkeys(one.what for one in troubles))
     lanes = [_trouble(axis, kind, [one for one in troubles if one.what == kind]) for kind in kinds[:LANES_MAX]]
     if len(kinds) > LANES_MAX:
         lanes.append(tag("p", f"... {len(kinds) - LANES_MAX}"))
-    cells = [_cell(axis, story, story.state, ids.get(number)) for number, story in enumerate(stories)]
-    lanes.append(_lane(both("windows, journal", "窗口（入账）"), cells))
-    for sink in dict.fromkeys(name for story in stories for name in story.at_sinks):
-        cells = [_cell(axis, story, _at_sink(story, sink), ids.get(number)) for number, story in enumerate(stories)]
-        lanes.append(_lane(join("→ ", sink), cells))
+    for terminal in dict.fromkeys(story.terminal for story in stories):
+        lanes += _windows(axis, terminal, stories, ids)
     return tag("div", axis.ticks(), *lanes, _legend(stories), class_="lanes")
+
+
+def _windows(axis: Axis, terminal: str, stories: Sequence[Story], ids: Mapping[int, str]) -> Iterator[Markup]:
+    """What became of a terminal's windows."""
+    own = [(story, ids.get(number)) for number, story in enumerate(stories) if story.terminal == terminal]
+    cells = [_cell(axis, story, story.state, anchor) for story, anchor in own]
+    yield _lane(join(terminal, " ", both("windows, journal", "窗口（入账）")), cells)
+    for sink in dict.fromkeys(name for story, _anchor in own for name in story.at_sinks):
+        cells = [_cell(axis, story, _at_sink(story, sink), anchor) for story, anchor in own]
+        yield _lane(join(terminal, " → ", sink), cells)
 
 
 def _trouble(axis: Axis, what: str, troubles: Sequence[Trouble]) -> Markup:

@@ -3,13 +3,13 @@
 import asyncio
 import random
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NoReturn, TypeVar
 
 from hil.meter_wire import Wire
 from hil.sim.flash import Blocks, Flash, Mount
 from hil.sim.loop import PowerCutError, VirtualLoop
-from hil.sim.network import Network
+from hil.sim.network import Network, Serve
 from hil.sim.streams import Reader, Writer
 
 T = TypeVar("T")
@@ -84,11 +84,11 @@ class Hardware:
     loop: VirtualLoop
     network: Network
     name: str  # on the network
-    wires: list[Wire]
     unix_ms: Callable[[], int]
     random: random.Random
     flash: Flash
     rtc: Rtc
+    wires: list[Wire] = field(default_factory=list)  # RS-485 ports
     drift_ppm: int = 0  # of its crystal
     on_clock_set: Callable[[int], None] = lambda _unix_s: None  # what its program takes for the time
 
@@ -160,6 +160,17 @@ class Board:
         del host, secure  # ports are enough to tell servers apart; nothing is encrypted here
         self.now_us()
         return await self._hardware.network.connect(self._hardware.name, port, timeout_ms / 1000)
+
+    async def serve(self, port: int, handler: Serve) -> None:
+        """Take connections, each served by a task of this program. Raises OSError where the port is taken."""
+        self.now_us()
+        domain = self._loop.domain()
+        assert domain is not None  # a terminal's code runs in its tasks alone
+        server = self._hardware.network.listen(handler, port, domain)
+        try:
+            await self._loop.create_future()  # for ever
+        finally:
+            server.close()
 
     def uart(self, number: int, baud: int, parity: str, stop: int) -> Uart:
         """A port. Raises OSError where there is none."""

@@ -6,10 +6,9 @@ from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
 
-from hil.oracle import judge
+from hil.oracle import judge_all
 from hil.oracle.evidence import Finding
-from hil.oracle.sources import writes_of
-from hil.runner import evidence
+from hil.runner import evidence, written
 from hil.sim import plan
 from hil.sim.target import Sim, in_memory
 from hil.sim.world import World
@@ -77,14 +76,14 @@ def _verdict(target: Sim) -> tuple[list[Finding], int]:
     while True:
         target.advance(target.now_ms() + STEP_MS)
         try:
-            verdict = judge(*evidence(target))
+            verdict = judge_all(evidence(target))
         except FrameError as error:
             return [Finding(4, "frame_forged", f"the journal keeps a frame that no terminal has sealed: {error}")], 0
         if verdict.passed or target.now_ms() >= until_ms:
             break
     crashes = target.world.crashes()
     findings = verdict.findings + [Finding(6, "crash", text) for text in crashes]
-    findings += [Finding(4, "meter_written", text) for text in writes_of(target.served())]
+    findings += written(target)
     return findings, verdict.windows.journalled
 
 

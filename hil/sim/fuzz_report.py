@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from hil.oracle import judge
+from hil.oracle import judge_all
 from hil.oracle.evidence import Finding
 from hil.oracle.evidence import Trouble as Told
 from hil.report.files import PAGE, write_all
@@ -21,15 +21,15 @@ def report_into(folder: Path, again: str) -> fuzz.Seen:
 
     def seen(target: Sim, troubles: Sequence[plan.Trouble], findings: list[Finding]) -> None:
         try:
-            truth, journal, sinks = evidence(target)
+            cases = evidence(target)
         except FrameError:
             return  # a journal with a forged frame has no windows to show: the finding says which
         start_ms = target.scenario.start_ms
         told = [Told(one.what, start_ms + one.from_ms, start_ms + one.to_ms) for one in troubles]
-        found = (replace(truth, troubles=told), journal, sinks)
-        verdict = judge(*found)
+        cases = [replace(case, truth=replace(case.truth, troubles=told)) for case in cases]
+        verdict = judge_all(cases)
         verdict.findings = findings
-        outcome = outcome_of(target, found, verdict, time.monotonic() - began, drained=not findings)
+        outcome = outcome_of(target, cases, verdict, time.monotonic() - began, drained=not findings)
         folder.mkdir(parents=True, exist_ok=True)
         write_all(target.scenario, outcome, folder, again)
 

@@ -1,5 +1,6 @@
 """One life of the gateway's process, put together as gateway/app.py does: the loop in the place of its threads."""
 
+import asyncio
 import io
 import random
 import threading
@@ -7,11 +8,13 @@ from pathlib import Path
 from typing import Protocol, cast
 
 from gateway.app import Loaded
+from gateway.carriers import Carriers
 from gateway.clock import Clock
 from gateway.config import Hj212Config, SinkConfig
 from gateway.journal.journal import Journal
 from gateway.logs import make_logger
 from gateway.metrics import Metrics
+from gateway.modbus_intake.metrics import ModbusMetrics
 from gateway.pipeline import Pipeline
 from gateway.quarantine.quarantine import Quarantine
 from gateway.verify import bounds_of
@@ -20,6 +23,7 @@ from hil.sim.disk import RETRY_S
 from hil.sim.forwarding import SinkTask
 from hil.sim.intake import Intake
 from hil.sim.loop import VirtualLoop
+from hil.sim.modbus import ModbusIntake
 from hil.sim.network import Network
 
 US = 1_000_000
@@ -67,7 +71,10 @@ class GatewayProcess:
         self._log = make_logger(clock, log)
         self._machine = machine
         self._sinks: list[SinkTask] = []
-        self._intake: Intake | None = None
+        self._arrived = asyncio.Event()
+        self._mqtt: Intake | None = None
+        self._modbus: ModbusIntake | None = None
+        self._intake: Carriers | None = None
         self._pipeline: Pipeline | None = None
 
     async def run(self) -> None:
@@ -75,7 +82,7 @@ class GatewayProcess:
         try:
             self._compose()
             create = self._loop.create_task
-            others = [create(self._intake.run())] if self._intake else []
+            others = [create(one.run()) for one in (self._mqtt, self._modbus) if one is not None]
             self._sinks = [self._sink(config) for config in self._loaded.config.sink]
             others += [create(sink.run()) for sink in self._sinks]
             await self._take_for_ever()
@@ -91,13 +98,12 @@ class GatewayProcess:
                 self._process_some(self._intake, self._pipeline)
         except BlockedError:
             return  # without a disk nothing is acknowledged, and all of it comes again
-        self._intake.leave()
+        if self._mqtt is not None:
+            self._mqtt.leave()
 
     def _compose(self) -> None:
         config = self._loaded.config
-        assert config.mqtt is not None  # the bench's own configuration
-        intake = Intake(self._loop, self._network, config.mqtt, self._random.random, self._machine.point)
-        self._intake = intake
+        self._intake = intake = self._make_intake()
         journal = Journal(self._machine.data, config.verify)
         wanted = Desk(self._machine.data, journal, self._clock, self._loop.time, self._metrics, self._log)
         self._pipeline = Pipeline(
@@ -112,6 +118,18 @@ class GatewayProcess:
             stop=cast("threading.Event", _Stop()),
         )
 
+    def _make_intake(self) -> Carriers:
+        """All ways in that are configured, as one."""
+        config, about = self._loaded.config, (self._loop, self._network)
+        if config.mqtt is not None:
+            self._mqtt = Intake(*about, config.mqtt, self._random.random, self._arrived, self._machine.point)
+        if config.modbus:
+            counted = (ModbusMetrics(self._metrics.registry), self._log)
+            self._modbus = ModbusIntake(
+                *about, config.modbus, counted, self._random, self._arrived, self._machine.point
+            )
+        return Carriers([one for one in (self._mqtt, self._modbus) if one is not None], self._loop.time)
+
     def _sink(self, config: SinkConfig) -> SinkTask:
         assert isinstance(config, Hj212Config)  # the bench's own configuration
         about = (self._clock, self._metrics, self._log)
@@ -124,8 +142,9 @@ class GatewayProcess:
         assert intake is not None and pipeline is not None  # noqa: PT018  made just before
         wait_us = 1000 * self._loaded.config.intake.batch_wait_ms
         while True:
-            await intake.arrived.wait()
+            await self._arrived.wait()
             await self._loop.pause_us(wait_us)
+            self._arrived.clear()
             batch = intake.take(self._loaded.config.intake.batch_frames, 0, 0)
             while batch:
                 try:
@@ -134,11 +153,13 @@ class GatewayProcess:
                     await self._loop.pause_us(round(RETRY_S * US))
                     continue
                 break
+            if intake.waiting:
+                self._arrived.set()
             pipeline.tidy(idle=not intake.waiting)
             pipeline.wanted.step()
             for one in self._sinks:
                 one.bell.ring()
 
-    def _process_some(self, intake: Intake, pipeline: Pipeline) -> None:
+    def _process_some(self, intake: Carriers, pipeline: Pipeline) -> None:
         batch = intake.take(self._loaded.config.intake.batch_frames, 0, 0)
         pipeline.process(batch, self._loaded.registry)

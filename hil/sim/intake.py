@@ -30,14 +30,15 @@ class Intake:
         network: Network,
         config: MqttConfig,
         jitter: Callable[[], float],
+        arrived: asyncio.Event,
         point: Callable[[str, bytes], None],
     ) -> None:
-        self.arrived = asyncio.Event()
         self.states: list[tuple[str, dict[str, Any]]] = []
         self._loop = loop
         self._network = network
         self._config = config
         self._jitter = jitter
+        self._arrived = arrived  # set when something has come
         self._point = point
         self._downlink = Downlink(DOWN, ACKS_WAITING_MAX)
         self._released: deque[Token] = deque()
@@ -57,8 +58,6 @@ class Intake:
         del idle_s, wait_s
         batch = self._waiting[:count]
         del self._waiting[:count]
-        if not self._waiting:
-            self.arrived.clear()
         self._bell.ring()
         return batch
 
@@ -148,7 +147,7 @@ class Intake:
         ):
             self._waiting.append(Delivery(name, topic, payload, size, (session.number, packet_id)))
         if self._waiting:
-            self.arrived.set()
+            self._arrived.set()
 
     def _on_state(self, state: str, detail: dict[str, Any]) -> None:
         self.states.append((state, detail))

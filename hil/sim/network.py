@@ -48,7 +48,8 @@ class Server:
 
     def close(self) -> None:
         """Take no connection any more; those there are go on."""
-        self._network.servers.pop(self.port, None)
+        if self._network.servers.get(self.port) is self:
+            del self._network.servers[self.port]
 
 
 class Network:

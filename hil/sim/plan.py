@@ -9,14 +9,15 @@ import msgspec
 from hil.meter_slave import Fault as MeterFault
 from hil.meter_slave import Line
 from hil.platform import Mode
-from hil.scenario import Point, Scenario, Uplink
+from hil.scenario import TERMINAL, Point, Scenario, Uplink
 from hil.sim.broker import PORT as BROKER_PORT
 from hil.sim.broker import Manners
+from hil.sim.terminal import Terminal
 from hil.sim.world import PLATFORM_PORT, World
 
 START = datetime(2026, 3, 2, 4, tzinfo=timezone(timedelta(hours=8)))  # the platform counts in this zone
 QUIET_MS = 1_800_000  # before the end everything is well again
-CLIENTS = (("T0001", BROKER_PORT), ("gateway", BROKER_PORT), ("gateway", PLATFORM_PORT))
+CLIENTS = ((TERMINAL, BROKER_PORT), ("gateway", BROKER_PORT), ("gateway", PLATFORM_PORT))
 
 
 class Trouble(msgspec.Struct, frozen=True):
@@ -37,14 +38,18 @@ def _part(world: World, number: int) -> tuple[str, int]:
     return CLIENTS[number % len(CLIENTS)]
 
 
+def _terminal(world: World, number: int) -> Terminal:
+    terminals = list(world.terminals.values())
+    return terminals[number % len(terminals)]
+
+
 def _cut_in_flash(world: World, number: int) -> None:
-    world.terminal.flash.cut_in(1 + number % 40, after=number % 2 == 0)
+    _terminal(world, number).flash.cut_in(1 + number % 40, after=number % 2 == 0)
 
 
 def _flash_well(world: World, number: int) -> None:
-    del number
-    world.terminal.flash.disarm()
-    world.terminal.start()
+    _terminal(world, number).flash.disarm()
+    _terminal(world, number).start()
 
 
 def _gateway_killed(world: World, number: int) -> None:
@@ -59,9 +64,11 @@ def _gateway_killed(world: World, number: int) -> None:
 
 
 def _meters(world: World, number: int, *, well: bool) -> None:
-    point = world.scenario.points[number % len(world.scenario.points)]
+    scenario = world.scenario
+    point = scenario.points[number % len(scenario.points)]
+    terminal = scenario.terminal_of(point)
     fault = None if well else MeterFault(LINE_FAULTS[number % len(LINE_FAULTS)], ms=20 + number % 400)
-    world.wire.set_fault(point.address, fault)
+    world.terminals[terminal.name].wire.set_fault(point.address, fault)
 
 
 def _broker_misbehaves(world: World, number: int) -> None:
@@ -90,7 +97,7 @@ def _platform(world: World, number: int) -> None:
 
 # how each begins, and how it ends
 EFFECTS: dict[str, tuple[Effect, Effect]] = {
-    "terminal_cut": (lambda world, _n: world.terminal.kill(), lambda world, _n: world.terminal.start()),
+    "terminal_cut": (lambda world, n: _terminal(world, n).kill(), lambda world, n: _terminal(world, n).start()),
     "flash_cut": (_cut_in_flash, _flash_well),
     "link_down": (
         lambda world, n: world.network.set_down(*_part(world, n), down=True),

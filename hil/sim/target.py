@@ -3,23 +3,20 @@
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from hil.oracle.evidence import Finding
 from hil.platform import mode_of
 from hil.scenario import Scenario
-from hil.sim.broker import PORT, UP
+from hil.sim.broker import UP
 from hil.sim.checks import ViolationError
 from hil.sim.loop import StuckError
-from hil.sim.network import Network
 from hil.sim.world import World
 from hil.stranger import Deed, Knowledge
 from hil.target import StoppedError
 from hil.versions import versions
-from hil.weather import PROFILES
 
 MEMORY = Path("/dev/shm")  # noqa: S108  a folder made by mkdtemp in it; syncs cost nothing there
 
@@ -35,27 +32,11 @@ class Platform:
         self._world.set_platform(mode_of({"mode": mode, **more}))
 
 
-class TerminalLink:
-    """hil.target.LinkPart over the simulation's network."""
-
-    def __init__(self, network: Network, client: str) -> None:
-        self._network = network
-        self._client = client
-
-    def set_up(self, *, up: bool) -> None:
-        """Take it away, or bring it back."""
-        self._network.set_down(self._client, PORT, down=not up)
-
-    def set_profile(self, name: str) -> None:
-        """As fast as a network of hil.weather.PROFILES."""
-        self._network.set_weather(self._client, PORT, PROFILES[name])
-
-
 class Stranger:
     """hil.target.StrangerPart beside the simulation's broker."""
 
     def __init__(self, world: World) -> None:
-        self._knowledge = Knowledge(world.scenario.seed, world.terminal.name)
+        self._knowledge = Knowledge(world.scenario.seed, world.scenario.terminals[0].id)
         self._broker = world.broker
         self._broker.overheard = self._hear
 
@@ -84,10 +65,9 @@ class Sim:
         self.scenario = world.scenario
         self.broker = world.broker
         self.gateway = world.gateway
-        self.terminal = world.terminal
+        self.terminals = world.terminals
         self.platform = Platform(world)
         self.stranger = Stranger(world)
-        self.link = TerminalLink(world.network, world.terminal.name)
         self.journal_file = world.gateway.data / "journal.sqlite3"
         self.uploads_file = world.uploads_file
         self._told = 0
@@ -112,10 +92,6 @@ class Sim:
         """There is one clock."""
         return t_ms
 
-    def served(self) -> Iterable[Mapping[str, Any]]:
-        """The rows of the meters' log."""
-        return self.world.served
-
     def versions(self) -> dict[str, str]:
         """Of what takes part."""
         return versions()
@@ -126,7 +102,8 @@ class Sim:
 
     def end(self) -> None:
         """End everything."""
-        self.terminal.kill()
+        for terminal in self.terminals.values():
+            terminal.kill()
         with _stopping():
             self.gateway.stop()
         self.advance(self.now_ms() + 1_000)

@@ -2,15 +2,18 @@
 
 import json
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from terminal.app import App
 
+from hil.meter_slave import MeterConfig
+from hil.meter_wire import Wire
 from hil.oracle.evidence import Life
 from hil.sim import micropython
 from hil.sim.board import POWER_ON, WATCHDOG, Board, Hardware, ResetError
 from hil.sim.flash import Mount
+from hil.sim.link import Link
 from hil.sim.loop import Domain, PowerCutError
 from hil.sim.trace import Trace
 
@@ -20,10 +23,16 @@ WATCH_US = 10_000_000  # how often the watchdog's hardware is looked at
 
 
 class Terminal:
-    """One terminal, with the flash that outlives its power. `crashes` says what its program should never do."""
+    """One terminal with the meters on its bus, and the flash that outlives its power. `crashes` says what its program
+    should never do.
+    """
 
-    def __init__(self, hardware: Hardware, trace: Trace) -> None:
+    def __init__(self, hardware: Hardware, meters: Sequence[MeterConfig], link: Link, trace: Trace) -> None:
+        self._served: list[dict[str, Any]] = []  # what the meters showed: rows of hil.meters' log
+        self.wire = Wire(meters, hardware.unix_ms(), self._served.append)
+        hardware.wires.append(self.wire)
         self.hardware = hardware
+        self.link = link
         self.name = hardware.name
         self.flash = hardware.flash
         self.has_battery = True  # the clock chip's: without one it forgets the time with the power
@@ -62,6 +71,10 @@ class Terminal:
     def started_ms(self, boot: int) -> int | None:
         """When the start was that it counts so, virtual Unix ms."""
         return next((from_ms for from_ms, _, _, counted in self._lives if counted == boot), None)
+
+    def served(self) -> list[dict[str, Any]]:
+        """The rows of its meters' log."""
+        return self._served
 
     def start(self, cause: int = POWER_ON, detail: int = 0) -> None:
         """Power on."""
@@ -119,7 +132,11 @@ class Terminal:
         self._trace.add(self.name, "ends")
         self._mount.cut()
         self._domain.kill()
-        self.hardware.network.end_client(self.name, silent=True)
+        network = self.hardware.network
+        network.end_client(self.name, silent=True)
+        for port in list(network.servers):
+            if network.servers[port].domain is self._domain:
+                network.end_server(port, silent=True)
         self._board = None
         self.app = None
         self._lives[-1][1] = self._unix_ms()

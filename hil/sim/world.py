@@ -10,10 +10,10 @@ from typing import Any, Self
 import msgspec
 
 from hil import meter_bus, wiring
-from hil.meter_wire import Wire
 from hil.meters import Config
 from hil.platform import Mode, Platform, Server
 from hil.scenario import Scenario
+from hil.scenario import Terminal as Plan
 from hil.sim import micropython
 from hil.sim.board import Hardware, Rtc
 from hil.sim.broker import PORT as BROKER_PORT
@@ -21,15 +21,17 @@ from hil.sim.broker import Broker
 from hil.sim.checks import Checks
 from hil.sim.flash import Flash
 from hil.sim.gateway import Gateway
+from hil.sim.link import Link
 from hil.sim.loop import Domain, VirtualLoop
 from hil.sim.network import Network
 from hil.sim.terminal import Terminal
 from hil.sim.trace import Trace
 
 PLATFORM_PORT = 9001
+MODBUS_PORT = 5020  # of the first terminal; the next ones' follow it
 FLASH_BYTES = 8 << 20
 LEAD_MS = 5_000  # everything is up so long before the scenario begins
-FIELD = wiring.Times(10_000, 10_000, 1_000, 60_000, keepalive_s=120)
+FIELD = wiring.Times(10_000, 10_000, 1_000, 60_000, keepalive_s=120, poll_ms=10_000, poll_back_off_max_ms=60_000)
 
 
 class World:
@@ -45,21 +47,30 @@ class World:
         self.trace = trace = Trace(lambda: loop.now_us, write)
         self.network = network = Network(loop, self.random("network"), trace)
         self.broker = Broker(loop, network, self.random("broker"), trace)
-        self.served: list[dict[str, Any]] = []  # what the meters showed: rows of hil.meters' log
-        meters = msgspec.convert(meter_bus.meters_json(scenario, ""), Config)
-        self.wire = Wire(meters.meters, self.now_ms(), self.served.append)
-        rtc = Rtc(0 if scenario.rtc == "set" else None)
-        name, flash = wiring.TERMINAL, Flash(FLASH_BYTES)
-        hardware = Hardware(loop, network, name, [self.wire], self.now_ms, self.random("terminal"), flash, rtc)
-        self.terminal = Terminal(hardware, trace)
-        self.terminal.provision(wiring.terminal_json(scenario, BROKER_PORT, FIELD), wiring.key_json(scenario.seed))
-        config = wiring.write_gateway(scenario, folder / "gateway", BROKER_PORT, PLATFORM_PORT, FIELD)
+        modbus = {one.name: MODBUS_PORT + at for at, one in enumerate(scenario.terminals) if one.serves_modbus}
+        ports = wiring.Ports(BROKER_PORT, PLATFORM_PORT, modbus)
+        self.terminals = {one.name: self._terminal(one, ports) for one in scenario.terminals}
+        config = wiring.write_gateway(scenario, folder / "gateway", ports, FIELD)
         self.gateway = Gateway(loop, network, config, self.now_ms, self.random("gateway"), trace)
         self.uploads_file = folder / "received.jsonl"
         self._platform = Platform(self.uploads_file, self._listen, now_ms=self.now_ms)
         self._platform_domain = Domain("platform")
         self._stack = ExitStack()
         self._watch()
+
+    def _terminal(self, plan: Plan, ports: wiring.Ports) -> Terminal:
+        """A terminal with its meters and its flash."""
+        scenario = self.scenario
+        meters = msgspec.convert(meter_bus.meters_json(scenario, plan, ""), Config).meters
+        rtc = Rtc(0 if scenario.rtc == "set" else None)
+        draw = self.random(f"terminal {plan.name}")
+        hardware = Hardware(self.loop, self.network, plan.name, self.now_ms, draw, Flash(FLASH_BYTES), rtc)
+        by_mqtt = plan.uplink == "mqtt"
+        way = (plan.name, BROKER_PORT) if by_mqtt else ("gateway", ports.modbus[plan.name])
+        terminal = Terminal(hardware, meters, Link(self.network, *way), self.trace)
+        config = wiring.terminal_json(scenario, plan, ports, FIELD)
+        terminal.provision(config, wiring.key_json(scenario.seed, plan.id))
+        return terminal
 
     def random(self, purpose: str) -> random.Random:
         """A generator of its own for each purpose, so that one more draw here changes nothing there."""
@@ -76,7 +87,8 @@ class World:
             self.broker.start()
         if "gateway" not in absent:
             self.gateway.start()
-        self.terminal.start()
+        for terminal in self.terminals.values():
+            terminal.start()
 
     def run_until(self, t_ms: int) -> None:
         """Let virtual time come to this instant."""
@@ -90,16 +102,24 @@ class World:
     def crashes(self) -> list[str]:
         """What no part should ever do, so far."""
         fallen = [f"{one.get('message')}: {one.get('exception')!r}" for one in self.loop.fallen]
-        return [*self.terminal.crashes, *self.gateway.crashes, *fallen]
+        terminals = [crash for one in self.terminals.values() for crash in one.crashes]
+        return [*terminals, *self.gateway.crashes, *fallen]
 
     def __enter__(self) -> Self:
         self._stack.enter_context(self.gateway.disk.installed())
-        micropython.Hooks.say = lambda line: self.trace.add(self.terminal.name, line)
-        micropython.Hooks.crashed = self.terminal.crashed
+        micropython.Hooks.say = lambda line: self.trace.add(self._running().name, line)
+        micropython.Hooks.crashed = lambda error: self._running().crashed(error)
         return self
 
+    def _running(self) -> Terminal:
+        """The terminal whose code runs now."""
+        domain = self.loop.domain()
+        assert domain is not None  # a terminal's code runs in its tasks alone
+        return self.terminals[domain.name]
+
     def __exit__(self, *_: object) -> None:
-        self.terminal.kill()
+        for terminal in self.terminals.values():
+            terminal.kill()
         self.gateway.kill()
         self.broker.kill()
         self.loop.spawn(self._platform_domain, self._platform.close())
@@ -111,11 +131,15 @@ class World:
 
     def _watch(self) -> None:
         """Hand the checks to the parts."""
-        name, terminal = self.terminal.name, self.terminal
-        checks = Checks(self.loop, self.trace, self.now_ms, {name: wiring.keys(self.scenario.seed)}, {wiring.MN: name})
-        checks.watch_starts(name, terminal.started_ms)
-        terminal.flash.on_commit = partial(checks.flash_committed, name)
-        terminal.hardware.on_clock_set = partial(checks.clock_set, name)
+        scenario = self.scenario
+        keys = {one.id: wiring.keys(scenario.seed, one.id) for one in scenario.terminals}
+        stations = {wiring.mn(scenario, one): one.id for one in scenario.terminals}
+        checks = Checks(self.loop, self.trace, self.now_ms, keys, stations)
+        for one in scenario.terminals:
+            terminal = self.terminals[one.name]
+            checks.watch_starts(one.id, terminal.started_ms)
+            terminal.flash.on_commit = partial(checks.flash_committed, one.id)
+            terminal.hardware.on_clock_set = partial(checks.clock_set, one.id)
         self.broker.on_connect, self.broker.on_publish = checks.connected, checks.published
         self.gateway.on_ack = checks.acknowledged
         self.gateway.disk.on_commit = checks.committed

@@ -22,12 +22,14 @@ class Parts:
         scenario: Scenario = load("platform_silent")
         now_ms = time.time_ns() // 1_000_000
         clock = ScaledClock(time.time_ns(), now_ms, 1)
-        config = wiring.write_gateway(scenario, folder / "gateway", broker.port, free_port())
+        (plan,) = scenario.terminals
+        ports = wiring.Ports(broker.port, free_port())
+        config = wiring.write_gateway(scenario, folder / "gateway", ports)
         self.broker = broker
         self.gateway = Gateway(config, clock)
         self.terminal = Terminal(VM, folder / "terminal", clock, uart, "set")
         self.terminal.provision(
-            wiring.terminal_json(scenario, broker.port, uplink=uplink), wiring.key_json(scenario.seed)
+            wiring.terminal_json(scenario, plan, ports, uplink=uplink), wiring.key_json(scenario.seed)
         )
 
 

@@ -10,8 +10,8 @@ import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
 from gateway.journal.reader import Reader
-from hil import wiring
 from hil.gateway import Gateway
+from hil.scenario import TERMINAL
 from tests.e2e.parts import Parts, parts, wait_until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
@@ -75,7 +75,7 @@ def test_500_pubacked_frames_survive_a_broker_killed_before_the_gateway_has_them
         subscribe_once(made)
         epoch, first, last = prefill(made, 500)
         made.terminal.start()
-        wait_until("500 PUBACKs", lambda: made.broker.pubacked(wiring.TERMINAL) >= 500, 60)
+        wait_until("500 PUBACKs", lambda: made.broker.pubacked(TERMINAL) >= 500, 60)
         assert made.gateway.windows() == 0
         made.broker.kill()
         made.broker.start()
@@ -91,9 +91,9 @@ def test_3000_frames_past_the_brokers_queue_all_arrive(tmp_path: Path) -> None:
         subscribe_once(made)
         epoch, first, last = prefill(made, 3000)
         made.terminal.start()
-        wait_until("3,000 PUBACKs", lambda: made.broker.pubacked(wiring.TERMINAL) >= 3000, 60)
+        wait_until("3,000 PUBACKs", lambda: made.broker.pubacked(TERMINAL) >= 3000, 60)
         dropped = dropped_by(made.broker.port, 1900)
-        print(f"PUBACKed {made.broker.pubacked(wiring.TERMINAL)}, dropped by the broker {dropped}")
+        print(f"PUBACKed {made.broker.pubacked(TERMINAL)}, dropped by the broker {dropped}")
         assert made.broker.overflowed()
         began = time.monotonic()
         made.gateway.start()

@@ -32,8 +32,8 @@ def play(name: str, folder: Path, target: str = "unix") -> runner.Outcome:
 
 @pytest.mark.parametrize("name", SHORT)
 def test_nothing_is_lost_doubled_or_invented(name: str, tmp_path: Path) -> None:
-    """P-50, P-121: broker away for 2 hours, gateway killed in mid-burst, terminal killed in mid-window, platform silent
-    for an hour, and nothing there at the start. The simulation says the same of it. S-18: nothing
+    """P-50, P-121, P-170: broker away for 2 hours, gateway killed in mid-burst, terminal killed in mid-window, platform
+    silent for an hour, and nothing there at the start. The simulation says the same of it. S-18: nothing
     but plain reads goes out on the meters' bus.
     """
     report = play(name, tmp_path / "run").report
@@ -45,7 +45,9 @@ def test_nothing_is_lost_doubled_or_invented(name: str, tmp_path: Path) -> None:
     assert report.sinks == {"platform": Tally(delivered=report.windows.closed)}
     assert report.frames.refused == 0
     assert report.frames.accepted > 0
-    assert [row.problem for row in told(tmp_path / "run" / "meters" / "bus.jsonl") if row.problem] == []
+    captures = list((tmp_path / "run" / "terminals").glob("*/meters/bus.jsonl"))
+    assert len(captures) == len(report.terminals)
+    assert [row.problem for capture in captures for row in told(capture) if row.problem] == []
     in_simulation = play(name, tmp_path / "sim", "sim").report
     assert comparable(in_simulation) == comparable(report)
     # without the time windows begin with the terminal's start, and one more may lie in the scenario

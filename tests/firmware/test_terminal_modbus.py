@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from hil import wiring
@@ -19,7 +20,8 @@ from hil.bench import VM
 from hil.broker import free_port
 from hil.clock import ScaledClock
 from hil.gateway import Gateway
-from hil.scenario import load
+from hil.scenario import TERMINAL, load
+from hil.scenario import Terminal as Plan
 from hil.terminal import Terminal
 from protocol import mailbox
 from tests.e2e.parts import wait_until
@@ -28,7 +30,6 @@ from tests.e2e.test_broker_losses import times_in_journal
 pytestmark = [pytest.mark.e2e]
 REPO = Path(__file__).resolve().parents[2]
 MBPOLL = REPO / "build/tools/mbpoll"
-UNIT = 7
 
 
 class Wire:
@@ -60,24 +61,23 @@ class Made:
     """A terminal whose uplink is Modbus, and a gateway that is to fetch from it; nothing is started."""
 
     def __init__(self, folder: Path, wire: Wire | None) -> None:
-        scenario = load("platform_silent")
+        plain = load("platform_silent")
+        scenario = msgspec.structs.replace(plain, terminals=[Plan(TERMINAL, "modbus_tcp")])
+        (plan,) = scenario.terminals
         self.clock = ScaledClock(time.time_ns(), time.time_ns() // 1_000_000, 1)
         self.port = free_port()
         self.terminal = Terminal(VM, folder / "terminal", self.clock, folder / "no-meters", "set")
-        config: dict[str, Any] = wiring.terminal_json(scenario, 1)
-        del config["mqtt"]
-        config["modbus"] = {"unit": UNIT, "port": self.port}
-        line = f'host = "127.0.0.1"\nport = {self.port}'
+        ports = wiring.Ports(1, free_port(), {TERMINAL: self.port})
+        config: dict[str, Any] = wiring.terminal_json(scenario, plan, ports)
+        self.config = wiring.write_gateway(scenario, folder / "gateway", ports)
         if wire:
             self.terminal.process.env["WATTLINE_UART1"] = wire.ends[0]
-            config["modbus"] = {"unit": UNIT, "uart": 1, "baud": 115200, "parity": "N", "stop": 1}
-            line = f'serial = "{wire.ends[1]}"\nbaud = 115200'
+            config["modbus"] = {"unit": wiring.UNIT, "uart": 1, "baud": 115200, "parity": "N", "stop": 1}
+            tcp = f'host = "127.0.0.1"\nport = {self.port}\n'
+            text = self.config.read_text()
+            assert tcp in text
+            self.config.write_text(text.replace(tcp, f'serial = "{wire.ends[1]}"\nbaud = 115200\n'))
         self.terminal.provision(config, wiring.key_json(scenario.seed))
-        self.config = wiring.write_gateway(scenario, folder / "gateway", 1, free_port())
-        terminals = f'terminals = [{{ id = "{wiring.TERMINAL}", unit = {UNIT} }}]'
-        fetched = f'[[modbus]]\nname = "line"\n{line}\npoll_ms = 200\n{terminals}\n'
-        text = self.config.read_text()
-        self.config.write_text(re.sub(r"\[mqtt\]\n.*?\n\n", fetched + "\n", text, flags=re.DOTALL))
         self.gateway = Gateway(self.config, self.clock)
 
 
@@ -90,7 +90,8 @@ def made(folder: Path, wire: Wire | None = None) -> Iterator[Made]:
 
 def mbpoll(one: Made, *more: str) -> dict[int, str]:
     """What mbpoll prints, by register."""
-    command = [str(MBPOLL), "-m", "tcp", "-p", str(one.port), "-a", str(UNIT), "-0", "-1", "-q", *more, "127.0.0.1"]
+    where = ["-m", "tcp", "-p", str(one.port), "-a", str(wiring.UNIT), "-0", "-1", "-q"]
+    command = [str(MBPOLL), *where, *more, "127.0.0.1"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return {int(at): value for at, value in re.findall(r"^\[(\d+)\]:\s+(\S+)", done.stdout, re.MULTILINE)}

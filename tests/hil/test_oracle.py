@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hil.oracle import judge
-from hil.oracle.evidence import Journal, Life, Poll, Sink, Trouble, Truth, Upload, Verdict
+from hil.oracle import judge, judge_all
+from hil.oracle.evidence import Case, Journal, Life, Poll, Sink, Trouble, Truth, Upload, Verdict
 from tests.hil import oracle_world as world
 
 WINDOWS = 8
@@ -29,6 +29,30 @@ def test_the_truth_passes() -> None:
     assert (verdict.windows.closed, verdict.windows.journalled, verdict.windows.lost) == (WINDOWS, WINDOWS, 0)
     assert verdict.sinks["platform"].delivered == WINDOWS
     assert verdict.readings == 2 * WINDOWS - 1
+
+
+def test_a_meter_that_was_never_read_proves_nothing() -> None:
+    """P-51"""
+    truth = world.truth(silent=frozenset(range(WINDOWS)))
+    journal = world.journal(world.true_records(truth))
+    assert codes(truth, journal)[1] == {"meter_unread"}
+    silenced = replace(truth, troubles=[Trouble("meter_silent", truth.start_ms, truth.end_ms)])
+    assert codes(silenced, journal)[1] == set()
+
+
+def test_terminals_are_summed_up_and_a_finding_names_its_own() -> None:
+    """P-170: a window that one of two terminals lost is that one's."""
+    truth = world.truth()
+    records = world.true_records(truth)
+    cases = [
+        Case("T0001", [], truth, world.journal(records), {"platform": world.sink(records)}),
+        Case("T0002", [], truth, world.journal(records[1:]), {"platform": world.sink(records[1:])}),
+    ]
+    verdict = judge_all(cases)
+    assert [finding.text.split(":")[0] for finding in verdict.findings] == ["T0002"]
+    assert (verdict.windows.closed, verdict.windows.lost) == (2 * WINDOWS, 1)
+    assert (verdict.terminals["T0001"].lost, verdict.terminals["T0002"].lost) == (0, 1)
+    assert verdict.sinks["platform"].delivered == 2 * WINDOWS - 1
 
 
 @given(NUMBER)

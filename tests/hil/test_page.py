@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hil.oracle import judge
-from hil.oracle.evidence import Count, Finding, Journal, Kept, Trouble, Truth
+from hil.oracle import judge_all
+from hil.oracle.evidence import Case, Count, Finding, Journal, Kept, Trouble
 from hil.report import measures, stories
 from hil.report.axis import Axis
 from hil.report.charts import curves
@@ -30,13 +30,13 @@ HOSTILE = "</title></script><script>alert(1)</script><img src=x onerror=alert(2)
 
 
 @cache
-def outcome() -> tuple[Truth, Journal, list[Finding], list[stories.Story]]:
+def outcome() -> tuple[Case, list[Finding], list[stories.Story]]:
     """Eight windows, of which one is lost and one comes when the broker is back."""
     truth = dataclasses.replace(world.truth(), troubles=[AWAY])
     kept = [_committed(one, number) for number, one in enumerate(world.true_records(truth)) if number != LOST]
-    journal, sinks = world.journal(kept), {"platform": world.sink(kept)}
-    found = judge(truth, journal, sinks).findings
-    return truth, journal, found, stories.tell(truth, journal, sinks, found, measures.late_ms(0))
+    case = Case("T0001", ["one", "two"], truth, world.journal(kept), {"platform": world.sink(kept)})
+    found = judge_all([case]).findings
+    return case, found, stories.tell(case, found, measures.late_ms(0))
 
 
 def _committed(one: Kept, number: int) -> Kept:
@@ -49,19 +49,20 @@ def _committed(one: Kept, number: int) -> Kept:
 
 def seen(folder: Path, text: str = "plain") -> Seen:
     """What the page shows; `text` stands wherever something from outside may."""
-    truth, journal, found, told = outcome()
+    case, found, told = outcome()
+    truth = case.truth
     found = [*found, Finding(6, "crash", text, text)]
     report = Report(
         scenario=text, seed=1, target="sim", windows=Count(closed=8, journalled=7, lost=1), readings=14,
         frames=Frames(7, 7, 0, 0), sinks={}, verdict="fail", findings=found, factor=0, virtual_hours=2, real_s=1.5,
         drained=False, faults=[], commit=text, versions={text: text}, late=1,
-        measurements=measures.take_all(truth, told, 0),
+        measurements=measures.take_all([(truth, told)], 0),
     )  # fmt: skip
     points = [named(point, text) for point in POINTS]
     axis = Axis(truth.start_ms, truth.end_ms, scenario_of("day").zone)
     troubles = [*truth.troubles, Trouble(text, truth.start_ms, truth.end_ms)]
     (folder / "terminal.log").write_text(text, encoding="utf-8", errors="replace")
-    return Seen(report, (text, text), axis, troubles, told, curves(points, truth, journal), text, folder)
+    return Seen(report, (text, text), axis, troubles, told, curves(points, case), text, folder)
 
 
 def named(point: Point, name: str) -> Point:
@@ -127,7 +128,7 @@ def test_a_lost_and_a_late_window_can_be_clicked_to_their_story(tmp_path: Path) 
         href = links[kind]
         assert href is not None
         assert href.removeprefix("#") in ids
-    told = outcome()[3]
+    told = outcome()[2]
     lost, late = told[LOST], told[LATE]
     assert (lost.state, lost.sent_ms, lost.journalled_ms) == ("lost", None, None)
     assert [one.code for one in lost.findings] == ["window_lost"]
@@ -159,12 +160,12 @@ def shape(elements: Elements) -> list[tuple[str, tuple[str, ...]]]:
 
 def test_measurements_are_declared_with_limits_and_recorded(tmp_path: Path) -> None:
     """P-213: each leaves a record, and one that is missed is seen."""
-    truth, _journal, _found, told = outcome()
-    taken = {one.name: one for one in measures.take_all(truth, told, 0)}
+    case, _found, told = outcome()
+    taken = {one.name: one for one in measures.take_all([(case.truth, told)], 0)}
     assert taken.keys() == {one.name for one in measures.DECLARED}
     assert (taken["live_journal_s"].value, taken["catch_up_s"].value) == (None, 30)  # there was no time of peace
-    well = dataclasses.replace(truth, troubles=[])
-    missed = {one.name: one for one in measures.take_all(well, told, 0)}["live_journal_s"]
+    well = dataclasses.replace(case.truth, troubles=[])
+    missed = {one.name: one for one in measures.take_all([(well, told)], 0)}["live_journal_s"]
     assert missed.value == (AWAY.to_ms + 5_000 - told[LATE].to_ms) / 1000
     assert not missed.held
     report = seen(tmp_path).report
@@ -175,11 +176,10 @@ def test_measurements_are_declared_with_limits_and_recorded(tmp_path: Path) -> N
 
 
 def test_a_run_of_which_nothing_arrived_has_a_page(tmp_path: Path) -> None:
-    truth = outcome()[0]
-    found = judge(truth, Journal([], []), {}).findings
-    told = stories.tell(truth, Journal([], []), {}, found, measures.late_ms(0))
+    case = dataclasses.replace(outcome()[0], journal=Journal([], []), sinks={})
+    told = stories.tell(case, judge_all([case]).findings, measures.late_ms(0))
     assert [one.state for one in told] == 8 * ["lost"]
-    empty = dataclasses.replace(seen(tmp_path), stories=told, curves=curves(POINTS, truth, Journal([], [])))
+    empty = dataclasses.replace(seen(tmp_path), stories=told, curves=curves(POINTS, case))
     Elements(page(empty))
 
 

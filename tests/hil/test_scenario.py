@@ -37,14 +37,18 @@ def refused(tmp_path: Path, before: str, after: str) -> str:
 def test_every_scenario_is_understood_by_everyone_who_is_told_of_it(name: str, tmp_path: Path) -> None:
     one = scenario.load(name)
     assert one.name == name
-    terminal_config.check(wiring.terminal_json(one, 1883))
-    config = gateway_config.load(wiring.write_gateway(one, tmp_path, 1883, 2))
-    assert len(registry.load(Path(config.terminals))) == 1
+    ports = wiring.Ports(1883, 2, {terminal.name: 5020 + at for at, terminal in enumerate(one.terminals)})
+    config = gateway_config.load(wiring.write_gateway(one, tmp_path, ports))
+    admitted = registry.load(Path(config.terminals))
     (sink,) = config.sink
     assert isinstance(sink, gateway_config.Hj212Config)
     stations = load_mapping(Path(sink.mapping)).stations
-    assert len(stations[wiring.TERMINAL].items) == len(one.points) * len(wiring.QUANTITIES)
-    msgspec.convert(meters_json(one, "log"), Config)
+    for terminal in one.terminals:
+        terminal_config.check(wiring.terminal_json(one, terminal, ports))
+        points = one.points_of(terminal)
+        assert len(stations[terminal.id].items) == len(points) * len(wiring.QUANTITIES)
+        assert admitted.get(terminal.id) is not None
+        msgspec.convert(meters_json(one, terminal, "log"), Config)
     assert [action.at_ms for action in faults.actions(one)] == sorted(action.at_ms for action in faults.actions(one))
 
 
@@ -153,3 +157,48 @@ def test_what_begins_with_the_scenario_is_a_part_that_comes_up_late() -> None:
     texts = [action.text for action in faults.actions(cold)]
     assert "broker outage begins" not in texts
     assert "broker outage ends" in texts
+
+
+TWO = """
+[[terminals]]
+name = "T0001"
+
+[[terminals]]
+name = "T0002"
+uplink = "modbus_tcp"
+"""
+
+
+@pytest.mark.parametrize(
+    ("owner", "more", "said"),
+    [
+        ("T0001", "", 'no point has terminal = "T0002"'),
+        ("T0003", "", "T0001, T0002"),
+        ("T0002", '[[terminals]]\nname = "T0001"', "there twice"),
+        ("T0002", '[[terminals]]\nname = "T0009"\nclone_of = "T0007"', "T0001, T0002"),
+        ("T0002", '[[terminals]]\nname = "T0009"\nuplink = "modbus"', "modbus_tcp"),
+        ("T0002", '[[faults]]\nwhat = "terminal_kill"\nat = "09:00"\nlasts = "1 min"\nterminal = "T2"', "T0002"),
+        ("T0002", '[[faults]]\nwhat = "gateway_kill"\nat = "09:00"\nlasts = "1 min"\nterminal = "T0002"', "takes none"),
+    ],
+)
+def test_terminals_that_cannot_be_are_refused(tmp_path: Path, owner: str, more: str, said: str) -> None:
+    """P-53"""
+    head, points = "name = 'x'\ntitle = 'x'\ntitle_zh = 'x'\nstart = 2026-03-02T08:00:00+08:00\n", ""
+    for name, terminal in (("fan", owner), ("pump", "T0001")):
+        about = f'kind = "other"\nprofile = "sdm630"\naddress = 1\nrated_w = 9000\nterminal = "{terminal}"'
+        points += f'[[points]]\nname = "{name}"\n{about if name == "fan" else about.replace("= 1", "= 2")}\n'
+    file = tmp_path / "x.toml"
+    file.write_text(f"{head}hours = 4\nfactor = 900\n{points}{TWO}{more}\n", encoding="utf-8")
+    with pytest.raises(ConfigError) as error:
+        scenario.load(str(file))
+    assert said in str(error.value)
+
+
+def test_meters_of_two_terminals_may_have_one_address_and_a_clone_has_the_others_key() -> None:
+    one = scenario.load("two_terminals")
+    first, second = one.terminals
+    assert [point.address for point in one.points_of(first)] == [point.address for point in one.points_of(second)]
+    assert wiring.key_json(1, first.id) != wiring.key_json(1, second.id)
+    clone = scenario.Terminal("clone", clone_of="T0002")
+    assert wiring.key_json(1, clone.id) == wiring.key_json(1, second.id)
+    assert wiring.mn(one, clone) == wiring.mn(one, second) != wiring.mn(one, first)

@@ -12,7 +12,7 @@ from hil.benchmarks.processes import cpu_s
 from hil.lone_terminal import Parts, provisioned, scenario
 from hil.oracle.sources import read_rows
 from hil.process import BenchError
-from hil.scenario import WINDOW_S
+from hil.scenario import TERMINAL, WINDOW_S
 
 LOOK_S = 0.1
 END_S = 5.0  # from a kill until the link has said what it carried
@@ -20,7 +20,7 @@ BEHIND_S = 60.0  # real, for windows that close and are not in the journal
 KEEPALIVE_S = 3600  # real time: no PINGREQ in a life; a day of them is computed
 FLUSH_S = 0.5  # the meters' log is at most so old
 HOURS_MAX = 25  # of any life: the meters' loads are made for so long
-_PACKET = re.compile(rf"(?:Received|Sending) [A-Z]+ (?:from|to) {wiring.TERMINAL}\b")
+_PACKET = re.compile(rf"(?:Received|Sending) [A-Z]+ (?:from|to) {TERMINAL}\b")
 
 
 class Way(NamedTuple):

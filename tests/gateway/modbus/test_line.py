@@ -40,7 +40,7 @@ class World:
         config = ModbusConfig(name="line", terminals=entries, serial="/dev/none", poll_ms=poll_ms)
         self.line = Line(
             config,
-            self,  # type: ignore[arg-type]
+            self,
             self.deliver,
             lambda _terminal: [],
             self.metrics,

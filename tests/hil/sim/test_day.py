@@ -13,6 +13,7 @@ from hil import runner, scenario, wiring
 from hil.meter_wire import Wire
 from hil.oracle.evidence import Tally
 from hil.report.result import Report
+from hil.scenario import TERMINAL
 from hil.sim.broker import Broker
 from protocol import mac
 from protocol.frame import open_frame
@@ -27,7 +28,7 @@ def play(name: str, folder: Path, **changes: object) -> Report:
 
 @pytest.mark.parametrize("name", sorted(set(scenario.names()) - {"day", "week_dark"}))
 def test_every_scenario_passes_in_the_simulation(name: str, tmp_path: Path) -> None:
-    """P-202"""
+    """P-170, P-202"""
     report = play(name, tmp_path / "run")
     assert [(one.code, one.text, one.cause) for one in report.findings] == []
     assert report.drained
@@ -69,7 +70,7 @@ def test_a_dark_week_is_polled_and_delivered_whole_live_first(tmp_path: Path, mo
 
     def read(broker: Broker, topic: str, payload: bytes) -> None:
         if topic.startswith("wattline/up/"):
-            came.append([one.seq for one in open_frame(payload, wiring.TERMINAL, keys).records])
+            came.append([one.seq for one in open_frame(payload, TERMINAL, keys).records])
         route(broker, topic, payload)
 
     monkeypatch.setattr(Wire, "hear", noted)
