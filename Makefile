@@ -124,7 +124,7 @@ firmware: setup-check ## the terminal's image for each board: build/firmware/BOA
 heap: setup-check $(STAMP)/mosquitto $(STAMP)/vm32 ## the smallest heap that the whole terminal works in / 最小内存试验
 	$(BIN)/wattline hil heap
 
-bench: setup-check $(STAMP)/mosquitto $(STAMP)/thingsboard $(STAMP)/nodered ## how fast we are beside others: build/bench/index.html, report.json / 性能测试
+bench: setup-check $(STAMP)/mosquitto $(STAMP)/postgres $(STAMP)/thingsboard $(STAMP)/nodered ## how fast we are beside others: build/bench/index.html, report.json / 性能测试
 	$(BIN)/python -m hil.benchmarks
 
 demo: setup ## one factory, one terminal, one day, with faults / 演示：一个工厂的一天

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cext.pgcopy import reading_rows
+from cext.pgcopy import reading_rows, window_rows
 from protocol import record
 from tests.cext.test_hj212 import columns_of
 from tests.protocol.strategies import windows as any_window
@@ -18,10 +18,13 @@ EPOCH_2000_S = 946_684_800
 FORMS = "qiqhh" + "hhh" + "iii" + "qqqq" + "iiiiii" + "hihi"
 
 
-def packed(row: list[Any]) -> bytes:
+WINDOW_FORMS = "qiqhqqqhhi?"  # likewise, without the marks
+
+
+def packed(row: list[Any], forms: str = FORMS) -> bytes:
     fields = [
         struct.pack(">i", -1) if value is None else struct.pack(f">i{form}", struct.calcsize(f">{form}"), value)
-        for form, value in zip(FORMS, row, strict=True)
+        for form, value in zip(forms, row, strict=True)
     ]
     return struct.pack(">h", len(row)) + b"".join(fields)
 
@@ -40,7 +43,21 @@ def test_rows_are_those_of_plain_packing(window: record.Window, start_s: int, lo
     found = reading_rows(
         columns.records.rows, columns.slots.rows, array("q", [0]), array("q", [start_s]), array("q", [log])
     )
-    assert found == (b"".join(map(packed, rows)), len(rows))
+    assert found == b"".join(map(packed, rows))
+
+
+@given(any_window(), st.integers(1_577_836_800, 4_102_444_800), st.integers(1, 2**31 - 1), st.binary(max_size=300))
+def test_a_windows_row_is_that_of_plain_packing(window: record.Window, start_s: int, log: int, marks: bytes) -> None:
+    """P-150."""
+    columns = columns_of(record.encode_window(9, window))
+    received_ms = 1_772_323_200_123
+    start_us, received_us = (start_s - EPOCH_2000_S) * 1_000_000, (received_ms - EPOCH_2000_S * 1000) * 1000
+    head = [start_us, log, 9, window.length_s, received_us, window.boot, window.end_uptime_s, window.samples_due]
+    row = packed([*head, window.clock_source, window.clock_error_s, window.start_s is None], WINDOW_FORMS)
+    at, starts, logs = (array("q", [value] * 2) for value in (0, start_s, log))
+    found = window_rows(columns.records.rows, at, starts, logs, array("q", [received_ms]), [marks, b""])
+    row = struct.pack(">h", 12) + row[2:]
+    assert found == row + struct.pack(">i", len(marks)) + marks + row + struct.pack(">i", 0)
 
 
 def test_what_does_not_belong_together_is_refused() -> None:
@@ -48,13 +65,23 @@ def test_what_does_not_belong_together_is_refused() -> None:
     event = record.encode_event(1, record.Event(None, 1, 1, 0, 65535, 1, None, []))
     tables = columns.records.rows, columns.slots.rows
     one = array("q", [0])
-    assert reading_rows(*tables, array("q"), array("q"), array("q")) == (b"", 0)
+    assert reading_rows(*tables, array("q"), array("q"), array("q")) == b""
     with pytest.raises(ValueError, match="as many"):
         reading_rows(*tables, one, array("q"), one)
     for wrong in (-1, 1, 2**40):
         with pytest.raises(IndexError):
             reading_rows(*tables, array("q", [wrong]), one, one)
+        with pytest.raises(IndexError):
+            window_rows(tables[0], array("q", [wrong]), one, one, one, [b""])
     with pytest.raises(IndexError):
         reading_rows(tables[0], b"", one, one, one)
     with pytest.raises(IndexError):
         reading_rows(columns_of(event).records.rows, b"", one, one, one)
+    with pytest.raises(IndexError):
+        window_rows(columns_of(event).records.rows, one, one, one, one, [b""])
+    with pytest.raises(IndexError):
+        window_rows(tables[0], one, one, one, array("q"), [b""])
+    with pytest.raises(ValueError, match="as many"):
+        window_rows(tables[0], one, one, one, one, [])
+    with pytest.raises(TypeError):
+        window_rows(tables[0], one, one, one, one, [None])  # type: ignore[list-item]

@@ -10,7 +10,8 @@ from typer.testing import CliRunner
 
 from hil.benchmarks import runner
 from hil.benchmarks.__main__ import app
-from hil.benchmarks.cases import backlog, burst, faults, ingest, journal, peers
+from hil.benchmarks.cases import backlog, burst, faults, ingest, journal, peers, postgres
+from hil.benchmarks.growth import filling
 from hil.benchmarks.peers.arena import Fault, Load, Outcome
 from hil.benchmarks.peers.contenders import ALL
 from hil.benchmarks.result import Options, Result
@@ -122,3 +123,15 @@ def test_ours_loses_and_doubles_nothing_at_a_platform(kind: str, monkeypatch: py
     monkeypatch.setattr(faults, "LOADS", {"ours": (Load(30, 2000, 0, 60.0, 90.0), 0.05)})
     monkeypatch.setattr(faults, "AWAY_S", 0.5)
     assert set(named(faults.measure(TINY)).values()) == {0}
+
+
+@pytest.mark.slow
+def test_postgres_is_fed_straight_merged_and_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """P-232"""
+    monkeypatch.setattr(filling, "TERMINALS", 20)
+    monkeypatch.setattr(postgres, "BATCH_WINDOWS", 20)
+    monkeypatch.setattr(postgres, "BATCHES", 3)
+    found = named(runner.run("postgres", TINY))
+    for name in ("straight_readings_per_s", "merged_readings_per_s", "straight_cpu_ratio", "merged_cpu_ratio"):
+        assert math.isfinite(found[f"postgres.{name}"])
+        assert found[f"postgres.{name}"] > 0

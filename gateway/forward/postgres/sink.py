@@ -13,7 +13,7 @@ from typing import Any
 
 from gateway.config import PostgresConfig
 from gateway.forward.outbox import Outbox
-from gateway.forward.postgres.rows import HEADER, TRAILER, Log, Windows, windows_of
+from gateway.forward.postgres.rows import HEADER, TRAILER, Copied, Log, Rows
 from gateway.forward.postgres.schema import migrate
 from gateway.forward.sink import Batch, BatchRefusedError, Receipt, SinkError
 from protocol.record import WINDOW
@@ -31,6 +31,23 @@ _DELETE_PLACED = (
 )
 # libpq tells no SQLSTATE of a connection that was refused
 _DENIALS = ("authentication", "password", "not permitted", "does not exist", "pg_hba", "certificate")
+_MERGE = (
+    "INSERT INTO windows SELECT * FROM new_windows ON CONFLICT DO NOTHING",
+    (
+        "UPDATE windows SET marks = n.marks FROM new_windows n"
+        " WHERE windows.start = n.start AND windows.log = n.log AND windows.seq = n.seq AND windows.marks <> n.marks"
+    ),
+    "INSERT INTO readings SELECT * FROM new_readings ON CONFLICT DO NOTHING",
+    "DELETE FROM new_windows",
+    "DELETE FROM new_readings",
+)
+# a batch's rows are few and the tables large: look each one up, whatever the statistics say of a table just filled
+_PLANS = "-c enable_hashjoin=off -c enable_mergejoin=off"
+_ADD_LOGS = "INSERT INTO logs (terminal, epoch) SELECT * FROM unnest(%s::text[], %s::bigint[]) ON CONFLICT DO NOTHING"
+_FIND_LOGS = (
+    "SELECT id, terminal, epoch FROM logs JOIN unnest(%s::text[], %s::bigint[]) AS named (terminal, epoch)"
+    " USING (terminal, epoch)"
+)
 _EVENT = (
     "INSERT INTO events (log, seq, at, received, boot, uptime_s, code, point, parameters)"
     " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING"
@@ -88,7 +105,7 @@ class PostgresSink:
                 host=config.host, port=config.port, dbname=config.database, user=config.user, password=password,
                 sslmode="verify-full" if config.tls_ca_file else config.sslmode, sslrootcert=config.tls_ca_file,
                 connect_timeout=CONNECT_TIMEOUT_S, tcp_user_timeout=STATEMENT_TIMEOUT_MS, application_name="wattline",
-                options=f"-c statement_timeout={STATEMENT_TIMEOUT_MS} -c lock_timeout={STATEMENT_TIMEOUT_MS}",
+                options=f"-c statement_timeout={STATEMENT_TIMEOUT_MS} -c lock_timeout={STATEMENT_TIMEOUT_MS} {_PLANS}",
                 autocommit=True,
             )  # fmt: skip
             try:
@@ -113,15 +130,15 @@ class PostgresSink:
 
     def _write(self, connection: Any, batch: Batch) -> None:
         self._know_logs(connection, batch)
-        windows = windows_of(batch, self._logs)
-        for log, seq, start_s in windows.placed:
+        rows = Rows(batch, self._logs)
+        for log, seq, start_s in rows.placed:
             for statement in _DELETE_PLACED:
                 connection.execute(statement, (log, seq, start_s))
-        if not self._merges:
-            self._merges = not self._copy(connection, windows)
-            self.copied += not self._merges
+        self._merges = self._merges or not _copy(connection, rows.all())
         if self._merges:
-            self._merge(connection, windows)
+            self._merge(connection, rows)
+        else:
+            self.copied += 1
         self._write_events(connection, batch)
         connection.execute(
             "INSERT INTO gateways (name, record) VALUES (%s, %s)"
@@ -129,28 +146,16 @@ class PostgresSink:
             (self._config.gateway, batch.settled),
         )
 
-    def _copy(self, connection: Any, windows: Windows) -> bool:
-        """Straight in; False, and nothing done, where some of it is there already."""
-        import psycopg  # noqa: PLC0415  (an extra)
-
-        try:
-            with connection.transaction():
-                _copy_to(connection, "windows", windows.windows)
-                _copy_to(connection, "readings", windows.readings)
-        except psycopg.errors.UniqueViolation:
-            return False
-        return True
-
-    def _merge(self, connection: Any, windows: Windows) -> None:
-        """By identity: what is there stays, but for marks, which may have been found later."""
-        _copy_to(connection, "new_windows", windows.windows)
-        _copy_to(connection, "new_readings", windows.readings)
-        connection.execute(
-            "INSERT INTO windows SELECT * FROM new_windows"
-            " ON CONFLICT (start, log, seq) DO UPDATE SET marks = excluded.marks WHERE windows.marks <> excluded.marks"
-        )
-        added = connection.execute("INSERT INTO readings SELECT * FROM new_readings ON CONFLICT DO NOTHING").rowcount
-        self._merges = added < windows.readings_count  # all of it was new: copy the next one
+    def _merge(self, connection: Any, rows: Rows) -> None:
+        """Those windows of which nothing is there are copied straight in, the others merged by identity."""
+        _copy_to(connection, "new_windows", rows.windows())
+        there = set(connection.execute("SELECT log, seq FROM new_windows JOIN windows USING (start, log, seq)"))
+        connection.execute("DELETE FROM new_windows")
+        _stage(connection, rows.part(there, among=True))
+        new = rows.part(there, among=False)
+        if not _copy(connection, new):  # readings without their window, or another gateway's this very moment
+            _stage(connection, new)
+        self._merges = bool(there)  # all of it was new: copy the next one
         self.merged += 1
 
     def _write_events(self, connection: Any, batch: Batch) -> None:
@@ -166,15 +171,33 @@ class PostgresSink:
                 connection.execute(_EVENT, (log, one.seq, at, received, *told, values))
 
     def _know_logs(self, connection: Any, batch: Batch) -> None:
-        wanted = {(one.terminal, one.epoch) for one in batch.records} - self._logs.keys()
-        for terminal, epoch in sorted(wanted):
-            connection.execute(
-                "INSERT INTO logs (terminal, epoch) VALUES (%s, %s) ON CONFLICT DO NOTHING", (terminal, epoch)
-            )
-            (number,) = connection.execute(
-                "SELECT id FROM logs WHERE terminal = %s AND epoch = %s", (terminal, epoch)
-            ).fetchone()
-            self._logs[terminal, epoch] = number
+        wanted = sorted({(one.terminal, one.epoch) for one in batch.records} - self._logs.keys())
+        if wanted:
+            columns = [list(column) for column in zip(*wanted, strict=True)]
+            connection.execute(_ADD_LOGS, columns)
+            found = connection.execute(_FIND_LOGS, columns)
+            self._logs |= {(terminal, epoch): number for number, terminal, epoch in found}
+
+
+def _copy(connection: Any, windows: Copied) -> bool:
+    """Straight in; False, and nothing done, where some of it is there already."""
+    import psycopg  # noqa: PLC0415  (an extra)
+
+    try:
+        with connection.transaction():
+            _copy_to(connection, "windows", windows.windows)
+            _copy_to(connection, "readings", windows.readings)
+    except psycopg.errors.UniqueViolation:
+        return False
+    return True
+
+
+def _stage(connection: Any, windows: Copied) -> None:
+    """By identity: what is there stays, but for marks, which may have been found later."""
+    _copy_to(connection, "new_windows", windows.windows)
+    _copy_to(connection, "new_readings", windows.readings)
+    for statement in _MERGE:
+        connection.execute(statement)
 
 
 def _copy_to(connection: Any, table: str, rows: bytes) -> None:

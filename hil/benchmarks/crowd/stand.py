@@ -1,7 +1,6 @@
 """A broker and a gateway as they are deployed, in a folder of their own; and what the gateway says of itself."""
 
 import json
-import os
 import re
 import sys
 import tempfile
@@ -12,6 +11,7 @@ from pathlib import Path
 
 from hil.bench import MOSQUITTO
 from hil.benchmarks.ingest.load import POINTS, SECRET
+from hil.benchmarks.timing import process_cpu_s
 from hil.broker import Broker
 from hil.process import Process
 
@@ -32,8 +32,7 @@ class Stand:
 
     def cpu_s(self) -> float:
         """CPU time of the gateway's threads, user and system."""
-        fields = Path(f"/proc/{self._gateway.pid}/stat").read_text().rsplit(") ", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        return process_cpu_s(self._gateway.pid)
 
     def rss_mib(self, *, peak: bool = False) -> float:
         """Of the gateway's process: now, or the most it ever had."""

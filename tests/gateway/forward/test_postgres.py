@@ -129,6 +129,17 @@ def test_fed_twice_it_counts_once_and_late_marks_arrive(database: Database) -> N
     assert database.postgres.copied > before  # what is new is copied again, after one merge that met nothing
 
 
+def test_rows_that_somebody_deleted_come_back_by_a_refeed(database: Database) -> None:
+    """P-151: of the windows alone, of the readings alone, of both."""
+    database.commit([old(seq) for seq in range(40)])
+    database.run()
+    database.command("DELETE FROM readings WHERE seq IN (7, 8); DELETE FROM windows WHERE seq IN (8, 9)")
+    store.order_refeed(database.folder, "s", 0, database.reader.last_id())
+    database.run()
+    assert database.seqs() == list(range(40))
+    assert database.ask("SELECT count(*), count(DISTINCT seq) FROM readings") == [(40, 40)]
+
+
 def test_a_window_that_was_placed_again_is_moved_not_doubled(database: Database) -> None:
     database.commit([window(1, None, end_uptime_s=900)])
     database.commit([window(2, NOW_S - 1800, end_uptime_s=1900, clock_error_s=60)])
