@@ -94,6 +94,9 @@ class Metrics:
         self.commit_seconds = Histogram(
             "wattline_commit_seconds", "A batch's commit to the journal.", buckets=_SECONDS, registry=registry
         )
+        self.ack_seconds = Histogram(
+            "wattline_ack_seconds", "From taking a batch to its acks' going down.", buckets=_SECONDS, registry=registry
+        )
         self.batch_frames = Histogram(
             "wattline_batch_frames", "Frames a commit.", buckets=(1, 2, 5, 10, 50, 100, 500, 1000), registry=registry
         )

@@ -51,6 +51,11 @@ class Pipeline:
 
     def process(self, batch: list[Delivery], registry: Registry) -> None:
         """Decode, judge, store, acknowledge. Returns with everything durable. Raises StoppedError."""
+        with self.metrics.ack_seconds.time():
+            self._acknowledge(batch, registry)
+        self.intake.release([one.token for one in batch])
+
+    def _acknowledge(self, batch: list[Delivery], registry: Registry) -> None:
         now_ms = self.clock.now_ms()
         deliveries, senders, strangers = _admitted(batch, registry)
         frames = [one.data for one in deliveries]
@@ -67,7 +72,6 @@ class Pipeline:
         self._settle(deliveries, columns, committed, now_ms)
         self._insist("wanted", lambda: self.wanted.learn(senders.ids, columns, committed.outcomes))
         self._answer(senders, columns, committed)
-        self.intake.release([one.token for one in batch])
 
     def tidy(self, *, idle: bool) -> None:
         """What the journal does between batches. Where the disk refuses, the next commit will tell."""
