@@ -6,13 +6,16 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from random import Random, SystemRandom
+from secrets import token_hex
 from typing import Any, TextIO, TypeVar
+
+import structlog
 
 from gateway import config as configuration
 from gateway import memory, modbus_intake
@@ -21,11 +24,14 @@ from gateway.backup.restore import finish as finish_restore
 from gateway.carriers import Carrier, Carriers
 from gateway.clock import Clock, SystemClock, steady_s
 from gateway.config import GatewayConfig
+from gateway.database import StoreUnavailableError
 from gateway.files import Watched
 from gateway.forward import kinds, outbox
 from gateway.forward.runner import SinkRunner
 from gateway.gaps.watch import GapWatch
 from gateway.intake import make_intake
+from gateway.jetstream.client import Client
+from gateway.jetstream.journal import StreamJournal
 from gateway.journal.journal import Journal
 from gateway.journal.retention import Settled
 from gateway.keeping import Keeping
@@ -108,49 +114,60 @@ class Gateway:
         folder = Path(self._config.data_dir)
         folder.mkdir(parents=True, exist_ok=True)
         lock = _lock(folder)
-        if finish_restore(folder):
-            self._log.warning("restore_finished")
-        journal = Journal(folder, self._config.verify)
-        quarantine = Quarantine(folder, self._config.quarantine)
-        wanted = WantedDesk(folder, journal, self._clock, steady_s, self.metrics, self._log)
-        intake = self._make_intake()
-        pipeline = Pipeline(
-            intake=intake,
-            journal=journal,
-            wanted=wanted,
-            quarantine=quarantine,
-            metrics=self.metrics,
-            clock=self._clock,
-            limits=bounds_of(self._config.verify),
-            log=self._log,
-            stop=stop,
-        )
-        keeping = Keeping(journal, self._config.journal, self._settled, self._clock, steady_s, self.metrics, self._log)
-        desk = Desk(folder, quarantine, replayer(pipeline, lambda: self._registry), steady_s)
-        beside = self._beside(folder)
-        self.metrics.terminals.set(len(self._registry))
-        self._metrics_port, close_metrics = self.metrics.serve(self._config.metrics.port)
+        with ExitStack() as opened:
+            opened.callback(self._log.info, "stopped")
+            opened.callback(os.close, lock)
+            if finish_restore(folder):
+                self._log.warning("restore_finished")
+            quarantine = Quarantine(folder, self._config.quarantine)
+            opened.callback(quarantine.close)
+            journal, wanted = _stores(self._config, folder, self._clock, self.metrics, self._log, opened)
+            intake = self._make_intake()
+            pipeline = Pipeline(
+                intake=intake,
+                journal=journal,
+                wanted=wanted,
+                quarantine=quarantine,
+                metrics=self.metrics,
+                clock=self._clock,
+                limits=bounds_of(self._config.verify),
+                log=self._log,
+                stop=stop,
+            )
+            desk = Desk(folder, quarantine, replayer(pipeline, lambda: self._registry), steady_s)
+            opened.callback(desk.close)
+            self.metrics.terminals.set(len(self._registry))
+            self._metrics_port, close_metrics = self.metrics.serve(self._config.metrics.port)
+            opened.callback(close_metrics)
+            chores = self._chores(journal, wanted)
+            chores.append(partial(self._order, desk))
+            self._start(intake, [] if isinstance(journal, StreamJournal) else self._beside(folder), opened)
+            try:
+                self._take_until(stop, reload, intake, pipeline, chores)
+            except StoppedError:
+                self._log.warning("stopped_without_disk")  # what was not committed is with the broker, or the terminal
+
+    def _start(self, intake: Carrier, beside: Sequence[SinkRunner | GapWatch], opened: ExitStack) -> None:
+        """Begin; and stop them at the end, the intake first."""
+        for part in beside:
+            opened.callback(part.stop)
+        opened.callback(intake.stop)
         intake.start()
         if self._config.mqtt is None:
             self._announce()
         for part in beside:
             part.start()
-        try:
-            chores: list[Callable[[], None]] = [partial(self._order, desk), keeping.step, wanted.step]
-            self._take_until(stop, reload, intake, pipeline, chores)
-        except StoppedError:
-            self._log.warning("stopped_without_disk")  # what was not committed is with the broker, or the terminal
-        finally:
-            intake.stop()
-            for part in beside:
-                part.stop()
-            desk.close()
-            wanted.close()
-            journal.close()
-            quarantine.close()
-            close_metrics()
-            os.close(lock)
-            self._log.info("stopped")
+
+    def _chores(self, journal: Journal | StreamJournal, wanted: WantedDesk | None) -> list[Callable[[], None]]:
+        """What a journal wants done between batches. One that is elsewhere: nothing, but it is looked for now."""
+        if isinstance(journal, StreamJournal):
+            try:
+                journal.check()
+            except StoreUnavailableError as error:
+                self._log.error("store_unavailable", store="journal", error=str(error))  # tried again with each batch
+            return []
+        keeping = Keeping(journal, self._config.journal, self._settled, self._clock, steady_s, self.metrics, self._log)
+        return [keeping.step, *([wanted.step] if wanted else [])]
 
     def _beside(self, folder: Path) -> list[SinkRunner | GapWatch]:
         """What works beside the intake, on the journal, in threads of its own."""
@@ -188,7 +205,7 @@ class Gateway:
         reload: threading.Event,
         intake: Carrier,
         pipeline: Pipeline,
-        chores: list[Callable[[], None]],
+        chores: Sequence[Callable[[], None]],
     ) -> None:
         """Batch after batch; between two of them a little of each chore."""
         settings = self._config.intake
@@ -241,6 +258,27 @@ class Gateway:
             self._out.flush()
 
 
+def _stores(
+    config: GatewayConfig,
+    folder: Path,
+    clock: Clock,
+    metrics: Metrics,
+    log: structlog.typing.FilteringBoundLogger,
+    opened: ExitStack,
+) -> tuple[Journal | StreamJournal, WantedDesk | None]:
+    """The journal of the configured kind; with the one on this machine, what is wanted of terminals."""
+    if config.journal.kind == "jetstream" and config.jetstream is not None:
+        client = Client(config.jetstream, "wattline-worker", partial(token_hex, 8), steady_s)
+        elsewhere = StreamJournal(config.jetstream, client)
+        opened.callback(elsewhere.close)
+        return elsewhere, None
+    journal = Journal(folder, config.verify)
+    opened.callback(journal.close)
+    wanted = WantedDesk(folder, journal, clock, steady_s, metrics, log)
+    opened.callback(wanted.close)
+    return journal, wanted
+
+
 def carry_out(config_path: Path, order: Order, clock: Clock) -> Done:
     """An order on quarantine while no gateway runs: the same pipeline, but nobody to send acks to.
 
@@ -250,13 +288,12 @@ def carry_out(config_path: Path, order: Order, clock: Clock) -> Done:
     folder = Path(loaded.config.data_dir)
     with held(folder), ExitStack() as open_stores:
         finish_restore(folder)
-        journal = Journal(folder, loaded.config.verify)
-        open_stores.callback(journal.close)
         quarantine = Quarantine(folder, loaded.config.quarantine)
         open_stores.callback(quarantine.close)
         metrics, log = Metrics(), make_logger(clock, sys.stderr)
-        wanted = WantedDesk(folder, journal, clock, steady_s, metrics, log)
-        open_stores.callback(wanted.close)
+        journal, wanted = _stores(loaded.config, folder, clock, metrics, log, open_stores)
+        if isinstance(journal, StreamJournal):
+            journal.check()
         pipeline = Pipeline(
             intake=AnswersOnly(lambda _messages: 0),
             journal=journal,

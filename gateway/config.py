@@ -29,6 +29,9 @@ MODBUS_UNIT_MAX = 247  # Modbus over serial line 1.02, 2.2; beyond are reserved 
 MODBUS_LINES_MAX = 512  # a connection each: half of the 1,024 descriptors that a service gets by default
 
 
+CLIENT_ID = "wattline-gateway"
+
+
 class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A table of the file."""
 
@@ -41,7 +44,7 @@ class MqttConfig(Section, frozen=True):
     # tcp, with or without TLS; websockets where nothing else reaches the broker: a frame costs ten times the CPU
     transport: Literal["tcp", "websockets"] = "tcp"
     websocket_path: Annotated[str, msgspec.Meta(pattern=r"^/[!-~]{0,254}$")] = "/mqtt"
-    client_id: Name = "wattline-gateway"
+    client_id: Name = CLIENT_ID
     username: Text | None = None
     password_file: Text | None = None
     tls_ca_file: Text | None = None  # given: TLS, and the broker's certificate must be from this authority
@@ -49,6 +52,9 @@ class MqttConfig(Section, frozen=True):
     reconnect_max_s: Annotated[int, msgspec.Meta(ge=1, le=3600)] = 30  # back-off: 1 s, doubled up to this, for ever
     # how long the broker keeps what it holds for us while we are away
     session_expiry_s: Annotated[int, msgspec.Meta(ge=60, le=4294967295)] = 7 * 86400
+    # given: workers of this name share the terminals ($share), each with a client_id of its own, and the broker keeps
+    # nothing for one that is away: the others take what the terminals send again
+    share: Name | None = None
     # frames in memory at most: the broker sends no more until we acknowledge; 2000 of 4 KiB are 8 MiB
     receive_maximum: Annotated[int, msgspec.Meta(ge=1, le=65535)] = 2000
 
@@ -101,12 +107,31 @@ class VerifyConfig(Section, frozen=True):
 
 
 class JournalConfig(Section, frozen=True):
-    """[journal]: how long frames are kept, by age and by size. That a record was taken is known for ever."""
+    """[journal]: which it is; how long frames are kept, by age and size. That a record was taken is known for ever."""
 
+    kind: Literal["sqlite", "jetstream"] = "sqlite"  # jetstream: on several machines (docs/scale.md)
     # since it was received: six months, the longest of which are 184 days; less than a week would leave `gaps` nothing
     keep_days: Annotated[int, msgspec.Meta(ge=7, le=36_500)] = 184
     # of the file; left out: as much as keep_days comes to, for a province 350 MiB a day
     keep_mib: Annotated[int, msgspec.Meta(ge=256, le=1_073_741_824)] | None = None
+
+
+Server = Annotated[
+    str,
+    msgspec.Meta(pattern=r"^[^\s:/@]{1,255}:[0-9]{1,5}$", description="HOST:PORT, as 10.0.0.1:4222 / 主机:端口"),
+]
+
+
+class JetStreamConfig(Section, frozen=True):
+    """[jetstream]: the NATS servers, and the stream in them, that are the journal where its kind says so."""
+
+    servers: list[Server]
+    stream: Name = "wattline-journal"
+    replicas: Annotated[int, msgspec.Meta(ge=1, le=5)] = 3
+    keep_days: Annotated[int, msgspec.Meta(ge=7, le=36_500)] | None = None  # left out: for ever (docs/scale.md)
+    user: Text | None = None
+    password_file: Text | None = None
+    tls_ca_file: Text | None = None  # given: TLS, and the servers' certificates must be from this authority
 
 
 class QuarantineConfig(Section, frozen=True):
@@ -213,9 +238,13 @@ class GatewayConfig(Section, frozen=True):
     intake: IntakeConfig = IntakeConfig()
     verify: VerifyConfig = VerifyConfig()
     journal: JournalConfig = JournalConfig()
+    jetstream: JetStreamConfig | None = None
     quarantine: QuarantineConfig = QuarantineConfig()
     metrics: MetricsConfig = MetricsConfig()
     sink: list[AnySink] = msgspec.field(default_factory=list)
+
+
+S = TypeVar("S", bound=Section)
 
 
 def load(path: Path) -> GatewayConfig:
@@ -225,7 +254,7 @@ def load(path: Path) -> GatewayConfig:
     problems = (
         _check_data_dir(path, Path(config.data_dir)) + _check_files(path, config) + _check_sinks(path, config.sink)
     )
-    problems += _check_modbus(path, config.modbus)
+    problems += _check_modbus(path, config.modbus) + _check_workers(path, config)
     if config.mqtt is None and not config.modbus:
         problems.append(Problem(path, "mqtt", "missing / 缺少; allowed / 允许: [mqtt], [[modbus]], or both / 至少一种"))
     if config.verify.future_refuse_s < config.verify.future_mark_s:
@@ -242,46 +271,43 @@ def _absolute(config: GatewayConfig, folder: Path) -> GatewayConfig:
     def at(name: str) -> str:
         return str(folder / name)
 
-    mqtt = config.mqtt and msgspec.structs.replace(
-        config.mqtt,
-        password_file=at(config.mqtt.password_file) if config.mqtt.password_file else None,
-        tls_ca_file=at(config.mqtt.tls_ca_file) if config.mqtt.tls_ca_file else None,
-    )
-    sinks = [
-        msgspec.structs.replace(sink, **{key: at(name) for key, name in (_files_of(sink) | _folder_of(sink)).items()})
-        for sink in config.sink
-    ]
+    def placed(section: S) -> S:
+        files = {key: at(name) for key, name in (_files_of(section) | _folder_of(section)).items()}
+        return msgspec.structs.replace(section, **files)
+
     return msgspec.structs.replace(
-        config, data_dir=at(config.data_dir), terminals=at(config.terminals), mqtt=mqtt, sink=sinks
+        config,
+        data_dir=at(config.data_dir),
+        terminals=at(config.terminals),
+        mqtt=config.mqtt and placed(config.mqtt),
+        jetstream=config.jetstream and placed(config.jetstream),
+        sink=[placed(sink) for sink in config.sink],
     )
 
 
 def _check_files(path: Path, config: GatewayConfig) -> list[Problem]:
+    sections: dict[str, Section | None] = {"mqtt": config.mqtt, "jetstream": config.jetstream}
+    sections |= {f"sink[{number}]": sink for number, sink in enumerate(config.sink)}
     named = [("terminals", config.terminals)]
-    if config.mqtt is not None:
-        named += [
-            ("mqtt.password_file", config.mqtt.password_file or ""),
-            ("mqtt.tls_ca_file", config.mqtt.tls_ca_file or ""),
-        ]
-    for number, sink in enumerate(config.sink):
-        named += [(f"sink[{number}].{key}", name) for key, name in _files_of(sink).items()]
+    for at, section in sections.items():
+        named += [(f"{at}.{key}", name) for key, name in _files_of(section).items()]
     return [
         Problem(path, key, f"{name}: no file that we can read / 文件不存在或不可读; allowed / 允许: a readable file")
         for key, name in named
-        if name and not (Path(name).is_file() and os.access(name, os.R_OK))
+        if not (Path(name).is_file() and os.access(name, os.R_OK))
     ]
 
 
-_SINK_FILES = ("mapping", "password_file", "tls_ca_file")
+_FILES = ("mapping", "password_file", "tls_ca_file")
 
 
-def _folder_of(sink: AnySink) -> dict[str, str]:
-    return {"folder": sink.folder} if isinstance(sink, ParquetConfig) else {}
+def _folder_of(section: Section) -> dict[str, str]:
+    return {"folder": section.folder} if isinstance(section, ParquetConfig) else {}
 
 
-def _files_of(sink: AnySink) -> dict[str, str]:
-    """The files that a sink names, by key."""
-    return {key: name for key in _SINK_FILES if (name := getattr(sink, key, None))}
+def _files_of(section: Section | None) -> dict[str, str]:
+    """The files that a section names, by key."""
+    return {key: name for key in _FILES if (name := getattr(section, key, None))}
 
 
 def _check_data_dir(path: Path, folder: Path) -> list[Problem]:
@@ -302,6 +328,24 @@ def _check_sinks(path: Path, sinks: list[AnySink]) -> list[Problem]:
         if isinstance(sink, Hj212Config) and sink.reconnect_max_ms < sink.reconnect_min_ms:
             text = f"{sink.reconnect_max_ms}; allowed / 允许: at least reconnect_min_ms ({sink.reconnect_min_ms})"
             problems.append(Problem(path, f"sink[{number}].reconnect_max_ms", text))
+    return problems
+
+
+def _check_workers(path: Path, config: GatewayConfig) -> list[Problem]:
+    """What [journal], [jetstream] and mqtt.share say together."""
+    problems, is_shared = list[Problem](), config.journal.kind == "jetstream"
+    if is_shared and config.jetstream is None:
+        text = 'missing / 缺少; allowed / 允许: [jetstream] with journal.kind = "jetstream"'
+        problems.append(Problem(path, "jetstream", text))
+    if config.jetstream is not None and not config.jetstream.servers:
+        problems.append(Problem(path, "jetstream.servers", "none / 没有服务器; allowed / 允许: at least one"))
+    share = config.mqtt.share if config.mqtt else None
+    if share and not is_shared:
+        text = f'{share}; allowed / 允许: only with journal.kind = "jetstream": each would journal a part'
+        problems.append(Problem(path, "mqtt.share", text))
+    if share and config.mqtt and config.mqtt.client_id == CLIENT_ID:
+        text = "missing / 缺少; allowed / 允许: one for each worker / 每个进程各用一个"
+        problems.append(Problem(path, "mqtt.client_id", text))
     return problems
 
 

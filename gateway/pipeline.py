@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import compress
 from operator import not_
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import structlog
 
@@ -16,7 +16,7 @@ from gateway.carriers import Carrier
 from gateway.clock import Clock
 from gateway.database import StoreUnavailableError
 from gateway.intake import Delivery
-from gateway.journal.journal import CONFLICT, NEW, Batch, Committed, Journal
+from gateway.journal.journal import CONFLICT, NEW, Batch, Committed
 from gateway.metrics import DELAYS_S, Metrics
 from gateway.quarantine.quarantine import Quarantine, Refused
 from gateway.registry import Registry, Senders
@@ -32,6 +32,16 @@ class StoppedError(Exception):
     """Asked to stop while the disk was away: what was not committed is not acknowledged."""
 
 
+class Journal(Protocol):
+    """What the pipeline needs of a journal: gateway/journal on one machine, gateway/jetstream on several."""
+
+    def commit(self, batch: Batch) -> Committed:
+        """Store each record once, durably. Raises StoreUnavailableError: to be called again, for ever."""
+
+    def tidy(self, *, idle: bool) -> None:
+        """What can wait for the time between batches; idle: nothing came. Raises StoreUnavailableError."""
+
+
 @dataclass
 class Pipeline:
     """Takes a batch through all stages. One thread. is_live: what comes was sent just now, so its sender may be told
@@ -40,7 +50,7 @@ class Pipeline:
 
     intake: Carrier
     journal: Journal
-    wanted: Desk
+    wanted: Desk | None
     quarantine: Quarantine
     metrics: Metrics
     clock: Clock
@@ -70,7 +80,8 @@ class Pipeline:
         self._keep(refused)
         committed = self._commit(Batch(now_ms, frames, senders.ids, senders.points, columns, findings))
         self._settle(deliveries, columns, committed, now_ms)
-        self._insist("wanted", lambda: self.wanted.learn(senders.ids, columns, committed.outcomes))
+        if (wanted := self.wanted) is not None:
+            self._insist("wanted", lambda: wanted.learn(senders.ids, columns, committed.outcomes))
         self._answer(senders, columns, committed)
 
     def tidy(self, *, idle: bool) -> None:
@@ -87,7 +98,7 @@ class Pipeline:
         sent = self.intake.publish_down(down)
         self.metrics.acks.labels("sent").inc(sent)
         self.metrics.acks.labels("dropped").inc(len(down) - sent)
-        for one in self.wanted.answer(senders.terminals, columns) if self.is_live else ():
+        for one in self.wanted.answer(senders.terminals, columns) if self.wanted and self.is_live else ():
             result = "sent" if self.intake.publish_down([(one.terminal, one.data)]) else "dropped"
             self.metrics.down.labels(one.kind, result).inc()
             self.log.info("sent_down", terminal=one.terminal, kind=one.kind, result=result)

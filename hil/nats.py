@@ -8,23 +8,30 @@ from hil.process import BenchError, Process
 
 _CONFIG = """\
 listen: "127.0.0.1:{port}"
-jetstream {{ store_dir: "{store}"; sync_interval: always; {limits} }}
+{jetstream}
 {more}
 """
+_JETSTREAM = 'jetstream {{ store_dir: "{store}"; sync_interval: {sync}; {limits} }}'
 
 
 class Nats:
-    """A server on 127.0.0.1:`port`; the port stays the same over restarts. limits, more: of its configuration."""
+    """A server on 127.0.0.1:`port`; the port stays the same over restarts.
 
-    def __init__(self, program: Path, folder: Path, limits: str = "", more: str = "") -> None:
+    limits: of its JetStream's configuration, None for a server that has none; more: of its own; sync: how soon what is
+    acknowledged is on the disk.
+    """
+
+    def __init__(
+        self, program: Path, folder: Path, limits: str | None = "", more: str = "", sync: str = "always"
+    ) -> None:
         if not program.exists():
             raise BenchError(f"{program} is not there: run `make setup` / 缺少工具，请先运行 make setup")
         folder.mkdir(parents=True, exist_ok=True)
         self.port = free_port()
         self.store = folder / "store"
         config = folder / "nats.conf"
-        text = _CONFIG.format(port=self.port, store=self.store, limits=limits, more=more)
-        config.write_text(text, encoding="utf-8")
+        jetstream = "" if limits is None else _JETSTREAM.format(store=self.store, sync=sync, limits=limits)
+        config.write_text(_CONFIG.format(port=self.port, jetstream=jetstream, more=more), encoding="utf-8")
         self.process = Process("nats-server", [str(program), "-c", str(config)], folder / "nats.log")
 
     def start(self) -> None:

@@ -38,6 +38,16 @@ class Delivery(NamedTuple):
     token: Token
 
 
+def subscription(config: MqttConfig) -> tuple[str, int]:
+    """(what to subscribe to, for how many seconds the broker keeps the session of one that is gone).
+
+    A worker that shares the terminals has none: what the broker keeps for it, no other one would be given.
+    """
+    if config.share is None:
+        return UP + "+", config.session_expiry_s
+    return f"$share/{config.share}/{UP}+", 0
+
+
 def read_login(config: MqttConfig) -> tuple[str, str | None] | None:
     """User name and password, where the broker wants them. Raises OSError."""
     if config.username is None:

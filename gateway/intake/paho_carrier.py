@@ -25,6 +25,7 @@ from gateway.intake.deliveries import (
     OnState,
     Token,
     read_login,
+    subscription,
 )
 from gateway.registry import is_terminal_id
 from protocol import limits
@@ -38,6 +39,7 @@ class PahoIntake:
     def __init__(self, config: MqttConfig, steady_s: Callable[[], float], on_state: OnState) -> None:
         """Nothing is sent before `start`."""
         self._config = config
+        self._filter, self._session_expiry_s = subscription(config)
         self._steady_s = steady_s
         self._on_state = on_state
         self._queue: queue.Queue[Delivery] = queue.Queue(config.receive_maximum)
@@ -49,7 +51,7 @@ class PahoIntake:
     def start(self) -> None:
         """Begin to connect, in the background."""
         properties = Properties(PacketTypes.CONNECT)
-        properties.SessionExpiryInterval = self._config.session_expiry_s
+        properties.SessionExpiryInterval = self._session_expiry_s
         properties.ReceiveMaximum = self._config.receive_maximum
         properties.MaximumPacketSize = PACKET_BYTES_MAX
         self._client.connect_async(
@@ -137,7 +139,7 @@ class PahoIntake:
             return
         self._connection += 1
         self._on_state("connected", {"connection": self._connection})
-        client.subscribe(UP + "+", qos=1)
+        client.subscribe(self._filter, qos=1)
 
     def _on_disconnect(self, _client: paho.Client, _data: Any, _flags: Any, reason: Any, _properties: Any) -> None:
         self._subscribe_at = None
@@ -153,7 +155,7 @@ class PahoIntake:
     def _subscribe_when_due(self) -> None:
         if self._subscribe_at is not None and self._steady_s() >= self._subscribe_at:
             self._subscribe_at = None
-            self._client.subscribe(UP + "+", qos=1)
+            self._client.subscribe(self._filter, qos=1)
 
     def _on_publish(self, _client: paho.Client, _data: Any, _id: int, reason: Any, _properties: Any) -> None:
         if reason.is_failure:

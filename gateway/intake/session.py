@@ -9,7 +9,7 @@ from cext import mqtt_stream
 from cext.mqtt_stream import Connack, Packets, Pingresp, Suback
 from gateway.config import MqttConfig
 from gateway.intake import packets
-from gateway.intake.deliveries import PACKET_BYTES_MAX, SUBSCRIBE_AGAIN_S, UP, OnState, Token
+from gateway.intake.deliveries import PACKET_BYTES_MAX, SUBSCRIBE_AGAIN_S, UP, OnState, Token, subscription
 from gateway.intake.downlink import Downlink
 from protocol import limits
 
@@ -48,12 +48,13 @@ class Session:
         self.connected = False
         self.subscribed = False
         self.left = False  # messages are here that `receive` had no leave to give
+        self._filter, session_expiry_s = subscription(config)
         self.outgoing = bytearray(
             packets.connect(
                 config.client_id,
                 login,
                 config.keepalive_s,
-                config.session_expiry_s,
+                session_expiry_s,
                 config.receive_maximum,
                 PACKET_BYTES_MAX,
             )
@@ -152,7 +153,7 @@ class Session:
         self._subscribe(now_s)
 
     def _subscribe(self, now_s: float) -> None:
-        self.outgoing += packets.subscribe(UP + "+", _SUBSCRIBE_ID)
+        self.outgoing += packets.subscribe(self._filter, _SUBSCRIBE_ID)
         self._subscribe_at_s = None
         self._answer_by_s = now_s + ANSWER_S
 

@@ -18,7 +18,8 @@ from cext.verify import OUTCOMES
 from gateway import decode, verify
 from gateway.app import Gateway, Loaded
 from gateway.config import VerifyConfig
-from gateway.journal.journal import Batch, Journal
+from gateway.journal.journal import Batch
+from gateway.pipeline import Journal
 from gateway.registry import Point, Senders, Terminal
 from protocol import ack, down, frame, mac, record
 

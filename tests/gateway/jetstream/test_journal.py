@@ -1,0 +1,168 @@
+"""A worker's journal in a real stream says of each record what the SQLite journal says; what it can't use it names."""
+
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gateway.config import VerifyConfig
+from gateway.database import StoreUnavailableError
+from gateway.jetstream import stream
+from gateway.jetstream.journal import StreamJournal
+from gateway.journal.journal import Journal
+from hil.nats import Nats
+from protocol.frame import open_frame
+from tests.gateway.jetstream.support import NATS, client_of, config_of, count, frame_of, held, worker
+from tests.gateway.support import (
+    CONFLICT,
+    NEW,
+    NOW_S,
+    REPEATED,
+    Sender,
+    accept,
+    batch_of,
+    commit,
+    event,
+    reading,
+    window,
+)
+
+
+def test_a_record_is_in_the_stream_once_with_the_frame_that_brought_it(nats: Nats) -> None:
+    """P-220: (terminal, epoch, seq) is a message, once; its frame is kept as it came and proves it (S-24)."""
+    config, sender = config_of(nats), Sender()
+    first, other = worker(config), worker(config)
+    alone, two = sender.frame([window(1)]), sender.frame([window(2, NOW_S), event(3)])
+    assert commit(first, [accept(sender, alone), accept(sender, two)]) == [[NEW], [NEW, NEW]]
+    again, changed = sender.frame([window(2, NOW_S), window(1)]), sender.frame([event(3, NOW_S - 5), window(4)])
+    assert commit(other, [accept(sender, again), accept(sender, changed)]) == [[REPEATED, REPEATED], [CONFLICT, NEW]]
+    assert commit(first, [accept(sender, alone)] * 2) == [[REPEATED], [REPEATED]]
+    found = held(config, "T0001", 7, 1)
+    assert found is not None
+    assert found.frame == alone
+    found = held(config, "T0001", 7, 3)
+    assert found is not None
+    assert found.frame is None
+    frame = frame_of(config, "T0001", found.frame_digest)
+    assert frame == two
+    assert [one.seq for one in open_frame(frame, "T0001", {1: sender.key}).records] == [2, 3]
+    for one in (first, other):
+        one.close()
+
+
+def test_a_record_that_cant_be_true_never_reaches_the_stream(nats: Nats) -> None:
+    """P-220: what verify refuses is refused, its neighbours in the frame are taken; findings are counted."""
+    config, sender = config_of(nats), Sender()
+    journal = worker(config)
+    frame = sender.frame([window(1), window(2, NOW_S + 900 * 200), window(3, NOW_S, [reading(), reading()])])
+    batch = batch_of([accept(sender, frame)])
+    committed = journal.commit(batch)
+    journal.close()
+    assert list(committed.outcomes) == [1, 4, 1]
+    assert committed.findings == {"time_far_in_future": 1, "time_in_future": 1, "point_unknown": 1}
+    assert held(config, "T0001", 7, 2) is None
+
+
+_RECORDS = [window(1), window(1, NOW_S), event(2), event(2, NOW_S - 1), window(3), window(4, NOW_S - 1800)]
+
+
+@settings(max_examples=12, deadline=None, derandomize=True)
+@given(
+    st.lists(
+        st.lists(st.lists(st.sampled_from(range(len(_RECORDS))), min_size=1, max_size=3, unique=True), max_size=3),
+        max_size=6,
+    )
+)
+def test_any_frames_over_two_workers_come_to_what_they_come_to_in_sqlite(
+    nats: Nats, batches: list[list[list[int]]]
+) -> None:
+    """P-221: new, repeated or conflict, whichever worker takes it: the same as one SQLite journal says."""
+    config, sender = config_of(nats), Sender()
+    workers = [worker(config), worker(config)]
+    with tempfile.TemporaryDirectory() as name:
+        sqlite = Journal(Path(name), VerifyConfig())
+        for number, frames in enumerate(batches):
+            sealed = [accept(sender, sender.frame([_RECORDS[one] for one in some])) for some in frames]
+            assert commit(workers[number % 2], sealed) == commit(sqlite, sealed)
+        sqlite.close()
+    for one in workers:
+        one.close()
+
+
+def refused(journal: StreamJournal, sender: Sender) -> str:
+    """What a commit says that stores nothing."""
+    with pytest.raises(StoreUnavailableError) as error:
+        commit(journal, [accept(sender, sender.frame([window(1)]))])
+    return str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("made", "said"),
+    [
+        ({"max_msgs_per_subject": -1, "discard_new_per_subject": False}, "it takes a record more than once"),
+        ({"discard": "old", "discard_new_per_subject": False}, "it discards old messages"),
+        ({"storage": "memory"}, "it keeps in memory"),
+        ({"retention": "interest"}, "it lets go of what was read"),
+        ({"max_age": 3_600_000_000_000}, "it keeps for 0 days and not None"),
+        ({"max_bytes": 1_000_000}, "it is limited in bytes"),
+        ({"subjects": ["elsewhere.>"]}, "it takes ['elsewhere.>'] and not"),
+    ],
+)
+def test_a_stream_that_is_not_ours_is_named_and_takes_nothing(nats: Nats, made: dict[str, object], said: str) -> None:
+    """P-222."""
+    config = config_of(nats)
+    client, subjects = client_of(config), [f"{config.stream}.>"]
+    usual = {"name": config.stream, "subjects": subjects, "storage": "file", "retention": "limits", "discard": "new"}
+    limits = {"max_msgs_per_subject": 1, "discard_new_per_subject": True, "max_msgs": -1, "max_bytes": -1}
+    created = stream.call(client, f"STREAM.CREATE.{config.stream}", {**usual, **limits, **made})
+    assert "error" not in created, created
+    journal = worker(config)
+    assert said in refused(journal, Sender())
+    told = stream.call(client, f"STREAM.INFO.{config.stream}")
+    assert told["state"]["messages"] == 0
+    stream.call(client, f"STREAM.DELETE.{config.stream}")  # mended: the same worker goes on
+    assert commit(journal, [accept(Sender(), Sender().frame([window(1)]))]) == [[NEW]]
+    journal.close()
+    client.close()
+
+
+def test_a_stream_that_is_full_takes_nothing_more_and_says_so(nats: Nats) -> None:
+    """P-222: where the server has no room nothing is acknowledged."""
+    config = config_of(nats)
+    journal, client, sender = worker(config), client_of(config), Sender()
+    assert commit(journal, [accept(sender, sender.frame([window(1)]))]) == [[NEW]]
+    found = stream.call(client, f"STREAM.INFO.{config.stream}")["config"]
+    assert "error" not in stream.call(client, f"STREAM.UPDATE.{config.stream}", {**found, "max_msgs": 1})
+    with pytest.raises(StoreUnavailableError, match="full: maximum messages exceeded"):
+        commit(journal, [accept(sender, sender.frame([window(2, NOW_S)]))])
+    client.close()
+    journal.close()
+
+
+def test_who_is_no_journal_is_named(tmp_path: Path, nats: Nats) -> None:
+    """P-222: no server, one without JetStream, one that wants another password; each in words."""
+    sender = Sender()
+    wrong = tmp_path / "password"
+    wrong.write_text("wrong\n")
+    login = 'authorization { user: "gateway", password: "right" }'
+    with Nats(NATS, tmp_path / "closed", more=login) as closed:
+        closed.start()
+        journal = worker(config_of(closed, user="gateway", password_file=str(wrong)))
+        assert "denied: " in refused(journal, sender)
+        assert "wrong" not in refused(journal, sender)
+        wrong.write_text("right\n")
+        journal = worker(config_of(closed, user="gateway", password_file=str(wrong)))
+        assert commit(journal, [accept(sender, sender.frame([window(1)]))]) == [[NEW]]
+        closed.process.kill()
+        assert "unreachable: " in refused(journal, sender)
+    with Nats(NATS, tmp_path / "plain", None) as plain:
+        plain.start()
+        assert "no_jetstream: " in refused(worker(config_of(plain)), sender)
+    config = config_of(nats, servers=[f"127.0.0.1:{closed.port}", f"127.0.0.1:{nats.port}"])
+    journal = worker(config)
+    assert "unreachable: " in refused(journal, sender)
+    assert commit(journal, [accept(sender, sender.frame([window(1)]))]) == [[NEW]]  # the next one's turn
+    assert count(config_of(nats, stream=config.stream)) == 1
+    journal.close()
