@@ -19,7 +19,7 @@ cdef dict FRAME_FIELDS = fields_of(&a_frame, (
     ("record_count", <size_t> &a_frame.record_count, "H", 1),
     ("offset", <size_t> &a_frame.offset, "I", 1),
     ("epoch", <size_t> &a_frame.epoch, "I", 1),
-    ("boot", <size_t> &a_frame.boot, "I", 1),
+    ("boot_id", <size_t> &a_frame.boot_id, "I", 1),
     ("sent_ms", <size_t> &a_frame.sent_ms, "Q", 1),
     ("first_record", <size_t> &a_frame.first_record, "I", 1),
 ))

@@ -108,7 +108,7 @@ class FrameTable(Table):
     offset: memoryview[int]  # uint32, the byte of the frame (or payload) at which the reason was seen
     generation: memoryview[int]  # uint8, of the key that verified it; 0 from decode_payloads
     epoch: memoryview[int]  # uint32
-    boot: memoryview[int]  # uint32, the boot in which it was sealed
+    boot_id: memoryview[int]  # uint32, names the terminal's start in which it was sealed
     sent_ms: memoryview[int]  # uint64, the terminal's uptime then
     first_record: memoryview[int]  # uint32, row in `records`
     record_count: memoryview[int]  # uint16, 1 to 64; those rows follow one another

@@ -23,7 +23,7 @@ cdef extern from "Python.h":
     const char *PyUnicode_AsUTF8AndSize(object text, Py_ssize_t *size) except NULL
 
 # Names and order as in protocol/record.py and protocol/frame.py: these tuples equal those.
-Frame = namedtuple("Frame", ("generation", "epoch", "boot", "sent_ms", "records"))
+Frame = namedtuple("Frame", ("generation", "epoch", "boot_id", "sent_ms", "records"))
 Record = namedtuple("Record", ("seq", "type", "body", "raw"))
 Window = namedtuple(
     "Window",

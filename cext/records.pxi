@@ -318,13 +318,13 @@ cdef inline bint read_version(Reader *r) noexcept nogil:
 
 
 cdef inline bint read_sending(Reader *r, FrameRow *frame) noexcept nogil:
-    """Epoch, boot, sent_ms."""
+    """Epoch, boot_id, sent_ms."""
     if not read_uint(r, UINT32_MAX):
         return False
     frame.epoch = <uint32_t> r.value
     if not read_uint(r, UINT32_MAX):
         return False
-    frame.boot = <uint32_t> r.value
+    frame.boot_id = <uint32_t> r.value
     if not read_uint(r, UINT53_MAX):
         return False
     frame.sent_ms = r.value

@@ -37,7 +37,7 @@ cdef struct FrameRow:
     uint16_t record_count
     uint32_t offset  # the byte at which the reason was seen
     uint32_t epoch
-    uint32_t boot
+    uint32_t boot_id
     uint64_t sent_ms
     uint32_t first_record
     uint32_t reserved

@@ -15,6 +15,7 @@ cdef enum:
 cdef struct Answer:  # a frame to be answered
     uint64_t terminal  # where its name is: frames of one terminal have one name object, or get an ack each
     uint32_t epoch
+    uint32_t boot_id
     uint32_t frame
 
 cdef struct Fate:  # of a record
@@ -59,7 +60,13 @@ cdef int by_answer(const void *a, const void *b) noexcept nogil:
         return -1 if one.terminal < other.terminal else 1
     if one.epoch != other.epoch:
         return -1 if one.epoch < other.epoch else 1
+    if one.boot_id != other.boot_id:
+        return -1 if one.boot_id < other.boot_id else 1
     return -1 if one.frame < other.frame else 1
+
+
+cdef bint same_group(const Answer *one, const Answer *other) noexcept nogil:
+    return one.terminal == other.terminal and one.epoch == other.epoch and one.boot_id == other.boot_id
 
 
 cdef int by_fate(const void *a, const void *b) noexcept nogil:
@@ -148,7 +155,7 @@ cdef int seal_group(
         at += write_ranges(payload + at, refused, begin, 3)
         at += write_head(payload + at, MAJOR_UINT, time_ms)
         at += write_head(payload + at, MAJOR_ARRAY, 2)
-        at += write_head(payload + at, MAJOR_UINT, newest.boot)
+        at += write_head(payload + at, MAJOR_UINT, newest.boot_id)
         at += write_head(payload + at, MAJOR_UINT, newest.sent_ms)
         acks.append((terminal, seal_down(payload, at, &key.state, newest.generation, terminal)))
         begin += ACK_RANGES_MAX
@@ -159,7 +166,7 @@ cdef int seal_answers(
     list acks, Columns columns, const uint8_t *outcomes, const Answer *answers, size_t count, tuple names, list keys,
     uint64_t time_ms
 ) except -1:
-    """The acks of one terminal's log."""
+    """The acks of what one start of a terminal sent of one epoch."""
     cdef const FrameRow *frames = columns.records.storage.frames
     cdef const FrameRow *frame
     cdef const FrameRow *newest = &frames[answers[0].frame]
@@ -169,7 +176,7 @@ cdef int seal_answers(
     for i in range(count):
         frame = &frames[answers[i].frame]
         most += frame.record_count
-        if frame.boot > newest.boot or frame.boot == newest.boot and frame.sent_ms > newest.sent_ms:
+        if frame.sent_ms > newest.sent_ms:
             newest = frame
     durable, refused = Ranges(most), Ranges(most)
     fates = <Fate *> calloc(most + 1, sizeof(Fate))
@@ -189,7 +196,8 @@ cdef int seal_answers(
 
 
 def seal_acks(Columns columns not None, const uint8_t[::1] outcomes not None, terminals, keys, time_ms):
-    """[(terminal, ack), ...] for a batch: one a terminal and epoch, more where the ranges do not fit one.
+    """[(terminal, ack), ...] for a batch: one a terminal, epoch and start of the terminal (boot_id), more where the ranges do
+    not fit one. An ack names nothing that another start sent: that may be a life that was put back (FR-36).
 
     outcomes: a byte a record (cext.verify.OUTCOMES); terminals, keys: as decode_columns had them. Each ack is sealed with
     the key of the newest frame that it answers, which the terminal surely has. A record is said to be durable wherever
@@ -214,13 +222,14 @@ def seal_acks(Columns columns not None, const uint8_t[::1] outcomes not None, te
             if frames[i].reason == OK:
                 answers[found].terminal = <uint64_t> <size_t> <void *> names[i]
                 answers[found].epoch = frames[i].epoch
+                answers[found].boot_id = frames[i].boot_id
                 answers[found].frame = <uint32_t> i
                 found += 1
         qsort(answers, found, sizeof(Answer), by_answer)
         begin = 0
         while begin < found:
             end = begin + 1
-            while end < found and answers[end].terminal == answers[begin].terminal and answers[end].epoch == answers[begin].epoch:
+            while end < found and same_group(&answers[begin], &answers[end]):
                 end += 1
             seal_answers(acks, columns, &outcomes[0], &answers[begin], end - begin, names, of_terminals, time_ms)
             begin = end

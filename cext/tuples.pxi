@@ -10,7 +10,7 @@ cdef object frame_object(Storage storage, size_t i, bytes data):
         record_object(storage, &storage.rows.records[n], data)
         for n in range(frame.first_record, frame.first_record + frame.record_count)
     ]
-    return Frame(frame.generation, frame.epoch, frame.boot, frame.sent_ms, records)
+    return Frame(frame.generation, frame.epoch, frame.boot_id, frame.sent_ms, records)
 
 
 cdef object record_object(Storage storage, const RecordRow *r, bytes data):

@@ -10,7 +10,7 @@ REFUSED_CONTENT = 2  # a check of severity "refuse" failed
 REFUSED_POINTS = 3  # a point that the gateway does not know
 
 # durable: [(first, last)]; refused: [(first, last, reason)]; both ascending; time_ms: the gateway's Unix time;
-# echo: (boot, sent_ms) of the frame answered, or None
+# echo: (boot_id, sent_ms) of the frame answered, or None
 Ack = namedtuple("Ack", ("generation", "epoch", "durable", "refused", "time_ms", "echo"))
 
 
@@ -51,7 +51,7 @@ def read_ack(reader: cbor.Reader, generation: int) -> Ack:
 
 
 def read_echo(reader: cbor.Reader) -> "tuple[int, int]":
-    """(boot, sent_ms) of a frame."""
+    """(boot_id, sent_ms) of a frame."""
     reader.array(2, 2)
     return reader.uint(limits.UINT32_MAX), reader.uint(limits.UPTIME_MS_MAX)
 

@@ -6,7 +6,7 @@ from protocol import ack, cbor, frame, limits, mac
 from protocol.errors import FrameError
 
 # ranges: [(first, last)], ascending, of records that the gateway wants, acknowledged before or not (FR-38);
-# echo: (boot, sent_ms) of a frame that the terminal sent a short while ago (FR-39)
+# echo: (boot_id, sent_ms) of a frame that the terminal sent a short while ago (FR-39)
 Request = namedtuple("Request", ("generation", "epoch", "ranges", "echo"))
 # document: the bytes of a JSON text (FR-46); protocol/configuration.py says what may stand in it
 Configuration = namedtuple("Configuration", ("generation", "version", "document", "echo"))

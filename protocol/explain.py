@@ -75,7 +75,7 @@ def _frame_fields(one: frame.Frame) -> dict[str, Any]:
     return {
         "direction": "up: terminal to gateway",
         "epoch": one.epoch,
-        "boot": one.boot,
+        "boot_id": one.boot_id,
         "sent_at_uptime_ms": one.sent_ms,
         "records": [_record_fields(item) for item in one.records],
     }
@@ -113,7 +113,7 @@ def _ack_fields(one: ack.Ack) -> dict[str, Any]:
 
 
 def _echo_words(echo: tuple[int, int]) -> str:
-    return f"the frame of boot {echo[0]} sent at uptime {echo[1]} ms"
+    return f"the frame of start {echo[0]:08x} sent at uptime {echo[1]} ms"
 
 
 def _record_fields(one: record.Record) -> dict[str, Any]:

@@ -5,11 +5,11 @@ from collections import namedtuple
 from protocol import cbor, limits, mac, record
 from protocol.errors import FrameError
 
-# sent_ms: the terminal's uptime when the frame was sealed; the ack echoes (boot, sent_ms) (FR-36)
-Frame = namedtuple("Frame", ("generation", "epoch", "boot", "sent_ms", "records"))
+# sent_ms: the terminal's uptime when the frame was sealed; the ack echoes (boot_id, sent_ms) (FR-36)
+Frame = namedtuple("Frame", ("generation", "epoch", "boot_id", "sent_ms", "records"))
 
 
-def seal_frame(key: mac.Key, terminal: str, epoch: int, boot: int, sent_ms: int, records: "list[bytes]") -> bytes:
+def seal_frame(key: mac.Key, terminal: str, epoch: int, boot_id: int, sent_ms: int, records: "list[bytes]") -> bytes:
     """The authenticated frame of encoded records of one epoch. Raises ValueError where it would pass a bound."""
     if not 1 <= len(records) <= limits.RECORDS_MAX:
         raise ValueError("a frame has 1 to %d records" % limits.RECORDS_MAX)
@@ -17,7 +17,7 @@ def seal_frame(key: mac.Key, terminal: str, epoch: int, boot: int, sent_ms: int,
         [
             cbor.integer(limits.VERSION),
             cbor.integer(epoch),
-            cbor.integer(boot),
+            cbor.integer(boot_id),
             cbor.integer(sent_ms),
             cbor.array(records),
         ]
@@ -36,12 +36,12 @@ def read_frame(reader: cbor.Reader, generation: int) -> Frame:
     reader.array(5, 5)
     reader.uint(limits.VERSION)
     epoch = reader.uint(limits.UINT32_MAX)
-    boot = reader.uint(limits.UINT32_MAX)
+    boot_id = reader.uint(limits.UINT32_MAX)
     sent_ms = reader.uint(limits.UPTIME_MS_MAX)
     count = reader.array(1, limits.RECORDS_MAX)
     records = [record.read_record(reader) for _ in range(count)]
     reader.done()
-    return Frame(generation, epoch, boot, sent_ms, records)
+    return Frame(generation, epoch, boot_id, sent_ms, records)
 
 
 def authenticate(data: bytes, terminal: str, direction: int, keys: "dict[int, mac.Key]") -> "tuple[cbor.Reader, int]":

@@ -46,7 +46,7 @@ class Down(NamedTuple):
 class Heard(NamedTuple):
     """The newest frame of a terminal in a batch."""
 
-    boot: int
+    boot_id: int
     sent_ms: int
     epoch: int
     generation: int
@@ -156,9 +156,10 @@ class Desk:
             due_ms = self._due_ms.get(one.id)
             if due_ms is None or due_ms > now_ms or frames.reason[number]:
                 continue
-            came = (frames.boot[number], frames.sent_ms[number])
-            if one.id not in found or found[one.id][:2] < came:
-                found[one.id] = Heard(*came, frames.epoch[number], frames.generation[number], one)
+            boot_id, sent_ms = frames.boot_id[number], frames.sent_ms[number]
+            before = found.get(one.id)
+            if before is None or before.boot_id != boot_id or before.sent_ms < sent_ms:
+                found[one.id] = Heard(boot_id, sent_ms, frames.epoch[number], frames.generation[number], one)
         return found
 
     def _request(self, connection: Connection, heard: Heard, now_ms: int) -> list[Down]:
@@ -180,7 +181,7 @@ class Desk:
         ]
         if not wanted:
             return []
-        payload = down.request_payload(heard.epoch, wanted, (heard.boot, heard.sent_ms))
+        payload = down.request_payload(heard.epoch, wanted, (heard.boot_id, heard.sent_ms))
         return [Down(name, _sealed(heard, payload), "request")]
 
     def _configuration(self, connection: Connection, heard: Heard, now_ms: int) -> list[Down]:
@@ -188,7 +189,7 @@ class Desk:
         if one is None or one.due_ms > now_ms:
             return []
         self._pending[one.terminal] = configurations.send(connection, one, now_ms)
-        payload = down.configuration_payload(one.version, one.document, (heard.boot, heard.sent_ms))
+        payload = down.configuration_payload(one.version, one.document, (heard.boot_id, heard.sent_ms))
         return [Down(one.terminal, _sealed(heard, payload), "configuration")]
 
     # --- between batches

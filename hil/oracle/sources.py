@@ -5,6 +5,7 @@ import sqlite3
 import struct
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime, tzinfo
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,7 @@ def read_journal(file: Path, terminal: str, keys: Mapping[int, mac.Key]) -> Jour
     finally:
         connection.close()
     kept: dict[tuple[int, int, bytes], Kept] = {}
+    counted: dict[int, int] = defaultdict(int)  # each start's number, by its boot_id: the highest in what it sent
     rows = []
     frames = 0
     for packed, received_ms in blocks:
@@ -42,11 +44,12 @@ def read_journal(file: Path, terminal: str, keys: Mapping[int, mac.Key]) -> Jour
             for number, one in enumerate(frame.records):
                 identity = (frame.epoch, one.seq, one.raw)
                 is_new = mask >> number & 1
+                counted[frame.boot_id] = max(counted[frame.boot_id], one.body.boot)
                 if is_new or identity not in kept:
-                    kept[identity] = Kept(*identity[:2], one.body, one.raw, frame.boot, frame.sent_ms, received_ms)
+                    kept[identity] = Kept(*identity[:2], one.body, one.raw, frame.boot_id, frame.sent_ms, received_ms)
                 if is_new:
                     rows.append(identity)
-    return Journal(list(kept.values()), rows, frames)
+    return Journal([replace(one, sent_boot=counted[one.sent_boot]) for one in kept.values()], rows, frames)
 
 
 def frames_in(packed: bytes) -> Iterator[tuple[int, str, bytes]]:

@@ -47,6 +47,7 @@ class Terminal:
         self._mount = Mount(self.flash)
         self._board: Board | None = None
         self._lives: list[list[Any]] = []  # [from ms, to ms or None, knows time, boot]
+        self._started_ms: dict[int, int] = {}  # by boot_id
 
     def provision(self, config: Mapping[str, Any], key: Mapping[str, Any]) -> None:
         """Put these files on the flash."""
@@ -68,9 +69,9 @@ class Terminal:
             if boot is not None
         ]
 
-    def started_ms(self, boot: int) -> int | None:
-        """When the start was that it counts so, virtual Unix ms."""
-        return next((from_ms for from_ms, _, _, counted in self._lives if counted == boot), None)
+    def started_ms(self, boot_id: int) -> int | None:
+        """When the start was that has this name in its frames, virtual Unix ms."""
+        return self._started_ms.get(boot_id)
 
     def served(self) -> list[dict[str, Any]]:
         """The rows of its meters' log."""
@@ -99,7 +100,9 @@ class Terminal:
         """The program, as main.py has it."""
         try:
             self.app = App(board)
-            self._lives[-1][3] = self.app._clock.boot  # noqa: SLF001  what it has counted this start as
+            clock = self.app._clock  # noqa: SLF001  what it calls this start
+            self._lives[-1][3] = clock.boot
+            self._started_ms[clock.boot_id] = self._lives[-1][0]
             await self.app.run()
         except ResetError as reset:
             self._reset(reset.cause, reset.detail)

@@ -66,13 +66,15 @@ def from_columns(columns: decoder.Columns, frames: Sequence[bytes]) -> list[deco
     record_at = 0
     for n, data in enumerate(frames):
         if f.reason[n]:
-            assert not any((f.generation[n], f.epoch[n], f.boot[n], f.sent_ms[n], f.first_record[n], f.record_count[n]))
+            assert not any(
+                (f.generation[n], f.epoch[n], f.boot_id[n], f.sent_ms[n], f.first_record[n], f.record_count[n])
+            )
             found.append(decoder.Refusal(decoder.REASON_NAMES[f.reason[n]], f.offset[n]))
             continue
         assert f.first_record[n] == record_at
         record_at += f.record_count[n]
         records = [_record(columns, row, n, data) for row in range(f.first_record[n], record_at)]
-        found.append(decoder.Frame(f.generation[n], f.epoch[n], f.boot[n], f.sent_ms[n], records))
+        found.append(decoder.Frame(f.generation[n], f.epoch[n], f.boot_id[n], f.sent_ms[n], records))
     assert record_at == len(columns.records)
     kinds = columns.records.type.tolist()
     counts = columns.records.count.tolist()

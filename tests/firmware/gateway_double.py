@@ -45,7 +45,7 @@ class GatewayDouble:
         """Acknowledge a frame."""
         durable = [(one.seq, one.seq) for one in found.records if one.seq not in self.refuse]
         refused = [(one.seq, one.seq, ack.REFUSED_CONTENT) for one in found.records if one.seq in self.refuse]
-        echo = (found.boot, found.sent_ms)
+        echo = (found.boot_id, found.sent_ms)
         self.send(ack.seal_ack(self.key, self.terminal, found.epoch, durable, refused, self.now_ms(), echo))
 
     def send(self, data: bytes) -> None:

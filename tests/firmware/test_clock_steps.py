@@ -43,6 +43,9 @@ class Terminal:
     def set_rtc_s(self, _unix_s: int) -> None:
         return
 
+    def random_bytes(self, count: int) -> bytes:
+        return bytes(count)
+
     def _append(self, encode) -> None:  # type: ignore[no-untyped-def]
         self.records.append(record.decode_record(encode(len(self.records) + 1)))
 
@@ -72,7 +75,7 @@ class Terminal:
                 self._hear()
 
     def _hear(self) -> None:
-        echo = (4, self.clock.stamp())
+        echo = (self.clock.boot_id, self.clock.stamp())
         self.uptime += 100
         time_ms = 1000 * (START_S + self.offset_s) + self.uptime - 50
         assert self.answers.take(ack.seal_ack(KEY, NAME, 1, [], [], time_ms, echo), 0)

@@ -62,7 +62,7 @@ def test_without_acks_all_is_kept_and_sent_again(tmp_path: Path) -> None:
             time.sleep(0.5)
             made.terminal.kill()
         assert made.pending() == []
-        assert {one.boot for one in gateway.frames} == {2, 3}, "the first boot was the prefilling"
+        assert len({one.boot_id for one in gateway.frames}) == 2, "each start has its own"
 
 
 def test_refused_for_good_is_freed_too(tmp_path: Path) -> None:
@@ -90,7 +90,7 @@ def test_an_ack_of_another_key_terminal_or_epoch_is_ignored(tmp_path: Path) -> N
             gateway.answering = False
             made.terminal.start()
             gateway.wait("a frame", lambda: bool(gateway.frames))
-            echo = (gateway.frames[0].boot, gateway.frames[0].sent_ms)
+            echo = (gateway.frames[0].boot_id, gateway.frames[0].sent_ms)
             everything = [(1, last + 1)]
             other = mac.Key(bytes(32), 1)
             good = ack.seal_ack(KEY, NAME, epoch, everything, [], made.clock.now_ms(), echo)
@@ -219,7 +219,7 @@ def test_a_broker_that_refuses_frames_is_told_of_and_nothing_is_freed(tmp_path: 
 
 def echo_of(gateway: GatewayDouble) -> tuple[int, int]:
     """(boot, sent_ms) of the newest frame."""
-    return gateway.frames[-1].boot, gateway.frames[-1].sent_ms
+    return gateway.frames[-1].boot_id, gateway.frames[-1].sent_ms
 
 
 def test_what_was_acknowledged_comes_again_when_it_is_asked_for(tmp_path: Path) -> None:

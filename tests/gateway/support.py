@@ -46,13 +46,13 @@ class Sender:
         self.secret = secret
         self.key = mac.Key(secret, generation)
         self.epoch = 7
-        self.boot = 1
+        self.boot_id = 1
         self.uptime_ms = 1000
 
     def frame(self, records: list[bytes], epoch: int | None = None) -> bytes:
         self.uptime_ms += 1
         return frame.seal_frame(
-            self.key, self.name, self.epoch if epoch is None else epoch, self.boot, self.uptime_ms, records
+            self.key, self.name, self.epoch if epoch is None else epoch, self.boot_id, self.uptime_ms, records
         )
 
     def open_ack(self, data: bytes) -> Any:

@@ -29,13 +29,13 @@ logs = st.lists(
 
 
 def sealed(
-    frames: list[tuple[Sender, int, list[tuple[int, str]]]], time_ms: int = 1234, boots: list[int] | None = None
+    frames: list[tuple[Sender, int, list[tuple[int, str]]]], time_ms: int = 1234, boot_ids: list[int] | None = None
 ) -> list[tuple[str, bytes]]:
     """The acks for (sender, epoch, records with their outcomes)."""
     data, terminals, outcomes = [], [], []
     of_sender = {sender.name: terminal_of(sender, {}) for sender, _, _ in frames}
     for number, (sender, epoch, records) in enumerate(frames):
-        sender.boot = boots[number] if boots else 1
+        sender.boot_id = boot_ids[number] if boot_ids else 1
         data.append(sender.frame([event(seq, uptime_s=1) for seq, _ in records], epoch))
         terminals.append(of_sender[sender.name])
         outcomes += [OUTCOMES.index(outcome) for _, outcome in records]
@@ -45,27 +45,36 @@ def sealed(
     return acks.build(columns, bytes(outcomes), senders, time_ms)
 
 
-@given(logs, st.integers(0, limits.TIME_MS_MAX), st.sampled_from([1, 24, 2**32 - 1]))
+@given(logs, st.integers(0, limits.TIME_MS_MAX), st.sampled_from([1, 24, 2**32 - 1]), st.data())
 def test_the_acks_of_a_batch_say_of_each_record_what_became_of_it(
-    found: list[list[tuple[int, str]]], time_ms: int, epoch: int
+    found: list[list[tuple[int, str]]], time_ms: int, epoch: int, data: st.DataObject
 ) -> None:
-    """FR-34: at most 64 ranges of each kind in an ack, ascending, not overlapping; `open_ack` checks that."""
+    """FR-34: at most 64 ranges of each kind in an ack, ascending, not overlapping; `open_ack` checks that.
+
+    P-175, FR-36: those of one start of the terminal say nothing of what another sent.
+    """
     sender = Sender()
-    answers = [sender.open_ack(data) for _, data in sealed([(sender, epoch, one) for one in found], time_ms)]
-    outcomes = [Outcome(seq, REASONS[outcome]) for one in found for seq, outcome in one]
-    assert [(one.durable, one.refused) for one in answers] == list(split(outcomes, limits.ACK_RANGES_MAX))
+    starts = data.draw(st.lists(st.sampled_from([0, 24, 2**32 - 1]), min_size=len(found), max_size=len(found)))
+    told = sealed([(sender, epoch, one) for one in found], time_ms, starts)
+    answers = [sender.open_ack(one) for _, one in told]
     assert {(one.epoch, one.time_ms, one.generation) for one in answers} == {(epoch, time_ms, 1)}
-    assert {one.echo for one in answers} == {(1, sender.uptime_ms)}
+    for start in set(starts):
+        numbers = [number for number, one in enumerate(starts) if one == start]
+        outcomes = [Outcome(seq, REASONS[outcome]) for number in numbers for seq, outcome in found[number]]
+        of_start = [one for one in answers if one.echo[0] == start]
+        assert [(one.durable, one.refused) for one in of_start] == list(split(outcomes, limits.ACK_RANGES_MAX))
+        assert {one.echo[1] for one in of_start} == {1001 + numbers[-1]}, "its newest frame"
+    assert {one.echo[0] for one in answers} == set(starts)
 
 
 def test_one_ack_a_terminal_and_epoch_echoes_its_newest_frame() -> None:
     """FR-36."""
     one, other = Sender(), Sender("B", b"b" * 32)
     frames = [(one, 7, [(3, NEW)]), (one, 7, [(4, NEW)]), (one, 8, [(1, REFUSED)]), (other, 7, [(3, REPEATED)])]
-    found = sealed(frames, boots=[2, 1, 2, 1])
+    found = sealed(frames, boot_ids=[2, 2, 2, 1])
     assert sorted(name for name, _ in found) == ["B", "T0001", "T0001"]
     of_log = {answer.epoch: answer for name, data in found if name == "T0001" for answer in [one.open_ack(data)]}
-    assert (of_log[7].durable, of_log[7].refused, of_log[7].echo) == ([(3, 4)], [], (2, 1001))
+    assert (of_log[7].durable, of_log[7].refused, of_log[7].echo) == ([(3, 4)], [], (2, 1002))
     assert (of_log[8].durable, of_log[8].refused) == ([], [(1, 1, ack.REFUSED_CONTENT)])
     assert of_log[8].echo == (2, 1003)
 

@@ -81,7 +81,7 @@ def record_bytes() -> st.SearchStrategy[bytes]:
 
 
 def payload_fields() -> st.SearchStrategy[tuple[int, int, int, list[bytes]]]:
-    """epoch, boot, sent_ms and records that fit one frame."""
+    """epoch, boot_id, sent_ms and records that fit one frame."""
     return st.tuples(UINT32, UINT32, UINT53, st.lists(record_bytes(), min_size=1, max_size=4)).filter(
         lambda fields: sum(map(len, fields[3])) < 3900
     )

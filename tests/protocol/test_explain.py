@@ -43,7 +43,7 @@ def test_a_frame_is_explained_field_by_field() -> None:
     assert (answer["verdict"], answer["reason"]) == ("ok", "")
     fields = answer["fields"]
     assert fields["envelope"]["key_generation"] == 7
-    assert (fields["epoch"], fields["boot"], fields["sent_at_uptime_ms"]) == (77, 3, 86_400_500)
+    assert (fields["epoch"], fields["boot_id"], fields["sent_at_uptime_ms"]) == (77, 3, 86_400_500)
     window, event = fields["records"]
     assert window["start"] == "2026-01-01T00:00:00+00:00"
     reading, silent = window["readings"]
@@ -75,7 +75,7 @@ def test_a_request_and_a_configuration_are_explained() -> None:
     fields = explain(REQUEST)["fields"]
     assert fields["direction"] == "down: request of the gateway"
     assert fields["wanted"] == ["seq 1 to 9", "seq 12 to 12"]
-    assert fields["answers"] == "the frame of boot 3 sent at uptime 86400500 ms"
+    assert fields["answers"] == "the frame of start 00000003 sent at uptime 86400500 ms"
     fields = explain(CONFIGURATION)["fields"]
     assert (fields["version"], fields["document"]) == (4, '{"sample_interval_s":10}')
 

@@ -112,7 +112,7 @@ class World(RuleBasedStateMachine):
         seqs = [one.seq for one in opened.records]
         self.journal |= set(seqs)
         ranges = [(seq, seq) for seq in sorted(seqs)]
-        echo = (opened.boot, opened.sent_ms)
+        echo = (opened.boot_id, opened.sent_ms)
         self.to_answer = ack.seal_ack(KEY, TERMINAL, 7, ranges, [], 1_772_323_200_000, echo)
         self.acked |= set(seqs)
 

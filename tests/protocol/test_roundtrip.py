@@ -68,16 +68,16 @@ def test_a_frame_comes_back_and_is_a_cose_mac0_to_others(
     key: mac.Key, terminal: str, fields: tuple[int, int, int, list[bytes]]
 ) -> None:
     """FR-10 FR-11 FR-13 FR-22"""
-    epoch, boot, sent_ms, records = fields
-    data = frame.seal_frame(key, terminal, epoch, boot, sent_ms, records)
-    wanted = frame.Frame(key.generation, epoch, boot, sent_ms, [record.decode_record(one) for one in records])
+    epoch, boot_id, sent_ms, records = fields
+    data = frame.seal_frame(key, terminal, epoch, boot_id, sent_ms, records)
+    wanted = frame.Frame(key.generation, epoch, boot_id, sent_ms, [record.decode_record(one) for one in records])
     assert frame.open_frame(data, terminal, {key.generation: key}) == wanted
     outer = cbor2.loads(data)
     assert outer.tag == 17
     header, unprotected, payload, _ = outer.value
     assert cbor2.loads(header) == {1: 5, 4: bytes([key.generation])}
     assert unprotected == {}
-    assert cbor2.loads(payload) == [1, epoch, boot, sent_ms, [cbor2.loads(one) for one in records]]
+    assert cbor2.loads(payload) == [1, epoch, boot_id, sent_ms, [cbor2.loads(one) for one in records]]
 
 
 @given(secret=st.binary(min_size=32, max_size=32), terminal=ours.TERMINALS, direction=st.integers(0, 1))

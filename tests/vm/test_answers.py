@@ -21,13 +21,16 @@ class World:
         self.records_refused = 0
         self.next_seq = 100
         self.answers = answers.Answers((NAME, KEY), self.clock, self, self, self, self, lambda *_: None)
-        self.echo = (4, self.clock.stamp())
+        self.echo = (self.clock.boot_id, self.clock.stamp())
 
     def uptime_ms(self) -> int:
         return self.uptime
 
     def rtc_s(self) -> None:
         return None
+
+    def random_bytes(self, count: int) -> bytes:
+        return bytes(count - 1) + b"\4"
 
     def set_rtc_s(self, unix_s: int) -> None:
         self.calls.append(("rtc", unix_s))
@@ -72,12 +75,20 @@ def test_an_ack_frees_sets_the_clock_and_ends_a_trial() -> None:
 def test_an_ack_that_echoes_nothing_fresh_frees_and_nothing_else() -> None:
     # FR-36
     world = World()
-    for echo in (None, (3, world.echo[1]), (4, world.echo[1] + 1)):
-        assert world.answers.take(ack.seal_ack(KEY, NAME, EPOCH, [(1, 2)], [], 1790000000000, echo), 0)
+    unknown = (4, world.echo[1] + 1)
+    assert world.answers.take(ack.seal_ack(KEY, NAME, EPOCH, [(1, 2)], [], 1790000000000, unknown), 0)
     world.uptime += limits.ECHO_MS_MAX + 1
     assert world.answers.take(ack.seal_ack(KEY, NAME, EPOCH, [(1, 2)], [], 1790000000000, world.echo), 0)
     assert {one[0] for one in world.calls} == {"acknowledged"}
     assert world.events == []
+
+
+def test_an_ack_of_another_start_changes_nothing() -> None:
+    # P-175, FR-36
+    world = World()
+    for echo in (None, (3, world.echo[1])):
+        assert world.answers.take(ack.seal_ack(KEY, NAME, EPOCH, [(1, 2)], [(3, 3, 1)], 1790000000000, echo), 0)
+    assert (world.calls, world.events, world.answers.ignored) == ([], [], 2)
 
 
 def test_an_ack_over_modbus_says_when_its_frame_was_read() -> None:

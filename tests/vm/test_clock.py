@@ -24,12 +24,15 @@ class Board:
     def hold_rtc_s(self, unix_s: int) -> None:
         self.port_s = unix_s
 
+    def random_bytes(self, count: int) -> bytes:
+        return bytes(count - 1) + b"\3"
+
 
 def answered(clock: Clock, board: Board, true_ms: int, trip_ms: int = 200) -> "int | None":
     """A frame goes up at `true_ms`, its ack comes down trip_ms later, written half-way."""
     sent = clock.stamp()
     board.uptime += trip_ms
-    return clock.heard(true_ms + trip_ms // 2, (clock.boot, sent))
+    return clock.heard(true_ms + trip_ms // 2, (clock.boot_id, sent))
 
 
 def now_s(clock: Clock) -> "int | None":

@@ -6,30 +6,10 @@ import os
 from terminal import counters, epochs, log, renumber, segment, small_file
 
 from protocol import record
+from tests.vm import folders
+from tests.vm.folders import RamFlash, copy, remove
 
 BODY = bytes(range(256)) + bytes(range(125))  # the size of a window of 9 points
-
-
-class RamFlash:
-    """512 KiB of flash in RAM."""
-
-    def __init__(self, blocks: int) -> None:
-        self.blocks = [bytearray(b"\xff" * 4096) for _ in range(blocks)]
-
-    def readblocks(self, block: int, buffer: bytearray, offset: int = 0) -> None:
-        buffer[:] = self.blocks[block][offset : offset + len(buffer)]
-
-    def writeblocks(self, block: int, buffer: bytearray, offset: int = 0) -> None:
-        self.blocks[block][offset : offset + len(buffer)] = buffer
-
-    def ioctl(self, operation: int, argument: int) -> "int | None":
-        if operation == 4:
-            return len(self.blocks)
-        if operation == 5:
-            return 4096
-        if operation == 6:
-            self.blocks[argument][:] = b"\xff" * 4096
-        return 0
 
 
 OPENED: "list[log.Log]" = []
@@ -40,21 +20,7 @@ def new_folder(blocks: int = 64) -> str:
     while OPENED:
         OPENED.pop().close()
     COUNTERS.clear()
-    try:
-        import vfs
-    except ImportError:
-        import tempfile
-
-        return tempfile.mkdtemp() + "/log"
-    gc.collect()
-    flash = RamFlash(blocks)
-    vfs.VfsLfs2.mkfs(flash)
-    try:
-        vfs.umount("/ram")
-    except OSError:
-        gc.collect()  # it was not mounted
-    vfs.mount(vfs.VfsLfs2(flash, mtime=False), "/ram")
-    return "/ram/log"
+    return folders.new_folder(blocks)
 
 
 def log_event(seq: int, code: int, values: "tuple[int, ...]") -> bytes:
@@ -100,34 +66,6 @@ class Dying:
 
     def heal(self) -> None:
         segment.Segment.append, small_file.write = self.real  # type: ignore[method-assign]
-
-
-def remove(path: str) -> None:
-    """A file, or a folder with all that is in it."""
-    try:
-        names = os.listdir(path)
-    except OSError:
-        os.remove(path)
-        return
-    for name in names:
-        remove(path + "/" + name)
-    os.rmdir(path)
-
-
-def copy(source: str, target: str) -> None:
-    """A folder with all that is in it."""
-    os.mkdir(target)
-    for name in os.listdir(source):
-        try:
-            os.listdir(source + "/" + name)
-        except OSError:
-            with open(source + "/" + name, "rb") as file, open(target + "/" + name, "wb") as other:
-                data = file.read(1024)
-                while data:
-                    other.write(data)
-                    data = file.read(1024)
-        else:
-            copy(source + "/" + name, target + "/" + name)
 
 
 def opened(folder: str, segments: int = 100) -> log.Log:

@@ -42,7 +42,7 @@ def plain_record(one: record.Record) -> dict:
 
 
 def plain_frame(one: frame.Frame) -> dict:
-    content = {name: getattr(one, name) for name in ("generation", "epoch", "boot", "sent_ms")}
+    content = {name: getattr(one, name) for name in ("generation", "epoch", "boot_id", "sent_ms")}
     content["records"] = [plain_record(each) for each in one.records]
     return content
 
@@ -163,8 +163,8 @@ def test_frames_are_sealed_as_the_vectors_say() -> None:
         keys = keys_of(vector)
         one = frame.open_frame(data, vector["terminal"], keys)
         raws = [each.raw for each in one.records]
-        key = keys[one.generation]
-        assert frame.seal_frame(key, vector["terminal"], one.epoch, one.boot, one.sent_ms, raws) == data, vector["id"]
+        sealed = frame.seal_frame(keys[one.generation], vector["terminal"], one.epoch, one.boot_id, one.sent_ms, raws)
+        assert sealed == data, vector["id"]
 
 
 def test_acks_are_sealed_as_the_vectors_say() -> None:

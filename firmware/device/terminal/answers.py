@@ -43,6 +43,9 @@ class Answers:
         if not self._log.knows(found.epoch):
             self._ignore("another epoch")
             return
+        if not self._clock.is_of_this_start(found.echo):
+            self._ignore("of another start")
+            return
         if self._clock.is_fresh(found.echo):
             self._remote.heard()
             self.heard_ms = self._clock.uptime_ms()

@@ -1,7 +1,7 @@
 # Time of day, and how good it is. Never made up: before the first source it is None, and windows go by boot and uptime.
 #
 # Sources: the board's RTC when the program starts (its error is not known), then the gateway's acks. An ack counts only
-# if it is authenticated (protocol.ack) and echoes the (boot, sent_ms) of a frame that this boot sent at most
+# if it is authenticated (protocol.ack) and echoes the (boot_id, sent_ms) of a frame that this boot sent at most
 # ROUND_TRIP_MAX_MS ago, each once: an ack kept and played again cannot move the clock. What it says lies within its
 # round trip: the gateway's clock was read somewhere between sending and hearing.
 #
@@ -33,10 +33,12 @@ _RTC_STEP_MS = 1000  # RTCs count whole seconds
 
 
 class Clock:
-    """`board` gives uptime_ms(), rtc_s(), set_rtc_s() and hold_rtc_s(); `boot` counts the starts."""
+    """`board` gives uptime_ms(), rtc_s(), set_rtc_s(), hold_rtc_s() and random_bytes(); `boot` counts the starts.
+    `boot_id` is another one for each, also where a chip that was put back counts a start twice."""
 
     def __init__(self, board, boot: int) -> None:  # type: ignore[no-untyped-def]
         self.boot = boot
+        self.boot_id = int.from_bytes(board.random_bytes(4), "big")
         self.source = record.CLOCK_NONE
         self._board = board
         self._offset_ms = 0  # Unix time less uptime, as it is told
@@ -103,6 +105,10 @@ class Clock:
         self._used[self._stamp_at] = 0
         self._stamp_at = (self._stamp_at + 1) % _STAMPS
         return self._stamped_ms
+
+    def is_of_this_start(self, echo: "tuple[int, int] | None") -> bool:
+        """True if it names a frame of this start, however old."""
+        return echo is not None and echo[0] == self.boot_id
 
     def is_fresh(self, echo: "tuple[int, int] | None") -> bool:
         """True if it names a frame that was stamped in this boot, ROUND_TRIP_MAX_MS ago at most."""
@@ -185,7 +191,7 @@ class Clock:
 
     def _stamp_of(self, echo: "tuple[int, int] | None") -> int:
         """Where the stamp that a fresh echo names is kept; -1: nowhere, or it is too old."""
-        if echo is None or echo[0] != self.boot or echo[1] < max(self.uptime_ms() - ROUND_TRIP_MAX_MS, 1):
+        if echo is None or echo[0] != self.boot_id or echo[1] < max(self.uptime_ms() - ROUND_TRIP_MAX_MS, 1):
             return -1
         for at in range(_STAMPS):
             if self._stamps[at] == echo[1]:

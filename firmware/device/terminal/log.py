@@ -30,8 +30,9 @@
 # fail: nothing happens, the log knows its numbers. Both, as by an image of the whole chip: numbers are used again, and
 # only the gateway can see that. It refuses the records as conflicts, and they are stored again under an epoch of their
 # own (`renumber`): nothing of this life is lost, and what the gateway refused is its evidence. A number that the other
-# life used, but never sent, is no conflict. What does not hold: an ack of the other life that comes only now frees a
-# number of this one, unsent. Everything erased: another epoch, and numbers from 1.
+# life used, but never sent, is no conflict. An ack of the other life that comes only now, or again, frees nothing: it
+# answers another start, and each has a random name (clock.boot_id, FR-36). Everything erased: another epoch, and
+# numbers from 1.
 from protocol import record
 from protocol.errors import FrameError
 from terminal import recovery, renumber, segment, small_file

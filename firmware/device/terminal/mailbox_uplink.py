@@ -44,7 +44,7 @@ class MailboxUplink:
             self.box.withdraw()
             return
         self._stamp, records, epoch = found
-        data = frame.seal_frame(self._key, self._terminal, epoch, self._clock.boot, self._stamp, records)
+        data = frame.seal_frame(self._key, self._terminal, epoch, self._clock.boot_id, self._stamp, records)
         first = self._log.next_seq - LIVE_RECORDS
         lane = mailbox.LIVE if self._uplink.last_of(self._stamp) >= first else mailbox.BACKLOG
         self.box.offer(data, lane, now_ms)

@@ -118,7 +118,7 @@ class UplinkTask:
                 await self._wait(self._uplink.next_ms(self._board.real_ms()))
                 continue
             stamp, records, epoch = found
-            data = frame.seal_frame(self._key, self._config.terminal, epoch, self._clock.boot, stamp, records)
+            data = frame.seal_frame(self._key, self._config.terminal, epoch, self._clock.boot_id, stamp, records)
             await session.publish(self._up, data, stamp)
 
     async def _wait(self, ms: int) -> None:

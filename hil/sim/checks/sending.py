@@ -10,7 +10,7 @@ HELD_MS = 61_000  # a window is held back for a minute at most, so that not all 
 
 
 class Sending:
-    """Follows the frames of one terminal at the broker. `start_ms(boot)`: that start's virtual Unix ms."""
+    """Follows the frames of one terminal at the broker. `start_ms(boot_id)`: that start's virtual Unix ms."""
 
     def __init__(self, log: FlashLog, start_ms: Callable[[int], int | None]) -> None:
         self._log = log
@@ -29,7 +29,7 @@ class Sending:
             if not self._log.has(frame.epoch, one.seq, one.raw):
                 text = f"record {one.seq} of epoch {frame.epoch:#x} is sent, and the log has no such record"
                 raise ViolationError(3, "sent_not_stored", text)
-        start_ms = self._start_ms(frame.boot)
+        start_ms = self._start_ms(frame.boot_id)
         if start_ms is not None:
             self._check_order(max(numbers), start_ms + frame.sent_ms)
         self._sent.update(numbers)

@@ -52,7 +52,7 @@ class MailboxTerminal:
     def restart(self) -> None:
         """Lose all but the log."""
         with self._changed:
-            self.sender.boot += 1
+            self.sender.boot_id += 1
             self._started_ms = real_ms()
             self.box = mailbox.Mailbox(self.sender.name, random.getrandbits(16), self._uptime_ms, self._answer)
             self._offer()

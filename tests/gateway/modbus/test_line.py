@@ -80,7 +80,7 @@ class World:
         opened = frame.open_frame(data, terminal, {1: sender.key})
         ranges = [(one.seq, one.seq) for one in opened.records]
         return [
-            ack.seal_ack(sender.key, terminal, opened.epoch, ranges, [], NOW_S * 1000, (opened.boot, opened.sent_ms))
+            ack.seal_ack(sender.key, terminal, opened.epoch, ranges, [], NOW_S * 1000, (opened.boot_id, opened.sent_ms))
         ]
 
     # --- what passes

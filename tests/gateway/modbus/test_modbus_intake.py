@@ -121,7 +121,7 @@ def test_everything_is_fetched_once_and_freed_by_acks_live_before_backlog(
         order = [seq for name, seq in found if name == one.sender.name]
         backlog_frame = 1  # the very first was offered before there was anything live
         assert max(order.index(seq) for seq in range(100, 104)) < backlog_frame + 4
-        assert all(found.echo and found.echo[0] == one.sender.boot for found in one.acks)
+        assert all(found.echo and found.echo[0] == one.sender.boot_id for found in one.acks)
         assert one.box.refused == 0
     assert running.metric("wattline_records_total", outcome="repeated") == 0
 

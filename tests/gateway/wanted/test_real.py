@@ -120,7 +120,7 @@ def test_a_configuration_from_the_order_to_the_terminals_word(
     _wait(lambda: len(_all(terminal, sender)) >= 3, terminal, sender)
     (found,) = [one for one in _all(terminal, sender) if isinstance(one, down.Configuration)]
     assert (found.version, found.document) == (1, b'{"sample_interval_s":10}')
-    assert found.echo[0] == sender.boot
+    assert found.echo[0] == sender.boot_id
     assert run_json(config, "status")["configurations"] == {"pending": [SENDER], "refused": [], "rolled_back": []}
     said = event(3, clock.now_s, code=record.CONFIG_TAKEN, values=[1])
     terminal.publish(SENDER, sender.frame([said]))

@@ -116,7 +116,7 @@ class Box:
         if isinstance(found, ack.Ack):
             done = {seq for first, last, *_ in [*found.durable, *found.refused] for seq in range(first, last + 1)}
             self.pending -= done
-        elif found.echo != (self.sender.boot, self.sender.uptime_ms):
+        elif found.echo != (self.sender.boot_id, self.sender.uptime_ms):
             raise AssertionError(f"an echo of another frame: {found}")
         elif isinstance(found, down.Configuration):
             self.configured.append(found)

@@ -17,7 +17,7 @@ CONTENT = c.ack([[1, 5], [9, 10]], [[7, 7, 2]])
 NAMES = {
     (): "payload", (2,): "epoch", (3,): "durable", (3, 0): "durable[0]", (3, 0, 0): "first",
     (3, 0, 1): "last", (4,): "refused", (4, 0): "refused[0]", (4, 0, 2): "reason", (5,): "time_ms", (6,): "echo",
-    (6, 0): "echo.boot", (6, 1): "echo.sent_ms", (1,): "kind",
+    (6, 0): "echo.boot_id", (6, 1): "echo.sent_ms", (1,): "kind",
 }  # fmt: skip
 PAST = {(2,): 2**32, (3, 1, 1): 2**32, (3, 1, 0): 2**32, (4, 0, 2): 256, (5,): 2**53, (6, 0): 2**32, (6, 1): 2**53}
 

@@ -17,7 +17,7 @@ FLAGS = {
 
 CONTENT = c.configuration(7, b'{"sample_interval_s":10}')
 NAMES = {
-    (): "payload", (1,): "kind", (2,): "version", (3,): "document", (4,): "echo", (4, 0): "echo.boot",
+    (): "payload", (1,): "kind", (2,): "version", (3,): "document", (4,): "echo", (4, 0): "echo.boot_id",
     (4, 1): "echo.sent_ms",
 }  # fmt: skip
 

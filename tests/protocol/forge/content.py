@@ -50,7 +50,7 @@ def event(seq: int, code: int, values: list[int], **others: Any) -> Content:
 
 def frame(records: list[Content], **values: int) -> Content:
     """A frame's content."""
-    return {"generation": 1, "epoch": 0xDEADBEEF, "boot": 12, "sent_ms": 400_000_123, **values, "records": records}
+    return {"generation": 1, "epoch": 0xDEADBEEF, "boot_id": 12, "sent_ms": 400_000_123, **values, "records": records}
 
 
 def ack(durable: list[list[int]], refused: list[list[int]], **values: Any) -> Content:
@@ -72,7 +72,7 @@ def configuration(version: int, document: bytes, **values: Any) -> Content:
 def frame_item(content: Content) -> Item:
     """The payload that goes up."""
     records = [record_item(one) for one in content["records"]]
-    return item([1, content["epoch"], content["boot"], content["sent_ms"], records])
+    return item([1, content["epoch"], content["boot_id"], content["sent_ms"], records])
 
 
 def ack_item(content: Content) -> Item:

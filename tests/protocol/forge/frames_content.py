@@ -46,7 +46,7 @@ def _one(book: Book, kind: str, comment: str, path: Path, value: object, reason:
 def _bounds_of_header(book: Book) -> None:
     one_more: dict[Path, tuple[str, int]] = {
         (1,): ("epoch", 2**32),
-        (2,): ("boot", 2**32),
+        (2,): ("boot_id", 2**32),
         (3,): ("sent_ms", 2**53),
         (4, 0, 0): ("seq", 2**32),
         (4, 0, 1): ("type", 2**32),

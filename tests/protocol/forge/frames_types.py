@@ -21,7 +21,7 @@ WINDOW: Path = (4, 0)
 EVENT: Path = (4, 1)
 SLOT: Path = (4, 0, 2, 8, 0)
 NAMES = {
-    (): "payload", (1,): "epoch", (2,): "boot", (3,): "sent_ms", (4,): "records", (4, 0): "record",
+    (): "payload", (1,): "epoch", (2,): "boot_id", (3,): "sent_ms", (4,): "records", (4, 0): "record",
     (4, 0, 0): "seq", (4, 0, 1): "type", (4, 0, 2): "window", (4, 1, 2): "event", (4, 0, 2, 8): "slots", SLOT: "slot",
     (4, 1, 2, 7): "event.values", (4, 1, 2, 7, 0): "event.values[0]",
 }  # fmt: skip

@@ -88,13 +88,13 @@ def _edges_of_numbers(book: Book) -> None:
     _add(book, "FR-44", "Largest", "a reading at its lower bounds", c.frame([c.window(1, [LOW])]))
     top = {"boot": c.UINT32, "clock_error_s": 65_535}
     high = c.window(c.UINT32, [], start_s=c.UINT32, end_uptime_s=c.UINT32, samples_due=900, **top)
-    content = c.frame([high], epoch=c.UINT32, boot=c.UINT32, sent_ms=c.UINT53)
+    content = c.frame([high], epoch=c.UINT32, boot_id=c.UINT32, sent_ms=c.UINT53)
     _add(book, "FR-44", "Largest", "a frame and a window at their upper bounds", content)
     values = [c.UINT53, -c.UINT53, 0, -1, 23, 24, -24, -25]
     full = c.event(c.UINT32, 255, values, time_s=c.UINT32, uptime_s=c.UINT32, point=32, **top)
     _add(book, "FR-44", "Largest", "an event at its upper bounds", c.frame([full]))
     low = c.frame([c.event(0, 0, [0], time_s=0, boot=0, uptime_s=0, point=1, clock_source=0, clock_error_s=0)])
-    _add(book, "FR-44", "Smallest", "an event at its lower bounds", {**low, "epoch": 0, "boot": 0, "sent_ms": 0})
+    _add(book, "FR-44", "Smallest", "an event at its lower bounds", {**low, "epoch": 0, "boot_id": 0, "sent_ms": 0})
     for value in (255, 256, 65_535, 65_536, c.UINT32, c.UINT32 + 1):
         pair = c.event(1, 6, [value, -1 - value])
         _add(book, "FR-01", "HeadWidth", f"integers at a change of width: {value} and {-1 - value}", c.frame([pair]))

@@ -15,7 +15,7 @@ FLAGS = {
 CONTENT = c.request([[1, 5], [9, 10]])
 NAMES = {
     (): "payload", (1,): "kind", (2,): "epoch", (3,): "ranges", (3, 0): "ranges[0]", (3, 0, 0): "first",
-    (3, 0, 1): "last", (4,): "echo", (4, 0): "echo.boot", (4, 1): "echo.sent_ms",
+    (3, 0, 1): "last", (4,): "echo", (4, 0): "echo.boot_id", (4, 1): "echo.sent_ms",
 }  # fmt: skip
 
 
