@@ -150,10 +150,10 @@ class Bench:
         return self.clock.now_ms()
 
     def advance(self, to_ms: int) -> list[str]:
-        """Sleep until the virtual instant; a terminal that has ended by itself is started again."""
-        crashes = [crash for one in self.terminals.values() if (crash := one.keep_alive())]
+        """Sleep until the virtual instant; a terminal or gateway that has ended by itself is started again."""
+        crashes = [self.gateway.keep_alive(), *(one.keep_alive() for one in self.terminals.values())]
         self.clock.sleep_until(to_ms)
-        return crashes
+        return [crash for crash in crashes if crash]
 
     def uploaded_ms(self, t_ms: int) -> int:
         """The platform counts real time."""

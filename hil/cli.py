@@ -17,6 +17,7 @@ from gateway.hj212.stream import no_keys
 from gateway.strict import ConfigError
 from hil import platform, runner
 from hil import scenario as scenarios
+from hil.fleet import cli as fleet_cli
 from hil.heap import cli as heap_cli
 from hil.load import Recorded
 from hil.load_file import LoadFileError, Order, read_intervals
@@ -115,6 +116,7 @@ app.command(epilog=powercut.EPILOG)(powercut.powercut)
 
 
 app.command(epilog=heap_cli.EPILOG)(heap_cli.heap)
+app.command(epilog=fleet_cli.EPILOG)(fleet_cli.fleet)
 
 
 @app.command(

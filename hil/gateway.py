@@ -28,9 +28,11 @@ class Gateway:
         env = {**clock.env(), **(self._disk.env() if self._disk else {})}
         self.process = Process("gateway", command, config.parent / "gateway.log", env)
         self._start = 0
+        self._is_wanted = False
 
     def start(self) -> None:
         """Start it; it connects as soon as there is a broker."""
+        self._is_wanted = True
         self._start = len(self.process.text().encode())
         self.process.start()
 
@@ -38,8 +40,20 @@ class Gateway:
         """Return once it has subscribed. Raises BenchError."""
         self.process.wait_for_line(r'^\{"ready": true', READY_S, self._start)
 
+    def keep_alive(self) -> str | None:
+        """Start it again if it has ended by itself, as a service manager does. Returns what to find in that: nothing if
+        it has said what keeps it from running.
+        """
+        if not self._is_wanted or self.process.running:
+            return None
+        said = self.process.text(self._start)
+        found = f"the gateway ended with status {self.process.status}: {said[-2000:]}"
+        self.start()
+        return found if "Traceback" in said else None
+
     def kill(self) -> None:
         """kill -9."""
+        self._is_wanted = False
         self.process.kill()
 
     def kill_after_commit(self) -> None:
@@ -52,6 +66,7 @@ class Gateway:
 
     def stop(self) -> None:
         """SIGTERM: it commits what it has taken."""
+        self._is_wanted = False
         self.process.stop()
 
     def scrape(self) -> None:

@@ -1,16 +1,23 @@
-"""`python -m hil.gateway_process CONFIG`: the real gateway, told the time by the bench's clock."""
+"""`python -m hil.gateway_process CONFIG`: the real gateway, told the time by the bench's clock.
+
+Where the disk does not let it start, it says so and ends, as `wattline gateway run` does.
+"""
 
 import os
 import sys
 from pathlib import Path
 
 from gateway import app
+from gateway.database import StoreUnavailableError
 from hil.clock import ScaledClock
 
 
 def main() -> None:
     """Run the gateway's composition root until SIGTERM."""
-    app.run(Path(sys.argv[1]), ScaledClock.from_env(os.environ))
+    try:
+        app.run(Path(sys.argv[1]), ScaledClock.from_env(os.environ))
+    except (StoreUnavailableError, OSError) as error:
+        sys.exit(f"{type(error).__name__}: {error}")
 
 
 if __name__ == "__main__":

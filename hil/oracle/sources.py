@@ -52,6 +52,16 @@ def read_journal(file: Path, terminal: str, keys: Mapping[int, mac.Key]) -> Jour
     return Journal([replace(one, sent_boot=counted[one.sent_boot]) for one in kept.values()], rows, frames)
 
 
+def stored_frames(file: Path) -> Iterator[tuple[int, str, bytes]]:
+    """(which records are new, terminal, frame) of all frames that a journal keeps, as they came."""
+    connection = sqlite3.connect(f"file:{file}?mode=ro", uri=True)
+    try:
+        for packed, _received_ms in connection.execute(_BLOCKS):
+            yield from frames_in(packed)
+    finally:
+        connection.close()
+
+
 def frames_in(packed: bytes) -> Iterator[tuple[int, str, bytes]]:
     """(which records are new, terminal, frame) of a block of the journal."""
     at = 0

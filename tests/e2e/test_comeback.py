@@ -3,7 +3,7 @@
 import pytest
 
 from hil.benchmarks.cases.comeback import FLIGHTS_MOST, Scale, check, come_back
-from hil.benchmarks.crowd.stand import stand
+from hil.benchmarks.crowd.stand import Admitted, stand
 from hil.benchmarks.ingest.load import names
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
@@ -12,7 +12,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 def test_the_newest_windows_are_in_before_the_backlog_and_everything_is_in_once() -> None:
     """R-14: 60 terminals with 250 windows each, of 1,000 with 672 that the benchmark `comeback` has."""
     scale = Scale(60, 250)
-    with stand(names(scale.terminals)) as pair:
+    with stand([Admitted(name) for name in names(scale.terminals)]) as pair:
         seen, terminals = come_back(pair, scale, seed=14)
         check(pair, scale)
     assert seen.closed > seen.began

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from gateway.journal.reader import Reader
 from hil.benchmarks.crowd.records import windows
-from hil.benchmarks.crowd.stand import Stand, stand
+from hil.benchmarks.crowd.stand import Admitted, Stand, stand
 from hil.benchmarks.crowd.terminal import Crowd, Terminal
 from hil.benchmarks.ingest.load import names
 from hil.benchmarks.result import Figure, Options, Result
@@ -52,7 +52,7 @@ class Seen:
 def measure(options: Options) -> Result:
     """See the module."""
     scale = Scale()
-    with stand(names(scale.terminals)) as pair:
+    with stand([Admitted(name) for name in names(scale.terminals)]) as pair:
         seen, terminals = come_back(pair, scale, options.seed)
         rss_mib = pair.rss_mib(peak=True)
         check(pair, scale)
@@ -96,7 +96,7 @@ def come_back(pair: Stand, scale: Scale, seed: int) -> tuple[Seen, list[Terminal
                 one.live.append(scale.meanwhile)
         if now_s > seen.began + LIMIT_S:
             raise BenchError(f"{acked} of {total} frames acknowledged after {LIMIT_S:g} s")
-        crowd.again(now_s)
+        crowd.again(records, now_s)
     seen.ended = time.monotonic()
     crowd.close()
     return seen, everyone

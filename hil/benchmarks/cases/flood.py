@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 from hil.benchmarks.crowd.records import windows
-from hil.benchmarks.crowd.stand import Stand, stand
+from hil.benchmarks.crowd.stand import Admitted, Stand, stand
 from hil.benchmarks.crowd.terminal import Crowd, Terminal
 from hil.benchmarks.ingest.load import names
 from hil.benchmarks.result import Bar, Chart, Figure, Options, Result
@@ -30,7 +30,7 @@ def measure(options: Options) -> Result:
     """See the module."""
     delays: dict[int, list[float]] = {}
     cpu_s: dict[int, float] = {}
-    with stand(names(TERMINALS), QUARANTINE) as pair:
+    with stand([Admitted(name) for name in names(TERMINALS)], QUARANTINE) as pair:
         rss_mib = pair.rss_mib()
         for number, rate in enumerate(RATES):
             before_s = pair.cpu_s()

@@ -7,7 +7,9 @@ import tempfile
 import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 from hil.bench import MOSQUITTO
 from hil.benchmarks.ingest.load import POINTS, SECRET
@@ -47,9 +49,17 @@ class Stand:
         return {name: float(value) for name, value in re.findall(r"^([^#\s]\S*) (\S+)$", text, re.MULTILINE)}
 
 
+class Admitted(NamedTuple):
+    """A terminal that the gateway knows; those of the benchmarks share a key and are alike."""
+
+    name: str
+    secret: bytes = SECRET
+    points: int = POINTS
+
+
 @contextmanager
-def stand(terminals: Sequence[str], more: str = "") -> Iterator[Stand]:
-    """Broker and gateway, for these terminals, all with one key. more: of gateway.toml. Raises BenchError."""
+def stand(terminals: Sequence[Admitted], more: str = "") -> Iterator[Stand]:
+    """Broker and gateway, for these terminals. more: of gateway.toml. Raises BenchError."""
     with tempfile.TemporaryDirectory() as name, Broker(MOSQUITTO, Path(name) / "broker", BROKER) as broker:
         broker.start()
         folder = Path(name)
@@ -60,19 +70,31 @@ def stand(terminals: Sequence[str], more: str = "") -> Iterator[Stand]:
             yield Stand(folder, broker, gateway)
 
 
-def _write_config(folder: Path, port: int, terminals: Sequence[str], more: str) -> Path:
-    key = folder / "key.hex"
-    key.write_text(SECRET.hex())
-    key.chmod(0o600)
-    points = ", ".join(
-        f'{{number = {number}, name = "p{number}", kind = "production", rated_power_w = 200000}}'
-        for number in range(1, POINTS + 1)
+def _write_config(folder: Path, port: int, terminals: Sequence[Admitted], more: str) -> Path:
+    keys: dict[bytes, str] = {}
+    for one in terminals:
+        if one.secret not in keys:
+            keys[one.secret] = f"{len(keys)}.key"
+            key = folder / keys[one.secret]
+            key.touch(mode=0o600)
+            key.write_text(one.secret.hex())
+    entries = (
+        f'[[terminal]]\nid = "{one.name}"\nkeys = [{{generation = 1, file = "{keys[one.secret]}"}}]\n'
+        f"points = [{_points(one.points)}]\n"
+        for one in terminals
     )
-    entry = f'keys = [{{generation = 1, file = "key.hex"}}]\npoints = [{points}]\n'
-    (folder / "terminals.toml").write_text("".join(f'[[terminal]]\nid = "{one}"\n{entry}' for one in terminals))
+    (folder / "terminals.toml").write_text("".join(entries))
     config = folder / "gateway.toml"
     config.write_text(
         'data_dir = "data"\nterminals = "terminals.toml"\n'
         f'[mqtt]\nhost = "127.0.0.1"\nport = {port}\n[metrics]\nport = 0\n{more}'
     )
     return config
+
+
+@lru_cache
+def _points(count: int) -> str:
+    return ", ".join(
+        f'{{number = {number}, name = "p{number}", kind = "production", rated_power_w = 200000}}'
+        for number in range(1, count + 1)
+    )

@@ -4,7 +4,7 @@ import select
 import socket
 import time
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from cext import mqtt_stream
 from gateway.intake import packets
@@ -20,15 +20,15 @@ PAYLOAD_BYTES_MAX = 4096
 KEEPALIVE_S = 600
 PACKET_IDS = 65_535
 AGAIN_S = 30.0  # a frame without an ack is sent again: mosquitto drops what finds no room
-KEY = mac.Key(SECRET, 1)
-KEYS = {1: KEY}
 
 
 class Terminal:
     """Frames of records in two lanes, live ones first; at most `flights_most` frames are out without an ack."""
 
-    def __init__(self, port: int, name: str, flights_most: int) -> None:
+    def __init__(self, port: int, name: str, flights_most: int, secret: bytes = SECRET) -> None:
         self.name = name
+        self.prepared: Mapping[tuple[int, ...], bytes] = {}  # frames that were sealed beforehand
+        self._key = mac.Key(secret, 1)
         self.socket = socket.create_connection(("127.0.0.1", port))
         self._parser = mqtt_stream.Parser(PACKET_BYTES_MAX, TOPIC_BYTES_MAX, PAYLOAD_BYTES_MAX, DOWN.encode())
         self._ask(packets.connect(name, None, KEEPALIVE_S, 0, PACKET_IDS, PACKET_BYTES_MAX))
@@ -48,11 +48,13 @@ class Terminal:
         """Whether all has its ack."""
         return not (self.live or self.backlog or self.flights)
 
-    def again(self, now_s: float) -> None:
-        """Frames whose ack does not come are to be sent again, the oldest first."""
-        for numbers in [one for one, sent_s in self.flights.items() if now_s > sent_s + AGAIN_S]:
+    def again(self, now_s: float) -> bool:
+        """Frames whose ack does not come are to be sent again, the oldest first; whether there are any."""
+        late = [one for one, sent_s in self.flights.items() if now_s > sent_s + AGAIN_S]
+        for numbers in late:
             del self.flights[numbers]
             self.backlog.appendleft(numbers)
+        return bool(late)
 
     def send(self, records: Sequence[bytes], now_s: float) -> bool:
         """What may go out goes out; whether bytes are left that the socket did not take."""
@@ -60,7 +62,7 @@ class Terminal:
             numbers = self.live.popleft() if self.live else self.backlog.popleft()
             self.flights[numbers] = now_s
             self.sent_s.setdefault(numbers, now_s)
-            self._out += self._publish([records[number] for number in numbers], now_s)
+            self._out += self._publish(self.prepared.get(numbers) or self._seal(numbers, records, now_s))
         while self._out:
             try:
                 self._out = self._out[self.socket.send(self._out) :]
@@ -74,7 +76,7 @@ class Terminal:
         self._out += mqtt_stream.pubacks(found.packet_ids)
         count = 0
         for data in found.payloads:
-            said = down.open_down(data, self.name, KEYS)
+            said = down.open_down(data, self.name, {1: self._key})
             durable = said.durable if isinstance(said, ack.Ack) else ()
             for numbers in [one for one in self.flights if _is_in(one, durable)]:
                 del self.flights[numbers]
@@ -89,9 +91,12 @@ class Terminal:
         if not found.controls:
             raise BenchError(f"the broker does not accept {self.name}: {found}")
 
-    def _publish(self, raws: list[bytes], now_s: float) -> bytes:
+    def _seal(self, numbers: tuple[int, ...], records: Sequence[bytes], now_s: float) -> bytes:
+        raws = [records[number] for number in numbers]
+        return frame.seal_frame(self._key, self.name, EPOCH, BOOT, int(now_s * 1000), raws)
+
+    def _publish(self, data: bytes) -> bytes:
         self._packet_id = self._packet_id % PACKET_IDS + 1
-        data = frame.seal_frame(KEY, self.name, EPOCH, BOOT, int(now_s * 1000), raws)
         return mqtt_stream.publishes(UP.encode(), {self._packet_id: (self.name, data)}, PACKET_BYTES_MAX, dup=False)[0]
 
 
@@ -113,12 +118,13 @@ class Crowd:
             self._go_on(number, one, records)
         return count
 
-    def again(self, now_s: float) -> None:
-        """Look for flights whose ack does not come, once a second."""
+    def again(self, records: Sequence[bytes], now_s: float) -> None:
+        """Look for flights whose ack does not come, once a second, and send them again."""
         if now_s >= self._look_at_s:
             self._look_at_s = now_s + 1
-            for one in self.terminals.values():
-                one.again(now_s)
+            for number, one in self.terminals.items():
+                if one.again(now_s):
+                    self._go_on(number, one, records)
 
     def start(self, records: Sequence[bytes]) -> None:
         """Let each send what it may."""

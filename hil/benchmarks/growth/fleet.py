@@ -9,7 +9,7 @@ from cext import mqtt_stream
 from gateway.intake import packets
 from gateway.intake.deliveries import DOWN, UP
 from hil.benchmarks.crowd.records import windows
-from hil.benchmarks.crowd.stand import Stand, stand
+from hil.benchmarks.crowd.stand import Admitted, Stand, stand
 from hil.benchmarks.ingest.load import BOOT, EPOCH, SECRET, names
 from hil.process import BenchError
 from protocol import frame, mac
@@ -39,7 +39,7 @@ def fleet(terminals: int, seed: int) -> Fleet:
     """All terminals at once, a window each, again and again. Raises BenchError."""
     bursts = max(2, -(-FRAMES_LEAST // terminals))
     raws = windows(bursts + 1, seed, int(time.time()))
-    with stand(names(terminals)) as pair:
+    with stand([Admitted(name) for name in names(terminals)]) as pair:
         load = _Load(pair.port)
         load.burst(terminals, 0, raws[0])  # topics are known then, and files have grown
         before, cpu_s, seconds = pair.metrics(), pair.cpu_s(), 0.0
