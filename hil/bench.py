@@ -63,6 +63,7 @@ class Bench:
             Stranger(folder / "stranger", self.broker.port, scenario.seed, scenario.terminals[0].id)
         )
         self.clock = ScaledClock(0, 0, 1)
+        self.ports: wiring.Ports
         self.gateway: Gateway
         self.meters: list[MeterBus] = []
         self.terminals: dict[str, Switchboard] = {}
@@ -74,9 +75,9 @@ class Bench:
             self.broker.start()
         if self._has(STRANGER):
             self.stranger.start(wait="broker" not in absent)
-        ports = self._ports()
+        self.ports = self._ports()
         for lead_s in LEADS_S:
-            if self._try(ports, absent, lead_s):
+            if self._try(absent, lead_s):
                 return
         raise BenchError(
             f"not everything was up within {LEADS_S[-1]:g} s: is the machine busy? / 启动过慢，机器是否繁忙？"
@@ -86,11 +87,11 @@ class Bench:
         """Whether the scenario has faults of these kinds."""
         return not {fault.what for fault in self.scenario.faults}.isdisjoint(kinds)
 
-    def _try(self, ports: wiring.Ports, absent: set[str], lead_s: float) -> bool:
+    def _try(self, absent: set[str], lead_s: float) -> bool:
         """Start what knows the time, so that it begins in lead_s; False, and all of it ended, if that was too short."""
         scenario = self.scenario
         self.clock = ScaledClock.starting_in(lead_s, scenario.start_ms, scenario.factor)
-        config = wiring.write_gateway(scenario, self.folder / "gateway", ports)
+        config = wiring.write_gateway(scenario, self.folder / "gateway", self.ports)
         with ExitStack() as started:
             self.gateway = started.enter_context(Gateway(config, self.clock, frail=self._has(DISK)))
             self.meters = [started.enter_context(self._bus(one)) for one in scenario.terminals]
@@ -99,7 +100,7 @@ class Bench:
             if "gateway" not in absent:
                 self.gateway.start()
             self.terminals = {
-                one.name: started.enter_context(self._switchboard(one, ports, bus))
+                one.name: started.enter_context(self._switchboard(one, bus))
                 for one, bus in zip(scenario.terminals, self.meters, strict=True)
             }
             if not absent:
@@ -126,9 +127,9 @@ class Bench:
     def _bus(self, terminal: Plan) -> MeterBus:
         return MeterBus(self.scenario, terminal, self._place(terminal) / "meters", self.clock)
 
-    def _switchboard(self, terminal: Plan, ports: wiring.Ports, bus: MeterBus) -> "Switchboard":
+    def _switchboard(self, terminal: Plan, bus: MeterBus) -> "Switchboard":
         board = Switchboard(self.scenario, bus, self.links[terminal.name], self._place(terminal))
-        config = wiring.terminal_json(self.scenario, terminal, ports)
+        config = wiring.terminal_json(self.scenario, terminal, self.ports)
         board.provision(config, wiring.key_json(self.scenario.seed, terminal.id))
         return board
 

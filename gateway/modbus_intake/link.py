@@ -9,6 +9,7 @@ closed, so that the next request opens another.
 import asyncio
 import logging
 import struct
+import termios
 from collections.abc import Awaitable, Callable
 
 from pymodbus.client import AsyncModbusSerialClient, AsyncModbusTcpClient
@@ -96,7 +97,7 @@ class Link:
         client = self._make()
         try:
             found = await client.connect()
-        except (OSError, ValueError, ModbusException):  # ValueError: a speed that this port does not have
+        except (OSError, ValueError, termios.error, ModbusException):  # a speed or a parity that this port does not do
             found = False
         if not found:
             client.close()

@@ -1,5 +1,6 @@
 """Writes what a run leaves into its folder. One public entry: `write_all`."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from hil.report import result
@@ -17,7 +18,11 @@ PAGE, PICTURE, JSON, JUNIT = "report.html", "day.png", "report.json", "junit.xml
 def write_all(scenario: Scenario, outcome: Outcome, folder: Path, again: str) -> None:
     """The page, the picture, and the report for machines in two forms. again: the command that plays it again."""
     terminals = zip(scenario.terminals, outcome.cases, strict=True)
-    shown = [curve for one, case in terminals for curve in curves(scenario.points_of(one), case)]
+    shown = [
+        replace(curve, name=f"{curve.name} ({one.name})") if len(outcome.cases) > 1 else curve
+        for one, case in terminals
+        for curve in curves(scenario.points_of(one), case)
+    ]
     axis = Axis(scenario.start_ms, scenario.end_ms, scenario.zone)
     title = (scenario.title, scenario.title_zh)
     troubles = outcome.cases[0].truth.troubles

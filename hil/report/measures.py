@@ -14,6 +14,7 @@ from hil.oracle.evidence import Truth
 from hil.report.stories import Story
 
 SETTLED_MS = 3_600_000  # so long after a trouble the backlog may still be in the way of what is live (P-101)
+BACK_OFF_S = 20  # real: and so long until who was without an answer for some 15 s tries again
 
 
 class Measurement(msgspec.Struct, frozen=True):
@@ -40,7 +41,7 @@ class Measure:
     chinese: str
     at_most: float
     io_s: float
-    take: Callable[[Truth, Sequence[Story]], float | None]
+    take: Callable[[Truth, Sequence[Story], int], float | None]  # the last: ms until a trouble is over with
 
     def limit(self, factor: int) -> float:
         """What holds on a target so much faster than life; 0: virtual time, where I/O takes its time of it."""
@@ -50,8 +51,9 @@ class Measure:
 def take_all(told: Sequence[tuple[Truth, Sequence[Story]]], factor: int) -> list[Measurement]:
     """All that is declared, the worst of all terminals; `told` has what was true of each, and its stories."""
     found = []
+    settled_ms = SETTLED_MS + 1000 * BACK_OFF_S * (factor if factor > 1 else 0)
     for one in DECLARED:
-        values = [value for truth, stories in told if (value := one.take(truth, stories)) is not None]
+        values = [value for truth, stories in told if (value := one.take(truth, stories, settled_ms)) is not None]
         worst = round(max(values), 3) if values else None
         found.append(Measurement(one.name, one.unit, one.limit(factor), worst))
     return found
@@ -62,35 +64,35 @@ def late_ms(factor: int) -> int:
     return round(1000 * DECLARED[0].limit(factor))
 
 
-def _undisturbed(truth: Truth, stories: Sequence[Story]) -> Iterator[Story]:
+def _undisturbed(truth: Truth, stories: Sequence[Story], settled_ms: int) -> Iterator[Story]:
     """Windows that ended while all was well, for a while already."""
     starts = [life.from_ms for life in truth.lives[1:]]
     for story in stories:
         near = [
             one
             for one in truth.troubles
-            if one.from_ms < story.to_ms + SETTLED_MS and story.to_ms < one.to_ms + SETTLED_MS
+            if one.from_ms < story.to_ms + settled_ms and story.to_ms < one.to_ms + settled_ms
         ]
-        if not near and not any(0 <= story.to_ms - start_ms < SETTLED_MS for start_ms in starts):
+        if not near and not any(0 <= story.to_ms - start_ms < settled_ms for start_ms in starts):
             yield story
 
 
-def _live_journal(truth: Truth, stories: Sequence[Story]) -> float | None:
-    delays = [story.delay_ms for story in _undisturbed(truth, stories) if story.delay_ms is not None]
+def _live_journal(truth: Truth, stories: Sequence[Story], settled_ms: int) -> float | None:
+    delays = [story.delay_ms for story in _undisturbed(truth, stories, settled_ms) if story.delay_ms is not None]
     return max(delays) / 1000 if delays else None
 
 
-def _live_sink(truth: Truth, stories: Sequence[Story]) -> float | None:
+def _live_sink(truth: Truth, stories: Sequence[Story], settled_ms: int) -> float | None:
     delays = [
         came_ms - story.to_ms
-        for story in _undisturbed(truth, stories)
+        for story in _undisturbed(truth, stories, settled_ms)
         for came_ms in story.at_sinks.values()
         if came_ms is not None
     ]
     return max(delays) / 1000 if delays else None
 
 
-def _catch_up(_truth: Truth, stories: Sequence[Story]) -> float | None:
+def _catch_up(_truth: Truth, stories: Sequence[Story], _settled_ms: int) -> float | None:
     """How long after a window's last trouble it was in the journal, where it came after that."""
     found = [
         story.journalled_ms - max(one.to_ms for one in ended)
@@ -101,13 +103,15 @@ def _catch_up(_truth: Truth, stories: Sequence[Story]) -> float | None:
     return max(found) / 1000 if found else None
 
 
-def _jitter(truth: Truth, _stories: Sequence[Story]) -> float | None:
-    """How far the time between two answers of a meter is from the interval, where nothing was wrong."""
+def _jitter(truth: Truth, _stories: Sequence[Story], settled_ms: int) -> float | None:
+    """By how much a meter was asked later than the interval says, where nothing was wrong. One that is asked early was
+    asked twice in a slot: the clock was set back across its beginning.
+    """
     found = [
-        abs(after.t_ms - before.t_ms - truth.sample_interval_ms)
+        max(after.t_ms - before.t_ms - truth.sample_interval_ms, 0)
         for polls in truth.polls.values()
         for before, after in pairwise(polls)
-        if not any(one.from_ms < after.t_ms and before.t_ms < one.to_ms + SETTLED_MS for one in truth.troubles)
+        if not any(one.from_ms < after.t_ms and before.t_ms < one.to_ms + settled_ms for one in truth.troubles)
         and any(
             life.from_ms + truth.sample_interval_ms <= before.t_ms and after.t_ms <= life.to_ms for life in truth.lives
         )

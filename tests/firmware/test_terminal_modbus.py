@@ -9,6 +9,7 @@ import time
 import tty
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,11 @@ import msgspec
 import pytest
 
 from hil import wiring
-from hil.bench import VM
+from hil.bench import VM, Bench
 from hil.broker import free_port
 from hil.clock import ScaledClock
 from hil.gateway import Gateway
-from hil.scenario import TERMINAL, load
+from hil.scenario import TERMINAL, Point, Scenario, load
 from hil.scenario import Terminal as Plan
 from hil.terminal import Terminal
 from protocol import mailbox
@@ -88,11 +89,16 @@ def made(folder: Path, wire: Wire | None = None) -> Iterator[Made]:
         yield one
 
 
-def mbpoll(one: Made, *more: str) -> dict[int, str]:
-    """What mbpoll prints, by register."""
-    where = ["-m", "tcp", "-p", str(one.port), "-a", str(wiring.UNIT), "-0", "-1", "-q"]
+def asked(port: int, *more: str) -> "subprocess.CompletedProcess[str]":
+    """mbpoll, at its end."""
+    where = ["-m", "tcp", "-p", str(port), "-a", str(wiring.UNIT), "-0", "-1", "-q"]
     command = [str(MBPOLL), *where, *more, "127.0.0.1"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    return subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+
+
+def mbpoll(port: int, *more: str) -> dict[int, str]:
+    """What mbpoll prints, by register."""
+    done = asked(port, *more)
     assert done.returncode == 0, done.stdout + done.stderr
     return {int(at): value for at, value in re.findall(r"^\[(\d+)\]:\s+(\S+)", done.stdout, re.MULTILINE)}
 
@@ -103,13 +109,39 @@ def test_mbpoll_reads_live_values_and_the_mailboxs_identity(tmp_path: Path) -> N
         one.terminal.start()
         one.terminal.process.wait_for_line("modbus: unit 7 on port", 20)
         wait_until("it listens", lambda: listening(one.port), 20)
-        assert mbpoll(one, "-t", "4:hex", "-r", "0", "-c", "4") == {0: "0x574C", 1: "0x0001", 2: "0x0002", 3: "0x0040"}
-        point = mbpoll(one, "-t", "4:float", "-B", "-r", "102", "-c", "2")
+        assert mbpoll(one.port, "-t", "4:hex", "-r", "0", "-c", "4") == {
+            0: "0x574C",
+            1: "0x0001",
+            2: "0x0002",
+            3: "0x0040",
+        }
+        point = mbpoll(one.port, "-t", "4:float", "-B", "-r", "102", "-c", "2")
         assert point == {102: "nan", 104: "nan"}, "no meter answers: not a number, never 0"
-        assert mbpoll(one, "-t", "4", "-r", "100", "-c", "1") == {100: "1"}
-        identity = mbpoll(one, "-t", "4:hex", "-r", str(mailbox.IDENTITY), "-c", "1")
+        assert mbpoll(one.port, "-t", "4", "-r", "100", "-c", "1") == {100: "1"}
+        identity = mbpoll(one.port, "-t", "4:hex", "-r", str(mailbox.IDENTITY), "-c", "1")
         assert identity == {mailbox.IDENTITY: "0x574C"}
         one.terminal.kill()
+
+
+def test_a_terminal_over_mqtt_serves_its_live_map_beside_it(tmp_path: Path) -> None:
+    """P-171: mbpoll reads what the meter shows while windows go over the broker; there is no mailbox beside it."""
+    points = [Point("office", "other", "sdm630", 1, 6_000)]
+    start = datetime(2026, 3, 2, tzinfo=UTC)
+    plan = [Plan(TERMINAL, live_map=True)]
+    scenario = Scenario("live", "", "", start, hours=24, factor=600, points=points, terminals=plan)
+    with Bench(scenario, tmp_path / "run") as bench:
+        bench.bring_up(set())
+        wait_until("a window over MQTT", lambda: bench.gateway.windows() >= 1, 30)
+        port, windows = bench.ports.modbus[TERMINAL], bench.gateway.windows()
+        (power_w,) = {row["values"]["p_w"] for row in bench.terminals[TERMINAL].served()}
+        assert mbpoll(port, "-t", "4:float", "-B", "-r", "102", "-c", "1") == {102: str(power_w)}
+        assert mbpoll(port, "-t", "4", "-r", "100", "-c", "1") == {100: "2"}, "a point that was sampled"
+        refused = asked(port, "-t", "4:hex", "-r", str(mailbox.IDENTITY), "-c", "1")
+        assert refused.returncode != 0
+        assert "Illegal data address" in refused.stderr
+        wait_until("the next window over MQTT", lambda: bench.gateway.windows() > windows, 30)
+        bench.end()
+    assert bench.broker.published() >= 2
 
 
 def listening(port: int) -> bool:

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
 import pytest
+import serial
 
 from gateway.config import ModbusConfig, ModbusTerminal
 from gateway.modbus_intake.link import Link, LinkError
@@ -266,3 +267,15 @@ def test_who_is_not_there_is_unreachable() -> None:
         ModbusConfig(name="x", terminals=TERMINALS, serial="/dev/null", timeout_ms=TIMEOUT_MS),
     ):
         assert run(config, lambda link: reason(read(link))) == "unreachable"
+
+
+def test_a_port_that_does_not_do_the_parity_is_unreachable() -> None:
+    """P-174: a pty has none; what it is asked for beside that it has already, so that it says so."""
+    master, slave = os.openpty()
+    tty.setraw(slave)
+    port = os.ttyname(slave)
+    serial.Serial(port).close()
+    config = ModbusConfig(name="x", terminals=TERMINALS, serial=port, parity="E", timeout_ms=TIMEOUT_MS)
+    assert run(config, lambda link: reason(read(link))) == "unreachable"
+    os.close(master)
+    os.close(slave)
