@@ -127,6 +127,38 @@ def test_live_records_go_first_then_the_backlog_oldest_first() -> None:
     assert frames[1:] == [list(range(1, 9)), list(range(9, 17)), list(range(17, 25)), [25, 26]]
 
 
+def test_a_window_that_waits_for_its_time_goes_before_the_backlog_when_the_link_comes_back() -> None:
+    # P-176, R-04
+    desk = Desk(Store(30), flights=100)
+    desk.uplink.hold_next()
+    desk.store.add()
+    desk.uplink.connected(session_present=False)
+    assert desk.frames()[:2] == [[28, 29, 30, 31], list(range(1, 9))]
+    # and when it is the gateway that comes back
+    desk = Desk(Store(30), flights=2)
+    desk.frames()
+    desk.wait()
+    desk.frames()
+    desk.uplink.hold_next()
+    desk.store.add()
+    desk.ack(27, 28, 29, 30)
+    assert desk.frame() == [31]
+
+
+def test_a_window_that_waits_for_its_time_holds_up_no_other_live_record() -> None:
+    # P-176, R-04
+    desk = Desk(Store(30), flights=2, records=4)
+    assert desk.frames() == [[27, 28, 29, 30], [1, 2, 3, 4]]
+    desk.uplink.hold_next()
+    desk.store.add()
+    desk.ack(1, 2, 3, 4)
+    desk.now += 6 * TIMEOUT_MS
+    desk.ack(5)
+    assert desk.frame() == [27, 28, 29, 30], "lost on the way: again before the backlog, though the newest waits"
+    desk.uplink.release()
+    assert desk.frame() == [31]
+
+
 def test_a_new_record_overtakes_the_backlog() -> None:
     desk = Desk(Store(100), flights=100, records=2)
     assert [desk.frame() for _ in range(4)] == [[99, 100], [97, 98], [1, 2], [3, 4]]

@@ -40,7 +40,7 @@ class Uplink:
         self._stamp = array.array("Q", bytes(8 * size))  # names the flight
         self._began = array.array("Q", bytes(8 * size))
         self._state = bytearray(size)
-        self._held_seq = 0  # up to here nothing goes out unless something newer does
+        self._held_seq = 0  # this one does not go out unless something newer does
         self._live_from = 0  # where the live lane begins
         self._live_sent = 0  # of the live lane, all up to here was given out
         self._backlog_sent = 0  # of the backlog, all up to here was given out
@@ -204,15 +204,19 @@ class Uplink:
     # --- lanes
 
     def _rewind(self, *, renew_live: bool) -> None:
-        """Look through both lanes from their beginning again."""
+        """Look through both lanes from their beginning again. Where the live lane begins anew, nothing of it waits: not
+        even a window whose time has not come yet goes after the backlog."""
         if renew_live:
             self._live_from = max(self._log.next_seq - LIVE_RECORDS, 0)
+            self._held_seq = 0
         self._live_sent = 0
         self._backlog_sent = 0
 
     def _live(self, room: int) -> "tuple[int, int, list[bytes]] | None":
         newest = self._log.next_seq - 1
-        if self._live_sent >= newest or newest <= self._held_seq:
+        if newest <= self._held_seq:
+            newest = self._held_seq - 1
+        if self._live_sent >= newest:
             return None
         seq = self._log.previous_pending(newest + 1)
         while seq is not None and seq >= self._live_from:
