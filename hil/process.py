@@ -62,6 +62,11 @@ class Process:
                 preexec_fn=_die_with_parent,  # noqa: PLW1509  (the bench starts children from its only thread)
             )
 
+    def send(self, number: signal.Signals) -> None:
+        """Send it a signal."""
+        if self._child is not None and self.running:
+            self._child.send_signal(number)
+
     def kill(self) -> None:
         """End it as a power cut would: kill -9."""
         self._end(signal.SIGKILL, 10)

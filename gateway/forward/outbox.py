@@ -3,11 +3,11 @@
 import os
 import sqlite3
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from gateway.database import StoreUnavailableError, connect, connect_for_reading, migrate, transaction
 from gateway.forward import acknowledged
@@ -18,9 +18,11 @@ from gateway.hj212.packet import Packet
 SCHEMA = Path(__file__).parent / "schema"
 
 LIVE, BACKLOG, PLACEMENTS = "live", "backlog", "placements"
+T = TypeVar("T")
 RECORDS = "records"  # a feed of `refeeds`, beside PLACEMENTS
 MODE = 0o600  # SQLite gives its -wal and -shm files the mode of the file itself
 MARK_EVERY_MS = 600_000
+VARIABLES_MAX = 500  # of one statement: SQLite allows 32,766, and one is prepared for each count of them
 MARKS_MAX = 60_000  # more than a year of them
 
 
@@ -164,20 +166,24 @@ class Outbox:
 
     def confirm(self, qns: Iterable[str]) -> list[int]:
         """The platform has these packets; returns the records of which it now has all."""
-        connection, delivered = self._connection, []
-        cells: list[Cell] = []
+        connection = self._connection
+        cells: dict[int, tuple[str | None, int]] = {}
         with transaction(connection):
-            for qn in qns:
-                rows = connection.execute(
-                    "DELETE FROM outbox WHERE qn = ? RETURNING record, terminal, cell", (qn,)
-                ).fetchall()
-                for record, terminal, cell in rows:
-                    if not connection.execute("SELECT 1 FROM outbox WHERE record = ? LIMIT 1", (record,)).fetchone():
-                        delivered.append(int(record))
-                        cells += [Cell(terminal, cell)] if terminal is not None else []
-            acknowledged.note(connection, cells)
-            self._count({"delivered": len(delivered)})
-        return delivered
+            for some in _chunks(list(qns)):
+                cells |= {
+                    record: (terminal, cell)
+                    for record, terminal, cell in connection.execute(
+                        f"DELETE FROM outbox WHERE qn IN ({_marks(some)}) RETURNING record, terminal, cell",  # noqa: S608
+                        some,
+                    ).fetchall()
+                }
+            for records in _chunks(list(cells)):
+                rest = f"SELECT DISTINCT record FROM outbox WHERE record IN ({_marks(records)})"  # noqa: S608  (marks)
+                for (record,) in connection.execute(rest, records):
+                    del cells[record]
+            acknowledged.note(connection, [Cell(name, cell) for name, cell in cells.values() if name is not None])
+            self._count({"delivered": len(cells)})
+        return list(cells)
 
     def mark(self, now_ms: int) -> None:
         """Note up to where everything is safe, if the last note is old enough."""
@@ -222,6 +228,14 @@ class Outbox:
             "INSERT INTO counters (name, value) VALUES (?, ?) ON CONFLICT DO UPDATE SET value = value + excluded.value",
             counts.items(),
         )
+
+
+def _chunks(values: list[T]) -> Iterator[list[T]]:
+    return (values[at : at + VARIABLES_MAX] for at in range(0, len(values), VARIABLES_MAX))
+
+
+def _marks(values: Sequence[object]) -> str:
+    return ", ".join("?" * len(values))
 
 
 class Waiting(NamedTuple):

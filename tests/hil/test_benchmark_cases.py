@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from hil.benchmarks import runner
 from hil.benchmarks.__main__ import app
-from hil.benchmarks.cases import backlog, burst, faults, ingest, journal, peers, postgres
+from hil.benchmarks.cases import backlog, burst, faults, hj212_sink, ingest, journal, peers, postgres
 from hil.benchmarks.growth import filling
 from hil.benchmarks.peers.arena import Fault, Load, Outcome
 from hil.benchmarks.peers.contenders import ALL
@@ -135,3 +135,13 @@ def test_postgres_is_fed_straight_merged_and_again(monkeypatch: pytest.MonkeyPat
     for name in ("straight_readings_per_s", "merged_readings_per_s", "straight_cpu_ratio", "merged_cpu_ratio"):
         assert math.isfinite(found[f"postgres.{name}"])
         assert found[f"postgres.{name}"] > 0
+
+
+@pytest.mark.slow
+def test_a_platform_is_fed_over_one_connection_and_one_a_station(monkeypatch: pytest.MonkeyPatch) -> None:
+    """P-233"""
+    monkeypatch.setattr(filling, "TERMINALS", 12)
+    monkeypatch.setattr(hj212_sink, "CONNECTIONS", (1, 12))
+    found = named(runner.run("hj212_sink", TINY))
+    for connections in (1, 12):
+        assert found[f"hj212_sink.{connections}.quarter_s"] > found[f"hj212_sink.{connections}.stop_and_wait_s"] > 0

@@ -126,7 +126,8 @@ def messages_of(station: Station) -> list[tuple[str, str]]:
 
 def attributes_of(item: ItemConfig, cn: str) -> list[str]:
     """Those attributes of an item that go by this command."""
-    return [one for one in item.attributes if (one in INSTANT_ATTRIBUTES) == (cn == INSTANT)]
+    of_instant = cn == INSTANT
+    return [one for one in item.attributes if (one in INSTANT_ATTRIBUTES) == of_instant]
 
 
 def _items(mapping: Mapping, station: Station, cn: str, st: str, window: WindowContent) -> list[Item]:

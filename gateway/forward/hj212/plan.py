@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import NamedTuple
 
 from cext.decoder import Columns
 from cext.hj212 import Encoder, Plan
-from gateway.forward.hj212.encode import NORMAL, attributes_of, messages_of
+from gateway.forward.hj212.encode import NORMAL, attributes_of
 from gateway.forward.hj212.mapping import (
     FEW_SAMPLES,
     INSTANT,
@@ -81,25 +82,26 @@ class Windows:
 
 
 def _plan(station: Station) -> Plan:
-    messages = []
-    for cn, st in messages_of(station):
-        head = f"ST={st};CN={cn};PW={station.pw};MN={station.mn};Flag=".encode("ascii")
-        items: list[_Item]
-        if cn == STATE:
-            items = [(state.point, state.code.encode("ascii"), 0, 1, ()) for state in station.states]
-        else:
-            items = [
-                _item(item, cn) for item in station.items if (item.st or station.st) == st and attributes_of(item, cn)
-            ]
-        messages.append((_KINDS[cn], head, items))
+    """messages_of, and the items of each, in one look at each item: a province has half a million of them."""
+    found: dict[tuple[str, str], list[_Item]] = {}
+    for cn in (PERIOD, INSTANT):
+        for item in station.items:
+            if attributes := attributes_of(item, cn):
+                found.setdefault((cn, item.st or station.st), []).append(_item(item, tuple(attributes)))
+    if station.states:
+        found[STATE, station.st] = [(state.point, state.code.encode("ascii"), 0, 1, ()) for state in station.states]
+    tail = f"PW={station.pw};MN={station.mn};Flag="
+    messages = [(_KINDS[cn], f"ST={st};CN={cn};{tail}".encode("ascii"), items) for (cn, st), items in found.items()]
     return Plan(station.mn, messages)
 
 
-def _item(item: ItemConfig, cn: str) -> _Item:
-    quantity = QUANTITIES[item.quantity]
-    exponent = quantity.exponent if item.exponent is None else item.exponent
-    attributes = tuple(
-        (f"-{name}=".encode("ascii"), _PLACES[quantity.fields[name]], name == SAMPLE_TIME)
-        for name in attributes_of(item, cn)
-    )
-    return item.point, item.code.encode("ascii"), item.decimals, int(10 ** (exponent - item.decimals)), attributes
+def _item(item: ItemConfig, attributes: tuple[str, ...]) -> _Item:
+    exponent = QUANTITIES[item.quantity].exponent if item.exponent is None else item.exponent
+    values = _values(item.quantity, attributes)
+    return item.point, item.code.encode("ascii"), item.decimals, 10 ** (exponent - item.decimals), values
+
+
+@cache
+def _values(quantity: str, attributes: tuple[str, ...]) -> tuple[tuple[bytes, int, bool], ...]:
+    fields = QUANTITIES[quantity].fields
+    return tuple((f"-{name}=".encode("ascii"), _PLACES[fields[name]], name == SAMPLE_TIME) for name in attributes)

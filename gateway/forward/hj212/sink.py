@@ -30,6 +30,7 @@ from gateway.journal.reader import Stored
 from gateway.metrics import Metrics
 from protocol.record import WINDOW
 
+BATCH_RECORDS = 512  # at a time: what was taken is sent before the next ones are read
 LINE_PACKETS = 16  # in line at a session: a fresh window waits for no more than these
 HEARTBEAT, KEY = "9015", b"1014"
 _COUNTS = ("sent", "resent", "confirmed", "late", "stray", "damaged", "gave_up", "commands", "refused", "heartbeats")
@@ -129,7 +130,7 @@ class Hj212Sink:
         """As many as keep every connection busy; none while most of that is waiting."""
         most = LINE_PACKETS * len(self._channels)
         room = most - sum(min(channel.under_way, LINE_PACKETS) for channel in self._channels)
-        return room if 2 * room >= most else 0
+        return min(room, BATCH_RECORDS) if 2 * room >= most else 0
 
     def take(self, batch: Batch) -> Receipt:
         """Packets for the batch; they are safe once they stand in the outbox, which is the forwarder's next step."""
