@@ -11,7 +11,7 @@ _NEVER_MS = 1 << 60  # a flight's time-out: the mailbox has its own
 
 class MailboxUplink:
     """`identity` (terminal's id, protocol.mac.Key). `look` offers what there is to offer; call it whenever there may be
-    more, and twice a second. `box` is what the Modbus server reads and writes."""
+    more, and every few seconds. `box` is what the Modbus server reads and writes."""
 
     def __init__(self, board, identity, clock, log, uplink, answers) -> None:  # type: ignore[no-untyped-def]
         self._board = board

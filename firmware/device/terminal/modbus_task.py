@@ -6,8 +6,8 @@ from protocol import mailbox
 from terminal import live_map, modbus_slave
 from terminal.tasks import together
 
-ALLOWANCE_MS = 60000  # without a sign of life: it looks twice a second
-_LOOK_MS = 500
+ALLOWANCE_MS = 60000  # without a sign of life
+_LOOK_MS = 5000  # whose turn is over: a turn is a minute; what is new wakes it at once
 _IDLE_MS = 300000  # a connection over which nothing comes is closed: a master that lost its power says no goodbye
 _BODY_MS = 10000  # a request that was begun
 _POLL_MS = 2  # of a UART: a character at 9600 baud takes 1 ms
