@@ -18,6 +18,7 @@ from gateway.strict import ConfigError
 from hil import platform, runner
 from hil import scenario as scenarios
 from hil.fleet import cli as fleet_cli
+from hil.accuracy import cli as accuracy
 from hil.heap import cli as heap_cli
 from hil.load import Recorded
 from hil.load_file import LoadFileError, Order, read_intervals
@@ -117,6 +118,9 @@ app.command(epilog=powercut.EPILOG)(powercut.powercut)
 
 app.command(epilog=heap_cli.EPILOG)(heap_cli.heap)
 app.command(epilog=fleet_cli.EPILOG)(fleet_cli.fleet)
+
+
+app.command(epilog=accuracy.EPILOG)(accuracy.accuracy)
 
 
 @app.command(

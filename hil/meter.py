@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from hil.load import Load
 from hil.meter_feeder import PHASES, Feeder
 from hil.meter_items import Item, item_bytes
+from hil.meter_stand import Stand
 from hil.meter_types import Place, decode, encode, places
 
 PROFILES = Path(__file__).parent.parent / "firmware" / "device" / "profiles"
@@ -43,13 +44,14 @@ class Served(NamedTuple):
 class Meter:
     """A meter that has been measuring since start_ms. Raises ValueError for a profile or ratio that makes no sense.
 
+    load: what its feeder draws, or the feeder itself.
     more: the feeders of circuits 2 and on. `serial` and `ratios` are what its identity registers show; both may change.
     """
 
     def __init__(
         self,
         profile: Mapping[str, Any],
-        load: Load,
+        load: Load | Stand,
         start_ms: int,
         energy_wh: int,
         ratios: tuple[int, int] = (1, 1),
@@ -57,7 +59,7 @@ class Meter:
         serial: int = 1,
     ) -> None:
         self.protocol: str = profile["protocol"]
-        self.feeders = [Feeder(load, start_ms, energy_wh), *more]
+        self.feeders = [load if isinstance(load, Stand) else Feeder(load, start_ms, energy_wh), *more]
         self.serial = serial
         self.ratios = ratios
         self.places = places(profile, "quantities", ratios)

@@ -6,6 +6,8 @@ import sys
 from pathlib import Path
 from typing import Any, Self
 
+import msgspec
+
 from hil.clock import ScaledClock
 from hil.process import Process
 from hil.scenario import Point, Scenario, Terminal
@@ -84,6 +86,8 @@ def _measured(scenario: Scenario, point: Point) -> dict[str, Any]:
 
 
 def _load(scenario: Scenario, point: Point) -> dict[str, Any]:
+    if point.steps:
+        return {"kind": "stand", "steps": msgspec.to_builtins(point.steps), "begin_ms": scenario.start_ms}
     if point.follows is not None:
         follows = next(other for other in scenario.points if other.name == point.follows)
         off = list(scenario.spans("treatment_off"))

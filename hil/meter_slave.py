@@ -9,6 +9,7 @@ from hil import load
 from hil.meter import Meter, Served, read_profile
 from hil.meter_feeder import Feeder, Wiring, WiringFault
 from hil.meter_frames import Request, framed, framed_645
+from hil.meter_stand import Stand, stand_of
 
 PIECES_GAP_MS = 100
 _PARTS_BYTES = 4  # of each frame, where an answer is told in several
@@ -78,7 +79,7 @@ class Slave:
         ]
         self._meter = Meter(
             read_profile(first.profile),
-            load.from_config(first.load),
+            _load(first),
             start_ms,
             first.start_import_wh,
             (first.ct_ratio, first.pt_ratio),
@@ -90,6 +91,7 @@ class Slave:
         self._meter.feeders[0].faults += _wiring(first)
         self._names = {place.name for place in self._meter.places}
         self._seen: dict[int, dict[str, int | None]] = {}
+        self._since_ms: dict[int, int] = {}
 
     def obey(self, line: Control, now_ms: int) -> None:
         """Do as a control line says."""
@@ -142,9 +144,12 @@ class Slave:
         """A complete poll of a circuit, all its quantities in one read or several, is a row of the log."""
         for circuit, values in served.circuits.items():
             seen = self._seen.setdefault(circuit, {})
+            if not seen:
+                self._since_ms[circuit] = now_ms
             seen |= values
             if len(seen) == len(self._names):
-                row: dict[str, Any] = {"t_ms": now_ms, "address": self.address, "values": seen}
+                row: dict[str, Any] = {"t_ms": now_ms, "from_ms": self._since_ms[circuit], "address": self.address}
+                row["values"] = seen
                 row |= {"circuit": circuit} if circuit > 1 else {}
                 log({**row, "fault": kind} if kind else row)
                 self._seen[circuit] = {}
@@ -180,6 +185,12 @@ def _part(served: Served, part: int) -> Served:
     data = served.data[part * _PARTS_BYTES : (part + 1) * _PARTS_BYTES]
     is_last = (part + 1) * _PARTS_BYTES >= len(served.data)
     return Served(data, served.circuits if is_last else {}, 0, more=not is_last)
+
+
+def _load(config: MeterConfig) -> load.Load | Stand:
+    if config.load.get("kind") == "stand":
+        return stand_of(config.load, config.start_import_wh)
+    return load.from_config(config.load)
 
 
 def _wiring(config: MeterConfig) -> list[WiringFault]:

@@ -5,9 +5,10 @@ on stdout is `{"pty": "/dev/pts/7"}`. Lines on stdin change a meter (hil.meter_s
 "silent"}`, and null ends it. SIGTERM ends the process with the log complete. FILE is checked by `Config`.
 
 The log has one JSON line for each complete poll of a meter's circuit (all the quantities of its profile were read, in
-one read or several): `{"t_ms": ..., "address": ..., "values": {...}}`, t_ms being the virtual instant of the last read,
-values in the terminal's units. A request that is no plain read is a line with `"event": "refused"`: no meter of ours is
-ever to see one. All that goes over the bus is recorded in the capture (hil/meter_capture.py), if there is to be one.
+one read or several): `{"t_ms": ..., "from_ms": ..., "address": ..., "values": {...}}`, with the virtual instants of the
+last and the first read, and values in the terminal's units. A request that is no plain read is a line with
+`"event": "refused"`: no meter of ours is ever to see one. All that goes over the bus is recorded in the capture
+(hil/meter_capture.py), if there is to be one.
 """
 
 import argparse

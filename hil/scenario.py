@@ -16,6 +16,7 @@ from hil.expectations import Expectation
 from hil.fault_kinds import KINDS, ON
 from hil.load_file import Order
 from hil.meter import PROFILES, read_profile
+from hil.meter_stand import Step
 from hil.weather import PROFILES as NETWORKS
 
 FOLDER = Path(__file__).parent / "scenarios"
@@ -55,12 +56,13 @@ class Point(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     kind: Literal["production", "treatment", "other"]
     profile: Name  # the meter's model: firmware/device/profiles/<profile>.json
     address: Annotated[int, msgspec.Meta(ge=1, le=247)] | Annotated[str, msgspec.Meta(pattern=r"^[0-9]{12}$")]
-    rated_w: Annotated[int, msgspec.Meta(ge=100, le=10_000_000)]
+    rated_w: Annotated[int, msgspec.Meta(ge=100, le=100_000_000)]
     follows: Name | None = None  # treatment: the production point whose work it cleans
     shifts: Literal[2, 3] = 2  # production: from 06:00 to 22:00, or round the clock
     circuit: Annotated[int, msgspec.Meta(ge=1, le=32)] = 1  # of a meter with several
     ct_ratio: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 1  # of a meter that shows secondary values
     terminal: TerminalName | None = None  # whose bus the meter is on; needed where there are several
+    steps: list[Step] = []  # known values in place of a load (hil/accuracy)
 
 
 class Fault(msgspec.Struct, forbid_unknown_fields=True, frozen=True):

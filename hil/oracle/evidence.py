@@ -8,10 +8,14 @@ from protocol.record import Event, Window
 
 @dataclass(frozen=True)
 class Poll:
-    """One answer of a meter: the virtual Unix ms at which it was given, and what it showed (named as in Reading)."""
+    """One poll of a meter: the virtual Unix ms of its last answer, and what it showed (named as in Reading).
+
+    from_ms: of its first answer, where it was read in several.
+    """
 
     t_ms: int
     values: Mapping[str, int]
+    from_ms: int = 0
 
 
 @dataclass(frozen=True)

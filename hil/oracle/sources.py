@@ -91,7 +91,7 @@ def polls_of(rows: Iterable[Mapping[str, Any]]) -> dict[tuple[int | str, int], l
     polls: dict[tuple[int | str, int], list[Poll]] = defaultdict(list)
     for row in rows:
         if "values" in row:
-            polls[row["address"], row.get("circuit", 1)].append(Poll(row["t_ms"], row["values"]))
+            polls[row["address"], row.get("circuit", 1)].append(Poll(row["t_ms"], row["values"], row["from_ms"]))
     return {meter: sorted(found, key=lambda poll: poll.t_ms) for meter, found in polls.items()}
 
 
