@@ -10,7 +10,7 @@ from typing import Literal
 from gateway.export.export import export
 from gateway.export.rows import rows as export_rows
 from gateway.journal.spans import Spans
-from hil import runner, wiring
+from hil import runner
 from hil.accuracy import points
 from hil.accuracy.check import Exported, Meter, Row, rows
 from hil.meter import read_profile
@@ -36,11 +36,13 @@ def measure(profiles: Sequence[str], target: Literal["sim", "unix"], folder: Pat
         first = outcome.report.findings[0].text if outcome.report.findings else ""
         raise BenchError(f"windows are missing from the export / 导出缺少窗口: {first}")
     found = []
-    for number, (point, meter) in enumerate(zip(played.points, meters_json(played, "")["meters"], strict=True), 1):
+    (terminal,), (case,) = played.terminals, outcome.cases
+    meters = meters_json(played, terminal, "")["meters"]
+    for number, (point, meter) in enumerate(zip(played.points, meters, strict=True), 1):
         stand = stand_of(meter["load"], meter["start_import_wh"])
         read = places(read_profile(point.profile), "quantities", (point.ct_ratio, 1))
         at_stand = Meter(point.profile, [one for one in read if one.circuit == 1], stand)
-        found += rows(at_stand, outcome.truth.polls[number], exported[number], 1000 * played.sample_interval_s)
+        found += rows(at_stand, case.truth.polls[number], exported[number], 1000 * played.sample_interval_s)
     return found
 
 
@@ -78,7 +80,7 @@ def _export(played: Scenario, folder: Path) -> dict[int, list[Exported]]:
     spans = Spans(folder / "gateway" / "data")
     try:
         from_s, to_s = played.start_ms // 1000, played.end_ms // 1000
-        export(export_rows(spans, [wiring.TERMINAL], from_s, to_s, _FUTURE_S), "csv", folder / EXPORT)
+        export(export_rows(spans, [played.terminals[0].id], from_s, to_s, _FUTURE_S), "csv", folder / EXPORT)
     finally:
         spans.close()
     found = defaultdict(list)
