@@ -17,8 +17,8 @@ from gateway.hj212.stream import no_keys
 from gateway.strict import ConfigError
 from hil import platform, runner
 from hil import scenario as scenarios
-from hil.fleet import cli as fleet_cli
 from hil.accuracy import cli as accuracy
+from hil.fleet import cli as fleet_cli
 from hil.heap import cli as heap_cli
 from hil.load import Recorded
 from hil.load_file import LoadFileError, Order, read_intervals
