@@ -3,6 +3,7 @@
 import itertools
 import json
 import re
+import signal
 import subprocess
 import time
 from collections.abc import Mapping
@@ -16,6 +17,7 @@ from hil.process import BenchError, Process
 ROOT = Path(__file__).parent.parent
 DEVICE = ROOT / "firmware" / "device"
 HASTY = ROOT / "hil" / "vm" / "hasty.py"
+WEDGING = ROOT / "hil" / "vm" / "wedging.py"
 FAKETIME = ROOT / "build" / "tools" / "libfaketime.so.1"
 DEAD_RTC_S = 946_684_800  # 2000-01-01
 _BOOT = re.compile(rb"^\S+ wattline \S+ boot (\d+) ", re.MULTILINE)
@@ -26,8 +28,8 @@ class Terminal:
     """A terminal with its own flash image. `lives` are its starts so far, in virtual time.
 
     rtc: `none` lost its power; `dead` did too, and then counts on from 2000-01-01, so that TLS sees that (in real time
-    only, on the 64-bit VM). program: HASTY does not wait between attempts. root: the terminal's file system, the
-    sources or what firmware.image made.
+    only, on the 64-bit VM). program: HASTY does not wait between attempts, WEDGING wedges when it is told
+    to. root: the terminal's file system, the sources or what firmware.image made.
     """
 
     def __init__(
@@ -82,8 +84,9 @@ class Terminal:
             raise BenchError(f"{script} failed / 失败: {done.stdout[-400:]}{done.stderr[-400:]}")
         return done.stdout
 
-    def start(self) -> None:
-        """Power on."""
+    def start(self, *, watchdog: bool = False) -> None:
+        """Power on; or what the hardware does when the watchdog has ended the program."""
+        self.process.env["WATTLINE_RESET"] = "watchdog" if watchdog else "power"
         if self._rtc_file is not None:
             self._rtc_file.write_text(f"{DEAD_RTC_S - int(time.time()):+d}\n", encoding="ascii")
         self._said.append(len(self.process.text().encode()))
@@ -102,7 +105,7 @@ class Terminal:
             return None
         status = self.process.status
         self._ends.append(self._clock.now_ms())
-        self.start()
+        self.start(watchdog=status == -signal.SIGALRM)
         return None if status == 0 else f"the terminal ended with status {status}: {self.process.tail()}"
 
     @property

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from hil.authority import Authority, Issued
 from hil.broker import Broker
 from hil.clock import ScaledClock
-from hil.terminal import DEVICE, HASTY, Terminal
+from hil.terminal import DEVICE, Terminal
 from protocol import mac
 from tests.firmware.gateway_double import gateway_double
 
@@ -38,7 +38,16 @@ class Site:
     """A broker, and a terminal with a bus on which nobody answers; nothing is started."""
 
     def __init__(
-        self, folder: Path, uart: Path, vm: str, factor: int, rtc: Rtc, tls: Tls | None, hasty: bool, *, root: Path
+        self,
+        folder: Path,
+        uart: Path,
+        vm: str,
+        factor: int,
+        rtc: Rtc,
+        tls: Tls | None,
+        *,
+        program: Path | None,
+        root: Path,
     ) -> None:
         self.clock = ScaledClock(time.time_ns(), time.time_ns() // 1_000_000 if rtc == "dead" else START_MS, factor)
         self.tls = tls
@@ -46,10 +55,11 @@ class Site:
         server = tls.authority.server_files(tls.server, folder / "server") if tls else None
         self.broker = Broker(REPO / "build/mosquitto/mosquitto", folder / "broker", tls=server)
         micropython = REPO / "build" / vm / "micropython"
-        program = HASTY if hasty else None
         self.terminal = Terminal(micropython, folder / "terminal", self.clock, uart, rtc, program, root)
 
-    def provision(self, keepalive_s: int = 60, port: int = 0, sntp_port: int = 0, **uplink: int) -> None:
+    def provision(
+        self, keepalive_s: int = 60, port: int = 0, sntp_port: int = 0, sample_interval_s: int = 60, **uplink: int
+    ) -> None:
         """`port`: of what stands between terminal and broker."""
         meter = {"address": 1, "profile": "dtsu666", "point": 1, "ct_ratio": 1, "pt_ratio": 1, "timeout_ms": 20}
         mqtt: dict[str, Any] = {"host": "127.0.0.1", "port": port or self.broker.port, "keepalive_s": keepalive_s}
@@ -57,7 +67,7 @@ class Site:
             mqtt |= {"port": port or self.broker.tls_port, "tls": {"server_name": BROKER}}
         config: dict[str, Any] = {
             "terminal": NAME,
-            "sample_interval_s": 60,
+            "sample_interval_s": sample_interval_s,
             "buses": [{"uart": 0, "baud": 9600, "parity": "N", "stop": 1, "meters": [meter]}],
             "points": [{"number": 1, "name": "furnace", "kind": "production", "run_threshold_w": 500}],
             "mqtt": mqtt,
@@ -90,12 +100,12 @@ def site(
     rtc: Rtc = "set",
     tls: Tls | None = None,
     *,
-    hasty: bool = False,
+    program: Path | None = None,
     root: Path = DEVICE,
 ) -> Iterator[Site]:
     master, slave = os.openpty()
     try:
-        made = Site(folder, Path(os.ttyname(slave)), vm, factor, rtc, tls, hasty, root=root)
+        made = Site(folder, Path(os.ttyname(slave)), vm, factor, rtc, tls, program=program, root=root)
         with made.broker, made.terminal:
             yield made
     finally:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from hil.link import Link
+from hil.terminal import HASTY
 from protocol import record
 from tests.firmware.gateway_double import GatewayDouble
 from tests.firmware.site import Site, Tls, site
@@ -48,7 +49,7 @@ def cut_until_delivered(made: Site, gateway: GatewayDouble, link: Link, step: in
 
 def test_cut_after_every_byte_up_and_down(tmp_path: Path) -> None:
     """R-15: of the CONNECT, the SUBSCRIBE, the publish, its PUBACK, and the ack: nothing is lost, nothing twice."""
-    with site(tmp_path, hasty=True) as made, Link(tmp_path / "link", made.broker.port) as link:
+    with site(tmp_path, program=HASTY) as made, Link(tmp_path / "link", made.broker.port) as link:
         made.broker.start()
         made.provision(port=link.start())
         with made.gateway() as gateway:
@@ -57,7 +58,7 @@ def test_cut_after_every_byte_up_and_down(tmp_path: Path) -> None:
 
 def test_cut_in_the_handshake_and_in_what_follows(tmp_path: Path) -> None:
     """R-15: the same by TLS, at every 29th byte: 29 shares no factor with what TLS's records are made of."""
-    with site(tmp_path, tls=Tls(), hasty=True) as made, Link(tmp_path / "link", made.broker.tls_port) as link:
+    with site(tmp_path, tls=Tls(), program=HASTY) as made, Link(tmp_path / "link", made.broker.tls_port) as link:
         made.broker.start()
         made.provision(port=link.start())
         with made.gateway() as gateway:

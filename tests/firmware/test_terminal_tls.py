@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from hil.authority import Authority, Issued
+from hil.terminal import HASTY
 from protocol import record
 from tests.firmware.site import BROKER, NAME, Tls, site
 
@@ -100,7 +101,7 @@ def test_a_terminal_whose_clock_shows_2000_connects(tmp_path: Path, age_days: in
     """S-25: by the image's build time; or, with a broker's certificate that is younger than that, by looking on."""
     tls = Tls()
     tls.server = tls.authority.issue(BROKER, NOW - age_days * DAY, NOW + 90 * DAY)
-    with site(tmp_path, rtc="dead", tls=tls, hasty=True) as made:
+    with site(tmp_path, rtc="dead", tls=tls, program=HASTY) as made:
         made.provision()
         made.broker.start()
         with made.gateway() as gateway:

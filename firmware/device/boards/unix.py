@@ -114,7 +114,7 @@ class Board(base.BaseBoard):
         blocks = int(os.getenv("WATTLINE_FLASH_BLOCKS") or BLOCKS)
         self._image = os.getenv("WATTLINE_FLASH") or "flash.img"
         base.mount(FileFlash(self._image, blocks))
-        super().__init__(base.POWER_ON)
+        super().__init__(base.WATCHDOG if os.getenv("WATTLINE_RESET") == "watchdog" else base.POWER_ON)
         strap = os.getenv("WATTLINE_BENCH_CLOCK")
         self._clock = BenchClock(strap) if strap else None
         self._started_ms = self._clock.unix_ms() if self._clock else 0
