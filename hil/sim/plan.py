@@ -10,12 +10,15 @@ from hil.meter_slave import Fault as MeterFault
 from hil.meter_slave import Line
 from hil.platform import Mode
 from hil.scenario import TERMINAL, Point, Scenario, Uplink
+from hil.scenario import Terminal as PlannedTerminal
 from hil.sim.broker import PORT as BROKER_PORT
 from hil.sim.broker import Manners
 from hil.sim.terminal import Terminal
 from hil.sim.world import PLATFORM_PORT, World
 
 START = datetime(2026, 3, 2, 4, tzinfo=timezone(timedelta(hours=8)))  # the platform counts in this zone
+MODELS = ("sdm630", "dtsu666")
+MAILBOX_EVERY = 3  # so many factories have one with a second terminal, from whose mailbox the gateway fetches
 QUIET_MS = 1_800_000  # before the end everything is well again
 CLIENTS = ((TERMINAL, BROKER_PORT), ("gateway", BROKER_PORT), ("gateway", PLATFORM_PORT))
 
@@ -34,8 +37,8 @@ Effect = Callable[[World, int], None]
 
 
 def _part(world: World, number: int) -> tuple[str, int]:
-    del world
-    return CLIENTS[number % len(CLIENTS)]
+    clients = [*CLIENTS, *(("gateway", port) for port in world.modbus_ports.values())]
+    return clients[number % len(clients)]
 
 
 def _terminal(world: World, number: int) -> Terminal:
@@ -127,10 +130,10 @@ def scenario_of(seed: int) -> Scenario:
     """The factory of a seed."""
     draw = random.Random(f"{seed}:scenario")
     points = [
-        Point(f"line_{number}", "production", draw.choice(("sdm630", "dtsu666")), number, 50_000 * number)
+        Point(f"line_{number}", "production", draw.choice(MODELS), number, 50_000 * number, terminal=TERMINAL)
         for number in range(1, 1 + draw.randint(1, 2))
     ]
-    return Scenario(
+    plain = Scenario(
         name="fuzz",
         title="Drawn from a seed",
         title_zh="由随机种子生成",
@@ -143,6 +146,11 @@ def scenario_of(seed: int) -> Scenario:
         target="sim",
         uplink=Uplink(draw.choice((1, 4, 8)), draw.choice((2, 8))),
     )
+    if draw.randrange(MAILBOX_EVERY):
+        return plain
+    points.append(Point("mixer", "production", draw.choice(MODELS), 1, 90_000, terminal="T0002"))
+    terminals = [*plain.terminals, PlannedTerminal("T0002", "modbus_tcp")]
+    return msgspec.structs.replace(plain, points=points, terminals=terminals)
 
 
 def troubles_of(scenario: Scenario) -> list[Trouble]:

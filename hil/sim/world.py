@@ -47,8 +47,10 @@ class World:
         self.trace = trace = Trace(lambda: loop.now_us, write)
         self.network = network = Network(loop, self.random("network"), trace)
         self.broker = Broker(loop, network, self.random("broker"), trace)
-        modbus = {one.name: MODBUS_PORT + at for at, one in enumerate(scenario.terminals) if one.serves_modbus}
-        ports = wiring.Ports(BROKER_PORT, PLATFORM_PORT, modbus)
+        self.modbus_ports = {
+            one.name: MODBUS_PORT + at for at, one in enumerate(scenario.terminals) if one.serves_modbus
+        }
+        ports = wiring.Ports(BROKER_PORT, PLATFORM_PORT, self.modbus_ports)
         self.terminals = {one.name: self._terminal(one, ports) for one in scenario.terminals}
         config = wiring.write_gateway(scenario, folder / "gateway", ports, FIELD)
         self.gateway = Gateway(loop, network, config, self.now_ms, self.random("gateway"), trace)
