@@ -19,6 +19,7 @@ from hil.gateway import Gateway
 from hil.link import Link
 from hil.meter_bus import MeterBus
 from hil.oracle.sources import read_rows
+from hil.powercut.machine import copy_image
 from hil.process import BenchError, Process
 from hil.scenario import Scenario
 from hil.scenario import Terminal as Plan
@@ -27,6 +28,7 @@ from hil.terminal import ROOT, Terminal
 from hil.versions import versions
 
 VM = ROOT / "build" / "vm64" / "micropython"
+BLOCK_BYTES = 4096  # of a flash
 MOSQUITTO = ROOT / "build" / "mosquitto" / "mosquitto"
 # real seconds in which everything must be up before the scenario's time begins; a machine that is busy gets more
 LEADS_S = (3.0, 8.0, 20.0)
@@ -69,7 +71,7 @@ class Bench:
         self.terminals: dict[str, Switchboard] = {}
 
     def bring_up(self, absent: set[str]) -> None:
-        """Start everything but `absent` (broker, gateway); virtual time then is shortly before the scenario's start."""
+        """Start everything but `absent` (see Target); virtual time then is shortly before the scenario's start."""
         self.platform.start()
         if "broker" not in absent:
             self.broker.start()
@@ -103,14 +105,15 @@ class Bench:
                 one.name: started.enter_context(self._switchboard(one, bus))
                 for one, bus in zip(scenario.terminals, self.meters, strict=True)
             }
-            if not absent:
+            if absent.isdisjoint({"broker", "gateway"}):
                 self.gateway.wait_until_ready()
             at_ms = scenario.start_ms - int(TERMINAL_LEAD_S * 1000 * scenario.factor)
             if self.clock.now_ms() > at_ms:
                 return False
             self.clock.sleep_until(at_ms)
-            for terminal in self.terminals.values():
-                terminal.start()
+            for name, terminal in self.terminals.items():
+                if name not in absent:
+                    terminal.start()
             self._stack.push(started.pop_all())
         return True
 
@@ -128,7 +131,7 @@ class Bench:
         return MeterBus(self.scenario, terminal, self._place(terminal) / "meters", self.clock)
 
     def _switchboard(self, terminal: Plan, bus: MeterBus) -> "Switchboard":
-        board = Switchboard(self.scenario, bus, self.links[terminal.name], self._place(terminal))
+        board = Switchboard(self.scenario, terminal, bus, self.links[terminal.name], self._place(terminal))
         config = wiring.terminal_json(self.scenario, terminal, self.ports)
         board.provision(config, wiring.key_json(self.scenario.seed, terminal.id))
         return board
@@ -189,11 +192,20 @@ class Bench:
 class Switchboard(Terminal):
     """A terminal with the meters on its bus, and the link by which its records go."""
 
-    def __init__(self, scenario: Scenario, bus: MeterBus, link: Link, folder: Path) -> None:
+    def __init__(self, scenario: Scenario, plan: Plan, bus: MeterBus, link: Link, folder: Path) -> None:
         """Waits for the meters. Raises BenchError."""
         super().__init__(VM, folder, bus.clock, bus.uart(), scenario.rtc)
+        self.process.env["WATTLINE_FLASH_BLOCKS"] = str((plan.flash_kib << 10) // BLOCK_BYTES)
         self.link = link
         self._bus = bus
+
+    def copy_flash(self, other: Terminal) -> None:
+        """Have all that another terminal has on its flash now."""
+        copy_image(other.image, self.image)
+
+    def move_rtc(self, seconds: int) -> None:
+        """Raises BenchError: a VM's clock chip is the bench's clock."""
+        raise BenchError(f"the clock chip can't be moved by {seconds} s on unix / unix 上无法篡改时钟")
 
     def served(self) -> list[dict[str, Any]]:
         """The rows of its meters' log."""

@@ -32,7 +32,7 @@ ALLOWED: Mapping[str, Sequence[str]] = {
 
 
 class Expectation(msgspec.Struct, forbid_unknown_fields=True, frozen=True, omit_defaults=True):
-    """Exactly one of the first four; to be seen at least so often.
+    """Exactly one of the first four; to be seen at least so often (0: it may be).
 
     finding: the oracle must object with this code, as what the scenario does makes unavoidable: it then does not count.
     quarantined: frames or records, by the reason. event: of the terminals', by name. counter: of the journal's.
@@ -42,7 +42,7 @@ class Expectation(msgspec.Struct, forbid_unknown_fields=True, frozen=True, omit_
     quarantined: str | None = None
     event: str | None = None
     counter: str | None = None
-    at_least: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = 1
+    at_least: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)] = 1
 
     @property
     def what(self) -> tuple[str, str]:

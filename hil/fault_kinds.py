@@ -4,7 +4,7 @@ import errno
 from typing import NamedTuple
 
 EVERYWHERE = frozenset({"sim", "unix"})
-ON = ("point", "other", "every", "profile", "terminal")  # the keys of a fault that only some kinds take
+ON = ("point", "other", "every", "profile", "terminal", "by")  # the keys of a fault that only some kinds take
 
 
 class Kind(NamedTuple):
@@ -39,6 +39,20 @@ KINDS: dict[str, Kind] = {
     "mains_flapping": Kind(
         "power comes and goes: off in the first half of each `every`", "市电反复断续", "mains", _EVERY, _TERMINAL
     ),
+    "terminal_cloned": Kind(
+        "`terminal`, a `clone_of` another one, wakes up with a copy of that one's flash",
+        "终端被克隆",
+        "mains",
+        _TERMINAL,
+    ),
+    "rtc_moved": Kind(
+        'the terminal\'s clock chip is moved `by` ("-26 h", "+90 min"), once; it is read at the next start',
+        "终端时钟被篡改",
+        "",
+        frozenset({"by"}),
+        _TERMINAL,
+        frozenset({"sim"}),
+    ),
     "link_down": Kind(
         "the terminal's network carries nothing, and nobody is told", "终端网络中断", "link", takes=_TERMINAL
     ),
@@ -59,6 +73,9 @@ KINDS: dict[str, Kind] = {
     "replayed_frames": Kind(
         "a stranger publishes all that he has heard on the broker again, at each `every`", "重放截获的帧", "", _EVERY
     ),
+    "replayed_acks": Kind(
+        "a stranger sends all that he has heard on its way to terminals again, at each `every`", "重放确认", "", _EVERY
+    ),
     "forged_frames": Kind(
         "a stranger publishes frames that he can't seal, and noise, at each `every`", "伪造的帧与噪声", "", _EVERY
     ),
@@ -73,6 +90,6 @@ KINDS: dict[str, Kind] = {
     "treatment_off": Kind("treatment stands still, production runs on", "治污停，生产继续"),
 }
 
-STRANGER = frozenset({"replayed_frames", "forged_frames"})
+STRANGER = frozenset({"replayed_frames", "replayed_acks", "forged_frames"})
 DISK = {"disk_full": errno.ENOSPC, "disk_failing": errno.EIO}  # with what it fails
 LINK = frozenset({"link_down", "link_flapping", "slow_link"})  # of the way from the terminal to the broker

@@ -26,12 +26,13 @@ def actions(scenario: Scenario) -> list[Action]:
 
 
 def absent(scenario: Scenario) -> set[str]:
-    """The parts that are not there at the start."""
-    return {
+    """The parts that are not there at the start: broker, gateway, terminals by name."""
+    late = {
         _LATE[fault.what]
         for fault in scenario.faults
         if fault.what in _LATE and scenario.span_ms(fault)[0] == scenario.start_ms
     }
+    return late | {str(fault.terminal) for fault in scenario.faults if fault.what == "terminal_cloned"}
 
 
 def troubles(scenario: Scenario) -> list[Trouble]:
@@ -87,6 +88,20 @@ def _slow_down(target: Target, fault: Fault) -> None:
     _each(lambda one: one.link.set_profile(str(fault.profile)))(target, fault)
 
 
+def _clone(target: Target, fault: Fault) -> None:
+    """It has no power before, and all that its original has on its flash from now on."""
+    plan = next(one for one in target.scenario.terminals if one.name == fault.terminal)
+    copy, original = target.terminals[plan.name], target.terminals[plan.id]
+    copy.copy_flash(original)
+    copy.start()
+
+
+def _move_rtc(target: Target, fault: Fault) -> None:
+    by = str(fault.by)
+    seconds = duration_s(by[1:]) * (-1 if by.startswith("-") else 1)
+    _each(lambda one: one.move_rtc(seconds))(target, fault)
+
+
 _OUT_IN: dict[str, tuple[Effect, Effect]] = {
     "mains": (_each(lambda one: one.kill()), _each(lambda one: one.start())),
     "link": (_each(lambda one: one.link.set_up(up=False)), _each(lambda one: one.link.set_up(up=True))),
@@ -108,6 +123,9 @@ _EFFECTS: dict[str, tuple[Effect, Effect]] = {
     "link_down": _OUT_IN["link"],
     "link_flapping": _OUT_IN["link"],
     "slow_link": (_slow_down, _each(lambda one: one.link.set_profile("lan"))),
+    "terminal_cloned": (_clone, _each(lambda one: one.kill())),
+    "rtc_moved": (_move_rtc, lambda _target, _: None),
+    "replayed_acks": (lambda target, _: target.stranger.act("replay_acks"), lambda _target, _: None),
     "replayed_frames": (lambda target, _: target.stranger.act("replay"), lambda _target, _: None),
     "forged_frames": (lambda target, _: target.stranger.act("forge"), lambda _target, _: None),
     # what it keeps without an answer is the harder case: the same must not count twice when it comes again

@@ -9,6 +9,7 @@ from hil import faults, versions, wiring
 from hil.expectations import Expected, Seen, held_against
 from hil.oracle import judge_all
 from hil.oracle.evidence import Case, Finding, Sink, Truth, Verdict
+from hil.oracle.namesakes import made_by
 from hil.oracle.sources import polls_of, read_journal, read_uploads, writes_of
 from hil.report import measures
 from hil.report.result import Frames, Report, TerminalWindows, verdict_word
@@ -129,6 +130,9 @@ def _case(target: Target, terminal: Terminal) -> Case:
         thresholds_w={number: wiring.threshold_w(point) for number, point in enumerate(points, 1)},
     )
     journal = read_journal(target.journal_file, terminal.id, wiring.keys(scenario.seed, terminal.id))
+    namesakes = [one for one in scenario.terminals if one.id == terminal.id and one != terminal]
+    others = [life for one in namesakes for life in target.terminals[one.name].lives]
+    journal = made_by(journal, part.lives, others)
     uploads = read_uploads(target.uploads_file, wiring.mn(scenario, terminal), scenario.zone, target.uploaded_ms)
     sink = Sink(uploads, wiring.platform_items(points))
     return Case(terminal.name, [point.name for point in points], truth, journal, {wiring.SINK: sink})

@@ -37,6 +37,7 @@ class Terminal(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     uplink: Literal["mqtt", "modbus_tcp"] = "mqtt"
     live_map: bool = False  # over Modbus TCP, beside MQTT; where the uplink is Modbus TCP it is always there
     clone_of: TerminalName | None = None  # it has the id and the key of that terminal
+    flash_kib: Annotated[int, msgspec.Meta(ge=224, le=8192)] = 8192  # the least is three segments of the log
 
     @property
     def id(self) -> str:
@@ -79,6 +80,7 @@ class Fault(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     every: Duration | None = None  # of what comes and goes: from one beginning to the next
     profile: str | None = None  # of a network: hil/weather.py
     terminal: TerminalName | None = None
+    by: Annotated[str, msgspec.Meta(pattern=r"^[+-][1-9][0-9]{0,4} ?(h|min|s)$")] | None = None  # of a clock
 
 
 class Profile(msgspec.Struct, forbid_unknown_fields=True, frozen=True):

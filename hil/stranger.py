@@ -1,7 +1,7 @@
 """Somebody on the broker who has no key: hears all that terminals send, and publishes it again, or frames of his own.
 
 As a process: `python -m hil.stranger --port PORT --control FILE --seed N --victim TERMINAL` prints `{"ready": true}`
-when it listens, and obeys the JSON lines appended to the control file: `{"do": "replay"}`, `{"do": "forge"}`.
+when it listens, and obeys the JSON lines appended to the control file: `{"do": DEED}`.
 """
 
 import argparse
@@ -17,8 +17,9 @@ from typing import Any, Literal, Self
 
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.subscribeoptions import SubscribeOptions
 
-from gateway.intake.deliveries import UP
+from gateway.intake.deliveries import DOWN, UP
 from hil.bad_frames import bad_frames
 from hil.broker import STRANGER
 from hil.control import follow, order
@@ -29,7 +30,7 @@ FORGED_AT_ONCE = 80  # ten of each kind
 READY_S = 20.0  # a busy machine imports slowly
 CONTROL_POLL_S = 0.02
 
-Deed = Literal["replay", "forge"]
+Deed = Literal["replay", "replay_acks", "forge"]
 
 
 class Knowledge:
@@ -41,19 +42,19 @@ class Knowledge:
         self._forged = bad_frames(seed, victim)
 
     def hear(self, topic: str, payload: bytes) -> None:
-        """A message to the gateway."""
+        """A message to the gateway, or from it."""
         self._heard[topic, payload] = None
         if len(self._heard) > HEARD_MAX:
             del self._heard[next(iter(self._heard))]
 
     def messages(self, deed: Deed) -> Iterator[tuple[str, bytes]]:
         """(topic, payload) of what he publishes: all that he has heard, in any order; or what he can't have sealed."""
-        if deed == "replay":
-            heard = list(self._heard)
-            self._random.shuffle(heard)
-            yield from heard
-        else:
+        if deed == "forge":
             yield from ((UP + terminal, data) for terminal, data in islice(self._forged, FORGED_AT_ONCE))
+            return
+        heard = [one for one in self._heard if one[0].startswith(UP if deed == "replay" else DOWN)]
+        self._random.shuffle(heard)
+        yield from heard
 
 
 class Stranger:
@@ -89,7 +90,7 @@ def run(port: int, control: Path, knowledge: Knowledge) -> None:
     client.reconnect_delay_set(1, 1)
 
     def listen(*_: Any) -> None:
-        client.subscribe(UP + "+", 1)
+        client.subscribe([(UP + "+", SubscribeOptions(1)), (DOWN + "+", SubscribeOptions(1))])
 
     client.on_connect = listen
     client.on_subscribe = lambda *_: _say({"ready": True})

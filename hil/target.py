@@ -10,7 +10,7 @@ All instants and spans are virtual, in ms.
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, Self
 
 from hil.fault_kinds import KINDS
 from hil.oracle.evidence import Finding, Life
@@ -81,6 +81,12 @@ class TerminalPart(Protocol):
     def kill(self) -> None:
         """Power cut: there is no other end."""
 
+    def copy_flash(self, other: Self) -> None:
+        """Have all that another terminal has on its flash now."""
+
+    def move_rtc(self, seconds: int) -> None:
+        """Move the clock chip's time."""
+
     @property
     def link(self) -> LinkPart: ...
     @property
@@ -94,7 +100,7 @@ class TerminalPart(Protocol):
 class StrangerPart(Protocol):
     """Somebody on the broker without a key (hil/stranger.py)."""
 
-    def act(self, deed: Literal["replay", "forge"]) -> None:
+    def act(self, deed: Literal["replay", "replay_acks", "forge"]) -> None:
         """Have him publish all that he has heard, or what he makes up."""
 
 
@@ -139,7 +145,7 @@ class Target(Protocol):
         """What the platform took in (hil.platform)."""
 
     def bring_up(self, absent: set[str]) -> None:
-        """Start everything but `absent` (broker, gateway); time then is shortly before the scenario's start."""
+        """Start everything but `absent` (broker, gateway, terminals by name); time then is shortly before the start."""
 
     def now_ms(self) -> int:
         """Virtual Unix ms."""

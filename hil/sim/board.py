@@ -14,6 +14,7 @@ from hil.sim.streams import Reader, Writer
 
 T = TypeVar("T")
 POWER_ON, WATCHDOG = 1, 2
+RTC_SLACK_S = 2
 
 
 class ResetError(PowerCutError):
@@ -30,6 +31,11 @@ class Rtc:
 
     def __init__(self, step_s: int | None) -> None:
         self.step_s = step_s
+
+    @property
+    def is_right(self) -> bool:
+        """Whether it shows the time, to what whole seconds lose."""
+        return self.step_s is not None and abs(self.step_s) <= RTC_SLACK_S
 
 
 class Uart:

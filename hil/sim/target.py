@@ -10,7 +10,6 @@ from pathlib import Path
 from hil.oracle.evidence import Finding
 from hil.platform import mode_of
 from hil.scenario import Scenario
-from hil.sim.broker import UP
 from hil.sim.checks import ViolationError
 from hil.sim.loop import StuckError
 from hil.sim.world import World
@@ -38,16 +37,12 @@ class Stranger:
     def __init__(self, world: World) -> None:
         self._knowledge = Knowledge(world.scenario.seed, world.scenario.terminals[0].id)
         self._broker = world.broker
-        self._broker.overheard = self._hear
+        self._broker.overheard = self._knowledge.hear
 
     def act(self, deed: Deed) -> None:
         """Publish."""
         for topic, payload in list(self._knowledge.messages(deed)):
             self._broker.inject(topic, payload)
-
-    def _hear(self, topic: str, payload: bytes) -> None:
-        if topic.startswith(UP):
-            self._knowledge.hear(topic, payload)
 
 
 class Sim:

@@ -77,6 +77,17 @@ class Terminal:
         """The rows of its meters' log."""
         return self._served
 
+    def copy_flash(self, other: "Terminal") -> None:
+        """Have all that another terminal has on its flash now."""
+        self.flash.files = dict(other.flash.files)
+        self.flash.folders = set(other.flash.folders)
+        self.flash.counters[:] = other.flash.counters
+
+    def move_rtc(self, seconds: int) -> None:
+        """Move the clock chip's time, if it has one."""
+        rtc = self.hardware.rtc
+        rtc.step_s = None if rtc.step_s is None else rtc.step_s + seconds
+
     def start(self, cause: int = POWER_ON, detail: int = 0) -> None:
         """Power on."""
         if self.running:
@@ -86,7 +97,7 @@ class Terminal:
         self._mount = micropython.mounts[self.name] = Mount(self.flash)
         self.flash.on_cut = self.kill
         self._board = board = Board(self.hardware, self._mount, micropython.ROOT + self.name, cause, detail)
-        self._lives.append([self._unix_ms(), None, self.hardware.rtc.step_s is not None, None])
+        self._lives.append([self._unix_ms(), None, self.hardware.rtc.is_right, None])
         self._loop.spawn(domain, self._run(board))
         self._loop.at_us(self._loop.now_us + WATCH_US, self._watch, board)
 

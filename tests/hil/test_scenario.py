@@ -128,7 +128,14 @@ def test_the_documentation_names_every_fault_with_its_keys() -> None:
 
 @pytest.mark.parametrize("kind", sorted(KINDS))
 def test_a_fault_that_a_target_cannot_play_is_refused_before_the_run(kind: str, tmp_path: Path) -> None:
-    given = {"point": "furnace", "other": "office", "every": "2 min", "profile": "2g"}
+    given = {
+        "terminal": "T0001",
+        "by": "+2 h",
+        "point": "furnace",
+        "other": "office",
+        "every": "2 min",
+        "profile": "2g",
+    }
     keys = {name: value for name, value in given.items() if name in KINDS[kind].needs}
     fault = msgspec.convert({"what": kind, "at": "09:00", "lasts": "1 h", **keys}, scenario.Fault)
     day = msgspec.structs.replace(scenario.load("day"), faults=[fault])
