@@ -15,7 +15,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from gateway.hj212.stream import no_keys
 from gateway.strict import ConfigError
-from hil import platform, runner
+from hil import platform, runner, suite_cli
 from hil import scenario as scenarios
 from hil.accuracy import cli as accuracy
 from hil.fleet import cli as fleet_cli
@@ -118,6 +118,7 @@ app.command(epilog=powercut.EPILOG)(powercut.powercut)
 
 app.command(epilog=heap_cli.EPILOG)(heap_cli.heap)
 app.command(epilog=fleet_cli.EPILOG)(fleet_cli.fleet)
+app.command(epilog=suite_cli.EPILOG)(suite_cli.suite)
 
 
 app.command(epilog=accuracy.EPILOG)(accuracy.accuracy)

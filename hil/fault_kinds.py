@@ -40,7 +40,7 @@ KINDS: dict[str, Kind] = {
         "power comes and goes: off in the first half of each `every`", "市电反复断续", "mains", _EVERY, _TERMINAL
     ),
     "terminal_cloned": Kind(
-        "`terminal`, a `clone_of` another one, wakes up with a copy of that one's flash",
+        "`terminal`, a `clone_of` another one, wakes up with a copy of that one's flash, and stays",
         "终端被克隆",
         "mains",
         _TERMINAL,

@@ -123,7 +123,7 @@ _EFFECTS: dict[str, tuple[Effect, Effect]] = {
     "link_down": _OUT_IN["link"],
     "link_flapping": _OUT_IN["link"],
     "slow_link": (_slow_down, _each(lambda one: one.link.set_profile("lan"))),
-    "terminal_cloned": (_clone, _each(lambda one: one.kill())),
+    "terminal_cloned": (_clone, lambda _target, _: None),
     "rtc_moved": (_move_rtc, lambda _target, _: None),
     "replayed_acks": (lambda target, _: target.stranger.act("replay_acks"), lambda _target, _: None),
     "replayed_frames": (lambda target, _: target.stranger.act("replay"), lambda _target, _: None),

@@ -285,6 +285,10 @@ def _fault_keys(scenario: Scenario, fault: Fault) -> Iterator[tuple[str, str]]:
         value = getattr(fault, name)
         if value is not None and value not in known:
             yield name, _unknown(value, known)
+    if fault.what == "terminal_cloned" and fault.terminal not in {
+        one.name for one in scenario.terminals if one.clone_of
+    }:
+        yield "terminal", "one that is a `clone_of` another / 需为带 clone_of 的终端"
     if fault.other is not None and fault.other == fault.point:
         yield "other", "another point than `point` / 需为另一测点"
     if fault.profile is not None and fault.profile not in NETWORKS:

@@ -72,6 +72,8 @@ def test_the_day_is_the_day_that_the_demo_promises() -> None:
         ("broker_outage", "mains_flapping", "missing: mains_flapping needs it"),
         ('at = "09:00"', 'every = "5 min", at = "09:00"', "broker_outage takes none"),
         ('what = "broker_outage"', 'what = "slow_link", profile = "3g"', "2g"),
+        ('what = "broker_outage"', 'what = "terminal_cloned", terminal = "T0001"', "clone_of"),
+        ('what = "broker_outage"', 'what = "rtc_moved", by = "2 h"', "by: '2 h'"),
         ('what = "broker_outage"', 'what = "link_flapping", every = "3 h"', "not above"),
         ('what = "broker_outage"', 'what = "ct_swapped", point = "office", other = "office"', "another point"),
         ("faults = [", 'faults = [\n{ what = "broker_kill", at = "10:59", lasts = "2 min" },', "not over yet"),
@@ -139,7 +141,12 @@ def test_a_fault_that_a_target_cannot_play_is_refused_before_the_run(kind: str, 
     keys = {name: value for name, value in given.items() if name in KINDS[kind].needs}
     fault = msgspec.convert({"what": kind, "at": "09:00", "lasts": "1 h", **keys}, scenario.Fault)
     day = msgspec.structs.replace(scenario.load("day"), faults=[fault])
-    scenario.check(day, DAY)
+    if kind == "terminal_cloned":
+        day = msgspec.structs.replace(
+            day, terminals=[scenario.Terminal("T0001"), scenario.Terminal("copy", clone_of="T0001")]
+        )
+    else:
+        scenario.check(day, DAY)
     for target in {"sim", "unix"} - KINDS[kind].targets:
         with pytest.raises(BenchError, match=f"{kind} can't be played on {target}"):
             open_target(msgspec.structs.replace(day, target=target), tmp_path)
