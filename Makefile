@@ -9,10 +9,11 @@ BIN := $(VENV)/bin
 STAMP := build/stamp
 SECONDS ?= 600
 KILLS ?= 1000
+SEEDS ?= 1000
 SETUP := deploy/setup
 TYPINGS := build/typings
 
-.PHONY: help setup setup-check lint types promises check test test-quick fuzz kills powercut firmware heap bench demo lock clean
+.PHONY: help setup setup-check lint types promises check test test-quick fuzz mutants kills powercut firmware heap bench demo lock clean
 
 help: ## list the targets / 列出所有目标
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -106,9 +107,13 @@ test: setup ## the whole suite / 全部测试
 test-quick: setup ## what one runs between edits, under a minute / 快速测试
 	$(BIN)/python -m pytest -m 'not slow and not e2e'
 
-fuzz: setup-check $(STAMP)/sanitized $(STAMP)/fuzz ## look for bytes on which the decoders differ: SECONDS=600 SEED=n / 模糊测试
+fuzz: setup-check $(STAMP)/sanitized $(STAMP)/fuzz ## SEEDS=1000 simulated factories; bytes on which the decoders differ: SECONDS=600 SEED=n / 模糊测试
+	$(BIN)/wattline hil fuzz --seeds $(SEEDS) --jobs $(shell nproc)
 	build/atheris/bin/python -m tests.fuzz.run --seconds $(SECONDS) $(if $(SEED),--seed $(SEED))
 	$(BIN)/python -m tests.cext.sanitized -m tests.fuzz.replay build/fuzz/corpus
+
+mutants: setup-check ## break gateway and terminal on purpose, and see which seed catches it / 变异测试
+	$(BIN)/wattline hil mutants
 
 kills: setup ## kill the journal's writer and cut its power KILLS=1000 times each, SEED=n / 断电与强杀测试
 	$(BIN)/python -m tests.gateway.journal.killing --rounds $(KILLS) $(if $(SEED),--seed $(SEED))

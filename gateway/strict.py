@@ -4,6 +4,7 @@ allowed. No other thing is touched than the file itself.
 
 import contextlib
 import difflib
+import functools
 import tomllib
 import types
 import typing
@@ -138,7 +139,7 @@ def _convert_struct(value: Any, kind: type[msgspec.Struct], file: Path, key: str
     before = len(problems)
     tag_field = kind.__struct_config__.tag_field
     value = {name: one for name, one in value.items() if name != tag_field}
-    fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}
+    fields = _fields(kind)
     for name in sorted(value.keys() - fields.keys()):
         guess = difflib.get_close_matches(name, fields, 1)
         hint = f"; did you mean / 是否想写: {guess[0]}" if guess else ""
@@ -150,6 +151,12 @@ def _convert_struct(value: Any, kind: type[msgspec.Struct], file: Path, key: str
         elif field.required:
             problems.append(Problem(file, _join(key, name), f"missing / 缺少; allowed / 允许: {allowed(field.type)}"))
     return kind(**found) if len(problems) == before else None
+
+
+@functools.cache
+def _fields(kind: type[msgspec.Struct]) -> dict[str, msgspec.structs.FieldInfo]:
+    """By the name in the file. Looked up once: msgspec works a type's annotations out anew at each call."""
+    return {field.encode_name: field for field in msgspec.structs.fields(kind)}
 
 
 def allowed(kind: Any) -> str:

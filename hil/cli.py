@@ -31,6 +31,7 @@ from hil.report import files as report_files
 from hil.report import result as reports
 from hil.scenario import Scenario
 from hil.sim import cli as fuzz_cli
+from hil.sim.mutants import cli as mutants_cli
 
 OUT = Path("build")
 _FILES = (
@@ -179,6 +180,10 @@ app.command(
     epilog="Examples / 示例:\n\n  wattline hil replay 4711@1a2b3c4 --shrink\n\n"
     "Exit status / 退出码: 0 the seed passes, 1 it does not."
 )(fuzz_cli.replay)
+app.command(
+    epilog="Examples / 示例:\n\n  wattline hil mutants\n\n  wattline hil mutants dropped_fsync --seeds 50\n\n"
+    "Exit status / 退出码: 0 every mutant is caught, 1 some are not, 2 there is no such mutant."
+)(mutants_cli.mutants)
 
 
 def _scenario(name: str) -> Scenario:

@@ -10,12 +10,14 @@ from protocol.record import Event, Window
 class Poll:
     """One poll of a meter: the virtual Unix ms of its last answer, and what it showed (named as in Reading).
 
-    from_ms: of its first answer, where it was read in several.
+    from_ms: of its first answer, where it was read in several. is_late: it was held back, so that it may have come when
+    nobody waited for it any more.
     """
 
     t_ms: int
     values: Mapping[str, int]
     from_ms: int = 0
+    is_late: bool = False
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ def check_readings(placed: Sequence[Placed], truth: Truth) -> list[Finding]:
         replace(finding, from_ms=one.from_ms, to_ms=one.to_ms)
         for one in placed
         for point in range(1, 1 + max(len(one.window.readings), *truth.polls))
-        for finding in _check_slot(one, point, truth)
+        for finding in _check_slot(one, point, replace(truth, tolerance_ms=one.off_ms))
     ]
     return [*slots, *_check_asked(placed, truth)]
 
@@ -70,11 +70,12 @@ def _check_none(one: Placed, slot: int | None, served: Sequence[Poll], truth: Tr
     inner = [
         poll
         for poll in served
-        if one.from_ms + truth.tolerance_ms < poll.t_ms < one.to_ms - truth.tolerance_ms
+        if not poll.is_late
+        and one.from_ms + truth.tolerance_ms < poll.t_ms < one.to_ms - truth.tolerance_ms
         and one.life is not None
         and one.life.from_ms + truth.boot_ms < poll.t_ms
     ]
-    # an answer that came too late is no sample; that all of several did is not believed
+    # an answer that came too late is no sample; that all of several did is not believed, unless they were held back
     if len(inner) > 2:
         text = f"{where}: no reading (reason {slot}), though the meter answered {len(inner)} times"
         yield Finding(1, "reading_withheld", text, cause(truth, one.from_ms, one.to_ms))

@@ -91,7 +91,8 @@ def polls_of(rows: Iterable[Mapping[str, Any]]) -> dict[tuple[int | str, int], l
     polls: dict[tuple[int | str, int], list[Poll]] = defaultdict(list)
     for row in rows:
         if "values" in row:
-            polls[row["address"], row.get("circuit", 1)].append(Poll(row["t_ms"], row["values"], row["from_ms"]))
+            one = Poll(row["t_ms"], row["values"], row["from_ms"], row.get("fault") == "delay")
+            polls[row["address"], row.get("circuit", 1)].append(one)
     return {meter: sorted(found, key=lambda poll: poll.t_ms) for meter, found in polls.items()}
 
 

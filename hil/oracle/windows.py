@@ -8,20 +8,26 @@ from typing import TypeGuard
 
 from hil.oracle.evidence import Count, Finding, Journal, Kept, Life, Truth
 from hil.oracle.words import cause, shown
+from protocol import limits
 from protocol.record import CLOCK_SET, Event, Window
 
 WINDOW_MS = 900_000
+SLEW_PER = 100  # a clock that is off is corrected by a second in so many (firmware/device/terminal/clock.py)
 
 
 @dataclass(frozen=True)
 class Placed:
-    """A window of the journal on the run's time axis, with the life of the terminal that closed it."""
+    """A window of the journal on the run's time axis, with the life of the terminal that closed it.
+
+    off_ms: by how much its times may be off: the bound that its clock gave, at its end and at its begin.
+    """
 
     kept: Kept
     window: Window
     from_ms: int
     to_ms: int
     life: Life | None
+    off_ms: int
 
 
 def place(journal: Journal, truth: Truth) -> list[Placed]:
@@ -45,9 +51,12 @@ def _place_boot(windows: Sequence[tuple[Kept, Window]], number: int, truth: Trut
     else:
         life = known if boots else (truth.lives[number] if number < len(truth.lives) else None)
         start_ms = life.from_ms if life else truth.start_ms
-    for kept, window in windows:
+    before_ms = 0  # by how much the window before may have been off at its end, where this one begins
+    for kept, window in sorted(windows, key=lambda one: one[0].seq):
         to_ms = _end_ms(window) if window.start_s is not None else start_ms + window.end_uptime_s * 1000
-        yield Placed(kept, window, to_ms - window.length_s * 1000, to_ms, life)
+        off_ms = _off_ms(window, truth)
+        yield Placed(kept, window, to_ms - window.length_s * 1000, to_ms, life, max(before_ms, off_ms))
+        before_ms = off_ms
 
 
 def _end_ms(window: Window) -> int:
@@ -56,6 +65,16 @@ def _end_ms(window: Window) -> int:
 
 def _near(life: Life, start_ms: int, truth: Truth) -> bool:
     return abs(start_ms - life.from_ms) <= truth.boot_ms + truth.tolerance_ms
+
+
+def _off_ms(window: Window, truth: Truth) -> int:
+    """The clock's own bound, what it may have been corrected by meanwhile, and a second's rounding; where that bound is
+    no more than the bench's tolerance, that.
+    """
+    known = window.clock_error_s != limits.CLOCK_ERROR_S_MAX
+    if not known or 1000 * window.clock_error_s <= truth.tolerance_ms:
+        return truth.tolerance_ms
+    return 1000 * (int(window.clock_error_s) + 1 + int(window.length_s) // SLEW_PER)
 
 
 def in_span(placed: Sequence[Placed], truth: Truth) -> list[Placed]:
@@ -122,7 +141,7 @@ def _plausible(one: Placed, steps: Sequence[tuple[int, int]], truth: Truth) -> I
     where = f"window {shown(one.from_ms)} (boot {one.window.boot}, seq {one.kept.seq})"
     if one.life is None:
         yield Finding(3, "window_of_no_boot", f"{where}: the terminal had no such start")
-    elif not one.life.from_ms - truth.tolerance_ms <= one.to_ms <= one.life.to_ms + truth.tolerance_ms:
+    elif not one.life.from_ms - one.off_ms <= one.to_ms <= one.life.to_ms + one.off_ms:
         yield Finding(3, "window_while_dead", f"{where}: the terminal had no power at its end")
     window = one.window
     # an unplaced window has only its end in whole seconds of uptime; its begin follows, to a second
@@ -143,9 +162,10 @@ def _about(one: Placed, findings: Iterable[Finding]) -> list[Finding]:
 
 def _gaps(life: Life, placed: Sequence[Placed], truth: Truth) -> Iterator[tuple[int, int, int]]:
     """(from, to, windows) where windows that must have closed in this life are not in the journal."""
-    begin_ms = max(life.from_ms + truth.boot_ms, truth.start_ms)
-    end_ms = min(life.to_ms - truth.tolerance_ms, truth.end_ms)
     mine = [one for one in placed if one.life == life]
+    off_ms = max([truth.tolerance_ms, *(one.off_ms for one in mine)])
+    begin_ms = max(life.from_ms + truth.boot_ms, truth.start_ms)
+    end_ms = min(life.to_ms - off_ms, truth.end_ms)
     if life.knows_time:
         first_end = math.floor(begin_ms / WINDOW_MS + 1) * WINDOW_MS
         have = {one.to_ms for one in mine}

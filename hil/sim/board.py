@@ -146,11 +146,11 @@ class Board:
         del unix_s
         self._hardware.rtc.step_s = None
 
-    async def sleep_ms(self, ms: int) -> None:
-        """Process time."""
+    def sleep_ms(self, ms: int) -> asyncio.Future[None]:
+        """Process time; to be awaited."""
         if self._mount.dead:
             raise PowerCutError("without power")
-        await self._loop.pause_us(ms * 1_000_000_000 // self._per_million + 1)
+        return self._loop.pause_us(ms * 1_000_000_000 // self._per_million + 1)
 
     pause_ms = sleep_ms
 

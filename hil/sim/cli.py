@@ -13,6 +13,7 @@ from hil.sim import fuzz as fuzzing
 from hil.sim import fuzz_report
 
 PROGRESS_EVERY_S = 5.0
+DAY_S = 86_400
 SHOWN = 5  # findings of a seed
 REPORTS = 5  # seeds that failed of which a page is made: each is played once more for it
 
@@ -28,9 +29,11 @@ def fuzz(
     began = said = time.monotonic()
     commit = versions.commit()
     failed: list[fuzzing.Run] = []
-    windows = done = 0
+    windows = done = virtual_s = 0
+    cpu_s = 0.0
     for run in fuzzing.campaign(range(first, first + seeds), jobs):
         done, windows = done + 1, windows + run.windows
+        virtual_s, cpu_s = virtual_s + run.virtual_s, cpu_s + run.cpu_s
         if not run.passed:
             failed.append(run)
             _tell(run, commit)
@@ -43,6 +46,9 @@ def fuzz(
         "commit": commit,
         "seeds": [first, first + seeds - 1],
         "windows": windows,
+        "terminal_days": round(virtual_s / DAY_S, 2),
+        "cpu_s": round(cpu_s, 1),
+        "days_per_cpu_s": round(virtual_s / DAY_S / cpu_s, 2),
         "real_s": round(time.monotonic() - began, 1),
         "verdict": "fail" if failed else "pass",
         "failed": msgspec.to_builtins(sorted(failed, key=lambda run: run.seed)),
@@ -55,7 +61,8 @@ def fuzz(
     if as_json:
         typer.echo(msgspec.json.encode({**report, "failed": [run.seed for run in failed]}).decode())
     else:
-        typer.echo(f"{seeds} seeds, {windows} windows, {len(failed)} failed / 失败, {report['real_s']} s")
+        speed = f"{report['days_per_cpu_s']} terminal-days per CPU second / 终端日每 CPU 秒"
+        typer.echo(f"{seeds} seeds, {windows} windows, {len(failed)} failed / 失败, {report['real_s']} s, {speed}")
     raise typer.Exit(1 if failed else 0)
 
 

@@ -2,6 +2,7 @@
 
 import gc
 import multiprocessing
+import time
 from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
@@ -19,7 +20,10 @@ STEP_MS = 300_000
 
 
 class Run(msgspec.Struct, frozen=True):
-    """What came of a seed. trace: the digest over all that happened; story: its last lines, where it failed."""
+    """What came of a seed. trace: the digest over all that happened; story: its last lines, where it failed.
+
+    virtual_s: what was played; cpu_s: what that took here.
+    """
 
     seed: int
     findings: list[Finding]
@@ -27,6 +31,8 @@ class Run(msgspec.Struct, frozen=True):
     trace: str
     troubles: list[plan.Trouble]
     story: list[str]
+    virtual_s: int
+    cpu_s: float
 
     @property
     def passed(self) -> bool:
@@ -48,6 +54,7 @@ def run(
     """
     scenario = plan.scenario_of(seed)
     chosen = plan.troubles_of(scenario) if troubles is None else list(troubles)
+    began_s = time.process_time()
     gc.disable()  # cycles of one short run cost less than looking for them
     try:
         with in_memory() as folder, World(scenario, folder, write) as world:
@@ -61,10 +68,10 @@ def run(
             if seen is not None:
                 seen(target, chosen, findings)
             story = list(world.trace.lines) if findings else []
-            return Run(seed, findings, windows, world.trace.digest(), chosen, story)
+            virtual_s, cpu_s = world.loop.now_us // 1_000_000, time.process_time() - began_s
+            return Run(seed, findings, windows, world.trace.digest(), chosen, story, virtual_s, cpu_s)
     finally:
         gc.enable()
-        gc.collect()
 
 
 def _verdict(target: Sim) -> tuple[list[Finding], int]:

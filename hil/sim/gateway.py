@@ -81,7 +81,7 @@ class Gateway:
 
     def start(self) -> None:
         """Start it; where a kill that was asked for has not come yet, it comes now."""
-        if self.running and not self.disk.armed:
+        if self.running and not self.disk.armed and self._points >= self._kill_at_point:
             return
         self.kill()
         self.disk.thaw()

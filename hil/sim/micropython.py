@@ -1,8 +1,8 @@
 """The terminal's own modules under CPython: its flash, its console and its heap are the bench's.
 
 Installed once a process, into the globals of the terminal's modules and of the protocol's: `open` and `os` find a
-terminal's flash by the path, and go on to the real ones for every other path. Nothing of the firmware is changed, and
-nothing of it is left out but `main.py` and `boards/`.
+terminal's flash by the path, and go on to the real ones for every other path. Nothing of the firmware is changed but
+how often its supervisor looks, and nothing of it is left out but `main.py` and `boards/`.
 """
 
 import builtins
@@ -18,6 +18,7 @@ import protocol
 from firmware import DEVICE
 from hil.sim.flash import Mount
 
+TICK_MS = 5000  # the supervisor looks so often, not each second: that alone was a third of a run
 ROOT = "/@"  # a terminal's flash is mounted at /@NAME
 
 mounts: dict[str, Mount] = {}  # by terminal
@@ -38,6 +39,8 @@ def install() -> None:
         for path in sorted(folder.glob("*.py")):
             _take_over(importlib.import_module(f"{package}.{path.stem}" if path.stem != "__init__" else package))
     sys.print_exception = _print_exception  # type: ignore[attr-defined]  # MicroPython's
+    # the one number of the firmware that is another here
+    importlib.import_module("terminal.supervisor")._TICK_MS = TICK_MS  # type: ignore[attr-defined]  # noqa: SLF001
 
 
 def _take_over(module: ModuleType) -> None:

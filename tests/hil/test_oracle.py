@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from hil.oracle import judge, judge_all
 from hil.oracle.evidence import Case, Journal, Life, Poll, Sink, Trouble, Truth, Upload, Verdict
+from protocol.record import NONE_SILENT
 from tests.hil import oracle_world as world
 
 WINDOWS = 8
@@ -265,3 +266,25 @@ def test_a_window_that_only_the_platform_has_is_invented() -> None:
     records = world.true_records(truth)
     _, found = codes(truth, world.journal(records[:-1]), world.sink(records))
     assert found == {"window_lost", "forward_invented"}
+
+
+def test_a_clock_is_judged_by_the_error_that_it_owns_up_to() -> None:
+    # P-51
+    truth = world.truth()
+    records = world.true_records(truth)
+    late = {point: [Poll(poll.t_ms - 30_000, poll.values) for poll in polls] for point, polls in truth.polls.items()}
+    off = replace(truth, polls=late)
+    assert "reading_stale" in codes(off, world.journal(records))[1]
+    honest = [world.kept(world.body(one)._replace(clock_error_s=40), one.seq) for one in records]
+    assert codes(off, world.journal(honest))[1] == set()
+
+
+def test_answers_that_were_held_back_need_not_have_been_taken() -> None:
+    # P-51
+    truth = world.truth()
+    records = world.true_records(truth)
+    silent = world.body(records[2])._replace(readings=[world.body(records[2]).readings[0], NONE_SILENT])
+    records[2] = world.kept(silent, 2)
+    assert codes(truth, world.journal(records))[1] == {"reading_withheld"}
+    held = [Poll(poll.t_ms, poll.values, is_late=True) for poll in truth.polls[2]]
+    assert codes(replace(truth, polls={**truth.polls, 2: held}), world.journal(records))[1] == set()

@@ -1,0 +1,123 @@
+"""Faults of the gateway. Each function gives the patches of one; its docstring says what is wrong."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from cext.verify import Ledger
+from gateway.forward import outbox
+from gateway.forward.hj212 import numbers, session
+from gateway.journal import index, journal
+from hil.sim.mutants.patch import Patch
+
+LONG_AGO_MS = 1_700_000_000_000
+
+
+def ack_before_commit() -> Iterator[Patch]:
+    """The journal's transaction is left open until the batch is acknowledged."""
+
+    @contextmanager
+    def left_open(connection: sqlite3.Connection) -> Iterator[None]:
+        if not connection.in_transaction:
+            connection.execute("BEGIN IMMEDIATE")
+        yield
+
+    def ending_it(tidy: Any) -> Any:
+        def late(self: Any) -> None:
+            connection = self._open().connection
+            if connection.in_transaction:
+                connection.execute("COMMIT")
+            tidy(self)
+
+        return late
+
+    yield Patch(journal, "transaction", lambda _honest: left_open)
+    yield Patch(journal.Journal, "tidy", ending_it)
+
+
+def dropped_fsync() -> Iterator[Patch]:
+    """The journal does not wait for the disk."""
+
+    def making(connect: Any) -> Any:
+        def lazy(*args: Any, **more: Any) -> sqlite3.Connection:
+            connection: sqlite3.Connection = connect(*args, **more)
+            connection.execute("PRAGMA synchronous = OFF")
+            return connection
+
+        return lazy
+
+    yield Patch(journal, "connect", making)
+
+
+def dedup_forgets() -> Iterator[Patch]:
+    """Which records are in is known from this start on only."""
+
+    def making(load: Any) -> Any:
+        def forgetful(connection: sqlite3.Connection, terminals: dict[str, int]) -> tuple[Ledger, int]:
+            _, next_id = load(connection, terminals)
+            return Ledger(lambda _terminal, _epoch: [], {}), next_id
+
+        return forgetful
+
+    yield Patch(index, "load", making)
+
+
+def outbox_forgotten() -> Iterator[Patch]:
+    """The sink's cursor stands past what is safe: packets under way are in memory alone."""
+
+    def making(init: Any) -> Any:
+        def forgetful(self: Any, folder: Path, sink: str) -> None:
+            init(self, folder, sink)
+            self._connection.execute("DELETE FROM outbox")
+
+        return forgetful
+
+    yield Patch(outbox.Outbox, "__init__", making)
+
+
+def cursor_not_kept() -> Iterator[Patch]:
+    """What a sink has taken is not noted with its packets: after a start it takes it again, under other numbers."""
+
+    def making(init: Any) -> Any:
+        def forgetful(self: Any, folder: Path, sink: str) -> None:
+            init(self, folder, sink)
+            self._connection.execute("DELETE FROM cursors")
+            self._connection.execute("DELETE FROM ahead")
+
+        return forgetful
+
+    yield Patch(outbox.Outbox, "__init__", making)
+
+
+def numbers_begin_anew() -> Iterator[Patch]:
+    """Packets are numbered from the same number on after each start."""
+
+    def making(init: Any) -> Any:
+        def anew(self: Any, *args: Any) -> None:
+            init(self, *args)
+            self._last_ms = self._reserved_ms = LONG_AGO_MS
+
+        return anew
+
+    yield Patch(numbers.Numbers, "__init__", making)
+    yield Patch(numbers.Numbers, "first_ms", lambda _honest: lambda self: self._last_ms + 1)
+
+
+def sent_is_confirmed() -> Iterator[Patch]:
+    """A packet that was written to the connection counts as answered."""
+
+    def making(outgoing: Any) -> Any:
+        def hasty(self: Any, now_ms: int) -> bytes | None:
+            data: bytes | None = outgoing(self, now_ms)
+            line = self._line
+            if data is not None and line.current is not None and not line.current_is_history:
+                self._confirmed.append(line.packets.popleft().qn)
+                line.current = None
+                self._sends, self._was_sent, self._deadline_ms = 0, False, None
+            return data
+
+        return hasty
+
+    yield Patch(session.Hj212Session, "next_outgoing", making)
