@@ -45,6 +45,8 @@ from gateway.replay import AnswersOnly, replayer
 from gateway.strict import ConfigError, Problem
 from gateway.verify import bounds_of
 from gateway.wanted.desk import Desk as WantedDesk
+from gateway.watch import enterprises
+from gateway.watch.enterprises import Enterprise
 
 T = TypeVar("T")
 LOCK = "gateway.lock"
@@ -68,6 +70,9 @@ class Loaded:
         self.sinks = [_collect(problems, partial(kinds.load, sink, known), None) for sink in self.config.sink]
         if not problems:
             problems += modbus_intake.problems(config_path, self.config.modbus, self.registry)
+            if self.config.enterprises is not None:
+                of_file = partial(enterprises.load, Path(self.config.enterprises), self.registry)
+                _collect(problems, of_file, list[Enterprise]())
         if problems:
             raise ConfigError(problems)
 

@@ -17,6 +17,7 @@ from gateway import (
     cli_export,
     cli_forward,
     cli_gaps,
+    cli_linkage,
     cli_quarantine,
     cli_reconcile,
     cli_status,
@@ -43,6 +44,7 @@ app = typer.Typer(no_args_is_help=True, pretty_exceptions_show_locals=False)
 app.add_typer(cli_quarantine.app, name="quarantine")
 cli_status.register(app)
 cli_gaps.register(app)
+cli_linkage.register(app)
 cli_export.register(app)
 cli_backup.register(app)
 cli_configure.register(app)

@@ -233,6 +233,7 @@ class GatewayConfig(Section, frozen=True):
 
     data_dir: Text
     terminals: Text
+    enterprises: Text | None = None  # which treatment belongs to which production (gateway/watch)
     mqtt: MqttConfig | None = None
     modbus: list[ModbusConfig] = msgspec.field(default_factory=list)
     intake: IntakeConfig = IntakeConfig()
@@ -279,6 +280,7 @@ def _absolute(config: GatewayConfig, folder: Path) -> GatewayConfig:
         config,
         data_dir=at(config.data_dir),
         terminals=at(config.terminals),
+        enterprises=config.enterprises and at(config.enterprises),
         mqtt=config.mqtt and placed(config.mqtt),
         jetstream=config.jetstream and placed(config.jetstream),
         sink=[placed(sink) for sink in config.sink],
@@ -289,6 +291,7 @@ def _check_files(path: Path, config: GatewayConfig) -> list[Problem]:
     sections: dict[str, Section | None] = {"mqtt": config.mqtt, "jetstream": config.jetstream}
     sections |= {f"sink[{number}]": sink for number, sink in enumerate(config.sink)}
     named = [("terminals", config.terminals)]
+    named += [("enterprises", config.enterprises)] if config.enterprises else []
     for at, section in sections.items():
         named += [(f"{at}.{key}", name) for key, name in _files_of(section).items()]
     return [

@@ -1,0 +1,14 @@
+"""What each kind of finding means, for a person who was not there. English and Chinese."""
+
+from collections.abc import Mapping
+
+from gateway.watch import linkage
+
+MEANING: Mapping[str, str] = {
+    linkage.TREATMENT_OFF: "production ran, treatment did not / 生产开、治污停",
+    linkage.STARTED_LATE: "treatment started long after production / 治污晚开",
+    linkage.STOPPED_EARLY: "treatment stopped before it may / 治污早停",
+    linkage.TREATMENT_IDLE: "treatment was on, and did no work / 治污空转或负荷过低",
+    linkage.TREATMENT_SILENT: "production is measured, treatment is not / 生产有数、治污无数",
+    linkage.ORDER_BROKEN: "production drew more than an order allows / 违反停产限产指令",
+}
