@@ -39,6 +39,7 @@ DRAIN_S = 30.0  # what was stored in two hours comes in one or two seconds
 LOOK_S = 0.5
 # by how much the instants of two processes may differ: scheduling and a request's way on a machine with two busy cores
 TOLERANCE_S = 0.06
+LAG_PERMILLE = 750  # of the sampling interval: on a busy machine a VM is seen to wait for a tenth of a second
 BOOT_S = 0.7  # from a terminal's start to its first sample, on the same machine
 
 
@@ -56,6 +57,7 @@ class Bench:
         self.tick_ms, self.look_ms, self.drain_ms, self.tolerance_ms, self.boot_ms = (
             round(1000 * real_s * scenario.factor) for real_s in (TICK_S, LOOK_S, DRAIN_S, TOLERANCE_S, BOOT_S)
         )
+        self.lag_ms = LAG_PERMILLE * scenario.sample_interval_s
         self.folder = folder = folder.resolve()  # what is started names its files
         self._stack = ExitStack()
         self.broker = self._stack.enter_context(Broker(MOSQUITTO, folder / "broker"))

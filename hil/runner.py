@@ -126,6 +126,7 @@ def _case(target: Target, terminal: Terminal) -> Case:
         {number: polls.get((point.address, point.circuit), []) for number, point in enumerate(points, 1)},
         faults.troubles(scenario),
         tolerance_ms=target.tolerance_ms,
+        lag_ms=target.lag_ms,
         boot_ms=target.boot_ms,
         thresholds_w={number: wiring.threshold_w(point) for number, point in enumerate(points, 1)},
     )

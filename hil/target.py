@@ -113,7 +113,8 @@ class PlatformPart(Protocol):
 
 class Target(Protocol):
     """All parts of a scenario. `tick_ms`: it should be looked at so often; `look_ms`, `drain_ms`: how often, and for
-    how long, it is waited for what is still under way at the end; `tolerance_ms`, `boot_ms`: see oracle.evidence.Truth.
+    how long, it is waited for what is still under way at the end; `tolerance_ms`, `lag_ms`, `boot_ms`: see
+    oracle.evidence.Truth.
     """
 
     scenario: Scenario
@@ -122,6 +123,7 @@ class Target(Protocol):
     look_ms: int
     drain_ms: int
     tolerance_ms: int
+    lag_ms: int
     boot_ms: int
 
     @property

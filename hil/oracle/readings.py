@@ -43,7 +43,7 @@ def _check_slot(one: Placed, point: int, truth: Truth) -> Iterator[Finding]:
         if slot is not None:
             yield Finding(3, "reading_of_no_meter", f"{where}: there is no such meter", why)
         return
-    served = between(polls, one.from_ms - truth.tolerance_ms, one.to_ms + truth.tolerance_ms)
+    served = between(polls, one.from_ms - max(truth.tolerance_ms, truth.lag_ms), one.to_ms + truth.tolerance_ms)
     if not isinstance(slot, Reading):
         yield from _check_none(one, slot, served, truth, where)
     elif not served:
@@ -57,6 +57,14 @@ def _check_slot(one: Placed, point: int, truth: Truth) -> Iterator[Finding]:
 def between(polls: Sequence[Poll], from_ms: int, to_ms: int) -> Sequence[Poll]:
     """The polls of an interval, both ends included."""
     return polls[bisect_left(polls, from_ms, key=_instant) : bisect_left(polls, to_ms + 1, key=_instant)]
+
+
+def stamped(polls: Sequence[Poll], at_ms: int, truth: Truth) -> Sequence[Poll]:
+    """The polls that a sample with this stamp may be: those close to it; else the last before it, if the terminal can
+    have come so late to stamp it.
+    """
+    near = between(polls, at_ms - truth.tolerance_ms, at_ms + truth.tolerance_ms)
+    return near or between(polls, at_ms - truth.lag_ms, at_ms)[-1:]
 
 
 def _instant(poll: Poll) -> int:
@@ -84,7 +92,7 @@ def _check_none(one: Placed, slot: int | None, served: Sequence[Poll], truth: Tr
 def _check_energies(one: Placed, reading: Reading, polls: Sequence[Poll], truth: Truth) -> Iterator[tuple[str, str]]:
     """The registers are those of the sample that the reading names as its last: not of another one."""
     at_ms = one.to_ms - reading.last_s * 1000
-    named = between(polls, at_ms - truth.tolerance_ms, at_ms + truth.tolerance_ms)
+    named = stamped(polls, at_ms, truth)
     for name in ENERGIES:
         value = getattr(reading, name)
         if any(poll.values.get(name) == value for poll in named):
@@ -105,10 +113,12 @@ def _check_powers(one: Placed, reading: Reading, served: Sequence[Poll], truth: 
         if powers or reading.p_mean_w is not None:
             yield "power_altered", f"mean {reading.p_mean_w} W, the meter showed {powers[:3]}"
         return
-    starts = [i for i, poll in enumerate(served) if abs(poll.t_ms - first_ms) <= truth.tolerance_ms]
-    ends = [i for i, poll in enumerate(served) if abs(poll.t_ms - last_ms) <= truth.tolerance_ms]
+    firsts, lasts = stamped(served, first_ms, truth), stamped(served, last_ms, truth)
+    starts, ends = [served.index(poll) for poll in firsts], [served.index(poll) for poll in lasts]
     lossy = bool(starts and ends) and _lost_answers(one, reading, served[max(starts) : min(ends) + 1])
-    if not any(_fits(one, reading, served[i : j + 1], truth, lossy=lossy) for i in starts for j in ends if j >= i):
+    late_ms = [first_ms - poll.t_ms for poll in firsts] + [last_ms - poll.t_ms for poll in lasts]
+    loose = replace(truth, tolerance_ms=max([truth.tolerance_ms, *late_ms]))
+    if not any(_fits(one, reading, served[i : j + 1], loose, lossy=lossy) for i in starts for j in ends if j >= i):
         said = (reading.p_min_w, reading.p_mean_w, reading.p_max_w)
         yield "power_altered", f"min/mean/max {said} W are not what the meter showed ({min(powers)} to {max(powers)} W)"
 
@@ -165,8 +175,12 @@ def _check_run(
     ]
     run_s = sum(above) / 1000
     # a sample at the window's very edge may be one that the terminal counts and we do not, or the reverse
+    before_ms = max(truth.tolerance_ms, truth.lag_ms)
     edges = [
-        poll for edge in (one.from_ms, one.to_ms) for poll in served if abs(poll.t_ms - edge) <= truth.tolerance_ms
+        poll
+        for edge in (one.from_ms, one.to_ms)
+        for poll in served
+        if -before_ms <= poll.t_ms - edge <= truth.tolerance_ms
     ]
     slack_s = (2 * truth.tolerance_ms + (truth.sample_interval_ms if edges else 0)) / 1000
     if abs(run_s - reading.run_s) > slack_s:

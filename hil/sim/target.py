@@ -52,6 +52,7 @@ class Sim:
     tick_ms = 900_000
     look_ms = 60_000
     drain_ms = 3_600_000  # an uplink whose gateway was away tries every 5 minutes, a sink every minute
+    lag_ms = 0
     tolerance_ms = 2_000  # of a clock that counts whole seconds; the bench's own instants are exact
     boot_ms = 5_000
 
