@@ -17,6 +17,7 @@ from gateway.hj212.stream import no_keys
 from gateway.strict import ConfigError
 from hil import platform, runner, suite_cli
 from hil import scenario as scenarios
+from hil.abuse import cli as abuse_cli
 from hil.accuracy import cli as accuracy
 from hil.fleet import cli as fleet_cli
 from hil.heap import cli as heap_cli
@@ -118,6 +119,7 @@ app.command(epilog=powercut.EPILOG)(powercut.powercut)
 
 
 app.command(epilog=heap_cli.EPILOG)(heap_cli.heap)
+app.command(epilog=abuse_cli.EPILOG)(abuse_cli.sinks)
 app.command(epilog=fleet_cli.EPILOG)(fleet_cli.fleet)
 app.command(epilog=suite_cli.EPILOG)(suite_cli.suite)
 

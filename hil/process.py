@@ -71,9 +71,9 @@ class Process:
         """End it as a power cut would: kill -9."""
         self._end(signal.SIGKILL, 10)
 
-    def stop(self, timeout_s: float = 10) -> None:
-        """Ask it to end (SIGTERM); kill it if it has not after timeout_s."""
-        self._end(signal.SIGTERM, timeout_s)
+    def stop(self, timeout_s: float = 10, how: signal.Signals = signal.SIGTERM) -> None:
+        """Ask it to end; kill it if it has not after timeout_s."""
+        self._end(how, timeout_s)
 
     def wait_for_line(self, pattern: str, timeout_s: float, start: int = 0) -> re.Match[str]:
         """The first match of pattern in the log after byte `start`, once it is there. Raises BenchError."""

@@ -90,14 +90,14 @@ class NatsSink:
     async def _publish(self, batch: Batch) -> list[bytes]:
         """All of them, each with an inbox for its answer; the answers, in any order.
 
-        Not by nats-py's `publish_async`: of a message that the stream refuses it never tells.
+        Not by nats-py's `publish_async`: of a message that the stream refuses it never tells. Nor with its `flush`:
+        that does not see that the connection ended.
         """
         self._answers, self._all_there = [], asyncio.Event()
         self._wanted = len(batch.records)
         for number, (one, document) in enumerate(documents(batch)):
             subject = f"{self._config.prefix}.{one.terminal}.{one.epoch}.{one.seq}"
             await self._client.publish(subject, document, reply=f"{self._inbox}.{self._round}.{number}")
-        await self._client.flush(ACKS_TIMEOUT_S)
         while not self._all_there.is_set():
             if self._client.is_closed:
                 raise SinkError("unreachable", "the connection ended")

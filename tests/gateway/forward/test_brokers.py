@@ -4,7 +4,9 @@ import asyncio
 import json
 import random
 import shutil
+import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,7 @@ from nats.js.api import StreamConfig
 from paho.mqtt.enums import CallbackAPIVersion
 
 from gateway.config import MqttSinkConfig, NatsConfig
+from gateway.forward import nats_sink
 from gateway.forward import outbox as store
 from gateway.forward.mqtt_sink import MqttSink
 from gateway.forward.nats_sink import NatsSink
@@ -243,6 +246,29 @@ def test_a_stream_has_each_record_once_however_often_it_is_fed(tmp_path: Path, s
     assert sorted(stored(server.port)) == list(range(51))
     assert isinstance(sending.real, NatsSink)
     assert sending.real.repeated == 51
+    sending.close()
+
+
+def test_a_server_that_ends_while_its_answers_are_awaited_is_seen_at_once(
+    tmp_path: Path, server: Nats, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """P-154: and not when the time for answers is over."""
+    monkeypatch.setattr(nats_sink, "ACKS_TIMEOUT_S", 3600)
+    sending = Sending(tmp_path / "data", jetstream(server.port))
+    sending.commit([old(1)])
+    sending.run()
+    assert isinstance(sending.real, NatsSink)
+    sending.real._wanted = 0
+    sending.commit([old(seq) for seq in range(2, 42)])
+    server.process.send(signal.SIGSTOP)
+    reasons: list[str] = []
+    trying = threading.Thread(target=lambda: reasons.extend(sending.try_to_run()))
+    trying.start()
+    while not sending.real._wanted:
+        time.sleep(0.01)
+    server.process.kill()
+    trying.join(60)
+    assert reasons == ["unreachable"]
     sending.close()
 
 
