@@ -5,10 +5,10 @@ Brought up in order, and always ended.
 
 import shutil
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 from hil import wiring
 from hil.broker import Broker, free_port
@@ -24,6 +24,7 @@ from hil.process import BenchError, Process
 from hil.scenario import Scenario
 from hil.scenario import Terminal as Plan
 from hil.stranger import Stranger
+from hil.target import TerminalPart
 from hil.terminal import ROOT, Terminal
 from hil.versions import versions
 
@@ -43,10 +44,23 @@ LAG_PERMILLE = 750  # of the sampling interval: on a busy machine a VM is seen t
 BOOT_S = 0.7  # from a terminal's start to its first sample, on the same machine
 
 
+class TerminalProcess(TerminalPart, Protocol):
+    """A terminal that this bench starts, sees to, and ends."""
+
+    def keep_alive(self) -> str | None:
+        """Start it again if it has ended by itself; returns what to find in that."""
+
+    def __enter__(self) -> Self: ...
+    def __exit__(self, *_: object) -> None: ...
+
+
 class Bench:
     """The parts of one run, in a folder of their own; as a context manager it ends them whatever happens."""
 
-    def __init__(self, scenario: Scenario, folder: Path) -> None:
+    leads_s: Sequence[float] = LEADS_S
+
+    def __init__(self, scenario: Scenario, folder: Path, also: str | None = None) -> None:
+        """also: see Broker. Raises BenchError."""
         for tool in (VM, MOSQUITTO):
             if not tool.exists():
                 raise BenchError(f"{tool} is not there: run `make setup` / 缺少工具，请先运行 make setup")
@@ -60,7 +74,7 @@ class Bench:
         self.lag_ms = LAG_PERMILLE * scenario.sample_interval_s
         self.folder = folder = folder.resolve()  # what is started names its files
         self._stack = ExitStack()
-        self.broker = self._stack.enter_context(Broker(MOSQUITTO, folder / "broker"))
+        self.broker = self._stack.enter_context(Broker(MOSQUITTO, folder / "broker", also=also))
         self.platform = self._stack.enter_context(Platform(folder / "platform"))
         self.links: dict[str, Link] = {}
         self.stranger = self._stack.enter_context(
@@ -70,7 +84,7 @@ class Bench:
         self.ports: wiring.Ports
         self.gateway: Gateway
         self.meters: list[MeterBus] = []
-        self.terminals: dict[str, Switchboard] = {}
+        self.terminals: Mapping[str, TerminalProcess] = {}
 
     def bring_up(self, absent: set[str]) -> None:
         """Start everything but `absent` (see Target); virtual time then is shortly before the scenario's start."""
@@ -80,11 +94,11 @@ class Bench:
         if self._has(STRANGER):
             self.stranger.start(wait="broker" not in absent)
         self.ports = self._ports()
-        for lead_s in LEADS_S:
+        for lead_s in self.leads_s:
             if self._try(absent, lead_s):
                 return
         raise BenchError(
-            f"not everything was up within {LEADS_S[-1]:g} s: is the machine busy? / 启动过慢，机器是否繁忙？"
+            f"not everything was up within {self.leads_s[-1]:g} s: is the machine busy? / 启动过慢，机器是否繁忙？"
         )
 
     def _has(self, kinds: Iterable[str]) -> bool:
@@ -132,7 +146,7 @@ class Bench:
     def _bus(self, terminal: Plan) -> MeterBus:
         return MeterBus(self.scenario, terminal, self._place(terminal) / "meters", self.clock)
 
-    def _switchboard(self, terminal: Plan, bus: MeterBus) -> "Switchboard":
+    def _switchboard(self, terminal: Plan, bus: MeterBus) -> TerminalProcess:
         board = Switchboard(self.scenario, terminal, bus, self.links[terminal.name], self._place(terminal))
         config = wiring.terminal_json(self.scenario, terminal, self.ports)
         board.provision(config, wiring.key_json(self.scenario.seed, terminal.id))

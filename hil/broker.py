@@ -55,6 +55,7 @@ class Broker:
     """A mosquitto on 127.0.0.1:`port`; the port stays the same over restarts, as a site's broker has one address.
 
     tls: the files of its authority's certificate, its own, and its key: it then takes TLS on `tls_port`, too.
+    also: an address of this machine at which it listens besides, for a board on the bench's own network.
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class Broker:
         folder: Path,
         settings: Mapping[str, int | str] | None = None,
         tls: tuple[Path, Path, Path] | None = None,
+        also: str | None = None,
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.port = free_port()
@@ -71,6 +73,8 @@ class Broker:
         config = folder / "mosquitto.conf"
         more = "".join(f"{name} {value}\n" for name, value in (settings or {}).items())
         text = _CONFIG.format(port=self.port, folder=folder, user=user) + more
+        if also is not None:
+            text += f"listener {self.port} {also}\n"
         self.tls_port = 0
         if tls is not None:
             self.tls_port = free_port()

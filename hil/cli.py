@@ -15,10 +15,12 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from gateway.hj212.stream import no_keys
 from gateway.strict import ConfigError
-from hil import platform, runner, suite_cli
+from hil import platform, runner, suite_cli, versions
 from hil import scenario as scenarios
 from hil.abuse import cli as abuse_cli
 from hil.accuracy import cli as accuracy
+from hil.board import cli as board_cli
+from hil.board import first
 from hil.fleet import cli as fleet_cli
 from hil.heap import cli as heap_cli
 from hil.load import Recorded
@@ -56,7 +58,7 @@ def demo(
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON. 以 JSON 输出")] = False,
 ) -> None:
     """One factory, two terminals, one day with faults; ends with a table, a report and a picture. 演示"""
-    _play(_scenario("day"), out, "make demo", as_json=as_json)
+    raise typer.Exit(0 if _play(_scenario("day"), out, "make demo", as_json=as_json) else 1)
 
 
 @app.command(
@@ -78,15 +80,18 @@ def run(  # noqa: PLR0913, PLR0917  (a command's options are its parameters)
     factor: Annotated[int | None, typer.Option(min=1, max=3600, help="How much faster than life. 加速倍数")] = None,
     seed: Annotated[int | None, typer.Option(min=0, max=2**31 - 1, help="Of keys and loads. 随机种子")] = None,
     target: Annotated[
-        Literal["sim", "unix"] | None,
-        typer.Option(help="sim: in one process and virtual time; unix: the real MicroPython VM here. 目标"),
+        Literal["sim", "unix", "board"] | None,
+        typer.Option(help="sim: virtual time; unix: the real MicroPython VM here; board: a real terminal. 目标"),
     ] = None,
+    bench: Annotated[Path | None, typer.Option(help="board: what is plugged in where, bench.toml. 测试台文件")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON. 以 JSON 输出")] = False,
     out: Annotated[Path | None, typer.Option(help="Folder of the run. 输出目录")] = None,
 ) -> None:
     """Play a scenario, on real parts or in the simulation. 运行场景"""
     chosen = _scenario(name)
     changes: dict[str, Any] = {} if target is None else {"target": target}
+    if bench is not None:
+        changes |= {"bench": str(bench), "target": "board"}
     if days is not None:
         changes["hours"] = 24 * days
     if factor is not None:
@@ -96,8 +101,14 @@ def run(  # noqa: PLR0913, PLR0917  (a command's options are its parameters)
     chosen = msgspec.structs.replace(chosen, **changes)
     if profile is not None:
         chosen = _with_profile(chosen, profile, (time_column, energy_column), date_order)
+    folder = out or OUT / "hil" / f"{chosen.name}-{chosen.seed}"
+    if bench is not None:
+        _repeat_first(name, chosen, bench, folder.with_name(folder.name + "-first"), as_json=as_json)
     again = f"wattline hil run {name} --seed {chosen.seed} --target {chosen.target}"
-    _play(chosen, out or OUT / "hil" / f"{chosen.name}-{chosen.seed}", again, as_json=as_json)
+    passed = _play(chosen, folder, again, as_json=as_json)
+    if bench is not None:
+        first.remember(bench, first.Failed(name, chosen.seed, versions.commit()), passed=passed)
+    raise typer.Exit(0 if passed else 1)
 
 
 @app.command(name="list")
@@ -125,6 +136,7 @@ app.command(epilog=suite_cli.EPILOG)(suite_cli.suite)
 
 
 app.command(epilog=accuracy.EPILOG)(accuracy.accuracy)
+app.command(epilog=board_cli.EPILOG)(board_cli.bench)
 
 
 @app.command(
@@ -217,7 +229,23 @@ def _with_profile(chosen: Scenario, file: Path, columns: tuple[str, str], order:
     return msgspec.structs.replace(chosen, profile=source, points=points)
 
 
-def _play(chosen: Scenario, out: Path, again: str, *, as_json: bool) -> None:
+def _repeat_first(name: str, chosen: Scenario, bench: Path, folder: Path, *, as_json: bool) -> None:
+    """Play what failed last on this bench before anything else; where it fails again, that is all."""
+    before = first.comes_first(bench, name, chosen)
+    if before is None:
+        return
+    typer.echo(f"failed last time, played first / 先重放上次失败: {before.scenario}, seed {before.seed}", err=True)
+    changes = {"seed": before.seed, "target": "board", "bench": str(bench)}
+    earlier = msgspec.structs.replace(_scenario(before.scenario), **changes)
+    again = f"wattline hil run {before.scenario} --seed {before.seed} --bench {bench}"
+    passed = _play(earlier, folder, again, as_json=as_json)
+    first.remember(bench, before, passed=passed)
+    if not passed:
+        _end_with(1, "it fails again: nothing else is played / 再次失败，其余未运行")
+
+
+def _play(chosen: Scenario, out: Path, again: str, *, as_json: bool) -> bool:
+    """Play it, and write its report; whether it passed."""
     console = Console(stderr=as_json)
     try:
         with _progress(chosen, console) as watch:
@@ -230,7 +258,7 @@ def _play(chosen: Scenario, out: Path, again: str, *, as_json: bool) -> None:
     reports.show(outcome.report, console)
     for what, name in _FILES:
         console.print(f"{what}: {out / name}", highlight=False, soft_wrap=True)
-    raise typer.Exit(0 if outcome.report.verdict == "pass" else 1)
+    return outcome.report.verdict == "pass"
 
 
 @contextlib.contextmanager

@@ -27,12 +27,23 @@ START_S = 20.0  # a busy machine imports slowly
 class MeterBus:
     """A terminal's meters, with their loads and what goes wrong with them; `log` says every answer they gave."""
 
-    def __init__(self, scenario: Scenario, terminal: Terminal, folder: Path, clock: ScaledClock) -> None:
+    def __init__(
+        self,
+        scenario: Scenario,
+        terminal: Terminal,
+        folder: Path,
+        clock: ScaledClock,
+        port: tuple[str, int] | None = None,
+    ) -> None:
+        """port: an RS-485 adapter's device and speed; None: a pty."""
         folder.mkdir(parents=True, exist_ok=True)
         self.clock = clock
         self.log = folder / "served.jsonl"
         config = folder / "meters.json"
-        config.write_text(json.dumps(meters_json(scenario, terminal, self.log.name), indent=1), encoding="utf-8")
+        bus = meters_json(scenario, terminal, self.log.name)
+        if port is not None:
+            bus |= {"port": port[0], "baud": port[1]}
+        config.write_text(json.dumps(bus, indent=1), encoding="utf-8")
         command = [sys.executable, "-m", "hil.meters", "--config", str(config)]
         self.process = Process("meters", command, folder / "meters.log", clock.env())
         self._said = 0  # bytes of its log when it was started last: each start has another pty

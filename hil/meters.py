@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import msgspec
+import serial
 
 from hil.clock import ScaledClock
 from hil.meter_capture import Direction, Recorder
@@ -45,20 +46,28 @@ class Config(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     meters: list[MeterConfig]
     log: str
     capture: str | None = None
+    port: str | None = None  # of an RS-485 adapter; None: a pty is made
+    baud: int = 9600  # of that adapter
 
 
 class Line:
-    """The bus: a pty whose slave is the terminal's UART. `run` serves until `stopped()`."""
+    """The bus: a pty whose slave is the terminal's UART, or an adapter. `run` serves until `stopped()`."""
 
     def __init__(self, config: Config, clock: ScaledClock, log: IO[str], capture: IO[str] | None = None) -> None:
         self._clock = clock
         self._log = log
         self._recorder = Recorder(capture) if capture else None
         self._wire = Wire(config.meters, clock.now_ms(), self._write_log)
-        self._master, self._held = os.openpty()  # holding the slave keeps the line alive while nobody else has it open
-        tty.setraw(self._held)
+        self._adapter: serial.Serial | None = None
+        if config.port is None:
+            self._master, self._held = os.openpty()  # holding the slave keeps the line alive while nobody else has it
+            tty.setraw(self._held)
+            self.pty = os.ttyname(self._held)
+        else:
+            self._adapter = serial.Serial(config.port, config.baud, timeout=0, exclusive=True)
+            self._master = self._held = self._adapter.fileno()
+            self.pty = config.port
         os.set_blocking(self._master, False)
-        self.pty = os.ttyname(self._held)
         self._heard_at = 0.0
         self._to_send: list[tuple[float, bytes]] = []
         self._flushed_at = 0.0
@@ -95,7 +104,10 @@ class Line:
             sys.stderr.write(f"control line ignored: {error!r}\n")
 
     def close(self) -> None:
-        """Let go of the pty."""
+        """Let go of the line."""
+        if self._adapter is not None:
+            self._adapter.close()
+            return
         os.close(self._master)
         os.close(self._held)
 
@@ -114,7 +126,7 @@ class Line:
         self._to_send += [(now + delay_s, piece) for delay_s, piece in answers]
 
     def _baud(self) -> int:
-        """The speed that the terminal has set: all that a pty tells of the line."""
+        """The speed that the terminal has set: all that a pty tells of the line. An adapter has its own."""
         return _SPEEDS.get(termios.tcgetattr(self._master)[5], 0)
 
     def _record(self, to: Direction, data: bytes) -> None:
@@ -158,7 +170,7 @@ def main() -> int:
             # unbuffered: a line that waits in a buffer of ours would not wake the poll
             with open(0, "rb", buffering=0, closefd=False) as control:
                 line.run(lambda: bool(stop), control)
-    except (OSError, ValueError, msgspec.DecodeError) as error:
+    except (OSError, ValueError, msgspec.DecodeError) as error:  # pyserial's errors are OSErrors
         sys.stderr.write(f"{file}: {error}\n")
         return 2
     return 0

@@ -117,7 +117,8 @@ class Scenario(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     seed: Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)] = 1
     sample_interval_s: Annotated[int, msgspec.Meta(ge=1, le=300)] = 60
     rtc: Literal["set", "none"] = "set"  # none: the terminal boots without the time
-    target: Literal["sim", "unix"] = "unix"  # hil/target.py
+    target: Literal["sim", "unix", "board"] = "unix"  # hil/target.py
+    bench: str | None = None  # board: the file that says what is plugged in where (hil/board)
     profile: Profile | None = None
     uplink: Uplink = Uplink()
     faults: list[Fault] = []

@@ -2,6 +2,7 @@
 
 `sim`   everything in this process, virtual time, from one seed (hil/sim)
 `unix`  the real MicroPython VM, broker, gateway, ptys and sockets on this machine (hil/bench.py)
+`board` the same, with a real terminal on a serial port in the VM's place (hil/board)
 
 Whoever plays a scenario (hil/runner.py) and whoever makes things go wrong (hil/faults.py) knows no more than this.
 All instants and spans are virtual, in ms.
@@ -173,13 +174,18 @@ def open_target(scenario: Scenario, folder: Path) -> AbstractContextManager[Targ
 
     Raises BenchError for a fault that this target can't play.
     """
-    for what in {fault.what for fault in scenario.faults if scenario.target not in KINDS[fault.what].targets}:
+    like = "unix" if scenario.target == "board" else scenario.target
+    for what in {fault.what for fault in scenario.faults if like not in KINDS[fault.what].targets}:
         other = ", ".join(f"--target {name}" for name in sorted(KINDS[what].targets))
         raise BenchError(f"{what} can't be played on {scenario.target}; use / 请用: {other}")
     if scenario.target == "sim":
         from hil.sim.target import open_sim  # noqa: PLC0415  one needs neither VM nor broker, the other no simulation
 
         return open_sim(scenario, folder)
+    if scenario.target == "board":
+        from hil.board.target import open_board  # noqa: PLC0415
+
+        return open_board(scenario, folder)
     from hil.bench import Bench  # noqa: PLC0415
 
     return Bench(scenario, folder)

@@ -1,8 +1,6 @@
 """The terminal as a process of the bench: the real MicroPython VM, its flash in a file, straps in the environment."""
 
-import itertools
 import json
-import re
 import signal
 import subprocess
 import time
@@ -11,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal, Self
 
 from hil.clock import ScaledClock
+from hil.lives import Lives
 from hil.oracle.evidence import Life
 from hil.process import BenchError, Process
 
@@ -20,7 +19,6 @@ HASTY = ROOT / "hil" / "vm" / "hasty.py"
 WEDGING = ROOT / "hil" / "vm" / "wedging.py"
 FAKETIME = ROOT / "build" / "tools" / "libfaketime.so.1"
 DEAD_RTC_S = 946_684_800  # 2000-01-01
-_BOOT = re.compile(rb"^\S+ wattline \S+ boot (\d+) ", re.MULTILINE)
 PROVISION_S = 30  # formatting a new image takes under a second
 
 
@@ -45,12 +43,8 @@ class Terminal:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self.image = folder / "flash.img"
-        self._clock = clock
         self._vm = vm
         self._rtc_set = rtc == "set"
-        self._starts: list[int] = []
-        self._said: list[int] = []  # bytes of its log at each start
-        self._ends: list[int] = []
         self._rtc_file = folder / "rtc_added_s" if rtc == "dead" else None
         env = {
             "MICROPYPATH": f"{root}:.frozen" if root != DEVICE else f"{ROOT}:{DEVICE}:.frozen",
@@ -60,6 +54,7 @@ class Terminal:
         }
         command = [str(vm), str(program or root / "main.py")]
         self.process = Process("terminal", command, folder / "terminal.log", env)
+        self._lives = Lives(clock, lambda: self.process.text().encode())
 
     def provision(
         self, config: Mapping[str, Any], key: Mapping[str, Any], files: Mapping[str, bytes] | None = None
@@ -89,38 +84,26 @@ class Terminal:
         self.process.env["WATTLINE_RESET"] = "watchdog" if watchdog else "power"
         if self._rtc_file is not None:
             self._rtc_file.write_text(f"{DEAD_RTC_S - int(time.time()):+d}\n", encoding="ascii")
-        self._said.append(len(self.process.text().encode()))
-        self.process.start()
-        self._starts.append(self._clock.now_ms())
+        self._lives.begin(self.process.start)
 
     def kill(self) -> None:
         """Power cut."""
-        if len(self._ends) < len(self._starts):
-            self._ends.append(self._clock.now_ms())
+        self._lives.end()
         self.process.kill()
 
     def keep_alive(self) -> str | None:
         """Start it again if it has ended by itself: a reset. Returns what to find in that, None while it runs."""
-        if not self._starts or len(self._ends) == len(self._starts) or self.process.running:
+        if not self._lives.running or self.process.running:
             return None
         status = self.process.status
-        self._ends.append(self._clock.now_ms())
+        self._lives.end()
         self.start(watchdog=status == -signal.SIGALRM)
         return None if status == 0 else f"the terminal ended with status {status}: {self.process.tail()}"
 
     @property
     def lives(self) -> list[Life]:
-        """Its starts, each to its end or to now, and what it says that it counted each as: a busy machine starts the VM
-        late, and the time alone would not tell which window is of which start.
-        """
-        ends = [*self._ends, *([self._clock.now_ms()] if len(self._ends) < len(self._starts) else [])]
-        log = self.process.text().encode()
-        said = [log[begin:end] for begin, end in itertools.pairwise([*self._said, len(log)])]
-        boots = [int(found[1]) if (found := _BOOT.search(text)) else None for text in said]
-        return [
-            Life(from_ms, to_ms, self._rtc_set, boot)
-            for from_ms, to_ms, boot in zip(self._starts, ends, boots, strict=True)
-        ]
+        """Its starts, each to its end or to now."""
+        return self._lives.all(knows_time=self._rtc_set)
 
     def __enter__(self) -> Self:
         return self

@@ -1,0 +1,52 @@
+"""A terminal's starts, each to its end, and what it says that it counted each as."""
+
+import itertools
+import re
+from collections.abc import Callable
+
+from hil.clock import ScaledClock
+from hil.oracle.evidence import Life
+
+_BOOT = re.compile(rb"^\S+ wattline \S+ boot (\d+) ", re.MULTILINE)
+
+
+class Lives:
+    """log: all that the terminal has said so far. Instants are virtual."""
+
+    def __init__(self, clock: ScaledClock, log: Callable[[], bytes]) -> None:
+        self._clock = clock
+        self._log = log
+        self._starts: list[int] = []
+        self._said: list[int] = []  # bytes of its log at each start
+        self._ends: list[int] = []
+
+    @property
+    def running(self) -> bool:
+        """Whether it was started, and not ended since."""
+        return len(self._ends) < len(self._starts)
+
+    def begin(self, start: Callable[[], None]) -> None:
+        """It starts, by this."""
+        self._said.append(len(self._log()))
+        start()
+        self._starts.append(self._clock.now_ms())
+
+    def end(self) -> bool:
+        """It has ended; whether it was running."""
+        was = self.running
+        if was:
+            self._ends.append(self._clock.now_ms())
+        return was
+
+    def all(self, *, knows_time: bool) -> list[Life]:
+        """Each start, to its end or to now. Which boot it was is from the log: a busy machine starts the VM late, and
+        the time alone would not tell which window is of which start.
+        """
+        ends = [*self._ends, *([self._clock.now_ms()] if self.running else [])]
+        log = self._log()
+        said = [log[begin:end] for begin, end in itertools.pairwise([*self._said, len(log)])]
+        boots = [int(found[1]) if (found := _BOOT.search(text)) else None for text in said]
+        return [
+            Life(from_ms, to_ms, knows_time, boot)
+            for from_ms, to_ms, boot in zip(self._starts, ends, boots, strict=True)
+        ]
