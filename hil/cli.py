@@ -15,13 +15,14 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from gateway.hj212.stream import no_keys
 from gateway.strict import ConfigError
-from hil import platform, runner, suite_cli, versions
+from hil import known_failing, platform, runner, suite_cli, versions
 from hil import scenario as scenarios
 from hil.abuse import cli as abuse_cli
 from hil.accuracy import cli as accuracy
 from hil.board import cli as board_cli
 from hil.board import first
 from hil.fleet import cli as fleet_cli
+from hil.fleet import plan as fleet_plan
 from hil.heap import cli as heap_cli
 from hil.load import Recorded
 from hil.load_file import LoadFileError, Order, read_intervals
@@ -113,10 +114,15 @@ def run(  # noqa: PLR0913, PLR0917  (a command's options are its parameters)
 
 @app.command(name="list")
 def list_() -> None:
-    """The scenarios that come with the bench. 场景列表"""
+    """The scenarios and provinces that come with the bench. 场景列表"""
+    known = known_failing.load()
     for name in scenarios.names():
         one = _scenario(name)
-        typer.echo(f"{name:16} {one.hours:3} h  x{one.factor}  {one.title} / {one.title_zh}")
+        fails = f"  [known to fail until / 已知失败至 {known[name].until}]" if name in known else ""
+        typer.echo(f"{name:16} {one.hours:3} h  x{one.factor:<4}  {one.title} / {one.title_zh}{fails}")
+    for name in fleet_plan.provinces():
+        province = fleet_plan.load(name, {})
+        typer.echo(f"{name:16} `wattline hil fleet {name}`  {province.title} / {province.title_zh}")
 
 
 app.command(

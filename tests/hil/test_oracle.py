@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from hil.oracle import judge, judge_all
 from hil.oracle.evidence import Case, Journal, Life, Poll, Sink, Trouble, Truth, Upload, Verdict
+from hil.oracle.namesakes import made_by
 from protocol.record import NONE_SILENT
 from tests.hil import oracle_world as world
 
@@ -305,3 +306,16 @@ def test_answers_that_were_held_back_need_not_have_been_taken() -> None:
     assert codes(truth, world.journal(records))[1] == {"reading_withheld"}
     held = [Poll(poll.t_ms, poll.values, is_late=True) for poll in truth.polls[2]]
     assert codes(replace(truth, polls={**truth.polls, 2: held}), world.journal(records))[1] == set()
+
+
+def test_of_two_terminals_of_one_name_each_has_what_it_made_itself() -> None:
+    """P-205"""
+    own, copy = [Life(0, 10, boot=1)], [Life(5, 10, boot=2)]
+    truth = world.truth()
+    kept = [world.kept(world.window(truth, seq)._replace(boot=boot), seq) for seq, boot in ((1, 1), (2, 2), (3, 3))]
+    journal = world.journal(kept)
+    assert [one.seq for one in made_by(journal, own, copy).kept] == [1, 3]
+    assert [seq for _, seq, _ in made_by(journal, own, copy).rows] == [1, 3]
+    assert [one.seq for one in made_by(journal, copy, own).kept] == [2, 3]
+    assert made_by(journal, own, []) == journal
+    assert made_by(journal, own, own) == journal, "what both may have made is both's"
