@@ -16,7 +16,7 @@ SHORT = sorted(name for name in set(scenario.names()) - {"day"} if scenario.load
 
 
 # how often something had to be sent is a matter of time, and the trace is all about it
-OF_TIMING = {"target", "factor", "real_s", "trace", "frames"}
+OF_TIMING = {"target", "factor", "real_s", "trace", "frames", "late", "measurements", "versions"}
 
 
 def play(name: str, folder: Path, target: str = "unix") -> runner.Outcome:
