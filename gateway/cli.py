@@ -17,6 +17,7 @@ from gateway import (
     cli_export,
     cli_forward,
     cli_gaps,
+    cli_honesty,
     cli_linkage,
     cli_quarantine,
     cli_reconcile,
@@ -45,6 +46,7 @@ app.add_typer(cli_quarantine.app, name="quarantine")
 cli_status.register(app)
 cli_gaps.register(app)
 cli_linkage.register(app)
+cli_honesty.register(app)
 cli_export.register(app)
 cli_backup.register(app)
 cli_configure.register(app)

@@ -23,11 +23,16 @@ from gateway.strict import ConfigError
 
 T = TypeVar("T")
 NOT_WELL = 1
+DAY_S = 86_400
 EXIT_CODES = "Exit codes / 退出码: 0 done, 1 not done or not all well (reason printed), 2 wrong usage."
 
 Config = Annotated[Path, typer.Option("--config", help="gateway.toml. 网关配置文件")]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on standard output. 输出 JSON")]
 AsLines = Annotated[bool, typer.Option("--json", help="A JSON object a line. 每行输出一个 JSON")]
+From = Annotated[
+    str | None, typer.Option("--from", help="First instant, ISO 8601; a day before --to if not said. 起始")
+]
+To = Annotated[str | None, typer.Option("--to", help="End, not included; now if not said. 结束时刻（不含）")]
 OneTerminal = Annotated[str | None, typer.Option("--terminal", help="This one only. 仅此终端")]
 
 
@@ -104,6 +109,15 @@ def parse_time(text: str) -> int:
             f"{text!r}; allowed / 允许: 2026-03-01, 2026-03-01T08:00:00+08:00, 2026-03-01T00:00:00Z"
         ) from error
     return int((found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp())
+
+
+def parse_span(from_: str | None, to: str | None, now_s: int) -> tuple[int, int]:
+    """[from, to) in Unix seconds, of what `From` and `To` gave. Raises typer.BadParameter."""
+    to_s = now_s if to is None else parse_time(to)
+    from_s = to_s - DAY_S if from_ is None else parse_time(from_)
+    if from_s >= to_s:
+        raise typer.BadParameter("--from must be before --to / 起始时刻须早于结束时刻")
+    return from_s, to_s
 
 
 def line_text(values: Mapping[str, object]) -> str:

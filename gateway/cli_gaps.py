@@ -13,14 +13,16 @@ from gateway.cli_common import (
     NOT_WELL,
     AsLines,
     Config,
+    From,
     OneTerminal,
+    To,
     examples,
     fail,
     line_text,
     load,
     load_registry,
     open_source,
-    parse_time,
+    parse_span,
     print_json,
     time_text,
 )
@@ -36,9 +38,7 @@ DAY_S = 86400
 SHORTFALL = 0.9  # received / due below this is what the field's rule objects to
 
 
-From = Annotated[str | None, typer.Option("--from", help="First instant, ISO 8601, UTC unless it says. 起始时刻")]
 Ask_ = Annotated[bool, typer.Option("--ask", help="Ask the terminals for it, if they still have it. 请求终端重传")]
-To = Annotated[str | None, typer.Option("--to", help="End, not included; now if left out. 结束时刻（不含）")]
 
 
 def gaps(
@@ -64,10 +64,7 @@ def gaps(
     loaded = load(config)
     known = load_registry(loaded)
     now_s = SystemClock().now_ms() // 1000
-    to_s = now_s if to is None else parse_time(to)
-    from_s = to_s - DAY_S if from_ is None else parse_time(from_)
-    if from_s >= to_s:
-        raise typer.BadParameter("--from must be before --to / 起始时刻须早于结束时刻")
+    from_s, to_s = parse_span(from_, to, now_s)
     source = open_source(Path(loaded.data_dir), loaded.verify.future_refuse_s)
     total: Counter[str] = Counter()
     span, in_journal = source.span(from_s, to_s, now_s), source.terminals()

@@ -11,13 +11,15 @@ from gateway.cli_common import (
     NOT_WELL,
     AsLines,
     Config,
+    From,
+    To,
     examples,
     fail,
     line_text,
     load,
     load_registry,
     open_spans,
-    parse_time,
+    parse_span,
     print_json,
 )
 from gateway.clock import SystemClock
@@ -31,10 +33,6 @@ from gateway.watch.measures import Measures, measures
 from gateway.watch.slots import SLOT_S, slots_of
 from gateway.watch.words import MEANING
 
-DAY_S = 86_400
-
-From = Annotated[str | None, typer.Option("--from", help="First instant, ISO 8601; a day ago if left out. 起始时刻")]
-To = Annotated[str | None, typer.Option("--to", help="End, not included; now if left out. 结束时刻（不含）")]
 One = Annotated[str | None, typer.Option("--enterprise", help="This one only, by its id. 仅此企业")]
 
 
@@ -62,10 +60,7 @@ def linkage(
     asked = [one for one in known if enterprise in {None, one.id}]
     if not asked:
         fail(f"{enterprise}: not in {loaded.enterprises} / 文件中没有此企业")
-    to_s = SystemClock().now_ms() // 1000 if to is None else parse_time(to)
-    from_s = to_s - DAY_S if from_ is None else parse_time(from_)
-    if from_s >= to_s:
-        raise typer.BadParameter("--from must be before --to / 起始时刻须早于结束时刻")
+    from_s, to_s = parse_span(from_, to, SystemClock().now_ms() // 1000)
     spans, count = open_spans(Path(loaded.data_dir)), 0
     zone = timezone(timedelta(hours=utc_offset))
     for one, each, found in _all(asked, spans, from_s, to_s, loaded.verify.future_refuse_s, utc_offset * 3600):

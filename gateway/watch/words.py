@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from gateway.watch import linkage
+from gateway.watch import honesty, linkage
 
 MEANING: Mapping[str, str] = {
     linkage.TREATMENT_OFF: "production ran, treatment did not / 生产开、治污停",
@@ -11,4 +11,10 @@ MEANING: Mapping[str, str] = {
     linkage.TREATMENT_IDLE: "treatment was on, and did no work / 治污空转或负荷过低",
     linkage.TREATMENT_SILENT: "production is measured, treatment is not / 生产有数、治污无数",
     linkage.ORDER_BROKEN: "production drew more than an order allows / 违反停产限产指令",
+    honesty.FROZEN: "nothing at all changed for an hour or longer / 数据冻结",
+    honesty.REPLAYED: "the same as at an earlier time, window for window / 重复历史数据",
+    honesty.ALIKE: "the same as another point / 两测点数据相同",
+    honesty.PHASE_LOST: "one phase without current under load: transformer off, shorted / 一相无电流",
+    honesty.REVERSED: "energy flows backwards under load: transformer turned round / 互感器接反",
+    honesty.FACTOR_LOW: "power factor below 0.55 under load: phases exchanged / 功率因数过低，相序接错",
 }

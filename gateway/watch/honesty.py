@@ -1,0 +1,171 @@
+"""Are these the readings of a live meter on its own feeder? Rules over one point's windows, or two points'. No I/O.
+
+What a meter shows of a quarter of an hour is compared as a whole: what registers rose by, mean powers, power factor,
+voltages, currents. Energy alone repeats itself hundreds of times a year in an honest plant; all of it over an hour does
+not (measured on a year of a steel plant: never). Where there is no load nothing is compared but voltages.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+from gateway.export.columns import NAMES, Row
+from gateway.watch.slots import SLOT_S
+
+FROZEN, REPLAYED, ALIKE = "frozen", "replayed", "alike"
+PHASE_LOST, REVERSED, FACTOR_LOW = "phase_lost", "reversed", "factor_low"
+HOUR_WINDOWS = 4  # so many equal ones are no chance
+CT_WINDOWS = 2  # so long a transformer's fault has to last: a window may begin in the middle of the work on it
+LOAD_PERCENT = 10  # of rated power, from which on transformers are judged: below, small loads of one phase are usual
+FACTOR_MIN_MILLI = 550  # below it voltage and current of a phase are hardly of one conductor
+LOST_PERCENT = 5  # of the mean of the other two phases' currents
+_NAMES = ("start_unix_s", "length_s", "p_mean_w", "q_mean_var", "pf_milli")
+_REGISTERS = ("e_import_wh", "e_export_wh", "r_import_varh", "r_export_varh")
+_VOLTAGES, _CURRENTS = ("ua_dv", "ub_dv", "uc_dv"), ("ia_ma", "ib_ma", "ic_ma")
+
+
+Print = tuple[int | None, ...]  # all that is compared of a window
+Hour = tuple[Print, ...]
+
+
+class Shown(NamedTuple):
+    """What a meter showed of a whole window.
+
+    print: None after a gap, and where there is nothing that a live meter would have to change.
+    """
+
+    start_s: int
+    power_w: int | None
+    factor_milli: int | None
+    currents_ma: tuple[int | None, ...]
+    export_rise_wh: int
+    print: Print | None
+
+
+class Finding(NamedTuple):
+    """Something that a live meter on its own feeder does not show, in [from_s, to_s).
+
+    other_s: of `replayed`, when the same was shown before.
+    """
+
+    kind: str
+    from_s: int
+    to_s: int
+    other_s: int | None = None
+
+
+def shown_of(rows: Iterable[Row]) -> list[Shown]:
+    """One point's rows with a reading, by time. Windows that are not whole are left out, and the rise after them."""
+    at = {name: NAMES.index(name) for name in (*_NAMES, *_REGISTERS, *_VOLTAGES, *_CURRENTS)}
+    whole = [row for row in rows if row[at["length_s"]] == SLOT_S and row[at["p_mean_w"]] is not None]
+    whole.sort(key=lambda row: row[at["start_unix_s"]])
+    found: list[Shown] = []
+    before: Row | None = None
+    for row in whole:
+        follows = before is not None and row[at["start_unix_s"]] == before[at["start_unix_s"]] + SLOT_S
+        rises = tuple(_rise(before, row, at[name]) for name in _REGISTERS) if before is not None and follows else ()
+        voltages, currents = (tuple(row[at[name]] for name in names) for names in (_VOLTAGES, _CURRENTS))
+        power_w, factor = row[at["p_mean_w"]], row[at["pf_milli"]]
+        has_load = power_w != 0 or any(rises)
+        compared = (*rises, power_w, row[at["q_mean_var"]], factor, *voltages, *currents)
+        lives = rises and (has_load or any(voltages))
+        export_wh = (rises[_REGISTERS.index("e_export_wh")] or 0) if rises else 0
+        found.append(Shown(row[at["start_unix_s"]], power_w, factor, currents, export_wh, compared if lives else None))
+        before = row
+    return found
+
+
+def frozen(shown: Sequence[Shown]) -> Iterator[Finding]:
+    """Spans in which nothing at all changed for an hour or longer (S-13)."""
+    repeats = [_equal(one, before) for before, one in pairwise(shown)]
+    for one in _runs(FROZEN, shown, [False, *repeats], HOUR_WINDOWS - 1):
+        yield one._replace(from_s=one.from_s - SLOT_S)
+
+
+def replayed(shown: Sequence[Shown], from_s: int) -> Iterator[Finding]:
+    """Hours from from_s on that were shown before, window for window (S-12); an hour that is frozen is told there."""
+    shown_at: dict[Hour, int] = {}
+    last: Finding | None = None
+    for begin_s, hour in _hours(shown):
+        first_s = shown_at.setdefault(hour, begin_s)
+        if first_s == begin_s or begin_s < from_s:
+            continue
+        end_s = begin_s + HOUR_WINDOWS * SLOT_S
+        if last is not None and begin_s <= last.to_s:
+            last = last._replace(to_s=end_s)
+            continue
+        if last is not None:
+            yield last
+        last = Finding(REPLAYED, begin_s, end_s, first_s)
+    if last is not None:
+        yield last
+
+
+def alike(shown: Sequence[Shown], other: Sequence[Shown]) -> Iterator[Finding]:
+    """Spans of an hour or longer in which two points showed the same (S-14)."""
+    by_start = {one.start_s: one for one in other}
+    same = [_equal(one, by_start.get(one.start_s)) for one in shown]
+    yield from _runs(ALIKE, shown, same, HOUR_WINDOWS)
+
+
+def transformers(shown: Sequence[Shown], rated_w: int | None) -> Iterator[Finding]:
+    """Spans of two windows or longer under load in which the transformers can't be right (S-15).
+
+    rated_w: None where it is not known: then the most that was shown stands for it.
+    """
+    most_w = rated_w or max((abs(one.power_w or 0) for one in shown), default=0)
+    loaded = [abs(one.power_w or 0) * 100 >= most_w * LOAD_PERCENT and bool(one.power_w) for one in shown]
+    for kind, judge in ((REVERSED, _is_reversed), (PHASE_LOST, _has_lost_a_phase), (FACTOR_LOW, _has_a_low_factor)):
+        wrong = [is_loaded and judge(one) for is_loaded, one in zip(loaded, shown, strict=True)]
+        yield from _runs(kind, shown, wrong, CT_WINDOWS)
+
+
+def _hours(shown: Sequence[Shown]) -> Iterator[tuple[int, Hour]]:
+    """(begin, what was shown) of each hour without a gap, in which something changed."""
+    for number in range(len(shown) - HOUR_WINDOWS + 1):
+        some = shown[number : number + HOUR_WINDOWS]
+        hour = tuple(one.print for one in some if one.print is not None)
+        has_gap = some[-1].start_s - some[0].start_s != (HOUR_WINDOWS - 1) * SLOT_S
+        if len(hour) == HOUR_WINDOWS and not has_gap and len(set(hour)) > 1:
+            yield some[0].start_s, hour
+
+
+def _is_reversed(one: Shown) -> bool:
+    return (one.power_w or 0) < 0 or one.export_rise_wh > 0 or any((each or 0) < 0 for each in one.currents_ma)
+
+
+def _has_lost_a_phase(one: Shown) -> bool:
+    currents = [abs(each) for each in one.currents_ma if each is not None]
+    if len(currents) < len(_CURRENTS):
+        return False
+    least, *others = sorted(currents)
+    return least * 100 * len(others) < sum(others) * LOST_PERCENT
+
+
+def _has_a_low_factor(one: Shown) -> bool:
+    return one.factor_milli is not None and abs(one.factor_milli) < FACTOR_MIN_MILLI
+
+
+def _equal(one: Shown, other: Shown | None) -> bool:
+    return other is not None and one.print is not None and one.print == other.print
+
+
+def _rise(before: Row, row: Row, at: int) -> int | None:
+    return None if before[at] is None or row[at] is None else row[at] - before[at]
+
+
+def _runs(kind: str, shown: Sequence[Shown], wrong: Sequence[bool], least: int) -> Iterator[Finding]:
+    """Spans of `least` or more windows, one after the other, that are wrong."""
+    run: list[Shown] = []
+    for one, is_wrong in zip(shown, wrong, strict=True):
+        if run and not (is_wrong and one.start_s == run[-1].start_s + SLOT_S):
+            yield from _told(kind, run, least)
+            run = []
+        if is_wrong:
+            run.append(one)
+    yield from _told(kind, run, least)
+
+
+def _told(kind: str, run: list[Shown], least: int) -> Iterator[Finding]:
+    if len(run) >= least:
+        yield Finding(kind, run[0].start_s, run[-1].start_s + SLOT_S)
