@@ -1,13 +1,12 @@
 """The composition root: every part made and joined here, and nowhere else."""
 
-import fcntl
 import json
 import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -30,11 +29,16 @@ from gateway.forward import kinds, outbox
 from gateway.forward.runner import SinkRunner
 from gateway.gaps.watch import GapWatch
 from gateway.intake import make_intake
+from gateway.jetstream import follower
 from gateway.jetstream.client import Client
+from gateway.jetstream.follower import Follower
+from gateway.jetstream.intake import FollowerIntake
 from gateway.jetstream.journal import StreamJournal
+from gateway.jetstream.position import Position
 from gateway.journal.journal import Journal
 from gateway.journal.retention import Settled
 from gateway.keeping import Keeping
+from gateway.lock import held, take_lock
 from gateway.logs import make_logger
 from gateway.metrics import Metrics
 from gateway.pipeline import Pipeline, StoppedError
@@ -49,21 +53,17 @@ from gateway.watch import enterprises
 from gateway.watch.enterprises import Enterprise
 
 T = TypeVar("T")
-LOCK = "gateway.lock"
 IDLE_S = 0.2  # how soon a signal is seen
-
-
-class AlreadyRunningError(Exception):
-    """Another gateway writes to this data_dir."""
 
 
 class Loaded:
     """Everything the files say, checked; nothing started yet."""
 
-    def __init__(self, config_path: Path) -> None:
-        """Raises ConfigError with the problems of all files."""
+    def __init__(self, config_path: Path, *, follow: bool = False) -> None:
+        """follow: as a stream's follower reads it. Raises ConfigError with the problems of all files."""
         problems: list[Problem] = []
-        self.config: GatewayConfig = configuration.load(config_path)
+        self.follows, loaded = follow, configuration.load(config_path)
+        self.config: GatewayConfig = follower.config_of(config_path, loaded) if follow else loaded
         self.terminals_file = Watched(Path(self.config.terminals), steady_s)
         self.registry = _collect(problems, partial(terminals.load, Path(self.config.terminals)), Registry())
         known = None if problems else self.registry
@@ -84,9 +84,10 @@ class Loaded:
         return found
 
 
-def run(config_path: Path, clock: Clock | None = None) -> None:
+def run(config_path: Path, clock: Clock | None = None, *, follow: bool = False) -> None:
     """Run until SIGTERM or SIGINT. Prints {"ready": true, ...} on standard output once frames can come in.
 
+    follow: as the follower of the configured stream, not as its worker.
     SIGHUP, or a change of terminals.toml, reloads terminals and keys. Raises ConfigError, AlreadyRunningError,
     StoreUnavailableError, NewerSchemaError.
     """
@@ -94,7 +95,7 @@ def run(config_path: Path, clock: Clock | None = None) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     signal.signal(signal.SIGHUP, lambda *_: reload.set())
-    loaded = Loaded(config_path)
+    loaded = Loaded(config_path, follow=follow)
     memory.settle()
     Gateway(loaded, clock or SystemClock(), sys.stdout, sys.stderr).run(stop, reload)
 
@@ -104,6 +105,7 @@ class Gateway:
 
     def __init__(self, loaded: Loaded, clock: Clock, out: TextIO, log: TextIO) -> None:
         self._config = loaded.config
+        self._follows = loaded.follows
         self._registry = loaded.registry
         self._terminals_file = loaded.terminals_file
         self._sinks = loaded.sinks
@@ -118,7 +120,7 @@ class Gateway:
         """Run until `stop` is set; then commit what was taken, and end."""
         folder = Path(self._config.data_dir)
         folder.mkdir(parents=True, exist_ok=True)
-        lock = _lock(folder)
+        lock = take_lock(folder)
         with ExitStack() as opened:
             opened.callback(self._log.info, "stopped")
             opened.callback(os.close, lock)
@@ -127,14 +129,14 @@ class Gateway:
             quarantine = Quarantine(folder, self._config.quarantine)
             opened.callback(quarantine.close)
             journal, wanted = _stores(self._config, folder, self._clock, self.metrics, self._log, opened)
-            intake = self._make_intake()
+            intake = self._make_intake(folder, journal)
             pipeline = Pipeline(
                 intake=intake,
                 journal=journal,
                 wanted=wanted,
                 quarantine=quarantine,
                 metrics=self.metrics,
-                clock=self._clock,
+                clock=intake if isinstance(intake, FollowerIntake) else self._clock,
                 limits=bounds_of(self._config.verify),
                 log=self._log,
                 stop=stop,
@@ -148,7 +150,7 @@ class Gateway:
             chores.append(partial(self._order, desk))
             self._start(intake, [] if isinstance(journal, StreamJournal) else self._beside(folder), opened)
             try:
-                self._take_until(stop, reload, intake, pipeline, chores)
+                self._take_until(stop, reload, intake, Follower(pipeline) if self._follows else pipeline, chores)
             except StoppedError:
                 self._log.warning("stopped_without_disk")  # what was not committed is with the broker, or the terminal
 
@@ -186,8 +188,12 @@ class Gateway:
         future_s = self._config.verify.future_refuse_s
         return [*sinks, GapWatch(folder, lambda: self._registry, self._clock, self.metrics, self._log, future_s)]
 
-    def _make_intake(self) -> Carrier:
-        """All ways in that are configured, as one."""
+    def _make_intake(self, folder: Path, journal: Journal | StreamJournal) -> Carrier:
+        """All ways in that are configured, as one; a follower's is the stream."""
+        if self._follows and self._config.jetstream is not None and isinstance(journal, Journal):
+            client = Client(self._config.jetstream, "wattline-follower", partial(token_hex, 8), steady_s)
+            position = Position(folder, journal, steady_s)
+            return FollowerIntake(self._config.jetstream, client, position, steady_s, self.metrics, self._log)
         carriers: list[Carrier] = []
         if self._config.mqtt is not None:
             carriers.append(make_intake(self._config.mqtt, steady_s, self._on_state, SystemRandom().random))
@@ -209,7 +215,7 @@ class Gateway:
         stop: threading.Event,
         reload: threading.Event,
         intake: Carrier,
-        pipeline: Pipeline,
+        pipeline: Pipeline | Follower,
         chores: Sequence[Callable[[], None]],
     ) -> None:
         """Batch after batch; between two of them a little of each chore."""
@@ -271,7 +277,7 @@ def _stores(
     log: structlog.typing.FilteringBoundLogger,
     opened: ExitStack,
 ) -> tuple[Journal | StreamJournal, WantedDesk | None]:
-    """The journal of the configured kind; with the one on this machine, what is wanted of terminals."""
+    """The journal of the configured kind; where terminals are heard beside it, what is wanted of them."""
     if config.journal.kind == "jetstream" and config.jetstream is not None:
         client = Client(config.jetstream, "wattline-worker", partial(token_hex, 8), steady_s)
         elsewhere = StreamJournal(config.jetstream, client)
@@ -279,6 +285,8 @@ def _stores(
         return elsewhere, None
     journal = Journal(folder, config.verify)
     opened.callback(journal.close)
+    if config.jetstream is not None:
+        return journal, None  # a follower's: it hears no terminal
     wanted = WantedDesk(folder, journal, clock, steady_s, metrics, log)
     opened.callback(wanted.close)
     return journal, wanted
@@ -324,40 +332,3 @@ def _collect(problems: list[Problem], load: Callable[[], T], otherwise: T) -> T:
     except ConfigError as error:
         problems += error.problems
         return otherwise
-
-
-def _lock(folder: Path) -> int:
-    """Hold the data_dir: two gateways on one journal would acknowledge each other's frames away."""
-    descriptor = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        os.close(descriptor)
-        raise AlreadyRunningError(f"{folder}: another gateway uses it / 另一个网关正在使用该目录") from error
-    os.ftruncate(descriptor, 0)
-    os.write(descriptor, f"{os.getpid()}\n".encode())
-    return descriptor
-
-
-@contextmanager
-def held(folder: Path) -> Iterator[None]:
-    """No gateway runs on this data_dir meanwhile. Raises AlreadyRunningError, OSError."""
-    folder.mkdir(parents=True, exist_ok=True)
-    lock = _lock(folder)
-    try:
-        yield
-    finally:
-        os.close(lock)
-
-
-def running_pid(folder: Path) -> int | None:
-    """The process id of the gateway that holds this data_dir; None if none does."""
-    try:
-        with (folder / LOCK).open("rb") as stream:
-            fcntl.flock(stream, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            return None
-    except FileNotFoundError:
-        return None
-    except BlockingIOError:
-        text = (folder / LOCK).read_text("ascii").strip()
-        return int(text) if text.isdigit() else None

@@ -23,6 +23,7 @@ from gateway import (
     cli_reconcile,
     cli_status,
     cli_tail,
+    lock,
     registry,
 )
 from gateway.cli_common import (
@@ -69,11 +70,26 @@ def run(config: Config, as_json: AsJson = False) -> None:
     nothing else: --json changes nothing.
     """
     del as_json
+    _run(config, follow=False)
+
+
+@app.command(epilog=examples("follow --config follower.toml", "status --config follower.toml"))
+def follow(config: Config, as_json: AsJson = False) -> None:
+    """Follow the stream of the workers until SIGTERM: a journal here, and on it sinks and all commands. 跟随日志流
+
+    For journal.kind = "jetstream": on any machine, with a data_dir of its own, which is made from the stream where it
+    is new. Prints {"ready": true, "metrics_port": N}; logs are JSON lines on standard error; --json changes nothing.
+    """
+    del as_json
+    _run(config, follow=True)
+
+
+def _run(config: Path, *, follow: bool) -> None:
     try:
-        application.run(config)
+        application.run(config, follow=follow)
     except ConfigError as error:
         fail(*(str(problem) for problem in error.problems))
-    except (application.AlreadyRunningError, StoreUnavailableError, NewerSchemaError, OSError) as error:
+    except (lock.AlreadyRunningError, StoreUnavailableError, NewerSchemaError, OSError) as error:
         fail(f"{type(error).__name__}: {error}")
 
 
@@ -179,7 +195,7 @@ def admit(
         registry.admit(path, convert(row, registry.TerminalEntry, path))
     except (ConfigError, OSError) as error:
         fail(*str(error).splitlines())
-    pid = application.running_pid(Path(loaded.data_dir))
+    pid = lock.running_pid(Path(loaded.data_dir))
     if as_json:
         print_json({"admitted": terminal, "reload_pid": pid})
         return
@@ -203,7 +219,7 @@ def revoke(
         registry.revoke(Path(loaded.terminals), terminal, datetime.now(UTC))
     except (ConfigError, OSError) as error:
         fail(*str(error).splitlines())
-    pid = application.running_pid(Path(loaded.data_dir))
+    pid = lock.running_pid(Path(loaded.data_dir))
     if as_json:
         print_json({"revoked": terminal, "running_pid": pid})
         return

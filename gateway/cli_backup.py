@@ -6,7 +6,7 @@ from typing import Annotated
 import msgspec
 import typer
 
-from gateway import app as application
+from gateway import lock
 from gateway.backup.backup import backup as make
 from gateway.backup.restore import restore as put_back
 from gateway.backup.stores import BackupError
@@ -55,9 +55,9 @@ def restore(
     if force is not None and force.resolve() != data_dir.resolve():
         fail(f"--force {force}: data_dir is {data_dir} / 与配置中的 data_dir 不一致")
     try:
-        with application.held(data_dir):
+        with lock.held(data_dir):
             found, aside = put_back(from_, data_dir, SystemClock().now_ms(), force=force is not None)
-    except (BackupError, application.AlreadyRunningError, OSError) as error:
+    except (BackupError, lock.AlreadyRunningError, OSError) as error:
         fail(str(error))
     made = time_text(found.began_ms)
     if as_json:

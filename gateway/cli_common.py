@@ -82,7 +82,10 @@ def _opened(folder: Path, open_it: Callable[[], T]) -> T:
     try:
         return open_it()
     except sqlite3.OperationalError:
-        fail(f"{folder}: no journal yet; run the gateway first / 尚无日志库，请先运行网关")
+        fail(
+            f"{folder}: no journal yet; run the gateway first / 尚无日志库，请先运行网关",
+            'with journal.kind = "jetstream": ask where `wattline gateway follow` runs / 请在运行 follow 的机器上查询',
+        )
     except (OlderSchemaError, NewerSchemaError) as error:
         fail(f"{folder}: {error}")
 

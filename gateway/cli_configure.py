@@ -48,6 +48,7 @@ def configure(
     if (file is not None or withdraw) and not terminal:
         raise typer.BadParameter("for which terminals? / 请给出终端编号")
     loaded = load(config)
+    _need_a_desk(loaded, orders=withdraw or file is not None)
     if withdraw:
         rows = _withdrawn(Path(loaded.data_dir), terminal or [])
     elif file is not None:
@@ -67,6 +68,12 @@ def configure(
         typer.echo(_text(row))
     if not rows:
         typer.echo("none was ordered / 没有配置")
+
+
+def _need_a_desk(loaded: GatewayConfig, *, orders: bool) -> None:
+    """The end of a command that orders what nobody would send."""
+    if orders and loaded.jetstream is not None:
+        fail('journal.kind = "jetstream": its workers send acks only, so nothing would go down / 该模式不支持远程配置')
 
 
 def shown(folder: Path, terminals: list[str]) -> list[Row]:

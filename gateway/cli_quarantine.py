@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from gateway import app as application
+from gateway import lock
 from gateway.cli_common import (
     NOT_WELL,
     AsJson,
@@ -127,7 +128,7 @@ def _order(
     store = open_quarantine(loaded)
     order = orders.Order(do, ids or [], reason, store.last_id())
     store.close()
-    running = application.running_pid(folder) is not None
+    running = lock.running_pid(folder) is not None
     done = _by_the_running(folder, order, wait) if running else _here(config, order)
     if done is None:
         fail(f"ordered, not done within {wait} s; it will be / 已下达，尚未完成，将继续执行")
@@ -155,7 +156,7 @@ def _here(config: Path, order: orders.Order) -> orders.Done:
         return application.carry_out(config, order, SystemClock())
     except ConfigError as error:
         fail(*(str(problem) for problem in error.problems))
-    except (application.AlreadyRunningError, StoreUnavailableError, NewerSchemaError, OSError) as error:
+    except (lock.AlreadyRunningError, StoreUnavailableError, NewerSchemaError, OSError) as error:
         fail(f"{type(error).__name__}: {error}")
 
 

@@ -7,15 +7,17 @@ from typing import Any, cast
 import typer
 
 from gateway.cli_common import AsJson, Config, examples, line_text, load, open_journal, print_json, time_text
-from gateway.config import JournalConfig
+from gateway.config import GatewayConfig, JournalConfig
 from gateway.forward import outbox
+from gateway.jetstream.status import status as stream_status
+from gateway.journal.journal import FILE
 from gateway.journal.reader import Reader
 from gateway.quarantine.quarantine import QuarantineReader
 from gateway.wanted import configurations, requests
 from gateway.wanted.store import looking
 
 NAMES_SHOWN = 10  # on a line for a person; --json has them all
-_LINES = ("journal", "retention", "quarantine", "unknown", "findings", "asked")
+_LINES = ("stream", "journal", "retention", "quarantine", "unknown", "findings", "asked")
 
 
 def status(config: Config, as_json: AsJson = False) -> None:
@@ -26,22 +28,35 @@ def status(config: Config, as_json: AsJson = False) -> None:
     """
     loaded = load(config)
     folder = Path(loaded.data_dir)
+    found: dict[str, Any] = {} if loaded.jetstream is None else {"stream": stream_status(loaded.jetstream)}
+    if loaded.jetstream is None or (folder / FILE).exists():
+        found |= _journal_status(loaded)
+    else:  # a worker's
+        found |= _quarantine_status(folder)
+    if as_json:
+        print_json(found)
+        return
+    for section in _LINES:
+        if section in found:
+            typer.echo(f"{section}: {line_text(found[section])}")
+    if "configurations" in found:
+        typer.echo(f"configurations: {line_text(_brief(found['configurations']))}")
+    for name, state in found.get("sinks", {}).items():
+        typer.echo(f"sink {name}: {line_text(state)}")
+
+
+def _journal_status(loaded: GatewayConfig) -> dict[str, Any]:
+    """What there is on a machine that has a journal."""
+    folder = Path(loaded.data_dir)
     reader = open_journal(folder)
     newest, journal = reader.last_id(), reader.counts()
-    found = {"journal": journal, "retention": _retention(loaded.journal, reader)}
+    found: dict[str, Any] = {"journal": journal, "retention": _retention(loaded.journal, reader)}
     reader.close()
     found |= {**_quarantine_status(folder), **_wanted_status(folder, journal.pop("epochs_back", 0)), "sinks": {}}
     for sink in loaded.sink:
         state = outbox.status(folder, sink.name)
         found["sinks"][sink.name] = {**state, "lag": newest - cast("int", state["confirmed"])}
-    if as_json:
-        print_json(found)
-        return
-    for section in _LINES:
-        typer.echo(f"{section}: {line_text(found[section])}")
-    typer.echo(f"configurations: {line_text(_brief(found['configurations']))}")
-    for name, state in found["sinks"].items():
-        typer.echo(f"sink {name}: {line_text(state)}")
+    return found
 
 
 def register(app: typer.Typer) -> None:

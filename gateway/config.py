@@ -340,6 +340,9 @@ def _check_workers(path: Path, config: GatewayConfig) -> list[Problem]:
     if is_shared and config.jetstream is None:
         text = 'missing / 缺少; allowed / 允许: [jetstream] with journal.kind = "jetstream"'
         problems.append(Problem(path, "jetstream", text))
+    if config.jetstream is not None and not is_shared:
+        text = '"sqlite"; allowed / 允许: "jetstream" where [jetstream] stands'
+        problems.append(Problem(path, "journal.kind", text))
     if config.jetstream is not None and not config.jetstream.servers:
         problems.append(Problem(path, "jetstream.servers", "none / 没有服务器; allowed / 允许: at least one"))
     share = config.mqtt.share if config.mqtt else None

@@ -1,7 +1,7 @@
 """intake > decode > verify > journal > acks, a batch at a time. Commit, then acknowledge."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import compress
 from operator import not_
@@ -45,7 +45,7 @@ class Journal(Protocol):
 @dataclass
 class Pipeline:
     """Takes a batch through all stages. One thread. is_live: what comes was sent just now, so its sender may be told
-    what is wanted of it.
+    what is wanted of it. wanted: None where nobody keeps that. answers: whether senders are answered from here at all.
     """
 
     intake: Carrier
@@ -58,6 +58,8 @@ class Pipeline:
     log: structlog.typing.FilteringBoundLogger
     stop: threading.Event
     is_live: bool = True
+    answers: bool = True
+    decoder: Callable[[Sequence[bytes], Senders], Columns] = decode.decode_batch
 
     def process(self, batch: list[Delivery], registry: Registry) -> None:
         """Decode, judge, store, acknowledge. Returns with everything durable. Raises StoppedError."""
@@ -69,7 +71,7 @@ class Pipeline:
         now_ms = self.clock.now_ms()
         deliveries, senders, strangers = _admitted(batch, registry)
         frames = [one.data for one in deliveries]
-        columns = decode.decode_batch(frames, senders)
+        columns = self.decoder(frames, senders)
         findings = verify.check_batch(columns, senders, now_ms, self.limits)
         refused = [_refused_frame(one, decode.NOT_ADMITTED, now_ms) for one in strangers]
         refused += [_refused_frame(deliveries[number], why, now_ms) for number, why in decode.refusals(columns).items()]
@@ -82,7 +84,8 @@ class Pipeline:
         self._settle(deliveries, columns, committed, now_ms)
         if (wanted := self.wanted) is not None:
             self._insist("wanted", lambda: wanted.learn(senders.ids, columns, committed.outcomes))
-        self._answer(senders, columns, committed)
+        if self.answers:
+            self._answer(senders, columns, committed)
 
     def tidy(self, *, idle: bool) -> None:
         """What the journal does between batches. Where the disk refuses, the next commit will tell."""

@@ -8,12 +8,13 @@ Digests are SHA-256.
 
 from typing import NamedTuple
 
+from gateway.registry import is_terminal_id
 from protocol.limits import FRAME_BYTES_MAX
 
 _ALONE, _AMONG_OTHERS = b"\x01", b"\x02"
 _DIGEST_BYTES = 32
 _HEAD_BYTES = 1 + _DIGEST_BYTES
-_RECORD_WORDS = 5
+_NAMING_WORDS = 4  # stream, record or frame, terminal, and what of it
 
 
 class Held(NamedTuple):
@@ -65,6 +66,6 @@ def read(body: bytes) -> Held:
 
 
 def terminal_of(subject: bytes) -> str:
-    """Whose record it is; "" where the subject is none of ours."""
+    """Whose record or frame it is; "" where the subject is none of ours."""
     words = subject.decode("utf-8", "replace").split(".")
-    return words[-3] if len(words) >= _RECORD_WORDS else ""
+    return words[2] if len(words) >= _NAMING_WORDS and is_terminal_id(words[2]) else ""

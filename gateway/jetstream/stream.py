@@ -38,7 +38,7 @@ def ensure(client: Client, config: JetStreamConfig) -> dict[str, Any]:
     found = call(client, f"STREAM.INFO.{config.stream}")
     if _code(found) == _NOT_THERE:
         found = call(client, f"STREAM.CREATE.{config.stream}", _wanted(config))
-    _raise_if_refused(found)
+    raise_if_refused(found)
     wrong = _differences(found["config"], config)
     if wrong:
         raise NatsError("limits", f"stream {config.stream}: {'; '.join(wrong)}")
@@ -68,7 +68,7 @@ def is_taken(answer: Message, stream: str) -> bool:
         raise NatsError("protocol", f"{answer.data[:60]!r} as an answer to a message") from error
     if _code(found) == _IS_THERE and _PER_SUBJECT in _text(found):
         return False
-    _raise_if_refused(found)
+    raise_if_refused(found)
     raise NatsError("protocol", f"{answer.data[:60]!r} as an answer to a message")
 
 
@@ -82,7 +82,7 @@ def stored(client: Client, stream: str, subjects: Sequence[bytes]) -> list[bytes
             raise NatsError("no_jetstream", f"stream {stream}: nobody leads it, or it was deleted")
         told = msgspec.json.decode(answer.data, type=dict[str, Any])
         if _code(told) != _NO_MESSAGE:
-            _raise_if_refused(told)
+            raise_if_refused(told)
         found.append(base64.b64decode(told["message"]["data"]) if "message" in told else None)
     return found
 
@@ -111,7 +111,7 @@ def _differences(found: dict[str, Any], config: JetStreamConfig) -> list[str]:
     return wrong
 
 
-def _raise_if_refused(found: dict[str, Any]) -> None:
+def raise_if_refused(found: dict[str, Any]) -> None:
     """Raises NatsError where the server's answer is an error."""
     code, text = _code(found), _text(found)
     if not code and not text:

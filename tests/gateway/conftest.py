@@ -22,12 +22,12 @@ def clock() -> StillClock:
 
 
 @pytest.fixture
-def start(clock: StillClock) -> Iterator[Callable[[Path], Running]]:
+def start(clock: StillClock) -> Iterator[Callable[..., Running]]:
     """Starts gateways that end with the test."""
     running: list[Running] = []
 
-    def start_one(config: Path) -> Running:
-        running.append(Running(config, clock))
+    def start_one(config: Path, *, follow: bool = False) -> Running:
+        running.append(Running(config, clock, follow=follow))
         return running[-1]
 
     yield start_one

@@ -131,13 +131,13 @@ def write_config(folder: Path, port: int, senders: list[Sender], sinks: str = ""
 class Running:
     """A gateway in a thread of the test, ready to take frames."""
 
-    def __init__(self, config: Path, clock: StillClock) -> None:
+    def __init__(self, config: Path, clock: StillClock, *, follow: bool = False) -> None:
         self._ready = threading.Event()
         self.said = ""
         self.log = io.StringIO()
         self.reload = threading.Event()
         self._stop = threading.Event()
-        self.gateway = Gateway(Loaded(config), clock, self, self.log)  # type: ignore[arg-type]
+        self.gateway = Gateway(Loaded(config, follow=follow), clock, self, self.log)  # type: ignore[arg-type]
         self._thread = threading.Thread(target=self.gateway.run, args=(self._stop, self.reload))
         self._thread.start()
         if not self._ready.wait(10):

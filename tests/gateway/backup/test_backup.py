@@ -13,7 +13,6 @@ import msgspec
 import pytest
 from typer.testing import CliRunner
 
-from gateway.app import held
 from gateway.backup import restore as restoring
 from gateway.backup.backup import backup
 from gateway.backup.restore import finish, restore
@@ -25,6 +24,7 @@ from gateway.hj212.packet import Packet
 from gateway.journal.journal import FILE, Journal
 from gateway.journal.reader import Reader
 from gateway.journal.retention import Rule, Settled
+from gateway.lock import held
 from gateway.quarantine import orders
 from gateway.quarantine.quarantine import Quarantine, QuarantineReader, Refused
 from hil.broker import Broker
