@@ -1,0 +1,272 @@
+"""Units, containers and configurations of both forms: what an operator copies works, and allows what it says alone."""
+
+import base64
+import configparser
+import hashlib
+import os
+import shutil
+import subprocess
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import paho.mqtt.client as paho
+import pytest
+from paho.mqtt.enums import CallbackAPIVersion
+from typer.testing import CliRunner
+
+from gateway.cli import app
+from hil.authority import PEM, Authority
+from hil.broker import free_port, wait_for_port
+from hil.process import Process
+from tests.gateway.support import ROOT, mosquitto
+
+DEPLOY = ROOT / "deploy"
+PASSWORD = "a-password"
+FORMS = ("one-machine", "several-machines")
+
+
+class Service(msgspec.Struct, forbid_unknown_fields=True):
+    """What of the Compose specification our files use."""
+
+    image: str
+    restart: str
+    volumes: list[str]
+    build: dict[str, str] = {}
+    command: list[str] = []
+    depends_on: list[str] = []
+    environment: dict[str, str] = {}
+    network_mode: str = ""
+    ports: list[str] = []
+    profiles: list[str] = []
+    stop_grace_period: str = ""
+
+
+class Compose(msgspec.Struct, forbid_unknown_fields=True):
+    name: str
+    services: dict[str, Service]
+    volumes: dict[str, dict[str, str]]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_compose_file_names_only_what_there_is(form: str) -> None:
+    """P-237."""
+    folder = DEPLOY / form
+    found = msgspec.yaml.decode((folder / "compose.yaml").read_bytes(), type=Compose)
+    used = set()
+    for service in found.services.values():
+        assert service.restart == "always"
+        assert not service.ports or service.ports == ["8883:8883"]  # terminals' alone is open to others
+        others = [
+            *service.depends_on,
+            *([service.network_mode.removeprefix("service:")] if service.network_mode else []),
+        ]
+        assert set(others) <= found.services.keys()
+        if service.build:
+            assert (folder / service.build["context"] / service.build["dockerfile"]).is_file()
+        for volume in service.volumes:
+            source, target, *mode = volume.split(":")
+            assert target.startswith("/")
+            if source.startswith("."):
+                assert mode == ["ro"]
+                assert "secrets" in source or source.startswith("./worker-") or (folder / source).exists()
+            else:
+                used.add(source)
+    assert used == found.volumes.keys()
+
+
+def test_the_image_starts_what_the_package_installs() -> None:
+    """P-237."""
+    lines = (DEPLOY / "image/Dockerfile").read_text(encoding="utf-8").splitlines()
+    assert (
+        lines[-1]
+        == 'ENTRYPOINT ["/opt/wattline/.venv/bin/wattline", "gateway", "run", "--config", "/etc/wattline/gateway.toml"]'
+    )
+    assert lines[-2] == "USER wattline"
+    assert any("--require-hashes" in line for line in lines)
+
+
+def units() -> dict[str, configparser.ConfigParser]:
+    found = {}
+    for file in sorted((DEPLOY / "systemd").iterdir()):
+        parser = configparser.ConfigParser(strict=True, interpolation=None, delimiters=("=",))
+        parser.optionxform = str  # type: ignore[assignment,method-assign]
+        parser.read(file, encoding="utf-8")
+        found[file.name] = parser
+    return found
+
+
+def test_units_come_back_by_themselves_and_keep_secrets(tmp_path: Path) -> None:
+    """P-237: where systemd is, it takes them, too."""
+    found = units()
+    gateway, backup = found["wattline-gateway.service"], found["wattline-backup.service"]
+    assert (gateway["Service"]["Restart"], gateway["Unit"]["StartLimitIntervalSec"]) == ("always", "0")
+    assert gateway["Service"]["UMask"] == backup["Service"]["UMask"] == "0077"
+    assert gateway["Service"]["User"] == backup["Service"]["User"] == "wattline"
+    assert int(gateway["Service"]["LimitNOFILE"]) > 10_000  # the most connections that a sink may have
+    for unit in found.values():
+        for name, line in unit["Service"].items() if "Service" in unit else ():
+            if name.startswith("Exec") and " gateway " in line:
+                words = line.split(" gateway ")[1].split()
+                done = CliRunner().invoke(app, [words[0], "--help"])
+                assert done.exit_code == 0, done.output
+                assert {word for word in words if word.startswith("--")} <= set(done.output.split()), words
+    if shutil.which("systemd-analyze"):
+        for name in found:
+            text = (DEPLOY / "systemd" / name).read_text(encoding="utf-8")
+            (tmp_path / name).write_text(text.replace("/opt/wattline/", f"{ROOT}/"), encoding="utf-8")
+        command = ["systemd-analyze", "verify", "--man=no", *(str(tmp_path / name) for name in found)]
+        done_ = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+        ours = [line for line in done_.stderr.splitlines() if "wattline" in line]
+        assert not ours, done_.stderr
+
+
+@pytest.mark.parametrize(("form", "name"), [("one-machine", "gateway.toml"), ("several-machines", "worker.toml")])
+def test_a_configuration_passes_the_check_once_its_files_are_there(form: str, name: str, tmp_path: Path) -> None:
+    """P-237."""
+    for file in ("terminals.toml", "platform.toml"):
+        shutil.copyfile(DEPLOY / "example" / file, tmp_path / file)
+    text = (DEPLOY / form / name).read_text(encoding="utf-8")
+    (tmp_path / "gateway.toml").write_text(text.replace("/var/lib/wattline", str(tmp_path / "data")), encoding="utf-8")
+    for password in ("mqtt.password", "nats.password"):
+        (tmp_path / password).write_text(f"{PASSWORD}\n")
+    (tmp_path / "keys").mkdir()
+    key = tmp_path / "keys/T0001.1.hex"
+    key.touch(mode=0o600)
+    key.write_text(os.urandom(32).hex())
+    done = CliRunner().invoke(app, ["check", "--config", str(tmp_path / "gateway.toml")])
+    assert done.exit_code == 0, done.output
+
+
+def test_the_nats_configuration_is_taken_by_the_server(tmp_path: Path) -> None:
+    """P-237."""
+    text = (DEPLOY / "several-machines/nats.conf").read_text(encoding="utf-8")
+    (tmp_path / "nats.conf").write_text(text.replace("/var/lib/nats", str(tmp_path / "store")), encoding="utf-8")
+    command = [str(ROOT / "build/nats/nats-server"), "-t", "-c", str(tmp_path / "nats.conf"), "-n", "nats-1"]
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, timeout=60, env={**os.environ, "NATS_PASSWORD": "secret"}
+    )
+    assert done.returncode == 0, done.stderr
+
+
+class Peer:
+    """A client of the broker, and what it is answered."""
+
+    def __init__(self, port: int, folder: Path, name: str, tls: bool) -> None:
+        self._changed = threading.Condition()
+        self.said: list[int] = []  # reason codes, in order
+        self.client = paho.Client(CallbackAPIVersion.VERSION2, client_id=name, protocol=paho.MQTTv5)
+        self.client.on_connect = lambda _c, _d, _f, code, _p: self._hear(code.value)
+        self.client.on_publish = lambda _c, _d, _m, code, _p: self._hear(code.value)
+        self.client.on_subscribe = lambda _c, _d, _m, codes, _p: self._hear(codes[0].value)
+        if tls:
+            self.client.tls_set(str(folder / "certs/ca.crt"), str(folder / f"{name}.crt"), str(folder / f"{name}.key"))
+        else:
+            self.client.username_pw_set("gateway", PASSWORD)
+        self.client.connect("localhost" if tls else "127.0.0.1", port)
+        self.client.loop_start()
+        assert self.answer() == 0
+
+    def _hear(self, code: int) -> None:
+        with self._changed:
+            self.said.append(code)
+            self._changed.notify_all()
+
+    def answer(self) -> int:
+        with self._changed:
+            assert self._changed.wait_for(lambda: bool(self.said), 20)
+            return self.said.pop(0)
+
+    def may_publish(self, topic: str) -> bool:
+        self.client.publish(topic, b"x", qos=1)
+        return self.answer() < 0x80
+
+    def may_subscribe(self, topic: str) -> bool:
+        self.client.subscribe(topic, qos=1)
+        return self.answer() < 0x80
+
+    def close(self) -> None:
+        self.client.disconnect()
+        self.client.loop_stop()
+        self.client.on_connect = self.client.on_publish = self.client.on_subscribe = None
+
+
+def hashed(password: str) -> str:
+    """As mosquitto_passwd writes it: PBKDF2 with SHA-512, 101 rounds."""
+    salt = os.urandom(12)
+    digest = hashlib.pbkdf2_hmac("sha512", password.encode(), salt, 101)
+    return f"$7$101${base64.b64encode(salt).decode()}${base64.b64encode(digest).decode()}"
+
+
+def place_broker(folder: Path, form: str) -> tuple[Path, int, int]:
+    """mosquitto.conf of this form with its files below the folder; the gateway's port, the terminals'."""
+    authority = Authority()
+    certs = folder / "certs"
+    certs.mkdir()
+    (certs / "ca.crt").write_bytes(authority.own.certificate_bytes(PEM))
+    for name, file in (("localhost", certs / "broker"), ("T0001", folder / "T0001")):
+        issued = authority.issue(name)
+        file.with_name(f"{file.name}.crt").write_bytes(issued.certificate_bytes(PEM))
+        file.with_name(f"{file.name}.key").write_bytes(issued.key_bytes(PEM))
+    shutil.copyfile(DEPLOY / "one-machine/wattline.acl", folder / "wattline.acl")
+    (folder / "wattline.passwd").write_text(f"gateway:{hashed(PASSWORD)}\n")
+    inner, outer = free_port(), free_port()
+    text = (DEPLOY / form / "mosquitto.conf").read_text(encoding="utf-8")
+    for old, new in (
+        ("/etc/mosquitto/", f"{folder}/"), ("/var/lib/mosquitto/", f"{folder}/"),
+        ("listener 1883", f"listener {inner}"), ("listener 8883", f"listener {outer} 127.0.0.1"),
+    ):  # fmt: skip
+        assert old in text
+        text = text.replace(old, new)
+    text = text.replace(f"listener {inner}\n", f"listener {inner} 127.0.0.1\n")
+    config = folder / "mosquitto.conf"
+    config.write_text(text + ("user root\n" if os.geteuid() == 0 else ""), encoding="utf-8")
+    return config, inner, outer
+
+
+@pytest.fixture(params=FORMS)
+def ports(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[int, int]]:
+    config, inner, outer = place_broker(tmp_path, request.param)
+    with Process("mosquitto", [str(mosquitto()), "-c", str(config)], tmp_path / "broker.log") as process:
+        process.start()
+        wait_for_port(process, inner)
+        wait_for_port(process, outer)
+        yield inner, outer
+
+
+def test_a_terminal_may_send_as_itself_and_the_gateway_hears_all(ports: tuple[int, int], tmp_path: Path) -> None:
+    """P-237: the real broker with the real files; shared subscriptions, too."""
+    inner, outer = ports
+    terminal, gateway = Peer(outer, tmp_path, "T0001", tls=True), Peer(inner, tmp_path, "gateway", tls=False)
+    assert gateway.may_subscribe("wattline/up/+")
+    assert gateway.may_subscribe("$share/workers/wattline/up/+")
+    assert terminal.may_publish("wattline/up/T0001")
+    assert terminal.may_subscribe("wattline/down/T0001")
+    assert not terminal.may_publish("wattline/up/T0002")
+    assert not terminal.may_publish("wattline/down/T0001")
+    assert gateway.may_publish("wattline/down/T0001")
+    assert not gateway.may_publish("wattline/up/T0001")
+    for one in (terminal, gateway):
+        one.close()
+
+
+def test_nobody_gets_in_without_password_or_certificate(ports: tuple[int, int]) -> None:
+    """P-237."""
+    answered: list[int] = []
+    heard = threading.Event()
+
+    def hear(_client: Any, _data: Any, _flags: Any, code: Any, _properties: Any) -> None:
+        answered.append(code.value)
+        heard.set()
+
+    client = paho.Client(CallbackAPIVersion.VERSION2, client_id="stranger", protocol=paho.MQTTv5)
+    client.on_connect = hear
+    client.connect("127.0.0.1", ports[0])
+    client.loop_start()
+    assert heard.wait(20)
+    client.disconnect()
+    client.loop_stop()
+    client.on_connect = None
+    assert answered[0] == 0x87
