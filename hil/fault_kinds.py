@@ -4,7 +4,7 @@ import errno
 from typing import NamedTuple
 
 EVERYWHERE = frozenset({"sim", "unix"})
-ON = ("point", "other", "every", "profile", "terminal", "by")  # the keys of a fault that only some kinds take
+ON = ("point", "other", "every", "profile", "terminal", "by", "bytes")  # the keys of a fault that only some kinds take
 
 
 class Kind(NamedTuple):
@@ -63,6 +63,13 @@ KINDS: dict[str, Kind] = {
         _EVERY,
         _TERMINAL,
     ),
+    "link_cut": Kind(
+        "at each `every` the terminal's connection breaks, and the next one after so many `bytes` of who connects",
+        "连接反复在若干字节后中断",
+        "cuts",
+        frozenset({"every", "bytes"}),
+        _TERMINAL,
+    ),
     "slow_link": Kind(
         "the terminal's network is as slow as `profile` (hil/weather.py)",
         "终端网络变慢",
@@ -92,4 +99,4 @@ KINDS: dict[str, Kind] = {
 
 STRANGER = frozenset({"replayed_frames", "replayed_acks", "forged_frames"})
 DISK = {"disk_full": errno.ENOSPC, "disk_failing": errno.EIO}  # with what it fails
-LINK = frozenset({"link_down", "link_flapping", "slow_link"})  # of the way from the terminal to the broker
+LINK = frozenset({"link_down", "link_flapping", "link_cut", "slow_link"})  # of the way from the terminal to the broker

@@ -88,6 +88,10 @@ def _slow_down(target: Target, fault: Fault) -> None:
     _each(lambda one: one.link.set_profile(str(fault.profile)))(target, fault)
 
 
+def _cut(target: Target, fault: Fault) -> None:
+    _each(lambda one: one.link.break_after(fault.bytes))(target, fault)
+
+
 def _clone(target: Target, fault: Fault) -> None:
     """It has no power before, and all that its original has on its flash from now on."""
     plan = next(one for one in target.scenario.terminals if one.name == fault.terminal)
@@ -122,6 +126,7 @@ _EFFECTS: dict[str, tuple[Effect, Effect]] = {
     "mains_flapping": _OUT_IN["mains"],
     "link_down": _OUT_IN["link"],
     "link_flapping": _OUT_IN["link"],
+    "link_cut": (_cut, _each(lambda one: one.link.break_after(None))),
     "slow_link": (_slow_down, _each(lambda one: one.link.set_profile("lan"))),
     "terminal_cloned": (_clone, lambda _target, _: None),
     "rtc_moved": (_move_rtc, lambda _target, _: None),

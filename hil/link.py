@@ -48,6 +48,11 @@ class Link:
         """End all connections without a word."""
         order(self._control, {"cut": True})
 
+    def break_after(self, count: int | None) -> None:
+        """End all connections, and the next one when so many bytes have passed up; None: no later one any more."""
+        self.cut()
+        self.cut_after([] if count is None else [(True, count)])
+
     def cut_after(self, cuts: list[tuple[bool, int]]) -> None:
         """Cut each of the connections to come, in their order, after so many bytes (True: on their way up)."""
         order(self._control, {"cuts": cuts})

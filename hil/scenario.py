@@ -80,6 +80,7 @@ class Fault(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     every: Duration | None = None  # of what comes and goes: from one beginning to the next
     profile: str | None = None  # of a network: hil/weather.py
     terminal: TerminalName | None = None
+    bytes: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)] | None = None
     by: Annotated[str, msgspec.Meta(pattern=r"^[+-][1-9][0-9]{0,4} ?(h|min|s)$")] | None = None  # of a clock
 
 

@@ -72,6 +72,11 @@ class LinkPart(Protocol):
     def set_profile(self, name: str) -> None:
         """As fast as a network of hil.weather.PROFILES."""
 
+    def break_after(self, count: int | None) -> None:
+        """Break the connection that there is, and the next one when so many bytes have passed of who connects; None:
+        no later one any more.
+        """
+
 
 class TerminalPart(Protocol):
     """A terminal, with its flash and the meters on its bus."""

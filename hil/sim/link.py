@@ -19,3 +19,7 @@ class Link:
     def set_profile(self, name: str) -> None:
         """As fast as a network of hil.weather.PROFILES."""
         self._network.set_weather(self._client, self._port, PROFILES[name])
+
+    def break_after(self, count: int | None) -> None:
+        """Break the connection that there is, and the next one after so many bytes; None: no later one any more."""
+        self._network.cut_now(self._client, self._port, [] if count is None else [(0, count)])

@@ -139,6 +139,12 @@ class Network:
         else:
             link.cuts.append((side, after))
 
+    def cut_now(self, client: str, port: int, next_cuts: list[tuple[int, int]]) -> None:
+        """Break the connections that there are, and the next ones so: (side that sends, bytes)."""
+        link = self.link(client, port)
+        self._end(link, silent=False)
+        link.cuts = next_cuts
+
     def _end(self, link: Link, *, silent: bool) -> None:
         for connection in link.connections:
             if silent:

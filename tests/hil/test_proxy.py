@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -72,6 +73,19 @@ def ordered(made: Link) -> None:
     with made._control.open("a") as file:
         file.write(mark + "\n")
     wait(lambda: mark.strip('"') in made.process.text())
+
+
+def test_a_link_that_is_slow_stays_slow_when_it_comes_back(tmp_path: Path) -> None:
+    """P-201: the network's speed, and whether it is there, are two things."""
+    made = Link(tmp_path / "link", 1)
+    made.set_profile("2g")
+    made.set_up(up=False)
+    made.set_up(up=True)
+    made.break_after(300)
+    lines = [json.loads(line) for line in (tmp_path / "link" / "control.jsonl").read_text().splitlines()]
+    weathers = [weather_of(line) for line in lines[:3]]
+    assert weathers == [PROFILES["2g"], replace(PROFILES["2g"], flowing=False), PROFILES["2g"]]
+    assert lines[3:] == [{"cut": True}, {"cuts": [[True, 300]]}]
 
 
 def everything(one: socket.socket) -> bytes:

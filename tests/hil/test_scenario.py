@@ -137,6 +137,7 @@ def test_a_fault_that_a_target_cannot_play_is_refused_before_the_run(kind: str, 
         "other": "office",
         "every": "2 min",
         "profile": "2g",
+        "bytes": 300,
     }
     keys = {name: value for name, value in given.items() if name in KINDS[kind].needs}
     fault = msgspec.convert({"what": kind, "at": "09:00", "lasts": "1 h", **keys}, scenario.Fault)
