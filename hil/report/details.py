@@ -45,10 +45,11 @@ def windows(axis: Axis, stories: Sequence[Story], ids: Mapping[int, str]) -> Mar
     """Those that were not in time, to click on; and each window's story, of which the page shows the one asked for."""
     notable = [number for number in ids if stories[number].state != "well"]
     shown = sorted(notable[:CHIPS_MAX])
+    several = len({story.terminal for story in stories}) > 1
     chips = [
         tag(
             "a",
-            axis.shown(stories[number].from_ms)[:-3],
+            (f"{stories[number].terminal} " if several else "") + axis.shown(stories[number].from_ms)[:-3],
             class_=f"chip {stories[number].state}",
             href=f"#{ids[number]}",
         )
