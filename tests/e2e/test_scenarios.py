@@ -60,7 +60,8 @@ def comparable(report: Report) -> dict[str, object]:
     found = {key: value for key, value in msgspec.to_builtins(report).items() if key not in OF_TIMING}
     missing = report.windows.closed - report.windows.journalled
     undelivered = report.windows.closed - report.sinks["platform"].delivered
-    for counts in (found["windows"], *found["sinks"].values()):
+    windows = [found["windows"], *(terminal["windows"] for terminal in found["terminals"])]
+    for counts in (*windows, *found["sinks"].values()):
         for name in ("closed", "journalled", "delivered"):
             counts.pop(name, None)
     return {**found, "refused": report.frames.refused, "missing": missing, "undelivered": undelivered}
