@@ -1,12 +1,16 @@
 """Records as a steel plant's terminal makes them: what sizes and times are measured with."""
 
 import random
+from itertools import cycle
 
 from protocol import record
 
 NOMINAL_W = (132_000, 88_000, 45_000, 30_000, 22_000, 15_000, 11_000, 7_500, 4_000)  # motors of one switchboard
 DAYS = 200  # since the registers were at zero
 SAMPLES_DUE = 180  # one in 5 s
+POINTS = 9  # of a terminal, on average: 60,414 points, 7,056 terminals
+WINDOW_S = 900
+START_WH = 1_000_000
 
 
 def reading(rnd: random.Random, nominal_w: int) -> record.Reading:
@@ -29,3 +33,23 @@ def window(rnd: random.Random, points: int = 9, number: int = 0) -> record.Windo
     """A full window; `number` counts windows."""
     readings = [reading(rnd, NOMINAL_W[k % len(NOMINAL_W)]) for k in range(points)]
     return record.Window(1_767_225_600 + 900 * number, 900, 12, 400_000 + 900 * number, 3, 1, SAMPLES_DUE, readings)
+
+
+def windows(count: int, seed: int, end_s: int, points: int = POINTS) -> list[bytes]:
+    """So many as records, the last of which ended before end_s; record n has number n.
+
+    Energies rise as the power says, from START_WH on.
+    """
+    rnd = random.Random(seed)
+    first_s = end_s // WINDOW_S * WINDOW_S - count * WINDOW_S
+    found = []
+    for number in range(count):
+        made = window(rnd, points, number)
+        readings = [
+            one._replace(
+                e_import_wh=START_WH + nominal_w * number // 4, r_import_varh=START_WH // 2 + nominal_w * number // 8
+            )
+            for one, nominal_w in zip(made.readings, cycle(NOMINAL_W), strict=False)
+        ]
+        found.append(record.encode_window(number, made._replace(start_s=first_s + 900 * number, readings=readings)))
+    return found

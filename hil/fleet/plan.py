@@ -10,9 +10,8 @@ from typing import Annotated, NamedTuple
 import msgspec
 
 from gateway import strict
-from hil.benchmarks.crowd.records import START_WH, windows
 from hil.benchmarks.ingest.load import BOOT, EPOCH, names
-from hil.benchmarks.realistic import NOMINAL_W
+from hil.benchmarks.realistic import NOMINAL_W, START_WH, windows
 from protocol import frame, limits, mac
 
 POINTS_MAX = 32  # of a terminal: gateway/registry.py

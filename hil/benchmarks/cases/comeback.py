@@ -4,10 +4,10 @@ import time
 from dataclasses import dataclass
 
 from gateway.journal.reader import Reader
-from hil.benchmarks.crowd.records import windows
 from hil.benchmarks.crowd.stand import Admitted, Stand, stand
 from hil.benchmarks.crowd.terminal import Crowd, Terminal
 from hil.benchmarks.ingest.load import names
+from hil.benchmarks.realistic import windows
 from hil.benchmarks.result import Figure, Options, Result
 from hil.process import BenchError
 

@@ -5,10 +5,10 @@ import sys
 import time
 from pathlib import Path
 
-from hil.benchmarks.crowd.records import windows
 from hil.benchmarks.crowd.stand import Admitted, Stand, stand
 from hil.benchmarks.crowd.terminal import Crowd, Terminal
 from hil.benchmarks.ingest.load import names
+from hil.benchmarks.realistic import windows
 from hil.benchmarks.result import Bar, Chart, Figure, Options, Result
 from hil.process import BenchError, Process
 

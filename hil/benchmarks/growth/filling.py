@@ -14,8 +14,8 @@ from gateway.database import connect
 from gateway.journal import index
 from gateway.journal.journal import FILE, Batch, Journal
 from gateway.registry import Point, Senders, Terminal
-from hil.benchmarks.crowd.records import windows
 from hil.benchmarks.ingest.load import BOOT, EPOCH, POINTS, SECRET, names
+from hil.benchmarks.realistic import windows
 from protocol import frame, mac
 
 TERMINALS = 7056

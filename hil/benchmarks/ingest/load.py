@@ -6,7 +6,6 @@ each frame has its ack, a line {"seconds": ...} is printed.
 """
 
 import json
-import random
 import select
 import signal
 import socket
@@ -17,11 +16,12 @@ from cext import mqtt_stream
 from gateway.intake import packets
 from gateway.intake.deliveries import DOWN, UP
 from hil.benchmarks import realistic
-from protocol import frame, mac, record
+from protocol import frame, mac
 
 SECRET = bytes(range(32))
 EPOCH, BOOT = 7, 1
-POINTS = 9  # of a terminal, on average: 60,414 points, 7,056 terminals
+POINTS = realistic.POINTS
+DAY_S = 86_400
 PUBLISHERS = 8  # connections; what the broker does for one more is not what is measured
 IN_FLIGHT = 65_535
 UNDER_WAY_MAX = 8  # frames of a terminal: it sends on when acks come
@@ -37,20 +37,8 @@ def names(count: int) -> list[str]:
 
 
 def windows(phases: int, seed: int, now_s: int) -> list[bytes]:
-    """One record a phase, all of the day before now_s; energies rise as the power says."""
-    rnd = random.Random(seed)
-    first_s = now_s // 900 * 900 - 86_400
-    found = []
-    for number in range(phases):
-        made = realistic.window(rnd, POINTS, number)
-        readings = [
-            one._replace(
-                e_import_wh=1_000_000 + nominal_w * number // 4, r_import_varh=500_000 + nominal_w * number // 8
-            )
-            for one, nominal_w in zip(made.readings, realistic.NOMINAL_W, strict=True)
-        ]
-        found.append(record.encode_window(number, made._replace(start_s=first_s + 900 * number, readings=readings)))
-    return found
+    """One record a phase, all of the day before now_s."""
+    return realistic.windows(phases, seed, now_s - DAY_S + phases * realistic.WINDOW_S)
 
 
 def streams(terminals: list[str], frames: list[list[bytes]]) -> list[list[bytes]]:
