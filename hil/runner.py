@@ -62,7 +62,7 @@ def outcome_of(target: Target, cases: Sequence[Case], verdict: Verdict, real_s: 
     journals = [case.journal for case in cases]
     seen = Seen(verdict.findings, target.gateway.quarantined(), journals, target.gateway.counters())
     expected, verdict.findings = held_against(scenario.expect, seen)
-    told = [(case.truth, tell(case, verdict.findings, measures.late_ms(target.factor))) for case in cases]
+    told = [(case.truth, tell(case, seen.findings, measures.late_ms(target.factor))) for case in cases]
     stories = [story for _truth, own in told for story in own]
     report = _report(target, verdict, expected, real_s, drained=drained)
     report.frames.sent += sum(case.journal.frames for case in cases if case.terminal in scenario.mailboxes)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from hil.expectations import Expected
 from hil.oracle.evidence import Finding
 from hil.report import words
 from hil.report.axis import Axis, span_text
@@ -12,7 +13,7 @@ from hil.report.stories import STATES, Story
 
 FINDINGS_MAX = 200  # a page's worth; all of them are in report.json
 STORIES_MAX = 1000  # some 600 bytes each; the worst come first
-CHIPS_MAX = 120  # windows that are named below the timeline
+CHIPS_MAX = 36  # windows that are named below the timeline: three rows; each is in the timeline
 LOGS_MAX = 16
 LOG_LINES = 60  # of each log, the last
 LINE_CHARS = 400
@@ -45,26 +46,24 @@ def windows(axis: Axis, stories: Sequence[Story], ids: Mapping[int, str]) -> Mar
     """Those that were not in time, to click on; and each window's story, of which the page shows the one asked for."""
     notable = [number for number in ids if stories[number].state != "well"]
     shown = sorted(notable[:CHIPS_MAX])
-    several = len({story.terminal for story in stories}) > 1
-    chips = [
-        tag(
-            "a",
-            (f"{stories[number].terminal} " if several else "") + axis.shown(stories[number].from_ms)[:-3],
-            class_=f"chip {stories[number].state}",
-            href=f"#{ids[number]}",
-        )
-        for number in shown
-    ]
+    names = len({story.terminal for story in stories}) > 1
+    chips = [_chip(axis, stories[number], ids[number], named=names) for number in shown]
     if len(notable) > CHIPS_MAX:
         chips.append(tag("span", f"+ {len(notable) - CHIPS_MAX}"))
-    articles = [_story(axis, stories[number], ids[number]) for number in sorted(ids)]
+    articles = [_story(axis, stories[number], ids[number], named=names) for number in sorted(ids)]
     hint = tag("p", both("Click a window to see its story.", "点击窗口查看其经过。"), class_="soft")
     return join(tag("div", *chips, class_="chips"), hint, tag("div", *articles, class_="stories"))
 
 
-def _story(axis: Axis, story: Story, anchor: str) -> Markup:
+def _chip(axis: Axis, story: Story, anchor: str, *, named: bool) -> Markup:
+    about = f"{story.terminal} " if named else ""
+    return tag("a", about + axis.shown(story.from_ms)[:-3], class_=f"chip {story.state}", href=f"#{anchor}")
+
+
+def _story(axis: Axis, story: Story, anchor: str, *, named: bool) -> Markup:
     state = tag("span", both(*words.STATE[story.state]), class_=f"chip {story.state}")
-    head = tag("h3", f"{axis.shown(story.from_ms)} - {axis.shown(story.to_ms)} ", state)
+    about = f"{story.terminal}, " if named else ""
+    head = tag("h3", f"{about}{axis.shown(story.from_ms)} - {axis.shown(story.to_ms)} ", state)
     steps = [
         _step(axis, "closed at the terminal", "终端关闭窗口", story.to_ms, story),
         _step(axis, "sent in the frame that was taken", "发出（被接收的帧）", story.sent_ms, story),
@@ -104,6 +103,21 @@ def _row(english: str, chinese: str, value: object) -> Markup:
 def _trouble(axis: Axis, what: str, from_ms: int, to_ms: int) -> Markup:
     english, chinese = words.trouble(what)
     return join(both(english, chinese), f" {axis.shown(from_ms)} - {axis.shown(to_ms)}")
+
+
+def expected(found: Sequence[Expected]) -> Markup:
+    """What the scenario says must be seen, and how often it was."""
+    pairs = (("expected", "预期"), ("at least", "至少"), ("seen", "实际"))
+    head = tag("tr", *(tag("th", both(*pair)) for pair in pairs))
+    rows = [
+        tag("tr", tag("td", one.what), tag("td", one.at_least), tag("td", one.seen, class_=_missed(one)))
+        for one in found
+    ]
+    return tag("table", head, *rows)
+
+
+def _missed(one: Expected) -> str:
+    return "missed" if one.seen < one.at_least else ""
 
 
 def measured(measurements: Sequence[Measurement]) -> Markup:

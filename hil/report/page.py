@@ -62,6 +62,8 @@ def _sections(seen: Seen) -> list[Markup]:
     if seen.curves:
         shown = charts(seen.axis, seen.curves, seen.troubles)
         parts.append(_section("What the meters showed, and what arrived", "电表示值与到达数据", _chart_key(), shown))
+    if report.expected:
+        parts.append(_section("What the scenario expects", "场景的预期", details.expected(report.expected)))
     parts.append(_section("Measured", "测量", details.measured(report.measurements)))
     parts.append(_section("What was run", "运行环境", _run(seen)))
     parts.append(_section("Logs", "日志", details.logs(seen.folder)))
@@ -84,6 +86,8 @@ def _verdict(seen: Seen) -> Markup:
 
 def _sentence(report: Report) -> Markup:
     """The verdict in one sentence."""
+    if report.verdict == "pass" and report.expected:
+        return both("All is as the scenario expects it, and nothing else is wrong.", "一切符合场景预期，无其他问题。")
     if report.verdict == "pass":
         return both("Nothing was lost, doubled, invented or altered.", "无丢失、无重复、无虚构、无篡改。")
     codes: dict[str, int] = {}

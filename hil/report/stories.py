@@ -63,6 +63,8 @@ def _of(
 ) -> Story:
     kept = one.kept
     began_ms = boots.get(kept.sent_boot)
+    # starts are known to a second: a frame was sent no later than it was committed
+    sent_ms = None if began_ms is None else min(began_ms + kept.sent_uptime_ms, kept.committed_ms)
     own = [finding for finding in findings if (finding.from_ms, finding.to_ms) == (one.from_ms, one.to_ms)]
     at_sinks = {name: _nearest(starts, one, case.truth) for name, starts in came.items()}
     readings = zip(case.points, one.window.readings, strict=False)  # one with more has a finding
@@ -73,7 +75,7 @@ def _of(
         one.from_ms,
         one.to_ms,
         "wrong" if own else "late" if is_late else "gap" if none else "well",
-        None if began_ms is None else began_ms + kept.sent_uptime_ms,
+        sent_ms,
         kept.committed_ms,
         at_sinks,
         none,

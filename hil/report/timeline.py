@@ -9,6 +9,7 @@ from hil.report.markup import Markup, both, join, tag
 from hil.report.stories import STATES, Story
 
 LANES_MAX = 30  # kinds of trouble; what is more is counted
+DENSE = 110  # windows of a terminal, some more than a day: so many have no room between them on a phone
 
 
 def timeline(axis: Axis, troubles: Sequence[Trouble], stories: Sequence[Story], ids: Mapping[int, str]) -> Markup:
@@ -21,7 +22,9 @@ def timeline(axis: Axis, troubles: Sequence[Trouble], stories: Sequence[Story], 
         lanes.append(tag("p", f"... {len(kinds) - LANES_MAX}"))
     for terminal in dict.fromkeys(story.terminal for story in stories):
         lanes += _windows(axis, terminal, stories, ids)
-    return tag("div", axis.ticks(), *lanes, _legend(stories), class_="lanes")
+    terminals = max(1, len({story.terminal for story in stories}))
+    dense = " dense" if len(stories) > terminals * DENSE else ""
+    return tag("div", axis.ticks(), *lanes, _legend(stories), class_="lanes" + dense)
 
 
 def _windows(axis: Axis, terminal: str, stories: Sequence[Story], ids: Mapping[int, str]) -> Iterator[Markup]:

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hil.expectations import Expected
 from hil.oracle import judge_all
 from hil.oracle.evidence import Case, Count, Finding, Journal, Kept, Trouble
 from hil.report import measures, stories
@@ -173,6 +174,15 @@ def test_measurements_are_declared_with_limits_and_recorded(tmp_path: Path) -> N
     suite = ET.fromstring(junit(report))  # noqa: S314  our own
     assert suite.get("failures") == "2"  # nothing lost, always comes back
     assert [case.find("skipped") is not None for case in suite.iter("testcase")][-1]
+
+
+def test_what_a_scenario_expects_is_shown_and_no_sentence_denies_it(tmp_path: Path) -> None:
+    run = seen(tmp_path)
+    run.report.verdict, run.report.findings = "pass", []
+    run.report.expected = [Expected("finding window_lost", 1, 1)]
+    words = "".join(Elements(page(run)).text)
+    assert "finding window_lost" in words
+    assert "Nothing was lost" not in words
 
 
 def test_a_run_of_which_nothing_arrived_has_a_page(tmp_path: Path) -> None:
