@@ -117,7 +117,7 @@ class Scenario(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     terminals: list[Terminal] = msgspec.field(default_factory=lambda: [Terminal(TERMINAL)])
     seed: Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)] = 1
     sample_interval_s: Annotated[int, msgspec.Meta(ge=1, le=300)] = 60
-    rtc: Literal["set", "none"] = "set"  # none: the terminal boots without the time
+    rtc: Literal["set", "none", "wrong"] = "set"  # none: it boots without the time; wrong: not set by it, hours ahead
     target: Literal["sim", "unix", "board"] = "unix"  # hil/target.py
     bench: str | None = None  # board: the file that says what is plugged in where (hil/board)
     profile: Profile | None = None

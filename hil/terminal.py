@@ -2,8 +2,10 @@
 
 import json
 import signal
+import struct
 import subprocess
 import time
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -19,15 +21,18 @@ HASTY = ROOT / "hil" / "vm" / "hasty.py"
 WEDGING = ROOT / "hil" / "vm" / "wedging.py"
 FAKETIME = ROOT / "build" / "tools" / "libfaketime.so.1"
 DEAD_RTC_S = 946_684_800  # 2000-01-01
+RTC_WRONG_S = 3 * 3600
+_STRAPS = {"set": "set", "none": "none", "wrong": f"+{RTC_WRONG_S}"}
 PROVISION_S = 30  # formatting a new image takes under a second
 
 
 class Terminal:
     """A terminal with its own flash image. `lives` are its starts so far, in virtual time.
 
-    rtc: `none` lost its power; `dead` did too, and then counts on from 2000-01-01, so that TLS sees that (in real time
-    only, on the 64-bit VM). program: HASTY does not wait between attempts, WEDGING wedges when it is told
-    to. root: the terminal's file system, the sources or what firmware.image made.
+    rtc: `set` by the terminal itself; `wrong`: by somebody else, hours ahead; `none` lost its power; `dead` did too,
+    and then counts on from 2000-01-01, so that TLS sees that (in real time only, on the 64-bit VM). program: HASTY does
+    not wait between attempts, WEDGING wedges when it is told to. root: the terminal's file system, the sources or what
+    firmware.image made.
     """
 
     def __init__(
@@ -36,7 +41,7 @@ class Terminal:
         folder: Path,
         clock: ScaledClock,
         uart: Path,
-        rtc: Literal["set", "none", "dead"],
+        rtc: Literal["set", "none", "wrong", "dead"],
         program: Path | None = None,
         root: Path = DEVICE,
     ) -> None:
@@ -44,13 +49,14 @@ class Terminal:
         self.folder = folder
         self.image = folder / "flash.img"
         self._vm = vm
+        self._now_ms = clock.now_ms
         self._rtc_set = rtc == "set"
         self._rtc_file = folder / "rtc_added_s" if rtc == "dead" else None
         env = {
             "MICROPYPATH": f"{root}:.frozen" if root != DEVICE else f"{ROOT}:{DEVICE}:.frozen",
             "WATTLINE_FLASH": str(self.image),
             "WATTLINE_UART0": str(uart),
-            **({"WATTLINE_RTC": rtc, **clock.env()} if self._rtc_file is None else _dead_rtc(self._rtc_file)),
+            **({"WATTLINE_RTC": _STRAPS[rtc], **clock.env()} if self._rtc_file is None else _dead_rtc(self._rtc_file)),
         }
         command = [str(vm), str(program or root / "main.py")]
         self.process = Process("terminal", command, folder / "terminal.log", env)
@@ -63,6 +69,8 @@ class Terminal:
         for file in (self.image, self.image.with_name(self.image.name + ".counters")):
             file.unlink(missing_ok=True)
         contents = {"terminal.json": json.dumps(config).encode(), "key": json.dumps(key).encode(), **(files or {})}
+        if self._rtc_set:
+            contents["rtc_set"] = rtc_set(self._now_ms() // 1000)
         for name, content in contents.items():
             file = self.folder / name
             file.touch(mode=0o600)  # some of them are keys
@@ -110,6 +118,12 @@ class Terminal:
 
     def __exit__(self, *_: object) -> None:
         self.kill()
+
+
+def rtc_set(unix_s: int) -> bytes:
+    """The file by which a terminal remembers that it has set its RTC (terminal.rtc_memory): then it believes it."""
+    body = struct.pack("<IH", unix_s, 0)
+    return body + zlib.crc32(body).to_bytes(4, "little")
 
 
 def _dead_rtc(file: Path) -> dict[str, str]:

@@ -145,7 +145,7 @@ def scenario_of(seed: int) -> Scenario:
         points=points,
         seed=seed,
         sample_interval_s=draw.choice(SAMPLE_INTERVALS_S),
-        rtc=draw.choice(("set", "set", "none")),
+        rtc=draw.choice(("set", "set", "none", "wrong")),
         target="sim",
         uplink=Uplink(draw.choice((1, 4, 8)), draw.choice((2, 8))),
     )

@@ -16,6 +16,8 @@ from hil.sim.flash import Mount
 from hil.sim.link import Link
 from hil.sim.loop import Domain, PowerCutError
 from hil.sim.trace import Trace
+from hil.terminal import rtc_set
+from protocol.record import CLOCK_NONE
 
 RESET_US = 2_000_000  # from a reset to the program's start
 CRASHES_MAX = 20  # a program that can't start would be started for ever: it then stays off, and the oracle sees that
@@ -49,10 +51,12 @@ class Terminal:
         self._lives: list[list[Any]] = []  # [from ms, to ms or None, knows time, boot]
         self._started_ms: dict[int, int] = {}  # by boot_id
 
-    def provision(self, config: Mapping[str, Any], key: Mapping[str, Any]) -> None:
-        """Put these files on the flash."""
+    def provision(self, config: Mapping[str, Any], key: Mapping[str, Any], *, rtc_is_told: bool) -> None:
+        """Put these files on the flash. rtc_is_told: it remembers that it has set its RTC, and believes it."""
         self.flash.files["terminal.json"] = json.dumps(config).encode()
         self.flash.files["key"] = json.dumps(key).encode()
+        if rtc_is_told:
+            self.flash.files["rtc_set"] = rtc_set(self._unix_ms() // 1000)
 
     @property
     def running(self) -> bool:
@@ -112,7 +116,7 @@ class Terminal:
         try:
             self.app = App(board)
             clock = self.app._clock  # noqa: SLF001  what it calls this start
-            self._lives[-1][3] = clock.boot
+            self._lives[-1][2:] = self._lives[-1][2] and clock.source != CLOCK_NONE, clock.boot
             self._started_ms[clock.boot_id] = self._lives[-1][0]
             await self.app.run()
         except ResetError as reset:

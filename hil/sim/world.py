@@ -26,6 +26,7 @@ from hil.sim.loop import Domain, VirtualLoop
 from hil.sim.network import Network
 from hil.sim.terminal import Terminal
 from hil.sim.trace import Trace
+from hil.terminal import RTC_WRONG_S
 
 PLATFORM_PORT = 9001
 MODBUS_PORT = 5020  # of the first terminal; the next ones' follow it
@@ -64,14 +65,14 @@ class World:
         """A terminal with its meters and its flash."""
         scenario = self.scenario
         meters = msgspec.convert(meter_bus.meters_json(scenario, plan, ""), Config).meters
-        rtc = Rtc(0 if scenario.rtc == "set" else None)
+        rtc = Rtc({"set": 0, "none": None, "wrong": RTC_WRONG_S}[scenario.rtc])
         draw = self.random(f"terminal {plan.name}")
         hardware = Hardware(self.loop, self.network, plan.name, self.now_ms, draw, Flash(plan.flash_kib << 10), rtc)
         by_mqtt = plan.uplink == "mqtt"
         way = (plan.name, BROKER_PORT) if by_mqtt else ("gateway", ports.modbus[plan.name])
         terminal = Terminal(hardware, meters, Link(self.network, *way), self.trace)
         config = wiring.terminal_json(scenario, plan, ports, FIELD)
-        terminal.provision(config, wiring.key_json(scenario.seed, plan.id))
+        terminal.provision(config, wiring.key_json(scenario.seed, plan.id), rtc_is_told=scenario.rtc == "set")
         return terminal
 
     def random(self, purpose: str) -> random.Random:

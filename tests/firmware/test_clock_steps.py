@@ -25,7 +25,7 @@ class Terminal:
         self.records: list[record.Record] = []
         self.records_refused = 0
         self._rtc_s = START_S if rtc else None
-        self.clock = clock.Clock(self, 4)
+        self.clock = clock.Clock(self, 4, self)
         self.recorder = recorder.Recorder(self.clock, lambda *_: None)
         self.recorder.attach(self._append, lambda: None)
         self.answers = answers.Answers((NAME, KEY), self.clock, self, self, self.recorder, self, lambda *_: None)
@@ -41,6 +41,12 @@ class Terminal:
         return self._rtc_s
 
     def set_rtc_s(self, _unix_s: int) -> None:
+        return
+
+    def error_ms(self, _rtc_s: int) -> int:
+        return 1000
+
+    def note(self, _unix_s: int, _error_s: int) -> None:
         return
 
     def random_bytes(self, count: int) -> bytes:

@@ -17,9 +17,9 @@ from tests.firmware.test_unix_board import VMS, run
 
 ASK = """
 import json, time
-from terminal import clock, config, sntp_task
+from terminal import clock, config, rtc_memory, sntp_task
 events = []
-now = clock.Clock(board, 3)
+now = clock.Clock(board, 3, rtc_memory.RtcMemory("/flash/rtc_set"))
 now.not_before(1700000000)
 task = sntp_task.SntpTask(board, config.Sntp("127.0.0.1", %d), now, lambda *one: events.append(one), print)
 async def asks():

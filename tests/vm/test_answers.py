@@ -13,7 +13,7 @@ class World:
 
     def __init__(self) -> None:
         self.uptime = 1000000
-        self.clock = clock.Clock(self, 4)
+        self.clock = clock.Clock(self, 4, self)
         self.calls: list[tuple[object, ...]] = []
         self.events: list[tuple[int, list[int]]] = []
         self.here: list[tuple[int, int]] = []
@@ -31,6 +31,9 @@ class World:
 
     def random_bytes(self, count: int) -> bytes:
         return bytes(count - 1) + b"\4"
+
+    def note(self, unix_s: int, error_s: int) -> None:
+        pass
 
     def set_rtc_s(self, unix_s: int) -> None:
         self.calls.append(("rtc", unix_s))

@@ -1,7 +1,9 @@
 # Time of day: from whom it is taken, how good it is said to be, and who cannot move it. Runs on both interpreters.
-from terminal.clock import DRIFT_PPM, GATEWAY_GOOD_MS, ROUND_TRIP_MAX_MS, TRIAL_SPAN_S, TRIAL_STEP_S, Clock
+from terminal.clock import ROUND_TRIP_MAX_MS, TRIAL_SPAN_S, TRIAL_STEP_S, Clock
+from terminal.rtc_memory import DRIFT_PPM, GOOD_MS, RtcMemory
 
 from protocol import limits, record
+from tests.vm import folders
 
 NOW_S = 1790000000
 
@@ -28,6 +30,19 @@ class Board:
         return bytes(count - 1) + b"\3"
 
 
+class Memory:
+    """Of an RTC that was set an hour ago."""
+
+    def __init__(self) -> None:
+        self.noted: list[tuple[int, int]] = []
+
+    def error_ms(self, _rtc_s: int) -> int:
+        return 1000 + 3600 * DRIFT_PPM // 1000
+
+    def note(self, unix_s: int, error_s: int) -> None:
+        self.noted.append((unix_s, error_s))
+
+
 def answered(clock: Clock, board: Board, true_ms: int, trip_ms: int = 200) -> "int | None":
     """A frame goes up at `true_ms`, its ack comes down trip_ms later, written half-way."""
     sent = clock.stamp()
@@ -41,27 +56,72 @@ def now_s(clock: Clock) -> "int | None":
 
 
 def test_without_a_source_there_is_no_time() -> None:
-    clock = Clock(Board(), 3)
+    clock = Clock(Board(), 3, Memory())
     assert clock.now_ms() is None
     assert now_s(clock) is None
     assert clock.source == record.CLOCK_NONE
     assert clock.error_s() == limits.CLOCK_ERROR_S_MAX
 
 
-def test_the_rtc_is_taken_and_its_error_is_not_known() -> None:
+def test_an_rtc_that_was_set_by_a_believed_source_is_taken_and_its_error_is_known() -> None:
     board = Board(NOW_S)
-    clock = Clock(board, 3)
+    clock = Clock(board, 3, Memory())
     assert now_s(clock) == NOW_S
     assert clock.source == record.CLOCK_RTC
-    assert clock.error_s() == limits.CLOCK_ERROR_S_MAX
+    assert clock.error_s() == 2
     board.uptime += 90000
     assert now_s(clock) == NOW_S + 90
+
+
+def test_an_rtc_that_nobody_believed_has_set_tells_no_time_and_is_left_to_certificates() -> None:
+    # P-178, R-16, S-09
+    board = Board(NOW_S + 3 * 3600)  # three hours ahead
+    path = folders.new_folder()
+    clock = Clock(board, 3, RtcMemory(path))
+    clock.not_before(NOW_S - 86400)
+    assert (clock.source, clock.now_ms(), board.port_s) == (record.CLOCK_NONE, None, NOW_S + 3 * 3600)
+    assert answered(clock, board, NOW_S * 1000, 100) == 0, "the first set: nothing stepped, since nothing was told"
+    assert now_s(clock) == NOW_S
+    # the next start believes it
+    again = Clock(Board(NOW_S + 60), 4, RtcMemory(path))
+    assert (again.source, now_s(again), again.error_s()) == (record.CLOCK_RTC, NOW_S + 60, 3)
+
+
+def test_what_an_rtc_is_worth_falls_with_the_time_since_it_was_set() -> None:
+    # P-178: seconds for days; nothing after three weeks, before it was set, or if the flash did not take it
+    path = folders.new_folder()
+    memory = RtcMemory(path)
+    assert memory.error_ms(NOW_S) is None
+    memory.note(NOW_S, 2)
+    for since_s, error_ms in (
+        (0, 3000),
+        (86400, 11640),
+        (17 * 86400, 149880),
+        (18 * 86400, None),
+        (-3, 3000),
+        (-4, None),
+    ):
+        assert RtcMemory(path).error_ms(NOW_S + since_s) == error_ms, since_s
+    unkept = RtcMemory(path + "/no_folder/rtc")
+    unkept.note(NOW_S, 2)
+    assert unkept.error_ms(NOW_S) is None
+
+
+def test_the_flash_is_told_of_the_time_four_times_a_day_and_when_the_error_is_another() -> None:
+    # P-178
+    path = folders.new_folder()
+    memory = RtcMemory(path)
+    told = []
+    for hour in range(24):
+        memory.note(NOW_S + 3600 * hour, {8: 3, 9: 1}.get(hour, 2))
+        told.append(RtcMemory(path).error_ms(NOW_S + 3600 * 24))
+    assert len(set(told)) == 4 + 3
 
 
 def test_the_first_ack_sets_the_clock_within_half_the_round_trip() -> None:
     for trip in (0, 1, 80, 3000, ROUND_TRIP_MAX_MS):
         board = Board()
-        clock = Clock(board, 3)
+        clock = Clock(board, 3, Memory())
         assert answered(clock, board, NOW_S * 1000, trip) == 0
         now = clock.now_ms()
         assert now is not None
@@ -75,7 +135,7 @@ def test_the_first_ack_sets_the_clock_within_half_the_round_trip() -> None:
 def test_a_replayed_ack_does_not_move_the_clock() -> None:
     # S-09
     board = Board()
-    clock = Clock(board, 3)
+    clock = Clock(board, 3, Memory())
     sent = clock.stamp()
     assert clock.heard(NOW_S * 1000, (3, sent)) == 0
     board.uptime += 60000
@@ -88,7 +148,7 @@ def test_a_replayed_ack_does_not_move_the_clock() -> None:
 def test_an_ack_that_answers_nothing_of_this_boot_does_not_move_the_clock() -> None:
     # S-09
     board = Board()
-    clock = Clock(board, 3)
+    clock = Clock(board, 3, Memory())
     sent = clock.stamp()
     for echo in (None, (2, sent), (4, sent), (3, sent - 1), (3, sent + 1), (3, 0)):
         assert clock.heard(NOW_S * 1000, echo) is None
@@ -100,7 +160,7 @@ def test_an_ack_that_answers_nothing_of_this_boot_does_not_move_the_clock() -> N
 
 def test_a_right_clock_is_confirmed_and_not_moved() -> None:
     board = Board(NOW_S)
-    clock = Clock(board, 3)
+    clock = Clock(board, 3, Memory())
     before = clock.now_ms()
     assert before is not None
     assert answered(clock, board, before + 300, 4000) is None
@@ -112,7 +172,7 @@ def test_a_right_clock_is_confirmed_and_not_moved() -> None:
 def test_a_wrong_clock_is_set_and_the_step_is_told() -> None:
     for step in (900, -900, 3600, -3600, 86400, -86400, 18 * 31556952, -18 * 31556952):
         board = Board(NOW_S)
-        clock = Clock(board, 3)
+        clock = Clock(board, 3, Memory())
         assert answered(clock, board, (NOW_S + step) * 1000, 100) == step
         assert now_s(clock) == NOW_S + step
         assert clock.error_s() == 1
@@ -120,7 +180,7 @@ def test_a_wrong_clock_is_set_and_the_step_is_told() -> None:
 
 def test_a_correction_that_the_bound_allowed_for_is_approached_without_a_step() -> None:
     board = Board()
-    clock = Clock(board, 3)
+    clock = Clock(board, 3, Memory())
     answered(clock, board, NOW_S * 1000, 20)
     board.uptime += 86400000
     true = NOW_S * 1000 + 20 + 86400000 - 1500  # the crystal was fast
@@ -142,7 +202,7 @@ def test_a_correction_that_the_bound_allowed_for_is_approached_without_a_step() 
 
 def test_the_error_grows_with_the_crystals_drift() -> None:
     board = Board()
-    clock = Clock(board, 3)
+    clock = Clock(board, 3, Memory())
     answered(clock, board, NOW_S * 1000, 20)
     board.uptime += 10 * 86400000
     assert clock.error_s() == -(-(11 + 10 * 86400000 * DRIFT_PPM // 1000000) // 1000)
@@ -152,7 +212,7 @@ def test_the_error_grows_with_the_crystals_drift() -> None:
 
 def test_a_vague_ack_does_not_spoil_a_good_clock() -> None:
     board = Board()
-    clock = Clock(board, 3)
+    clock = Clock(board, 3, Memory())
     answered(clock, board, NOW_S * 1000, 20)
     good = clock.now_ms()
     assert good is not None
@@ -166,7 +226,7 @@ def test_a_vague_ack_does_not_spoil_a_good_clock() -> None:
 
 def test_no_two_frames_have_the_same_stamp() -> None:
     board = Board()
-    clock = Clock(board, 3)
+    clock = Clock(board, 3, Memory())
     stamps = [clock.stamp() for _ in range(100)]
     assert stamps == list(range(5000, 5100))
     board.uptime = 9000
@@ -180,7 +240,7 @@ def test_the_true_time_is_always_within_the_bound() -> None:
     for seed in range(40):
         state = seed * 7919 + 1
         board = Board()
-        clock = Clock(board, 3)
+        clock = Clock(board, 3, Memory())
         fast = (seed % 3 - 1) * (DRIFT_PPM - 10)
         origin = board.uptime
         told = 0
@@ -210,7 +270,7 @@ def test_an_rtc_that_lost_its_power_is_not_believed_but_held_at_a_time_that_is_p
     # S-25: below the image's build time or the log's newest record it is wrong; no record is stamped with the floor
     for rtc_s in (None, 946684800 + 5, NOW_S - 1):
         board = Board(rtc_s)
-        clock = Clock(board, 3)
+        clock = Clock(board, 3, Memory())
         clock.not_before(NOW_S - 500)
         clock.not_before(NOW_S)
         clock.not_before(NOW_S - 400)
@@ -219,7 +279,7 @@ def test_an_rtc_that_lost_its_power_is_not_believed_but_held_at_a_time_that_is_p
 
 def test_an_rtc_above_the_floor_is_left_alone() -> None:
     board = Board(NOW_S + 1)
-    clock = Clock(board, 3)
+    clock = Clock(board, 3, Memory())
     clock.not_before(NOW_S)
     assert (clock.source, board.port_s) == (record.CLOCK_RTC, NOW_S + 1)
 
@@ -228,7 +288,7 @@ def test_without_the_time_a_refused_certificate_is_looked_at_again_later_and_lat
     # S-25: one that was made after the image and the log's newest record, and one that an RTC of 2044 calls expired
     for rtc_s in (None, NOW_S + 20 * 365 * 86400):
         board = Board(rtc_s)
-        clock = Clock(board, 3)
+        clock = Clock(board, 3, Memory())
         clock.not_before(NOW_S)
         seen = []
         for _ in range(600):
@@ -242,7 +302,7 @@ def test_without_the_time_a_refused_certificate_is_looked_at_again_later_and_lat
 
 def test_a_refused_certificate_moves_no_clock_that_the_gateway_has_set() -> None:
     board = Board()
-    clock = Clock(board, 3)
+    clock = Clock(board, 3, Memory())
     clock.not_before(NOW_S)
     answered(clock, board, 1000 * NOW_S + 5000)
     port_s = board.port_s
@@ -258,13 +318,13 @@ def told(clock: Clock, board: Board, unix_ms: int, error_ms: int = 600) -> "int 
 def test_sntp_sets_a_clock_that_nobody_set_and_corrects_an_rtc() -> None:
     # P-166; and certificates are checked by it
     board = Board()
-    clock = Clock(board, 3)
+    clock = Clock(board, 3, Memory())
     clock.not_before(NOW_S - 9)
     assert told(clock, board, NOW_S * 1000) == 0
     assert (clock.source, now_s(clock), clock.error_s()) == (record.CLOCK_SNTP, NOW_S, 1)
     assert (board.rtc, board.port_s) == (NOW_S, NOW_S)
     board = Board(NOW_S - 3600)
-    clock = Clock(board, 3)
+    clock = Clock(board, 3, Memory())
     assert told(clock, board, NOW_S * 1000) == 3600
     assert (clock.source, now_s(clock)) == (record.CLOCK_SNTP, NOW_S)
 
@@ -273,20 +333,20 @@ def test_sntp_never_moves_a_clock_that_the_gateway_set() -> None:
     # S-09, P-166: not while its bound is good, and beyond its bound never
     for step_ms in (1, -500, 3000, -86400000, 18 * 31556952000):
         board = Board()
-        clock = Clock(board, 3)
+        clock = Clock(board, 3, Memory())
         assert answered(clock, board, NOW_S * 1000) == 0
         before, error_s = clock.now_ms(), clock.error_s()
         assert before is not None
         assert not clock.wants_sntp()
         assert told(clock, board, before + step_ms, 1) is None
         assert (clock.now_ms(), clock.error_s(), clock.source) == (before, error_s, record.CLOCK_GATEWAY)
-        board.uptime += GATEWAY_GOOD_MS * 1000000 // DRIFT_PPM  # a week
+        board.uptime += GOOD_MS * 1000000 // DRIFT_PPM  # a week
         before = clock.now_ms()
         assert before is not None
         assert clock.wants_sntp()
         told(clock, board, before + step_ms)
         told(clock, board, before + step_ms)
-        taken = abs(step_ms) < GATEWAY_GOOD_MS
+        taken = abs(step_ms) < GOOD_MS
         assert clock.source == (record.CLOCK_SNTP if taken else record.CLOCK_GATEWAY)
         assert clock.now_ms() == before, "at once it moves nothing"
         board.uptime += 1000000
@@ -298,7 +358,7 @@ def test_sntp_never_moves_a_clock_that_the_gateway_set() -> None:
 def test_no_chain_of_sntp_answers_leads_away_from_what_the_gateway_proved() -> None:
     # S-09, P-166
     board = Board()
-    clock = Clock(board, 3)
+    clock = Clock(board, 3, Memory())
     answered(clock, board, NOW_S * 1000)
     start = board.uptime
     for at in range(1, 200):
@@ -317,7 +377,7 @@ def test_the_gateway_s_time_wins_over_sntp_and_its_claim_of_error() -> None:
     # S-09, P-166: a server that lies, and says that it is exact
     for step_ms in (300, -300, 1500, -40000, 3600000, -86400000):
         board = Board()
-        clock = Clock(board, 3)
+        clock = Clock(board, 3, Memory())
         assert told(clock, board, NOW_S * 1000 + step_ms, 1) == 0
         true_ms = NOW_S * 1000
         answered(clock, board, true_ms, 800)
@@ -330,7 +390,7 @@ def test_the_gateway_s_time_wins_over_sntp_and_its_claim_of_error() -> None:
 def test_sntp_below_the_floor_is_not_believed() -> None:
     # S-09, P-166
     board = Board()
-    clock = Clock(board, 3)
+    clock = Clock(board, 3, Memory())
     clock.not_before(NOW_S)
     assert told(clock, board, NOW_S * 1000 - 1) is None
     assert (clock.source, clock.now_ms(), board.port_s) == (record.CLOCK_NONE, None, NOW_S)
@@ -339,7 +399,7 @@ def test_sntp_below_the_floor_is_not_believed() -> None:
 def test_a_certificate_that_is_refused_by_sntp_s_time_is_looked_at_by_another() -> None:
     # P-166: a server that lies shuts nobody out
     board = Board()
-    clock = Clock(board, 3)
+    clock = Clock(board, 3, Memory())
     clock.not_before(NOW_S)
     told(clock, board, (NOW_S + 18 * 31556952) * 1000)
     clock.certificate_refused()

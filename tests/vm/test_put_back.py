@@ -67,7 +67,7 @@ class Terminal:
         count = counters.Counters(self.flash)
         self.log = log.Log(self.folder, log_event, self.random_bytes, 100, count)
         self.uptime = 5000  # as after every start: stamps of two lives may well be the same
-        self.clock = clock.Clock(self, clock.next_boot(self.folder + "/boot", count))
+        self.clock = clock.Clock(self, clock.next_boot(self.folder + "/boot", count), self)
         settings = configuration.Uplink(TIMEOUT_MS, 1 + self.chance.below(8), 1 + self.chance.below(6))
         self.uplink = uplink.Uplink(self.log, settings, self.random_bytes)
         self.uplink.connected(session_present=False)
@@ -77,6 +77,9 @@ class Terminal:
         return None
 
     def set_rtc_s(self, unix_s: int) -> None:
+        pass
+
+    def note(self, unix_s: int, error_s: int) -> None:
         pass
 
     def uptime_ms(self) -> int:

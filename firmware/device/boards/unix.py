@@ -123,7 +123,7 @@ class Board(base.BaseBoard):
         self._rtc_set = rtc != "none"
         self._inputs = os.getenv("WATTLINE_INPUTS")
         self.feels = bool(self._inputs)
-        self._rtc_step_ms = 0
+        self._rtc_step_ms = 1000 * int(rtc) if rtc[0] == "+" else 0
         self._uarts: "dict[int, Uart]" = {}
 
     def uptime_ms(self) -> int:

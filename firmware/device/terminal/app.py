@@ -20,6 +20,7 @@ from terminal import (
     modbus_task,
     recorder,
     remote_config,
+    rtc_memory,
     sampler,
     sntp_task,
     supervisor,
@@ -48,7 +49,8 @@ class App:
         self._buses: "list[bus.Bus] | None" = None
         self._sampler: "sampler.Sampler | None" = None
         count = counters.Counters(board.counters_flash())
-        self._clock = clock.Clock(board, clock.next_boot(folder + "/boot", count))
+        memory = rtc_memory.RtcMemory(folder + "/rtc_set")
+        self._clock = clock.Clock(board, clock.next_boot(folder + "/boot", count), memory)
         self._clock.not_before(image.BUILT_S)
         self._recorder = recorder.Recorder(self._clock, self._say)
         segments = log.segments_for(board.flash_bytes())

@@ -1,12 +1,13 @@
 # Time of day, and how good it is. Never made up: before the first source it is None, and windows go by boot and uptime.
 #
-# Sources: the board's RTC when the program starts (its error is not known), then the gateway's acks. An ack counts only
-# if it is authenticated (protocol.ack) and echoes the (boot_id, sent_ms) of a frame that this boot sent at most
-# ROUND_TRIP_MAX_MS ago, each once: an ack kept and played again cannot move the clock. What it says lies within its
-# round trip: the gateway's clock was read somewhere between sending and hearing.
+# Sources: the board's RTC when the program starts, if it is worth anything (rtc_memory.py; else windows go by boot and
+# uptime, and are placed when the time is told), then the gateway's acks. An ack counts only if it is authenticated
+# (protocol.ack) and echoes the (boot_id, sent_ms) of a frame that this boot sent at most ROUND_TRIP_MAX_MS ago, each
+# once: an ack kept and played again cannot move the clock. What it says lies within its round trip: the gateway's clock
+# was read somewhere between sending and hearing.
 #
 # And an SNTP server, if terminal.json names one: nobody vouches for it, so it is asked only while the gateway has not
-# told the time, or so long ago that our bound of error is beyond GATEWAY_GOOD_MS. It never contradicts what the gateway
+# told the time, or so long ago that our bound of error is beyond GOOD_MS. It never contradicts what the gateway
 # told in this boot, nor goes below the floor; and when the gateway speaks, what SNTP had said of the error counts not.
 #
 # A better time that our own bound of error allowed for is approached at SLEW_PPM, and the bound says how far there is
@@ -20,12 +21,11 @@ import array
 
 from protocol import limits, record
 from terminal import small_file
+from terminal.rtc_memory import DRIFT_PPM, GOOD_MS
 
 ROUND_TRIP_MAX_MS = limits.ECHO_MS_MAX  # a minute of error still finds the right window
 STEP_MS = 2000  # a step beyond this is an event; below, windows of 900 s do not care
 SLEW_PPM = 10000  # 9 s in a window, below terminal.window.STEP_MS
-DRIFT_PPM = 100  # a crystal from -40 to 85 degrees, aged ten years
-GATEWAY_GOOD_MS = 60000  # a week of drift: windows are still the right ones
 TRIAL_STEP_S = 30 * 86400  # shorter than any certificate is valid
 TRIAL_SPAN_S = 20 * 365 * 86400  # then from the beginning
 _STAMPS = 64  # frames whose echo is awaited; older ones would say little about the time
@@ -34,13 +34,15 @@ _RTC_STEP_MS = 1000  # RTCs count whole seconds
 
 class Clock:
     """`board` gives uptime_ms(), rtc_s(), set_rtc_s(), hold_rtc_s() and random_bytes(); `boot` counts the starts.
-    `boot_id` is another one for each, also where a chip that was put back counts a start twice."""
+    `boot_id` is another one for each, also where a chip that was put back counts a start twice. `rtc_memory` is an
+    RtcMemory."""
 
-    def __init__(self, board, boot: int) -> None:  # type: ignore[no-untyped-def]
+    def __init__(self, board, boot: int, rtc_memory) -> None:  # type: ignore[no-untyped-def]
         self.boot = boot
         self.boot_id = int.from_bytes(board.random_bytes(4), "big")
         self.source = record.CLOCK_NONE
         self._board = board
+        self._rtc_memory = rtc_memory
         self._offset_ms = 0  # Unix time less uptime, as it is told
         self._target_ms = 0  # and as it should be
         self._moved_ms = 0  # uptime at which _offset_ms was moved towards it
@@ -54,8 +56,11 @@ class Clock:
         self._floor_s = 0
         self._trial_s = 0  # what certificates were checked by last, while nobody told the time
         rtc_s = board.rtc_s()
-        if rtc_s is not None:
-            self._offset_ms = self._target_ms = rtc_s * 1000 + _RTC_STEP_MS // 2 - board.uptime_ms()
+        error_ms = None if rtc_s is None else rtc_memory.error_ms(rtc_s)
+        if error_ms is not None:
+            self._checked_ms = board.uptime_ms()
+            self._offset_ms = self._target_ms = rtc_s * 1000 + _RTC_STEP_MS // 2 - self._checked_ms
+            self._error_ms = error_ms
             self.source = record.CLOCK_RTC
 
     def not_before(self, unix_s: int) -> None:
@@ -64,8 +69,9 @@ class Clock:
         now_ms = self.now_ms()
         if self.source == record.CLOCK_RTC and now_ms is not None and now_ms < 1000 * self._floor_s:
             self.source = record.CLOCK_NONE
-        if self.source == record.CLOCK_NONE:
-            self._hold(self._floor_s)
+        rtc_s = self._board.rtc_s()
+        if self.source == record.CLOCK_NONE and (rtc_s is None or rtc_s < self._floor_s):
+            self._hold(self._floor_s)  # else certificates are checked by what the RTC shows: it may be right
 
     def certificate_refused(self) -> None:
         """Perhaps only by the time, if the gateway did not tell it: have certificates checked by another."""
@@ -130,7 +136,7 @@ class Clock:
     def wants_sntp(self) -> bool:
         """Whether an SNTP server's time would be of use."""
         error_ms = self._error_at_ms(self.uptime_ms())
-        return self.source != record.CLOCK_GATEWAY or error_ms is None or error_ms > GATEWAY_GOOD_MS
+        return self.source != record.CLOCK_GATEWAY or error_ms is None or error_ms > GOOD_MS
 
     def heard_sntp(self, uptime: int, time_ms: int, error_ms: int) -> "int | None":
         """An SNTP server's time at `uptime`. Returns as `heard` does; None too if it is not to be believed."""
@@ -173,6 +179,7 @@ class Clock:
         self._error_ms = error_ms
         self.source = source
         self._board.set_rtc_s(time_ms // 1000)
+        self._rtc_memory.note(time_ms // 1000, (error_ms + 999) // 1000)
 
     def _told_ms(self, uptime: int) -> int:
         """What the clock tells, a little nearer to what it should."""

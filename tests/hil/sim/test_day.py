@@ -43,6 +43,14 @@ def test_every_scenario_passes_in_the_simulation(name: str, tmp_path: Path) -> N
     assert report.sinks == {"platform": Tally(delivered=report.windows.closed)}
 
 
+@pytest.mark.parametrize("name", ["cold_start", "broker_outage"])
+def test_an_rtc_that_is_hours_ahead_misplaces_no_window(name: str, tmp_path: Path) -> None:
+    """P-178, R-16: neither with nothing to connect to at the start, nor with a link; none is at the platform twice."""
+    report = play(name, tmp_path / "run", rtc="wrong")
+    assert [(one.code, one.text) for one in report.findings] == []
+    assert report.sinks == {"platform": Tally(delivered=report.windows.closed)}
+
+
 def test_a_program_that_cannot_start_ends_the_run_with_its_fault(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -108,8 +116,9 @@ def test_a_dark_week_is_polled_and_delivered_whole_live_first(tmp_path: Path, mo
 def test_a_quiet_day_is_whole(tmp_path: Path) -> None:
     report = play("day", tmp_path / "run", faults=[])
     assert report.findings == []
-    points = len(scenario.load("day").points)
-    assert (report.windows.closed, report.readings, report.frames.refused) == (96, 96 * points, 0)
+    day = scenario.load("day")
+    windows = 96 * len(day.terminals)
+    assert (report.windows.closed, report.readings, report.frames.refused) == (windows, 96 * len(day.points), 0)
 
 
 @pytest.mark.slow
