@@ -36,7 +36,7 @@ class Client:
     def __init__(
         self, config: JetStreamConfig, name: str, token: Callable[[], str], steady_s: Callable[[], float]
     ) -> None:
-        """token(): a word that no other client has. Nothing is sent before the first request. Raises OSError."""
+        """token(): a word that no other connection has. Nothing is sent before the first request. Raises OSError."""
         self._config, self._name, self._token, self._steady_s = config, name, token, steady_s
         self._password = Path(config.password_file).read_text("utf-8").strip() if config.password_file else None
         self._socket: socket.socket | None = None

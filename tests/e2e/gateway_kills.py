@@ -47,8 +47,8 @@ class Found:
 class Terminal:
     """Sends its records, each again until its ack comes; then the next ones."""
 
-    def __init__(self, device: Device, sender: Sender, begin_s: int) -> None:
-        self._device, self._sender, self._begin_s = device, sender, begin_s
+    def __init__(self, device: Device, sender: Sender, begin_s: int, in_flight: int = IN_FLIGHT) -> None:
+        self._device, self._sender, self._begin_s, self._in_flight = device, sender, begin_s, in_flight
         self._heard = 0
         self._sent_at_s: dict[int, float] = {}
         self._next = 1
@@ -65,7 +65,7 @@ class Terminal:
             del self._sent_at_s[seq]
         now_s = time.monotonic()
         due = [seq for seq, at_s in self._sent_at_s.items() if now_s > at_s + AGAIN_S]
-        while fresh and len(self._sent_at_s) + len(due) < IN_FLIGHT:
+        while fresh and len(self._sent_at_s) + len(due) < self._in_flight:
             due.append(self._next)
             self._sent_at_s[self._next] = now_s
             self._next += 1

@@ -27,8 +27,7 @@ def config_of(nats: Nats, **more: Any) -> JetStreamConfig:
 
 
 def client_of(config: JetStreamConfig) -> Client:
-    number = next(_numbers)
-    return Client(config, "test", lambda: f"test{number}", time.monotonic)
+    return Client(config, "test", lambda: f"test{next(_numbers)}", time.monotonic)
 
 
 def worker(config: JetStreamConfig) -> StreamJournal:
