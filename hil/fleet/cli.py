@@ -8,11 +8,11 @@ from typing import Annotated
 import msgspec
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from gateway.strict import ConfigError
 from hil.fleet.plan import load, provinces
-from hil.fleet.player import Fleet, Watch, play
+from hil.fleet.player import Watch, play
+from hil.fleet.report import report, show
 from hil.process import BenchError
 
 EPILOG = (
@@ -38,18 +38,18 @@ def fleet(
     given = {"terminals": terminals, "points": points, "backlog": backlog, "seed": seed}
     try:
         province = load(name, {key: value for key, value in given.items() if value is not None})
-        report = play(province, _progress())
+        found = report(province, play(province, _progress()))
     except (BenchError, ConfigError) as error:
         typer.echo(f"the bench could not run / 测试台无法运行: {error}", err=True)
         raise typer.Exit(2) from error
     out = out or Path("build/fleet") / province.name
     out.mkdir(parents=True, exist_ok=True)
-    data = msgspec.json.format(msgspec.json.encode(report), indent=2) + b"\n"
+    data = msgspec.json.format(msgspec.json.encode(found), indent=2) + b"\n"
     (out / "report.json").write_bytes(data)
     if as_json:
         sys.stdout.write(data.decode())
-    _show(report, Console(stderr=as_json))
-    raise typer.Exit(0 if report.verdict == "pass" else 1)
+    show(found, Console(stderr=as_json))
+    raise typer.Exit(0 if found.verdict == "pass" else 1)
 
 
 def _progress() -> Watch:
@@ -63,30 +63,3 @@ def _progress() -> Watch:
             sys.stderr.write(f"fleet {share:4.0%} {text}\n")
 
     return watch
-
-
-def _show(report: Fleet, console: Console) -> None:
-    found = report.windows_found
-    title = f"{report.terminals} terminals, {report.points} points, {report.windows} windows in {report.seconds:g} s"
-    table = Table(title=title, title_justify="left")
-    for head in ("what", "项目", "count / 数量"):
-        table.add_column(head, justify="right" if "/" in head else "left")
-    rows = [
-        ("windows a second", "每秒窗口数", report.windows_per_s),
-        ("readings a second", "每秒读数", report.readings_per_s),
-        (
-            "ack, half / 99 % / all, s",
-            "确认时延",
-            f"{report.ack_s['p50']} / {report.ack_s['p99']} / {report.ack_s['max']}",
-        ),
-        ("newest window's ack, 99 %, s", "最新窗口确认时延", report.newest_ack_s["p99"]),
-        ("gateway's memory at most, MiB", "网关最大内存", report.gateway_rss_mib),
-        ("gateway's CPU, player's, s", "网关与负载 CPU", f"{report.gateway_cpu_s} / {report.player_cpu_s}"),
-        ("lost / twice / invented", "丢失 / 重复 / 虚构", f"{found.lost} / {found.twice} / {found.invented}"),
-    ]
-    for english, chinese, value in rows:
-        table.add_row(english, chinese, str(value))
-    console.print(table)
-    passed = report.verdict == "pass"
-    text = "every window once / 全部入账一次" if passed else "NOT passed / 未通过"
-    console.print(f"Oracle: {text}", style="bold green" if passed else "bold red")

@@ -1,12 +1,9 @@
 """Plays a province against a broker and a gateway: every terminal with a connection, a key and frames of its own."""
 
-import os
 import resource
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-
-import msgspec
 
 from hil.benchmarks.crowd.stand import Admitted, Stand, stand
 from hil.benchmarks.crowd.terminal import Crowd, Terminal
@@ -22,32 +19,12 @@ TURN_S = 0.05
 Watch = Callable[[float, str], None]  # share of what is to be done, what is done
 
 
-class Fleet(msgspec.Struct):
-    """What a run reports. Latencies are from a frame's first publish to its ack; newest: of newest windows alone."""
-
-    province: str
-    terminals: int
-    points: int
-    windows: int
-    frames: int
-    seed: int
-    connected_s: float  # until all were connected
-    seconds: float  # from the first publish to the last ack
-    frames_per_s: int
-    windows_per_s: int
-    readings_per_s: int
-    ack_s: dict[str, float]
-    newest_ack_s: dict[str, float]
-    gateway_cpu_s: float
-    gateway_rss_mib: float  # the most that it had
-    player_cpu_s: float  # of this process: what the load itself costs on the same cores
-    cores: int
-    verdict: str
-    windows_found: Verdict
-
-
 @dataclass
-class _Played:
+class Measured:
+    """s. connected: until all were; seconds: from the first publish to the last ack; ack, newest: of each frame, and of
+    the newest windows' alone, from its first publish to its ack; cpu: of this process, in those seconds.
+    """
+
     connected_s: float
     seconds: float
     ack_s: list[float]
@@ -55,7 +32,18 @@ class _Played:
     cpu_s: float
 
 
-def play(province: Province, watch: Watch) -> Fleet:
+@dataclass
+class Played:
+    """A run. gateway_rss_mib: the most that it had."""
+
+    frames: int
+    measured: Measured
+    gateway_cpu_s: float
+    gateway_rss_mib: float
+    verdict: Verdict
+
+
+def play(province: Province, watch: Watch) -> Played:
     """Prepare, play and judge. Raises BenchError."""
     _raise_limit(province)
     fleet = []
@@ -66,35 +54,14 @@ def play(province: Province, watch: Watch) -> Fleet:
     watch(0.0, "starting broker and gateway / 启动代理与网关")
     with stand(admitted) as pair:
         cpu_s = pair.cpu_s()
-        played = _play(pair, fleet, watch)
+        measured = _play(pair, fleet, watch)
         cpu_s, rss_mib = pair.cpu_s() - cpu_s, pair.rss_mib(peak=True)
         watch(1.0, "judging / 判定")
-        found = judge(pair.data / "journal.sqlite3", fleet)
-    frames = sum(len(one.frames) for one in fleet)
-    return Fleet(
-        province.name,
-        province.terminals,
-        province.points,
-        found.expected,
-        frames,
-        province.seed,
-        round(played.connected_s, 2),
-        round(played.seconds, 3),
-        round(frames / played.seconds),
-        round(found.expected / played.seconds),
-        round(province.points * province.windows / played.seconds),
-        _shares(played.ack_s),
-        _shares(played.newest_s),
-        round(cpu_s, 2),
-        round(rss_mib, 1),
-        round(played.cpu_s, 2),
-        len(os.sched_getaffinity(0)),
-        "pass" if found.passed else "fail",
-        found,
-    )
+        verdict = judge(pair.data / "journal.sqlite3", fleet)
+    return Played(sum(len(one.frames) for one in fleet), measured, cpu_s, rss_mib, verdict)
 
 
-def _play(pair: Stand, fleet: Sequence[Prepared], watch: Watch) -> _Played:
+def _play(pair: Stand, fleet: Sequence[Prepared], watch: Watch) -> Measured:
     began_s = time.monotonic()
     terminals = []
     for one in fleet:
@@ -116,7 +83,7 @@ def _play(pair: Stand, fleet: Sequence[Prepared], watch: Watch) -> _Played:
     ack_s = [at_s - one.sent_s[numbers] for one in terminals for numbers, at_s in one.acked_s.items()]
     newest = [next(iter(one.frames)) for one in fleet]
     newest_s = [one.acked_s[key] - one.sent_s[key] for one, key in zip(terminals, newest, strict=True)]
-    return _Played(connected_s - began_s, ended_s - connected_s, ack_s, newest_s, cpu_s)
+    return Measured(connected_s - began_s, ended_s - connected_s, ack_s, newest_s, cpu_s)
 
 
 def _connected(port: int, prepared: Prepared) -> Terminal:
@@ -136,13 +103,3 @@ def _raise_limit(province: Province) -> None:
         if hard != resource.RLIM_INFINITY and wanted > hard:
             raise BenchError(f"{wanted} open files are needed, {hard} allowed: raise `ulimit -Hn` / 打开文件数上限不足")
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-
-
-def _shares(values: Sequence[float]) -> dict[str, float]:
-    """The values that half, 95 %, 99 % and all of them are not above."""
-    ordered = sorted(values)
-    last = len(ordered) - 1
-    return {name: round(ordered[int(last * share)], 3) for name, share in _SHARES.items()}
-
-
-_SHARES = {"p50": 0.5, "p95": 0.95, "p99": 0.99, "max": 1.0}
