@@ -76,12 +76,17 @@ def meters_json(scenario: Scenario, terminal: Terminal, log: str) -> dict[str, A
             "ct_ratio": point.ct_ratio,
             "serial": 10**11 + number if isinstance(point.address, str) else number,
             "load": _measured(scenario, point),
-            "start_import_wh": register.randrange(10**6, 10**9),  # no meter in the field begins at 0
+            "start_import_wh": _start_wh(point, register),
             "faults": _faults(scenario, point),
         }
         for number, point in enumerate(scenario.points_of(terminal), 1)
     ]
     return {"meters": meters, "log": log, "capture": CAPTURE}
+
+
+def _start_wh(point: Point, register: random.Random) -> int:
+    drawn = register.randrange(10**6, 10**9)  # no meter in the field begins at 0
+    return drawn if point.energy_wh is None else point.energy_wh
 
 
 def _measured(scenario: Scenario, point: Point) -> dict[str, Any]:

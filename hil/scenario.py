@@ -63,6 +63,7 @@ class Point(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     circuit: Annotated[int, msgspec.Meta(ge=1, le=32)] = 1  # of a meter with several
     ct_ratio: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 1  # of a meter that shows secondary values
     terminal: TerminalName | None = None  # whose bus the meter is on; needed where there are several
+    energy_wh: Annotated[int, msgspec.Meta(ge=0, le=10**12)] | None = None  # its register at the start; None: drawn
     steps: list[Step] = []  # known values in place of a load (hil/accuracy)
 
 
