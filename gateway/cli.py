@@ -11,6 +11,7 @@ import typer
 
 from gateway import app as application
 from gateway import (
+    cli_alarms,
     cli_audit,
     cli_backup,
     cli_configure,
@@ -47,6 +48,7 @@ app.add_typer(cli_quarantine.app, name="quarantine")
 cli_status.register(app)
 cli_gaps.register(app)
 cli_linkage.register(app)
+cli_alarms.register(app)
 cli_honesty.register(app)
 cli_export.register(app)
 cli_backup.register(app)

@@ -11,40 +11,11 @@ from typer.testing import CliRunner
 from gateway.cli import app
 from gateway.config import VerifyConfig
 from gateway.journal.journal import Journal
-from gateway.registry import Point
-from tests.gateway.support import NOW_S, Sender, accept, commit, reading, window, write_key
+from tests.gateway.support import NOW_S, Sender, accept, commit, reading, window
+from tests.gateway.watch.plant import ENTERPRISE, POINTS, configured
 
 SENDER = Sender()
 FROM_S = NOW_S - 8 * 900
-POINTS = {number: Point(number=number, name="x", kind="other") for number in (1, 2)}
-ENTERPRISE = """\
-[[enterprise]]
-id = "E1"
-name = "First steelworks"
-
-[[enterprise.linkage]]
-name = "furnace 1"
-production = ["T0001/1"]
-treatment = ["T0001/2"]
-production_on_w = 1000
-treatment_on_w = 500
-"""
-
-
-def configured(folder: Path, enterprises: str = ENTERPRISE) -> Path:
-    write_key(folder / "T0001.hex", SENDER.secret)
-    (folder / "terminals.toml").write_text(
-        '[[terminal]]\nid = "T0001"\nkeys = [{generation = 1, file = "T0001.hex"}]\npoints = [\n'
-        '    {number = 1, name = "furnace", kind = "production"},\n'
-        '    {number = 2, name = "filter", kind = "treatment"},\n]\n'
-    )
-    (folder / "enterprises.toml").write_text(enterprises)
-    config = folder / "gateway.toml"
-    config.write_text(
-        'data_dir = "data"\nterminals = "terminals.toml"\nenterprises = "enterprises.toml"\n'
-        '[mqtt]\nhost = "127.0.0.1"\nport = 1\n'
-    )
-    return config
 
 
 def journalled(folder: Path, powers_w: Sequence[tuple[int | None, int | None]], order: list[int]) -> None:
@@ -75,7 +46,7 @@ def str_of(unix_s: int) -> str:
 @pytest.mark.parametrize("order", [list(range(8)), [7, 0, 3, 1, 2, 6, 5, 4]])
 def test_production_without_treatment_is_told_with_its_evidence(tmp_path: Path, order: list[int]) -> None:
     """P-244: the same for whatever order the windows came in."""
-    config = configured(tmp_path)
+    config = configured(tmp_path, SENDER)
     runs = [(5000, 900), (5000, 900), (5000, 20), (5000, 40), (5000, 900), (5000, None), (20, 20), (20, 20)]
     journalled(tmp_path, runs, order)
     code, lines = asked(config)
@@ -92,7 +63,7 @@ def test_production_without_treatment_is_told_with_its_evidence(tmp_path: Path, 
 
 def test_where_treatment_runs_nothing_is_found(tmp_path: Path) -> None:
     """P-244."""
-    config = configured(tmp_path)
+    config = configured(tmp_path, SENDER)
     journalled(tmp_path, [(5000, 900)] * 8, list(range(8)))
     code, lines = asked(config)
     assert (code, [one["kind"] for one in lines]) == (0, ["measures"])
@@ -125,7 +96,7 @@ def test_where_treatment_runs_nothing_is_found(tmp_path: Path) -> None:
 )
 def test_a_wrong_file_is_refused_by_key(tmp_path: Path, old: str, new: str, key: str, said: str) -> None:
     """P-245: by `check`, before anything is started."""
-    config = configured(tmp_path, ENTERPRISE.replace(old, new))
+    config = configured(tmp_path, SENDER, ENTERPRISE.replace(old, new))
     done = CliRunner().invoke(app, ["check", "--config", str(config), "--json"])
     found = json.loads(done.stdout)["problems"]
     assert done.exit_code == 1

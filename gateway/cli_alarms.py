@@ -1,0 +1,137 @@
+"""`wattline gateway watch` and `wattline gateway alarms`: what is found, and what people do about it."""
+
+import getpass
+import signal
+import sqlite3
+import threading
+from contextlib import closing
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from gateway.cli_common import AsJson, AsLines, Config, examples, fail, load, load_registry, print_json, time_text
+from gateway.clock import SystemClock
+from gateway.config import GatewayConfig
+from gateway.database import NewerSchemaError, StoreUnavailableError
+from gateway.journal.rows import OlderSchemaError
+from gateway.strict import ConfigError
+from gateway.watch import enterprises
+from gateway.watch.enterprises import Enterprise
+from gateway.watch.store import Row, Step, StepRefusedError, Store
+from gateway.watch.watcher import Watcher
+from gateway.watch.words import MEANING
+
+LOOK_EVERY_S = 30.0  # within a window's quarter of an hour many times; a look at nothing costs a millisecond
+
+app = typer.Typer(no_args_is_help=True, help="What the watch found, and what was done about it. 报警")
+
+State = Literal["open", "acknowledged", "dispatched", "answered", "closed", "withdrawn"]
+Next = Literal["acknowledged", "dispatched", "answered", "closed"]
+Number = Annotated[int, typer.Argument(metavar="ID", help="As listed. 列表中的编号")]
+Who = Annotated[str | None, typer.Option("--who", help="Who does it; the user's name if left out. 操作人")]
+
+
+def watch(
+    config: Config,
+    *,
+    once: Annotated[bool, typer.Option("--once", help="Look once, and end. 只查看一次")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Look at what comes into the journal and keep alarms, until SIGTERM. A process beside `run`. 监视联动
+
+    Needs `enterprises` in gateway.toml. What it keeps: `alarms`. It changes nothing but alarms.sqlite3.
+    """
+    loaded = load(config)
+    known, stop = _enterprises(config, loaded), threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    with closing(_open(loaded)) as store:
+        watcher = Watcher(Path(loaded.data_dir), store, SystemClock(), loaded.verify.future_refuse_s)
+        try:
+            watcher.run(known, lambda: once or stop.wait(LOOK_EVERY_S), lambda new: _say_new(new, as_json=as_json))
+        except (sqlite3.OperationalError, OlderSchemaError, StoreUnavailableError) as error:
+            fail(f"{loaded.data_dir}: {error}: run the gateway first / 请先运行网关")
+
+
+@app.command("list", epilog=examples("alarms list --config gateway.toml --state open"))
+def list_(
+    config: Config,
+    state: Annotated[State | None, typer.Option(help="Only these. 仅此状态")] = None,
+    enterprise: Annotated[str | None, typer.Option(help="Only this one's, by its id. 仅此企业")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=100_000, help="At most so many, newest first. 最多条数")] = 50,
+    as_json: AsLines = False,
+) -> None:
+    """Alarms, the newest first. 列出报警"""
+    with closing(_open(load(config))) as store:
+        for row in store.rows(state, enterprise, limit):
+            print_json(_as_json(row)) if as_json else typer.echo(_as_text(row))
+
+
+@app.command(epilog=examples("alarms show --config gateway.toml 17"))
+def show(config: Config, number: Number, as_json: AsJson = False) -> None:
+    """An alarm, and what was done about it. 查看报警"""
+    with closing(_open(load(config))) as store:
+        row, steps = store.row(number), store.steps(number)
+    if row is None:
+        fail(f"{number}: no such alarm / 没有此报警")
+    if as_json:
+        print_json(_as_json(row) | {"steps": [one._asdict() | {"at_ms": time_text(one.at_ms)} for one in steps]})
+        return
+    typer.echo(_as_text(row))
+    for one in steps:
+        typer.echo(f"  {time_text(one.at_ms)}  {one.state}  {one.who}: {one.note}")
+
+
+@app.command(epilog=examples("alarms step --config gateway.toml 17 dispatched --note 'notice 2026-031'"))
+def step(
+    config: Config,
+    number: Number,
+    state: Annotated[Next, typer.Argument(help="What the alarm is from now on. 新状态")],
+    note: Annotated[str, typer.Option(help="Why, or the notice's number. 说明")] = "",
+    who: Who = None,
+) -> None:
+    """Say what is done about an alarm: acknowledged, dispatched as a notice (督办单), answered, closed. 处理报警"""
+    with closing(_open(load(config))) as store:
+        try:
+            store.step(number, Step(SystemClock().now_ms(), state, who or getpass.getuser(), note[:2000]))
+        except (StepRefusedError, StoreUnavailableError) as error:
+            fail(str(error))
+
+
+def register(group: typer.Typer) -> None:
+    """Add the commands."""
+    group.command("watch", epilog=examples("watch --config gateway.toml", "watch --config gateway.toml --once"))(watch)
+    group.add_typer(app, name="alarms")
+
+
+def _enterprises(config: Path, loaded: GatewayConfig) -> list[Enterprise]:
+    if loaded.enterprises is None:
+        fail(f"{config}: enterprises: missing; it names the file that says what belongs together / 缺少 enterprises")
+    try:
+        return enterprises.load(Path(loaded.enterprises), load_registry(loaded))
+    except ConfigError as error:
+        fail(*(str(problem) for problem in error.problems))
+
+
+def _open(loaded: GatewayConfig) -> Store:
+    try:
+        return Store(Path(loaded.data_dir))
+    except (StoreUnavailableError, NewerSchemaError) as error:
+        fail(str(error))
+
+
+def _say_new(new: int, *, as_json: bool) -> None:
+    print_json({"new": new}) if as_json else typer.echo(f"{new} new alarm(s) / 条新报警")
+
+
+def _as_json(row: Row) -> dict[str, Any]:
+    times = {"from": time_text(row.from_s * 1000), "to": time_text(row.to_s * 1000)}
+    times |= {"found": time_text(row.found_ms), "changed": time_text(row.changed_ms)}
+    return {name: value for name, value in row._asdict().items() if not name.endswith(("_s", "_ms"))} | times
+
+
+def _as_text(row: Row) -> str:
+    span = f"{time_text(row.from_s * 1000)} .. {time_text(row.to_s * 1000)}"
+    powers = f"{row.production_w} W / {row.treatment_w} W"
+    return f"{row.id:>6}  {row.state:<12}  {row.enterprise} {row.linkage}: {span}: {MEANING[row.kind]} ({powers})"

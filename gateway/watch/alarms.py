@@ -1,0 +1,106 @@
+"""From findings to alarms: which one goes on, which is new, which was none. No I/O.
+
+Findings are of a span; late windows change those of a span that was looked at before. An alarm is one linkage's, of
+one family of findings, and lasts as long as findings meet or touch, and nobody has closed it. The same journal gives
+the same alarms, in whatever steps it was looked at.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from gateway.watch import linkage
+from gateway.watch.linkage import Finding
+
+OPEN, ACKNOWLEDGED, DISPATCHED, ANSWERED, CLOSED, WITHDRAWN = STATES = (
+    "open",
+    "acknowledged",
+    "dispatched",
+    "answered",
+    "closed",
+    "withdrawn",
+)
+# What a person may do next. A notice (督办单) is dispatched, the enterprise answers, somebody closes it.
+STEPS: Mapping[str, tuple[str, ...]] = {
+    OPEN: (ACKNOWLEDGED, DISPATCHED, CLOSED),
+    ACKNOWLEDGED: (DISPATCHED, CLOSED),
+    DISPATCHED: (ANSWERED, CLOSED),
+    ANSWERED: (DISPATCHED, CLOSED),
+    CLOSED: (),
+    WITHDRAWN: (),
+}
+# A treatment that is off may turn out to have started late, or stopped early, or to idle: it is one alarm.
+FAMILIES: Mapping[str, str] = {
+    linkage.TREATMENT_OFF: "treatment",
+    linkage.STARTED_LATE: "treatment",
+    linkage.STOPPED_EARLY: "treatment",
+    linkage.TREATMENT_IDLE: "treatment",
+    linkage.TREATMENT_SILENT: "silence",
+    linkage.ORDER_BROKEN: "order",
+}
+
+
+class Alarm(NamedTuple):
+    """An alarm of one linkage and family. id: 0 where it is new."""
+
+    id: int
+    kind: str
+    from_s: int
+    to_s: int
+    production_w: int
+    treatment_w: int
+
+
+def settled(
+    before: Sequence[Alarm], closed: Sequence[Alarm], found: Iterable[Finding], from_s: int, to_s: int
+) -> tuple[list[Alarm], list[int]]:
+    """(alarms after a look at [from_s, to_s), ids of those that are none any more), of one linkage and family.
+
+    before, closed: those that meet or touch the span, by time. What lies outside the span stays, and is joined with
+    what touches it. Of alarms that become one the first keeps its id; so does the first part of one that falls apart.
+    What somebody closed stays as it is, and what goes on after it is another alarm.
+    """
+    pieces = [piece for one in before for piece in _outside(one, from_s, to_s)]
+    fresh = [Alarm(0, one.kind, one.from_s, one.to_s, one.production_w, one.treatment_w) for one in found]
+    for each in closed:
+        fresh = [piece for one in fresh for piece in _outside(one, each.from_s, each.to_s)]
+    pieces += fresh
+    joined: list[Alarm] = []
+    for piece in sorted(pieces, key=lambda one: one.from_s):
+        if joined and piece.from_s <= joined[-1].to_s:
+            joined[-1] = _joined(joined[-1], piece)
+        else:
+            joined.append(piece)
+    named = _named(joined, before)
+    kept = {one.id for one in named}
+    return named, [one.id for one in before if one.id not in kept]
+
+
+def _outside(one: Alarm, from_s: int, to_s: int) -> list[Alarm]:
+    """What of an alarm the span does not cover."""
+    parts = [one._replace(to_s=min(one.to_s, from_s)), one._replace(from_s=max(one.from_s, to_s))]
+    return [part for part in parts if part.from_s < part.to_s]
+
+
+def _joined(one: Alarm, other: Alarm) -> Alarm:
+    """Neighbours as one. What was found last says what it is; powers are means of the time."""
+    lasted_s, more_s = one.to_s - one.from_s, other.to_s - other.from_s
+    return Alarm(
+        one.id or other.id,
+        other.kind if other.id == 0 else one.kind,
+        one.from_s,
+        other.to_s,
+        (one.production_w * lasted_s + other.production_w * more_s) // (lasted_s + more_s),
+        (one.treatment_w * lasted_s + other.treatment_w * more_s) // (lasted_s + more_s),
+    )
+
+
+def _named(joined: list[Alarm], before: Sequence[Alarm]) -> list[Alarm]:
+    """Each with the id of the first alarm that it goes on with, no id twice."""
+    left = sorted(before, key=lambda one: one.from_s)
+    named = []
+    for one in joined:
+        same = next((old for old in left if old.from_s <= one.to_s and one.from_s <= old.to_s), None)
+        if same is not None:
+            left.remove(same)
+        named.append(one._replace(id=same.id if same is not None else 0))
+    return named

@@ -1,0 +1,155 @@
+"""Alarms, durably: what a look found, and what people did about it."""
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from gateway.database import StoreUnavailableError, connect, migrate, transaction
+from gateway.watch.alarms import CLOSED, FAMILIES, OPEN, STEPS, WITHDRAWN, Alarm, settled
+from gateway.watch.linkage import Finding
+
+SCHEMA = Path(__file__).parent / "schema"
+FILE = "alarms.sqlite3"
+_ALARM = "id, kind, from_s, to_s, production_w, treatment_w"
+_MEETING = (
+    f"SELECT state, {_ALARM} FROM alarms WHERE enterprise = ? AND linkage = ? AND family = ?"  # noqa: S608
+    f" AND to_s >= ? AND from_s <= ? AND state != '{WITHDRAWN}' ORDER BY from_s"
+)
+_ROW = "id, enterprise, linkage, kind, from_s, to_s, production_w, treatment_w, state, found_ms, changed_ms"
+
+
+class Look(NamedTuple):
+    """What was found of a linkage in [from_s, to_s)."""
+
+    enterprise: str
+    linkage: str
+    found: Sequence[Finding]
+    from_s: int
+    to_s: int
+
+
+class Progress(NamedTuple):
+    """The newest record and the newest placement of the journal that were looked at."""
+
+    record: int
+    placement: int
+
+
+class Row(NamedTuple):
+    """An alarm as people see it. Times in Unix seconds; found_ms, changed_ms by the gateway's clock."""
+
+    id: int
+    enterprise: str
+    linkage: str
+    kind: str
+    from_s: int
+    to_s: int
+    production_w: int
+    treatment_w: int
+    state: str
+    found_ms: int
+    changed_ms: int
+
+
+class Step(NamedTuple):
+    """What somebody did about an alarm."""
+
+    at_ms: int
+    state: str
+    who: str
+    note: str
+
+
+class StepRefusedError(Exception):
+    """This can't be done with the alarm as it is; the text says what can."""
+
+
+class Store:
+    """The file, to read and write."""
+
+    def __init__(self, folder: Path) -> None:
+        """Open or make it. Raises StoreUnavailableError, NewerSchemaError."""
+        try:
+            self._connection = connect(folder / FILE)
+            migrate(self._connection, SCHEMA)
+        except (OSError, sqlite3.DatabaseError) as error:
+            raise StoreUnavailableError(f"{folder / FILE}: {error}") from error
+
+    def close(self) -> None:
+        """Close the file."""
+        self._connection.close()
+
+    def progress(self) -> Progress:
+        """How far the journal was looked at."""
+        return Progress(*self._connection.execute("SELECT record, placement FROM progress").fetchone())
+
+    def take(self, looks: Iterable[Look], progress: Progress, now_ms: int) -> int:
+        """What was found, and how far the journal is looked at with it; how many alarms are new.
+
+        Raises StoreUnavailableError: nothing is taken.
+        """
+        begun = 0
+        with transaction(self._connection):
+            for look in looks:
+                for family in sorted(set(FAMILIES.values())):
+                    begun += self._take(look, family, now_ms)
+            self._connection.execute("UPDATE progress SET record = ?, placement = ?", progress)
+        return begun
+
+    def rows(self, state: str | None = None, enterprise: str | None = None, limit: int = 100) -> list[Row]:
+        """Alarms, the newest first."""
+        found = self._connection.execute(
+            f"SELECT {_ROW} FROM alarms WHERE (?1 IS NULL OR state = ?1) AND (?2 IS NULL OR enterprise = ?2)"  # noqa: S608
+            " ORDER BY from_s DESC, id DESC LIMIT ?3",
+            (state, enterprise, limit),
+        )
+        return [Row(*one) for one in found]
+
+    def row(self, number: int) -> Row | None:
+        """An alarm by its id."""
+        found = self._connection.execute(f"SELECT {_ROW} FROM alarms WHERE id = ?", (number,)).fetchone()  # noqa: S608
+        return None if found is None else Row(*found)
+
+    def steps(self, number: int) -> list[Step]:
+        """What was done about an alarm, in order."""
+        found = self._connection.execute(
+            "SELECT at_ms, state, who, note FROM steps WHERE alarm = ? ORDER BY rowid", (number,)
+        )
+        return [Step(*one) for one in found]
+
+    def step(self, number: int, step: Step) -> None:
+        """Note what somebody does about an alarm. Raises StepRefusedError, StoreUnavailableError."""
+        with transaction(self._connection):
+            before = self.row(number)
+            if before is None:
+                raise StepRefusedError(f"{number}: no such alarm / 没有此报警")
+            if step.state not in STEPS[before.state]:
+                can = ", ".join(STEPS[before.state]) or "nothing / 无"
+                raise StepRefusedError(f"{number}: is {before.state}; what can follow / 可执行: {can}")
+            self._connection.execute(
+                "UPDATE alarms SET state = ?, changed_ms = ? WHERE id = ?", (step.state, step.at_ms, number)
+            )
+            self._connection.execute("INSERT INTO steps VALUES (?, ?, ?, ?, ?)", (number, *step))
+
+    def _take(self, look: Look, family: str, now_ms: int) -> int:
+        found = [one for one in look.found if FAMILIES[one.kind] == family]
+        meeting = self._connection.execute(_MEETING, (*look[:2], family, *look[3:])).fetchall()
+        before = [Alarm(*one) for state, *one in meeting if state != CLOSED]
+        closed = [Alarm(*one) for state, *one in meeting if state == CLOSED]
+        after, gone = settled(before, closed, found, look.from_s, look.to_s)
+        self._connection.executemany(
+            "UPDATE alarms SET state = ?, changed_ms = ? WHERE id = ?", [(WITHDRAWN, now_ms, one) for one in gone]
+        )
+        self._connection.executemany(
+            "UPDATE alarms SET kind = ?, from_s = ?, to_s = ?, production_w = ?, treatment_w = ?, changed_ms = ?"
+            " WHERE id = ?",
+            [(*one[1:], now_ms, one.id) for one in after if one.id and one not in before],
+        )
+        begun = [one for one in after if one.id == 0]
+        self._connection.executemany(
+            "INSERT INTO alarms (enterprise, linkage, family, kind, from_s, to_s, production_w, treatment_w, state,"
+            " found_ms, changed_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            [(*look[:2], family, *one[1:], OPEN, now_ms, now_ms) for one in begun],
+        )
+        return len(begun)
