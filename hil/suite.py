@@ -11,6 +11,7 @@ from gateway.strict import ConfigError
 from hil import runner, scenario
 from hil.known_failing import Entry
 from hil.process import BenchError
+from hil.report.files import write_all
 
 # known_failing: it is on the list, whose day is not past. not_played: the bench could not do it, which is a failure
 Status = Literal["passed", "failed", "known_failing", "not_played"]
@@ -34,7 +35,9 @@ def play(
     today: date,
     told: Callable[[Result], None],
 ) -> list[Result]:
-    """Each scenario, by its name or file, in a folder of its own below `out`, on `target` or on its own."""
+    """Each scenario, by its name or file, in a folder of its own below `out`, on `target` or on its own. The folder of
+    one that failed has its report.
+    """
     results = []
     for given in names:
         name = Path(given).stem  # of a file, too
@@ -59,10 +62,12 @@ def _one(given: str, target: Literal["sim", "unix"] | None, folder: Path) -> Res
         chosen = scenario.load(given)
         if target is not None:
             chosen = msgspec.structs.replace(chosen, target=target)
-        report = runner.run(chosen, folder, lambda _share, _text: None).report
+        outcome = runner.run(chosen, folder, lambda _share, _text: None)
     except (BenchError, ConfigError) as error:
         return Result(name, "not_played", str(error), 0.0)
+    report = outcome.report
     if report.verdict == "pass":
         return Result(name, "passed", "", report.real_s)
+    write_all(chosen, outcome, folder, f"wattline hil run {given} --target {chosen.target}")
     codes = ", ".join(dict.fromkeys(finding.code for finding in report.findings))
     return Result(name, "failed", codes, report.real_s)

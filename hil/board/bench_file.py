@@ -6,11 +6,9 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from gateway import strict
-from hil.terminal import ROOT
 
 Port = Annotated[str, msgspec.Meta(pattern=r"^/dev/[\w/.:+-]{1,200}$")]
 Baud = Literal[1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200]
-EXAMPLE = ROOT / "docs" / "bench.md"
 
 
 class Console(msgspec.Struct, forbid_unknown_fields=True, frozen=True):

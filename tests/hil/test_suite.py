@@ -51,6 +51,7 @@ def test_what_was_not_played_or_failed_has_not_passed(tmp_path: Path) -> None:
     assert found["unable"][0] == "not_played"
     assert "--target sim" in found["unable"][1]
     assert found["no_such_scenario"][0] == "not_played"
+    assert "NOT PASSED" in (tmp_path / "runs" / "bad" / "report.html").read_text(encoding="utf-8")
     assert CliRunner().invoke(cli.app, ["suite", *names, "--out", str(tmp_path / "runs")]).exit_code == 1
 
 
