@@ -113,14 +113,19 @@ def _check_powers(one: Placed, reading: Reading, served: Sequence[Poll], truth: 
         if powers or reading.p_mean_w is not None:
             yield "power_altered", f"mean {reading.p_mean_w} W, the meter showed {powers[:3]}"
         return
+    said = (reading.p_min_w, reading.p_mean_w, reading.p_max_w)
+    altered = f"min/mean/max {said} W are not what the meter showed ({min(powers)} to {max(powers)} W)"
+    if len(powers) < len(served):  # it could not show its power all the time: of a part only bounds can be checked
+        if not (said[0] in powers and said[2] in powers and said[0] <= said[1] <= said[2]):
+            yield "power_altered", altered
+        return
     firsts, lasts = stamped(served, first_ms, truth), stamped(served, last_ms, truth)
     starts, ends = [served.index(poll) for poll in firsts], [served.index(poll) for poll in lasts]
     lossy = bool(starts and ends) and _lost_answers(one, reading, served[max(starts) : min(ends) + 1])
     late_ms = [first_ms - poll.t_ms for poll in firsts] + [last_ms - poll.t_ms for poll in lasts]
     loose = replace(truth, tolerance_ms=max([truth.tolerance_ms, *late_ms]))
     if not any(_fits(one, reading, served[i : j + 1], loose, lossy=lossy) for i in starts for j in ends if j >= i):
-        said = (reading.p_min_w, reading.p_mean_w, reading.p_max_w)
-        yield "power_altered", f"min/mean/max {said} W are not what the meter showed ({min(powers)} to {max(powers)} W)"
+        yield "power_altered", altered
 
 
 def _lost_answers(one: Placed, reading: Reading, served: Sequence[Poll]) -> bool:
@@ -168,6 +173,8 @@ def _check_run(
     inside = [poll for poll in served if one.from_ms <= poll.t_ms < one.to_ms]
     if threshold_w is None or reading.p_mean_w is None or _lost_answers(one, reading, inside):
         return
+    if any("p_w" not in poll.values for poll in inside):
+        return  # it could not show its power all the time
     above = [
         weight
         for weight, poll in zip(weights(one, inside, truth.sample_interval_ms), inside, strict=True)

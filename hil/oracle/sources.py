@@ -87,11 +87,15 @@ def read_uploads(file: Path, mn: str, zone: tzinfo, virtual_ms: Callable[[int], 
 
 
 def polls_of(rows: Iterable[Mapping[str, Any]]) -> dict[tuple[int | str, int], list[Poll]]:
-    """What each meter showed, by its address and circuit, in order of time; from the rows of the meters' log."""
+    """What each meter showed, by its address and circuit, in order of time; from the rows of the meters' log.
+
+    What it could not show (more than it has digits for) is left out.
+    """
     polls: dict[tuple[int | str, int], list[Poll]] = defaultdict(list)
     for row in rows:
         if "values" in row:
-            one = Poll(row["t_ms"], row["values"], row["from_ms"], row.get("fault") == "delay")
+            values = {name: value for name, value in row["values"].items() if value is not None}
+            one = Poll(row["t_ms"], values, row["from_ms"], row.get("fault") == "delay")
             polls[row["address"], row.get("circuit", 1)].append(one)
     return {meter: sorted(found, key=lambda poll: poll.t_ms) for meter, found in polls.items()}
 

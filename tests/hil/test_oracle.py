@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from hil.oracle import judge, judge_all
 from hil.oracle.evidence import Case, Journal, Life, Poll, Sink, Trouble, Truth, Upload, Verdict
 from hil.oracle.namesakes import made_by
+from hil.oracle.sources import polls_of
 from protocol.record import NONE_SILENT
 from tests.hil import oracle_world as world
 
@@ -319,3 +320,24 @@ def test_of_two_terminals_of_one_name_each_has_what_it_made_itself() -> None:
     assert [one.seq for one in made_by(journal, copy, own).kept] == [2, 3]
     assert made_by(journal, own, []) == journal
     assert made_by(journal, own, own) == journal, "what both may have made is both's"
+
+
+def test_a_meter_that_cannot_show_its_power_for_a_while_is_judged_by_what_it_showed() -> None:
+    # P-51: more than its digits hold, in one sample of a window
+    truth = world.truth()
+    records = world.true_records(truth)
+    hidden_ms = world.START_MS + (2 * world.WINDOW_S + world.INTERVAL_S) * 1000
+    rows = [
+        {
+            "t_ms": poll.t_ms,
+            "from_ms": 0,
+            "address": 1,
+            "values": {**poll.values, **({"p_w": None} if poll.t_ms == hidden_ms else {})},
+        }
+        for poll in truth.polls[1]
+    ]
+    partial = replace(truth, polls={**truth.polls, 1: polls_of(rows)[1, 1]})
+    assert codes(partial, world.journal(records))[1] == set()
+    most_w = world.body(records[2]).readings[0].p_max_w
+    records[2] = world.altered(records[2], 1, p_max_w=most_w + 1)
+    assert codes(partial, world.journal(records))[1] == {"power_altered"}
