@@ -10,7 +10,7 @@ from protocol import ack, cbor, down, errors, frame, limits, mac, meter_state, r
 
 _FRAME_ITEMS = 5
 _KIND_SHOWN_MAX = 255
-_CLOCKS = ("none", "RTC", "SNTP", "gateway")
+_CLOCKS = ("none", "RTC", "SNTP or a modem", "gateway")
 _NONE_REASONS = {
     record.NONE_SILENT: "the meter was silent",
     record.NONE_EXCEPTION: "the meter refused",

@@ -27,7 +27,7 @@ COLUMNS = (
     *(Column(name, INTEGER, "see protocol/record.py, Reading") for name in Reading._fields),
     Column("marks", TEXT, "what verify found of this point or the whole record, by ;"),
     Column("samples_due", INTEGER, "of the window"),
-    Column("clock_source", INTEGER, "0 none, 1 RTC, 2 SNTP, 3 gateway"),
+    Column("clock_source", INTEGER, "0 none, 1 RTC, 2 SNTP or a modem, 3 gateway"),
     Column("clock_error_s", INTEGER, "at most; 65535 = not known"),
     Column("placed", FLAG, "true: the terminal did not know the time, the gateway placed the window (FR-26)"),
     Column("epoch", INTEGER, "the terminal's log"),

@@ -105,6 +105,7 @@ class Board:
     name = "sim"
     feels = False
     has_led = False
+    has_modem = False
 
     def __init__(self, hardware: Hardware, mount: Mount, data_dir: str, cause: int, detail: int) -> None:
         self.data_dir = data_dir

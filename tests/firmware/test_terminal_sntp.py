@@ -133,6 +133,23 @@ def test_a_terminal_that_reaches_no_gateway_stamps_its_records_by_sntp(tmp_path:
 
 
 @pytest.mark.slow
+def test_a_modem_of_the_board_tells_a_terminal_the_time(tmp_path: Path) -> None:
+    """P-179: the whole terminal, without broker, SNTP and RTC; at its first start the modem has no network."""
+    answer = tmp_path / "modem"
+    answer.write_bytes(b'+CCLK: "80/01/06,00:00:09"\r\n\r\nOK\r\n')
+    with site(tmp_path, rtc="none") as made:
+        made.provision()
+        made.terminal.process.env["WATTLINE_MODEM"] = str(answer)
+        made.terminal.start()
+        made.terminal.process.wait_for_line("next 1 ", 20)
+        assert "clock set" not in made.terminal.process.text()
+        answer.write_bytes(b'+CCLK: "26/09/21,22:13:20+32"\r\n\r\nOK\r\n')
+        made.terminal.kill()
+        made.terminal.start()
+        made.terminal.process.wait_for_line("clock set by the modem, step 0 s, error 60 s", 20)
+        made.terminal.kill()
+
+
 def test_by_sntp_a_terminal_whose_clock_shows_2000_takes_the_brokers_certificate_at_once(tmp_path: Path) -> None:
     """P-166: one that is younger than the image, so that the image's build time would not do"""
     tls = Tls()

@@ -47,6 +47,7 @@ class BaseBoard:
     name = ""
     feels = False  # whether `inputs` says anything
     has_led = False  # whether `led` shows anything
+    has_modem = False  # whether `modem_time` may say anything
     SUPPLY_LOW_MV = 4500  # of 5 V: a regulator for 3.3 V needs a volt above it
     data_dir = DATA_DIR
 
@@ -98,6 +99,9 @@ class BaseBoard:
 
     def inputs(self) -> "tuple[bool | None, list[bool], int | None]":
         return None, [], None
+
+    def modem_time(self) -> "bytes | None":
+        return None
 
     def led(self, on: bool) -> None:
         """Nothing, where there is none."""

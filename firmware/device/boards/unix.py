@@ -123,6 +123,8 @@ class Board(base.BaseBoard):
         self._rtc_set = rtc != "none"
         self._inputs = os.getenv("WATTLINE_INPUTS")
         self.feels = bool(self._inputs)
+        self._modem = os.getenv("WATTLINE_MODEM")
+        self.has_modem = bool(self._modem)
         self._rtc_step_ms = 1000 * int(rtc) if rtc[0] == "+" else 0
         self._uarts: "dict[int, Uart]" = {}
 
@@ -160,6 +162,13 @@ class Board(base.BaseBoard):
         with open(self._inputs or "") as file:
             mains, contacts, supply_mv = file.read().split()
         return mains == "1", [one == "1" for one in contacts], int(supply_mv)
+
+    def modem_time(self) -> "bytes | None":
+        try:
+            with open(self._modem or "", "rb") as file:
+                return file.read()
+        except OSError:
+            return None
 
     def counters_flash(self) -> FileFlash:
         return counters_flash(self._image)

@@ -18,6 +18,7 @@ from terminal import (
     log,
     mailbox_uplink,
     modbus_task,
+    modem_time,
     recorder,
     remote_config,
     rtc_memory,
@@ -74,6 +75,7 @@ class App:
         self._supervisor = supervisor.Supervisor(board, self._say, self._tick)
         self._status_ms = 0
         self._health = health.Health(self._figures)
+        self._modem = modem_time.ModemTime(board, self._clock, self._recorder.event, self._say)
 
     def _tls(self, folder: str):  # type: ignore[no-untyped-def]
         """What board.connect needs for TLS, if that is configured. Raises ConfigError."""
@@ -170,6 +172,8 @@ class App:
             self._recorder.write()
         uptime_ms = self._clock.uptime_ms()
         self._remote.due(uptime_ms)
+        if self._board.has_modem:
+            self._modem.due()
         if self._remote.restart:
             self._say("starting anew: another configuration")
             self._log.close()

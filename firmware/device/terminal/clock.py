@@ -10,6 +10,8 @@
 # told the time, or so long ago that our bound of error is beyond GOOD_MS. It never contradicts what the gateway
 # told in this boot, nor goes below the floor; and when the gateway speaks, what SNTP had said of the error counts not.
 #
+# Below both is a modem's (modem_time.py).
+#
 # A better time that our own bound of error allowed for is approached at SLEW_PPM, and the bound says how far there is
 # to go: no window is cut, and the time never runs back. One that it did not allow for is a step, and an event.
 #
@@ -139,7 +141,7 @@ class Clock:
         return self.source != record.CLOCK_GATEWAY or error_ms is None or error_ms > GOOD_MS
 
     def heard_sntp(self, uptime: int, time_ms: int, error_ms: int) -> "int | None":
-        """An SNTP server's time at `uptime`. Returns as `heard` does; None too if it is not to be believed."""
+        """The time of an SNTP server or a modem at `uptime`. Returns as `heard` does; None too if it is not believed."""
         if not self.wants_sntp() or time_ms < 1000 * self._floor_s:
             return None
         if self._proved is not None:
