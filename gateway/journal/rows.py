@@ -199,15 +199,13 @@ class Blocks:
 
     def _first_of(self, record: int) -> int | None:
         """Where the block with this record begins, or where it is retired the next one; None: it is not there yet."""
-        row = (
-            self._connection.execute(
-                "SELECT first FROM blocks WHERE first <= ? AND first + records > ? ORDER BY first DESC LIMIT 1",
-                (record, record),
-            ).fetchone()
-            or self._connection.execute(
+        row = self._connection.execute(
+            "SELECT first, records FROM blocks WHERE first <= ? ORDER BY first DESC LIMIT 1", (record,)
+        ).fetchone()
+        if row is None or row[0] + row[1] <= record:  # blocks do not overlap: no earlier one has it
+            row = self._connection.execute(
                 "SELECT first FROM blocks WHERE first > ? ORDER BY first LIMIT 1", (record,)
             ).fetchone()
-        )
         return int(row[0]) if row else None
 
     def _unpack(self, first: int) -> Unpacked:
