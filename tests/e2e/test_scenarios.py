@@ -1,6 +1,10 @@
 """Every scenario of the bench, on real parts: the oracle finds nothing to object to."""
 
+from collections.abc import Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -15,28 +19,42 @@ pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 SHORT = sorted(name for name in set(scenario.names()) - {"day"} if scenario.load(name).target == "unix")
 
 
-# how often something had to be sent is a matter of time, and the trace is all about it
-OF_TIMING = {"target", "factor", "real_s", "trace", "frames", "late", "measurements", "versions"}
+AT_ONCE = 2  # a scenario on real parts needs a fifth of a core, and waits
+TIMEOUT_S = 600.0  # several of them after each other
+# how often something was sent, what a start still saw of its window: a matter of time; the trace is all about it
+OF_TIMING = {"target", "versions", "factor", "real_s", "trace", "frames", "late", "measurements", "readings"}
 
 
-def play(name: str, folder: Path, target: str = "unix") -> runner.Outcome:
+def play(name: str, folder: Path, target: str) -> tuple[Report, str]:
+    """The report, and what a failure should show."""
     said: list[str] = []
     chosen = msgspec.structs.replace(scenario.load(name), target=target)
-    outcome = runner.run(chosen, folder, lambda _share, text: said.append(text))
-    report = outcome.report
-    print(
+    report = runner.run(chosen, folder, lambda _share, text: said.append(text)).report
+    told = (
         f"{name} on {target}: {report.windows}, {report.frames}, {report.real_s} s; {[text for text in said if text]}"
     )
-    return outcome
+    return report, told
+
+
+@pytest.fixture(scope="module")
+def real(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Future[Any]]]:
+    """What `play` says of each scenario that is asked for, and its folder, on real parts: these mostly wait."""
+    wanted = [item.callspec.params["name"] for item in request.session.items if item.fspath == request.path]  # type: ignore[attr-defined]
+    with ProcessPoolExecutor(AT_ONCE, get_context("fork")) as workers:
+        yield {name: workers.submit(play, name, tmp_path_factory.getbasetemp() / name, "unix") for name in wanted}
 
 
 @pytest.mark.parametrize("name", SHORT)
-def test_nothing_is_lost_doubled_or_invented(name: str, tmp_path: Path) -> None:
+def test_nothing_is_lost_doubled_or_invented(
+    name: str, real: dict[str, Future[Any]], tmp_path_factory: pytest.TempPathFactory
+) -> None:
     """P-50, P-121, P-170: broker away for 2 hours, gateway killed in mid-burst, terminal killed in mid-window, platform
     silent for an hour, and nothing there at the start. The simulation says the same of it. S-18: nothing
     but plain reads goes out on the meters' bus.
     """
-    report = play(name, tmp_path / "run").report
+    folder = tmp_path_factory.getbasetemp() / name
+    report, told_of = real[name].result(TIMEOUT_S)
+    print(told_of)
     assert [(one.code, one.text, one.cause) for one in report.findings] == []
     assert report.verdict == "pass"
     assert report.drained
@@ -45,10 +63,11 @@ def test_nothing_is_lost_doubled_or_invented(name: str, tmp_path: Path) -> None:
     assert report.sinks == {"platform": Tally(delivered=report.windows.closed)}
     assert report.frames.refused == 0
     assert report.frames.accepted > 0
-    captures = list((tmp_path / "run" / "terminals").glob("*/meters/bus.jsonl"))
+    captures = list((folder / "terminals").glob("*/meters/bus.jsonl"))
     assert len(captures) == len(report.terminals)
     assert [row.problem for capture in captures for row in told(capture) if row.problem] == []
-    in_simulation = play(name, tmp_path / "sim", "sim").report
+    in_simulation, told_of = play(name, folder / "sim", "sim")
+    print(told_of)
     assert comparable(in_simulation) == comparable(report)
     # without the time windows begin with the terminal's start, and one more may lie in the scenario
     more = 1 if scenario.load(name).rtc == "none" else 0
@@ -56,7 +75,7 @@ def test_nothing_is_lost_doubled_or_invented(name: str, tmp_path: Path) -> None:
 
 
 def comparable(report: Report) -> dict[str, object]:
-    """All of a report but what is a matter of time; of windows and deliveries what is wrong with them."""
+    """All of a report but what is a matter of time or target; of windows and deliveries what is wrong with them."""
     found = {key: value for key, value in msgspec.to_builtins(report).items() if key not in OF_TIMING}
     missing = report.windows.closed - report.windows.journalled
     undelivered = report.windows.closed - report.sinks["platform"].delivered

@@ -55,7 +55,7 @@ def stores_of(world: World) -> Iterator[tuple[Path, Stores]]:
 
 def check(world: World, found: dict[int, tuple[str, int]], from_s: int, now_s: int) -> None:
     """What the ledger says is what happened, as far as it can be known by now."""
-    windows = world.of_cell()
+    windows = world.of_cell
     assert list(found) == list(range(-(-from_s // CELL_S) * CELL_S, now_s // CELL_S * CELL_S, CELL_S))
     for cell_s, (state, reason) in found.items():
         one = windows.get(cell_s)
@@ -71,9 +71,8 @@ def check(world: World, found: dict[int, tuple[str, int]], from_s: int, now_s: i
 
 def allowed(world: World, cell_s: int, now_s: int) -> set[str]:
     """The causes that are true of a cell without a window."""
-    one = world.of_cell().get(cell_s)
-    arrived = [each for each in world.made if (each.arrived_s or 0) <= now_s]
-    timed = [each for each in arrived if each.timed and not each.refused]
+    one = world.of_cell.get(cell_s)
+    arrived, timed = world.seen_by(now_s)
     if one is not None and one.refused and (one.arrived_s or 0) <= now_s:
         return {REFUSED}
     untimed = list(world.untimed_around(cell_s, now_s))
@@ -81,12 +80,12 @@ def allowed(world: World, cell_s: int, now_s: int) -> set[str]:
         return {CLOCK, REFUSED, LINK_DOWN, TERMINAL_OFF}
     if all(each.made_s < cell_s + CELL_S for each in timed):  # a window of it may still be on its way
         return {LINK_DOWN}
-    coming = {each.seq for each in world.made} - {each.seq for each in arrived}
     before = max((each.seq for each in timed if each.made_s <= cell_s), default=0)
     after = min(each.seq for each in timed if each.made_s > cell_s)
     last = min((each.seq for each in timed if each.made_s >= cell_s + CELL_S), default=after)
     if one is not None:
         return {LINK_DOWN}
+    coming = {each.seq for each in world.made} - {each.seq for each in arrived}
     return {TERMINAL_OFF, LINK_DOWN} if any(before < seq < last for seq in coming) else {TERMINAL_OFF}
 
 
@@ -129,7 +128,7 @@ def test_every_gap_of_a_year_of_outages_is_filled_or_declared_half_an_hour_after
     for now_s in [*looks, world.end_s]:
         stores.advance(now_s)
         if world.settled(now_s):
-            from_s = BEGIN_S if now_s == world.end_s else max(BEGIN_S, now_s - 2 * DAY_S)
+            from_s = BEGIN_S if now_s == world.end_s else max(BEGIN_S, now_s - DAY_S)
             found = seen(tmp_path, from_s, now_s)
             missing = {state for state, _ in found.values()} - {PRESENT, LATE, NOT_DUE}
             assert missing <= {TERMINAL_OFF, METER_SILENT, REFUSED, CLOCK}

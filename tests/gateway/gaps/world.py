@@ -4,8 +4,10 @@ It knows what happened, second by second; the ledger must find it out from what 
 """
 
 import random
+from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from gateway.config import QuarantineConfig, VerifyConfig
@@ -15,6 +17,7 @@ from gateway.quarantine.quarantine import Quarantine, Refused
 from tests.gateway.support import NOW_S, Accepted, Sender, accept, commit, event, reading, window
 
 Spell = tuple[int, int]  # from, to
+SPELL_S_MAX = 16 * CELL_S
 BEGIN_S = NOW_S - 400 * 86400
 CHUNK = 500  # records a commit
 
@@ -41,7 +44,7 @@ class World:
         chance = random.Random(seed)
         self.end_s = BEGIN_S + cells * CELL_S
         self.off = self._spells(chance, 12 * CELL_S)
-        self.down = self._spells(chance, 16 * CELL_S)
+        self.down = self._spells(chance, SPELL_S_MAX)
         self.made: list[Made] = []
         refuses, timeless = chance.choice([0, 0, 0.05]), chance.choice([0, 0, 0, 0.2])
         for boot, (on_s, off_s) in enumerate(self.times_without(self.off), start=1):
@@ -50,6 +53,7 @@ class World:
             one.refused = chance.random() < refuses
         self._spells_sorted = sorted(self.off + self.down)
         self._deliver(chance)
+        self._seen_by: tuple[int, list[Made], list[Made]] = (0, [], [])
 
     def _spells(self, chance: random.Random, longest_s: int) -> list[Spell]:
         often, found, at = chance.choice([0, 0.05, 0.2]), [], BEGIN_S + 600
@@ -91,7 +95,8 @@ class World:
         first_s, moved = at_s, True
         while moved:
             moved = False
-            for begin, end in self._spells_sorted:
+            first = bisect_left(self._spells_sorted, (at_s - SPELL_S_MAX, 0))  # who began earlier has ended
+            for begin, end in self._spells_sorted[first:]:
                 if begin > at_s:
                     break
                 if at_s < end and (begin < at_s or at_s != first_s):
@@ -105,14 +110,21 @@ class World:
     def was_off(self, cell_s: int) -> bool:
         return any(begin < cell_s + CELL_S and end > cell_s for begin, end in self.off)
 
+    def seen_by(self, now_s: int) -> tuple[list[Made], list[Made]]:
+        """What has arrived by now; and what of it is there with a time that the terminal knew."""
+        if self._seen_by[0] != now_s:
+            seen = [one for one in self.made if (one.arrived_s or 0) <= now_s]
+            self._seen_by = (now_s, seen, [one for one in seen if one.timed and not one.refused])
+        return self._seen_by[1:]
+
     def untimed_around(self, cell_s: int, now_s: int) -> Iterator[Made]:
         """Windows without a time, arrived by now, between the nearest records around the cell that knew theirs."""
-        seen = [one for one in self.made if (one.arrived_s or 0) <= now_s]
-        sure = [one for one in seen if one.timed and not one.refused]
+        seen, sure = self.seen_by(now_s)
         before = max((one.seq for one in sure if one.made_s <= cell_s), default=0)
         after = min((one.seq for one in sure if one.made_s >= cell_s + CELL_S), default=1 << 32)
         return (one for one in seen if one.cell_s is not None and not one.timed and before < one.seq < after)
 
+    @cached_property
     def of_cell(self) -> dict[int, Made]:
         """The windows that knew their time, by cell."""
         return {one.cell_s: one for one in self.made if one.cell_s is not None and one.timed}
