@@ -14,7 +14,7 @@ from hil.weather import Weather
 NOWHERE = "127.0.0.1:1"  # what a server tells the others about itself: they are to come by the ways they were given
 _CLUSTER = """\
 server_name: "node{number}"
-cluster {{ name: "bench"; listen: "127.0.0.1:{port}"; advertise: "{nowhere}"; routes: [{routes}] }}
+cluster {{ name: "bench"; pool_size: -1; listen: "127.0.0.1:{port}"; advertise: "{nowhere}"; routes: [{routes}] }}
 """
 
 
@@ -48,7 +48,8 @@ class Cluster:
             one.process.start()
         for one in self.nodes:
             one.process.wait_for_line("Server is ready", 30)
-        self.nodes[0].process.wait_for_line("JetStream cluster (new )?metadata leader", 30)
+        if len(self.nodes) > 1:
+            self.nodes[0].process.wait_for_line("JetStream cluster (new )?metadata leader", 30)
 
     def partition(self, number: int, *, silent: bool) -> None:
         """No byte between this node and the others: connections end, or silent: they stay and bring nothing."""
@@ -66,11 +67,16 @@ class Cluster:
             one.process.kill()
         for way in self._ways.values():
             self._do(way.close())
+        self._do(_all_ended())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
+        self._loop.close()
 
     def _more(self, number: int, port: int) -> str:
+        """What makes a server a node; one alone is none."""
         ways = [way for (one, _), way in self._ways.items() if one == number]
+        if not ways:
+            return ""
         routes = ", ".join(f'"nats://127.0.0.1:{way.port}"' for way in ways)
         return _CLUSTER.format(number=number, port=port, nowhere=NOWHERE, routes=routes)
 
@@ -81,3 +87,11 @@ class Cluster:
 
     def _do(self, what: Coroutine[Any, Any, None]) -> None:
         asyncio.run_coroutine_threadsafe(what, self._loop).result(10)
+
+
+async def _all_ended() -> None:
+    """No task is left of the ways' connections."""
+    others = [one for one in asyncio.all_tasks() if one is not asyncio.current_task()]
+    for one in others:
+        one.cancel()
+    await asyncio.gather(*others, return_exceptions=True)

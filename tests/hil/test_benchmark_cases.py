@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from hil.benchmarks import runner
 from hil.benchmarks.__main__ import app
-from hil.benchmarks.cases import backlog, burst, faults, hj212_sink, ingest, journal, peers, postgres
+from hil.benchmarks.cases import backlog, burst, faults, hj212_sink, ingest, jetstream, journal, peers, postgres
 from hil.benchmarks.growth import filling
 from hil.benchmarks.peers.arena import Fault, Load, Outcome
 from hil.benchmarks.peers.contenders import ALL
@@ -95,6 +95,19 @@ def test_the_journal_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     found = named(journal.measure(TINY))
     assert math.isfinite(found["journal.frames_per_s"])
     assert found["journal.frames_per_s"] > 0
+
+
+@pytest.mark.e2e
+@pytest.mark.slow
+def test_the_journal_on_several_machines(monkeypatch: pytest.MonkeyPatch) -> None:
+    """P-110"""
+    monkeypatch.setattr(journal, "TERMINALS", 24)
+    monkeypatch.setattr(jetstream, "TERMINALS", 24)
+    monkeypatch.setattr(jetstream, "FORMS", jetstream.FORMS[::3])
+    monkeypatch.setattr(jetstream, "WORKERS", (2,))
+    found = named(jetstream.measure(TINY))
+    assert len(found) == 5
+    assert all(value > 0 for value in found.values())
 
 
 @pytest.mark.e2e

@@ -10,6 +10,7 @@ from cext.decoder import KeyState, decode_columns
 from cext.verify import Points, check_columns
 from gateway.config import VerifyConfig
 from gateway.journal.journal import Batch, Journal
+from gateway.pipeline import Journal as AnyJournal
 from gateway.verify import bounds_of
 from hil.benchmarks import realistic
 from hil.benchmarks.ingest.load import BOOT, EPOCH, POINTS, SECRET, names, windows
@@ -43,7 +44,7 @@ def batches(raw: bytes, number: int, size: int, now_s: int) -> Iterator[Batch]:
         yield Batch(now_s * 1000, frames, some, [points] * len(some), columns, findings)
 
 
-def frames_per_s(journal: Journal, ready: list[Batch]) -> float:
+def frames_per_s(journal: AnyJournal, ready: list[Batch]) -> float:
     """How fast these are committed."""
     begun_s = time.monotonic()
     for batch in ready:

@@ -69,9 +69,9 @@ def running(module: str, carrier: str, shape: Shape, seed: int) -> Iterator[Runn
         stack.enter_context(broker)
         broker.start()
         config = write_config(folder, broker.port, names(shape.terminals))
-        measured = _child(module, [str(config), carrier], folder, stack)
+        measured = child(module, [str(config), carrier], folder, stack)
         words = (broker.port, shape.terminals, shape.phases, shape.frames, shape.windows, seed)
-        yield Running(measured, _child("load", [str(word) for word in words], folder, stack))
+        yield Running(measured, child("load", [str(word) for word in words], folder, stack))
 
 
 def write_config(folder: Path, port: int, terminals: list[str]) -> Path:
@@ -99,7 +99,8 @@ def peak_rss_mib(pid: int) -> float:
     return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM"))
 
 
-def _child(module: str, words: list[str], folder: Path, stack: ExitStack) -> Process:
+def child(module: str, words: list[str], folder: Path, stack: ExitStack) -> Process:
+    """A process of this package, ready; it ends with the stack. Raises BenchError."""
     command = [sys.executable, "-m", f"hil.benchmarks.ingest.{module}", *words]
     process = stack.enter_context(Process(module, command, folder / f"{module}.log"))
     process.start()
