@@ -141,7 +141,7 @@ class Clock:
         return self.source != record.CLOCK_GATEWAY or error_ms is None or error_ms > GOOD_MS
 
     def heard_sntp(self, uptime: int, time_ms: int, error_ms: int) -> "int | None":
-        """The time of an SNTP server or a modem at `uptime`. Returns as `heard` does; None too if it is not believed."""
+        """The time of an SNTP server or a modem at `uptime`. Returns as `heard`; None too if it is not believed."""
         if not self.wants_sntp() or time_ms < 1000 * self._floor_s:
             return None
         if self._proved is not None:
