@@ -91,7 +91,7 @@ def made(folder: Path, wire: Wire | None = None) -> Iterator[Made]:
 
 def asked(port: int, *more: str) -> "subprocess.CompletedProcess[str]":
     """mbpoll, at its end."""
-    where = ["-m", "tcp", "-p", str(port), "-a", str(wiring.UNIT), "-0", "-1", "-q"]
+    where = ["-m", "tcp", "-p", str(port), "-a", str(wiring.UNIT), "-0", "-1", "-q", "-o", "5"]
     command = [str(MBPOLL), *where, *more, "127.0.0.1"]
     return subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
 
