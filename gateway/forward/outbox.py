@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
-from gateway.database import StoreUnavailableError, connect, connect_for_reading, migrate, transaction
+from gateway.database import StoreUnavailableError, connect, connect_for_reading, migrate, schema_version, transaction
 from gateway.forward import acknowledged
 from gateway.forward.acknowledged import Cell
 from gateway.forward.sink import REASONS
@@ -283,9 +283,12 @@ def _settled(connection: sqlite3.Connection) -> tuple[int, int]:
 
 def status(folder: Path, sink: str) -> dict[str, object]:
     """What `wattline gateway status` says of a sink. confirmed: every record up to this id is settled."""
+    not_started = {"state": "not started", "confirmed": 0, "under_way": 0, "refeed": 0, "dead": {}, "counts": {}}
     if not file_of(folder, sink).exists():
-        return {"state": "not started", "confirmed": 0, "under_way": 0, "refeed": 0, "dead": {}, "counts": {}}
+        return not_started
     with closing(connect_for_reading(file_of(folder, sink))) as connection:
+        if schema_version(connection) < len(list(SCHEMA.glob("*.sql"))):  # made this moment, or not migrated yet
+            return not_started
         one = connection.execute
         return {
             **_health(connection),

@@ -69,9 +69,9 @@ class Commands:
         """The reaction; None where no answer is wanted. Raises PacketError where its header can't be repeated."""
         station = self._memory.station(command.mn)
         if station is None:
-            return _refusal(command, QN_MN_WRONG) if command.wants_answer else None
+            return _stranger(command, QN_MN_WRONG, "is for another MN / 的 MN 不是本系统的")
         if command.pw != station.pw:
-            return _refusal(command, QN_PW_WRONG) if command.wants_answer else None
+            return _stranger(command, QN_PW_WRONG, "has another password / 的口令不符")
         handler = self._handlers.get(command.cn)
         if handler is None:
             known = command.cn in words.COMMANDS
@@ -176,6 +176,12 @@ def _done(command: Segment, *, is_right: bool) -> Reaction:
 
 def _refusal(command: Segment, why: int) -> Reaction:
     return Reaction([answers.request_answer(command, why)], refused=True)
+
+
+def _stranger(command: Segment, why: int, text: str) -> Reaction:
+    """Somebody who is not the platform, or a platform that takes us for somebody else."""
+    replies = [answers.request_answer(command, why)] if command.wants_answer else []
+    return Reaction(replies, refused=True, trouble=f"command {command.cn} {text}")
 
 
 def _number(text: str | None, most: int) -> int | None:

@@ -67,6 +67,7 @@ class Reaction:
     packets: Iterator[Packet] | None = None
     last: Packet | None = None
     refused: bool = False
+    trouble: str = ""  # what an operator should know of it
 
 
 class Partner(NamedTuple):
@@ -118,6 +119,8 @@ class Hj212Session:
 
     def __init__(self, settings: LinkSettings, jitter: Callable[[], float], partner: Partner = Partner()) -> None:
         self.counts = SessionCounts()
+        self.troubles = 0  # what came and should not have: damaged packets, commands for strangers
+        self.last_trouble = ""
         self.settings = settings
         self.connected = False
         self.wants_close = False
@@ -258,6 +261,7 @@ class Hj212Session:
             segment = packet.segment
             if segment is None:
                 self.counts.damaged += 1
+                self._note_trouble(packet.reason)
             elif segment.cn == answers.DATA_ANSWER:
                 self._answered(segment)
             elif segment.cn.startswith("9"):
@@ -300,11 +304,17 @@ class Hj212Session:
             return
         self.counts.commands += 1
         self.counts.refused += reaction.refused
+        if reaction.trouble:
+            self._note_trouble(reaction.trouble)
         self._replies += [self._partner.wire(packet) for packet in reaction.replies]
         if reaction.packets is not None:
             self._line.history, self._line.last = reaction.packets, reaction.last
         elif reaction.last is not None:
             self._replies.append(self._partner.wire(reaction.last))
+
+    def _note_trouble(self, text: str) -> None:
+        self.troubles += 1
+        self.last_trouble = text
 
     def _last_word(self) -> bytes | None:
         """The result of the question that is answered in full by now."""

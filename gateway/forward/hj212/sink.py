@@ -32,6 +32,7 @@ from protocol.record import WINDOW
 
 BATCH_RECORDS = 512  # at a time: what was taken is sent before the next ones are read
 LINE_PACKETS = 16  # in line at a session: a fresh window waits for no more than these
+TROUBLE_SHOWN_MS = 300_000  # long enough to be seen by who looks every few minutes
 HEARTBEAT, KEY = "9015", b"1014"
 _COUNTS = ("sent", "resent", "confirmed", "late", "stray", "damaged", "gave_up", "commands", "refused", "heartbeats")
 
@@ -107,6 +108,7 @@ class Hj212Sink:
         self._windows = Windows(self._mapping)
         old = outbox.last_id()
         self._restart = False
+        self._troubles = self._trouble_at_ms = 0
         self._boots = {
             one.mn: Boot(*map(int, text.split("/")))
             for one in self._mapping.stations.values()
@@ -167,9 +169,19 @@ class Hj212Sink:
             raise RestartingError
         failing = [session for session in self.sessions if session.is_failing]
         if not failing:
-            return None
+            return self._trouble()
         reason = "silent" if any(session.connected for session in failing) else "unreachable"
         return SinkError(reason, f"{len(failing)} of {len(self.sessions)} connections: {self._transport.last_error}")
+
+    def _trouble(self) -> SinkError | None:
+        """What a platform that works says beside that it should not: shown for a while after the last time."""
+        now_ms, troubles = self._clock.now_ms(), sum(session.troubles for session in self.sessions)
+        if troubles > self._troubles:
+            self._troubles, self._trouble_at_ms = troubles, now_ms
+        if not troubles or abs(now_ms - self._trouble_at_ms) >= TROUBLE_SHOWN_MS:
+            return None
+        last = next(session.last_trouble for session in reversed(self.sessions) if session.troubles)
+        return SinkError("protocol", last)
 
     def settle(self) -> None:
         """Make durable what the platform has confirmed."""

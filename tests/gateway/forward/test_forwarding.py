@@ -1,6 +1,8 @@
 """Journal to platform: the whole gateway, a real broker, the HJ 212 platform as a process of its own."""
 
+import itertools
 import json
+import re
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -128,6 +130,56 @@ def test_each_window_reaches_the_platform_once_and_events_are_skipped_and_counte
     state = status(tmp_path / "data", "province")
     assert state["under_way"] == 0
     assert state["counts"] == {"delivered": 5, "skipped_event": 1}
+
+
+def test_whatever_a_platform_sends_beside_its_answers_is_named_and_costs_nothing(
+    tmp_path: Path,
+    broker: Broker,
+    platform: PlatformProcess,
+    start: Callable[[Path], Running],
+    device: Callable[..., Device],
+    clock: StillClock,
+) -> None:
+    """P-238: garbage, a huge length, a wrong check value, another MN's command, an end in mid-packet."""
+    sender, numbers = Sender(), itertools.count(1)
+    running = start(configure(tmp_path, broker, platform))
+    client = device()
+
+    def state() -> dict[str, object]:
+        return status(tmp_path / "data", "province")
+
+    def later() -> bool:
+        clock.now_s += 600
+        return True
+
+    def publish_until(happened: Callable[[], bool]) -> None:
+        """A window after the other: the platform's mode is in force from some packet on."""
+        deadline = time.monotonic() + 60
+        while not happened():
+            assert time.monotonic() < deadline, f"it did not happen: {state()}"
+            seq = next(numbers)
+            client.publish("T0001", sender.frame([window(seq, NOW_S - 900 * seq)]))
+            time.sleep(0.02)
+
+    for noise, text in (
+        ("garbage", "bad-length|garbage"),
+        ("huge", "too-long"),
+        ("wrong_crc", "crc: 'FFFF' claimed"),
+        ("other_mn", "command 1012 is for another MN"),
+    ):
+        platform.obey(mode="normal", noise=noise)
+        publish_until(lambda: state().get("reason") == "protocol")
+        assert re.search(text, str(state()["detail"]))
+        platform.obey(mode="normal")
+        publish_until(lambda: later() and state()["state"] == "ok")
+    assert running.log.getvalue().count('"reason": "protocol"') >= 4
+    platform.obey(mode="cut", keep=True)
+    publish_until(lambda: state().get("reason") in {"unreachable", "silent"})
+    platform.obey(mode="normal")
+    last = next(numbers) - 1
+    found = platform.wait_for(last)
+    assert found.counts.duplicates == found.counts.conflicts == found.counts.qn_reused == 0
+    wait_until(lambda: delivered(running) == last)
 
 
 def test_a_packet_is_sent_again_under_its_qn_over_silence_and_restart(
