@@ -42,14 +42,14 @@ class Gateway:
 
     def keep_alive(self) -> str | None:
         """Start it again if it has ended by itself, as a service manager does. Returns what to find in that: nothing if
-        it has said what keeps it from running.
+        its disk can be made to fail, and it has said what keeps it from running.
         """
         if not self._is_wanted or self.process.running:
             return None
         said = self.process.text(self._start)
         found = f"the gateway ended with status {self.process.status}: {said[-2000:]}"
         self.start()
-        return found if "Traceback" in said else None
+        return None if self._disk is not None and "Traceback" not in said else found
 
     def kill(self) -> None:
         """kill -9."""

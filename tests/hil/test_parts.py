@@ -87,3 +87,8 @@ def test_a_gateway_that_a_failing_disk_keeps_from_starting_says_so_and_is_starte
             gateway.stop()
             assert gateway.keep_alive() is None
             assert not gateway.process.running, "nobody wants it any more"
+        with Gateway(config, clock) as sound:
+            sound.start()
+            sound.wait_until_ready()
+            sound.process.stop()
+            assert "the gateway ended with status 0" in (sound.keep_alive() or ""), "with a sound disk it must not end"
