@@ -184,6 +184,18 @@ def test_a_follower_goes_on_where_it_was_and_begins_anew_where_it_must(nats: Nat
     journal.close()
 
 
+def test_a_gateways_data_dir_goes_on_as_a_followers(nats: Nats, tmp_path: Path) -> None:
+    """P-225: from one machine to several: what was journalled before, and comes again, counts once."""
+    config, sender, folder = config_of(nats), Sender(), tmp_path / "data"
+    alone, journal = Journal(folder, VerifyConfig()), worker(config)
+    twice = accept(sender, sender.frame([window(2, NOW_S - 1800)]))
+    commit(alone, [accept(sender, sender.frame([window(1, NOW_S - 2700)])), twice])
+    alone.close()
+    commit(journal, [twice, accept(sender, sender.frame([window(3, NOW_S - 900)]))])
+    journal.close()
+    assert [one[2] for one in followed(folder, config, [terminal_of(sender, {1: POINT})])] == [1, 2, 3]
+
+
 def test_what_others_put_into_the_stream_is_evidence_and_holds_up_nothing(nats: Nats, tmp_path: Path) -> None:
     """P-226: forged frames, foreign messages and names that are none go to quarantine; the records behind come."""
     config, sender = config_of(nats), Sender()

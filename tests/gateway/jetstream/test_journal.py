@@ -12,6 +12,7 @@ from gateway.database import StoreUnavailableError
 from gateway.jetstream import stream
 from gateway.jetstream.journal import StreamJournal
 from gateway.journal.journal import Journal
+from hil.authority import Authority
 from hil.nats import Nats
 from protocol.frame import open_frame
 from tests.gateway.jetstream.support import NATS, client_of, config_of, count, frame_of, held, worker
@@ -166,3 +167,21 @@ def test_who_is_no_journal_is_named(tmp_path: Path, nats: Nats) -> None:
     assert commit(journal, [accept(sender, sender.frame([window(1)]))]) == [[NEW]]  # the next one's turn
     assert count(config_of(nats, stream=config.stream)) == 1
     journal.close()
+
+
+def test_servers_are_reached_by_tls_alone_where_they_want_it_and_are_who_they_should_be(tmp_path: Path) -> None:
+    """P-222: without the authority's file, or by another authority, or under another name, nothing is sent."""
+    authority, sender = Authority(), Sender()
+    ca, certificate, key = authority.server_files(authority.issue("localhost"), tmp_path / "tls")
+    other_ca, _, _ = Authority().server_files(authority.issue("elsewhere"), tmp_path / "other")
+    more = f'tls {{ cert_file: "{certificate}", key_file: "{key}" }}'
+    with Nats(NATS, tmp_path / "nats", more=more) as server:
+        server.start()
+        known = [f"localhost:{server.port}"]
+        assert "takes TLS only" in refused(worker(config_of(server, servers=known)), sender)
+        assert "certificate" in refused(worker(config_of(server, servers=known, tls_ca_file=str(other_ca))), sender)
+        assert "certificate" in refused(worker(config_of(server, tls_ca_file=str(ca))), sender)
+        journal = worker(config_of(server, servers=known, tls_ca_file=str(ca)))
+        many = [accept(sender, sender.frame([window(seq, NOW_S - 900 * seq)])) for seq in range(1, 200)]
+        assert commit(journal, many) == [[NEW]] * len(many)
+        journal.close()
