@@ -30,10 +30,10 @@ class Postgres:
             raise BenchError(f"{programs} is not there: run `make setup` / 缺少工具，请先运行 make setup")
         self.port = free_port()
         # a place that the server's user can reach, whoever may enter the folder of the run
-        self._folder = Path(tempfile.mkdtemp(prefix="wattline-postgres-"))
+        self.folder = Path(tempfile.mkdtemp(prefix="wattline-postgres-"))
         self._as_user: list[str] = []
         if os.geteuid() == 0:
-            os.chown(self._folder, _NOBODY, _NOBODY)
+            os.chown(self.folder, _NOBODY, _NOBODY)
             self._as_user = [
                 "setpriv",
                 f"--reuid={_NOBODY}",
@@ -41,7 +41,7 @@ class Postgres:
                 "--clear-groups",
                 "--pdeathsig=KILL",
             ]
-        data = self._folder / "data"
+        data = self.folder / "data"
         self._run(programs / "initdb", "-D", data, "-U", "wattline", "-A", "trust", "-E", "UTF8", "--locale=C", "-N")
         (data / "postgresql.conf").write_text(_CONFIG.format(port=self.port, more=more))
         self.process = Process("postgres", [*self._as_user, str(programs / "postgres"), "-D", str(data)], log)
@@ -63,18 +63,18 @@ class Postgres:
 
     def copy_state(self, name: str) -> Path:
         """The cluster's files as they are now, while it does not run."""
-        to = self._folder / name
-        self._run("cp", "-a", self._folder / "data", to)
+        to = self.folder / name
+        self._run("cp", "-a", self.folder / "data", to)
         return to
 
     def put_back(self, state: Path) -> None:
         """The cluster is as it was, while it does not run."""
-        shutil.rmtree(self._folder / "data")
-        self._run("cp", "-a", state, self._folder / "data")
+        shutil.rmtree(self.folder / "data")
+        self._run("cp", "-a", state, self.folder / "data")
 
     def _run(self, *words: Path | str) -> None:
         command = [*self._as_user, *map(str, words)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=self._folder, timeout=120)
+        done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=self.folder, timeout=120)
         if done.returncode:
             raise BenchError(f"{words[0]}: {done.stderr.strip() or done.stdout.strip()}")
 
@@ -83,4 +83,4 @@ class Postgres:
 
     def __exit__(self, *_: object) -> None:
         self.process.kill()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        shutil.rmtree(self.folder, ignore_errors=True)
