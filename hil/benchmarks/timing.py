@@ -1,12 +1,10 @@
 """Interleaved measuring: what disturbs one contender disturbs the others, and ratios are taken within a round."""
 
 import gc
-import os
 import statistics
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 MEASURE_NS = 2_000_000  # a contender runs at least this long in a round: far above the clock's own cost
 
@@ -67,9 +65,3 @@ def _cpu_ns(work: Callable[[], object], repeats: int) -> float:
     for _ in range(repeats):
         work()
     return (time.thread_time_ns() - start) / repeats
-
-
-def process_cpu_s(pid: int) -> float:
-    """CPU time that a process has used so far, user and system, in steps of the kernel's clock (10 ms)."""
-    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rsplit(") ", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

@@ -5,8 +5,9 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from hil.benchmarks.crowd.stand import Admitted, Stand, stand
+from hil.benchmarks.crowd.stand import Stand, stand
 from hil.benchmarks.crowd.terminal import Crowd, Terminal
+from hil.benchmarks.deployed import Admitted
 from hil.fleet.plan import Prepared, Province, prepare
 from hil.fleet.verdict import Verdict, judge
 from hil.process import BenchError

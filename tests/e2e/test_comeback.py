@@ -3,7 +3,8 @@
 import pytest
 
 from hil.benchmarks.cases.comeback import FLIGHTS_MOST, Scale, check, come_back
-from hil.benchmarks.crowd.stand import Admitted, stand
+from hil.benchmarks.crowd.stand import stand
+from hil.benchmarks.deployed import Admitted
 from hil.benchmarks.ingest.load import names
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from gateway.quarantine.quarantine import QuarantineReader
+from hil.benchmarks.processes import rss_mib
 from hil.broker import Broker
 from hil.process import Process
 from tests.e2e.parts import wait_until
@@ -17,11 +18,6 @@ pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 RATE, SECONDS = 1000, 5
 MAX_FRAMES = 300
 RSS_GROWTH_MIB = 48  # 2,000 frames of 4 KiB that may wait, some caches; measured 5
-
-
-def rss_mib(pid: int) -> float:
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmRSS"))
 
 
 def test_a_flood_of_bad_frames_costs_bounded_memory_and_delays_no_good_one_for_good(tmp_path: Path) -> None:

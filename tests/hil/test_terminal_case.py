@@ -25,6 +25,7 @@ def test_the_figures_that_were_promised_are_there_and_larger_ratios_are_better_f
     }
     kept = Life(480, 480 * 9 * 46, 480, 480 * 9 * 300, 960, [1], [1], [100] * 480, [1] * 480, [2] * 480)
     monkeypatch.setattr(terminal, "live", lambda way, _seconds: lives[way])
+    monkeypatch.setattr(terminal, "live_at_once", lambda ways, _seconds: [lives[way] for way in ways])
     monkeypatch.setattr(flash_life, "live", lambda *_: kept)
     monkeypatch.setattr(wire, "umqtt", lambda *_: Published(Wire(240_000, 0, 16_000), [1000.0, 1200.0], 0.5))
     result = terminal.measure(Options(rounds=2, seed=1))

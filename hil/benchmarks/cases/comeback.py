@@ -4,8 +4,9 @@ import time
 from dataclasses import dataclass
 
 from gateway.journal.reader import Reader
-from hil.benchmarks.crowd.stand import Admitted, Stand, stand
+from hil.benchmarks.crowd.stand import Stand, stand
 from hil.benchmarks.crowd.terminal import Crowd, Terminal
+from hil.benchmarks.deployed import Admitted
 from hil.benchmarks.ingest.load import names
 from hil.benchmarks.realistic import windows
 from hil.benchmarks.result import Figure, Options, Result

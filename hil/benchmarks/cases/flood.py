@@ -5,8 +5,9 @@ import sys
 import time
 from pathlib import Path
 
-from hil.benchmarks.crowd.stand import Admitted, Stand, stand
+from hil.benchmarks.crowd.stand import Stand, stand
 from hil.benchmarks.crowd.terminal import Crowd, Terminal
+from hil.benchmarks.deployed import Admitted
 from hil.benchmarks.ingest.load import names
 from hil.benchmarks.realistic import windows
 from hil.benchmarks.result import Bar, Chart, Figure, Options, Result

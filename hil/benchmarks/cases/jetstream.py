@@ -17,8 +17,10 @@ from gateway.jetstream.journal import StreamJournal
 from gateway.journal.journal import Journal
 from hil.bench import MOSQUITTO
 from hil.benchmarks.cases.journal import OF_A_BURST, batches, frames_per_s
-from hil.benchmarks.ingest.bench import BROKER, READY_S, Running, child, write_config
+from hil.benchmarks.deployed import Admitted, write_config
+from hil.benchmarks.ingest.bench import BROKER, Running
 from hil.benchmarks.ingest.load import POINTS, names, windows
+from hil.benchmarks.processes import READY_S, started
 from hil.benchmarks.result import Bar, Chart, Figure, Options, Result
 from hil.benchmarks.timing import Samples
 from hil.broker import Broker
@@ -120,7 +122,7 @@ def burst(workers: int, folder: Path, rounds: int, seed: int) -> Samples:
         for one in gateways:
             one.wait_for_line(r'^\{"ready": true', READY_S)
         words = (broker.port, TERMINALS, rounds + 1, 1, 1, seed)
-        pair = Running(gateways[0], child("load", [str(word) for word in words], folder, stack))
+        pair = Running(gateways[0], started("ingest.load", words, folder, stack))
         return Samples([pair.phase() for _ in range(rounds + 1)][1:])
 
 
@@ -129,7 +131,7 @@ def _gateway(
 ) -> Process:
     """With a journal of its own, or as a worker of these servers; not started yet."""
     folder.mkdir()
-    config = write_config(folder, port, names(TERMINALS))
+    config = write_config(folder, port, map(Admitted, names(TERMINALS)))
     if servers:
         text = config.read_text().replace("[mqtt]\n", f'[mqtt]\nclient_id = "{folder.name}"\nshare = "workers"\n')
         listed = ", ".join(f'"{one}"' for one in servers)

@@ -13,10 +13,11 @@ from gateway.forward.postgres.rows import HEADER, TRAILER, Copied, Rows
 from gateway.forward.postgres.sink import PostgresSink
 from gateway.forward.sink import Batch
 from gateway.journal.reader import Reader
+from hil.benchmarks import processes
 from hil.benchmarks.growth.filling import Filling
 from hil.benchmarks.ingest.load import POINTS
 from hil.benchmarks.result import Bar, Chart, Figure, Options, Result
-from hil.benchmarks.timing import Samples, process_cpu_s
+from hil.benchmarks.timing import Samples
 from hil.postgres import Postgres
 from hil.terminal import ROOT
 
@@ -117,10 +118,10 @@ def _round(folder: Path, server: Postgres, schema: str, plain: Part, shared: Par
 
 
 def _cost(part: Part, each: Sequence[Any], take: Callable[[Any], object], server_pid: int) -> Cost:
-    begun_s, cpu_s = time.monotonic(), time.thread_time() + process_cpu_s(server_pid)
+    begun_s, cpu_s = time.monotonic(), time.thread_time() + processes.cpu_s(server_pid)
     for one in each:
         take(one)
-    cpu_s = time.thread_time() + process_cpu_s(server_pid) - cpu_s
+    cpu_s = time.thread_time() + processes.cpu_s(server_pid) - cpu_s
     return Cost(part.readings / (time.monotonic() - begun_s), cpu_s / part.readings * 1e6)
 
 

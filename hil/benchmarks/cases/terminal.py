@@ -2,13 +2,12 @@
 
 import statistics
 import tempfile
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 from hil import flash_life
 from hil.benchmarks.result import Bar, Chart, Figure, Options, Result, Table
 from hil.benchmarks.terminal import wire
-from hil.benchmarks.terminal.life import Lived, Way, live
+from hil.benchmarks.terminal.life import Lived, Way, live, live_at_once
 from hil.benchmarks.terminal.wire import Published, Wire
 from hil.flash_life import DAY_WINDOWS, POINTS, Life
 from hil.scenario import WINDOW_S
@@ -46,8 +45,7 @@ NOTES = [
 def measure(options: Options) -> Result:
     """See the module."""
     log, queue = _flash(options.seed)
-    with ProcessPoolExecutor(len(LINKS)) as both:  # at once: no other load changes their bytes
-        plain, secure = both.map(live, LINKS, [LINK_S] * len(LINKS))
+    plain, secure = live_at_once(LINKS, LINK_S)  # no other load changes their bytes
     quiet, busy = live(QUIET, QUIET_S), live(BUSY, BUSY_S)
     near, far = (wire.umqtt(options.seed, weather, UMQTT_MESSAGES) for weather in ("lan", GPRS))
     links = {

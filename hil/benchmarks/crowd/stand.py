@@ -7,13 +7,11 @@ import tempfile
 import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
 
 from hil.bench import MOSQUITTO
-from hil.benchmarks.ingest.load import POINTS, SECRET
-from hil.benchmarks.timing import process_cpu_s
+from hil.benchmarks import processes
+from hil.benchmarks.deployed import Admitted, write_config
 from hil.broker import Broker
 from hil.process import Process
 
@@ -34,13 +32,11 @@ class Stand:
 
     def cpu_s(self) -> float:
         """CPU time of the gateway's threads, user and system."""
-        return process_cpu_s(self._gateway.pid)
+        return processes.cpu_s(self._gateway.pid)
 
     def rss_mib(self, *, peak: bool = False) -> float:
         """Of the gateway's process: now, or the most it ever had."""
-        lines = Path(f"/proc/{self._gateway.pid}/status").read_text().splitlines()
-        name = "VmHWM" if peak else "VmRSS"
-        return next(int(line.split()[1]) / 1024 for line in lines if line.startswith(name))
+        return processes.rss_mib(self._gateway.pid, peak=peak)
 
     def metrics(self) -> dict[str, float]:
         """Every sample of the gateway's metrics, by its name and labels as they stand there."""
@@ -49,52 +45,14 @@ class Stand:
         return {name: float(value) for name, value in re.findall(r"^([^#\s]\S*) (\S+)$", text, re.MULTILINE)}
 
 
-class Admitted(NamedTuple):
-    """A terminal that the gateway knows; those of the benchmarks share a key and are alike."""
-
-    name: str
-    secret: bytes = SECRET
-    points: int = POINTS
-
-
 @contextmanager
 def stand(terminals: Sequence[Admitted], more: str = "") -> Iterator[Stand]:
     """Broker and gateway, for these terminals. more: of gateway.toml. Raises BenchError."""
     with tempfile.TemporaryDirectory() as name, Broker(MOSQUITTO, Path(name) / "broker", BROKER) as broker:
         broker.start()
         folder = Path(name)
-        config = _write_config(folder, broker.port, terminals, more)
+        config = write_config(folder, broker.port, terminals, more)
         command = [sys.executable, "-m", "hil.benchmarks.ingest.gateway", str(config), "stream"]
         with Process("gateway", command, folder / "gateway.log") as gateway:
             gateway.start()
             yield Stand(folder, broker, gateway)
-
-
-def _write_config(folder: Path, port: int, terminals: Sequence[Admitted], more: str) -> Path:
-    keys: dict[bytes, str] = {}
-    for one in terminals:
-        if one.secret not in keys:
-            keys[one.secret] = f"{len(keys)}.key"
-            key = folder / keys[one.secret]
-            key.touch(mode=0o600)
-            key.write_text(one.secret.hex())
-    entries = (
-        f'[[terminal]]\nid = "{one.name}"\nkeys = [{{generation = 1, file = "{keys[one.secret]}"}}]\n'
-        f"points = [{_points(one.points)}]\n"
-        for one in terminals
-    )
-    (folder / "terminals.toml").write_text("".join(entries))
-    config = folder / "gateway.toml"
-    config.write_text(
-        'data_dir = "data"\nterminals = "terminals.toml"\n'
-        f'[mqtt]\nhost = "127.0.0.1"\nport = {port}\n[metrics]\nport = 0\n{more}'
-    )
-    return config
-
-
-@lru_cache
-def _points(count: int) -> str:
-    return ", ".join(
-        f'{{number = {number}, name = "p{number}", kind = "production", rated_power_w = 200000}}'
-        for number in range(1, count + 1)
-    )

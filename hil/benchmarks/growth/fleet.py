@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from cext import mqtt_stream
 from gateway.intake import packets
 from gateway.intake.deliveries import DOWN, UP
-from hil.benchmarks.crowd.stand import Admitted, Stand, stand
+from hil.benchmarks.crowd.stand import Stand, stand
+from hil.benchmarks.deployed import Admitted
 from hil.benchmarks.ingest.load import BOOT, EPOCH, SECRET, names
 from hil.benchmarks.realistic import windows
 from hil.process import BenchError

@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import sys
 import tempfile
 import time
 from collections import Counter
@@ -14,10 +13,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from hil.bench import MOSQUITTO
-from hil.benchmarks.ingest.bench import peak_rss_mib
 from hil.benchmarks.peers import platform
 from hil.benchmarks.peers.contenders import TOPIC, Contender, Setting
 from hil.benchmarks.peers.readings import Seen, expected
+from hil.benchmarks.processes import cpu_s, rss_mib, started
 from hil.broker import Broker, free_port
 from hil.process import BenchError, Process
 
@@ -76,21 +75,21 @@ def run(contender: Contender, load: Load, fault: Fault | None = None) -> Outcome
         running.enter_context(broker)
         broker.start()
         file, upstream_port = folder / "received", free_port()
-        upstream = _started("platform", [str(upstream_port), str(file)], folder, running)
+        upstream = started("peers.platform", (upstream_port, file), folder, running)
         points = sorted({one.point for one in due})
         gateway = contender.make(Setting(folder, broker.port, upstream_port, points))
         running.enter_context(gateway)
         gateway.start()
         _wait_until_ready(gateway, broker, upstream)
-        words = [str(word) for word in (broker.port, contender.form, load.terminals, load.messages, load.seed, now_s)]
-        feed = _started("feed", words, folder, running)
+        words = (broker.port, contender.form, load.terminals, load.messages, load.seed, now_s)
+        feed = started("peers.feed", words, folder, running)
         before_s = cpu_s(gateway.pid)
         os.kill(feed.pid, signal.SIGUSR1)
         begun_ns = int(json.loads(feed.wait_for_line(r"^\{\"begun_ns\".*\}$", READY_S)[0])["begun_ns"])
         if fault is not None:
             _strike(fault, begun_ns, gateway, upstream)
         last_ns = _wait_for_quiet(load, file, begun_ns, feed)
-        spent_s, peak_mib = cpu_s(gateway.pid) - before_s, peak_rss_mib(gateway.pid)
+        spent_s, peak_mib = cpu_s(gateway.pid) - before_s, rss_mib(gateway.pid, peak=True)
         gateway.kill()
         seen = Counter(_seen(contender, file))
     return Outcome(
@@ -143,17 +142,3 @@ def _seen(contender: Contender, file: Path) -> Iterator[Seen]:
     """The readings of each message once, also where a message has several parts of one reading."""
     for topic, payload in platform.received(file):
         yield from set(contender.read(topic, payload))
-
-
-def _started(module: str, words: list[str], folder: Path, running: ExitStack) -> Process:
-    command = [sys.executable, "-m", f"hil.benchmarks.peers.{module}", *words]
-    process = running.enter_context(Process(module, command, folder / f"{module}.log"))
-    process.start()
-    process.wait_for_line(r'^\{"ready": true', READY_S)
-    return process
-
-
-def cpu_s(pid: int) -> float:
-    """CPU time of a process and all its threads, ended ones included: user and system."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

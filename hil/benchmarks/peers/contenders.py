@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-from hil.benchmarks.ingest.bench import write_config
+from hil.benchmarks.deployed import Admitted, write_config
 from hil.benchmarks.ingest.load import SECRET
 from hil.benchmarks.peers.readings import NAMES, Seen, of_frame, of_json
 from hil.broker import free_port
@@ -43,7 +43,7 @@ class Contender:
 
 def _make_ours(setting: Setting) -> Process:
     terminals = sorted({point.rpartition("-")[0] for point in setting.points})
-    file = write_config(setting.folder, setting.broker_port, terminals)
+    file = write_config(setting.folder, setting.broker_port, map(Admitted, terminals))
     return _python("ours", [str(file), str(setting.platform_port)], setting)
 
 

@@ -3,6 +3,8 @@
 import re
 import tempfile
 import time
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
 from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
@@ -71,6 +73,12 @@ def live(way: Way, seconds: int) -> Lived:
         one.terminal.kill()
         packets = len(_PACKET.findall(one.broker.process.text()))
         return Lived(came, packets, _carried(one), spent_s, _uneven_ms(one, way))
+
+
+def live_at_once(ways: Sequence[Way], seconds: int) -> list[Lived]:
+    """Several lives, each in a process of its own. Raises BenchError."""
+    with ProcessPoolExecutor(len(ways)) as processes:
+        return list(processes.map(live, ways, [seconds] * len(ways)))
 
 
 def _wait(one: Parts, end_ms: int, windows: int) -> None:
