@@ -36,6 +36,7 @@ class Service(msgspec.Struct, forbid_unknown_fields=True):
     volumes: list[str]
     build: dict[str, str] = {}
     command: list[str] = []
+    entrypoint: list[str] = []
     depends_on: list[str] = []
     environment: dict[str, str] = {}
     network_mode: str = ""
@@ -66,6 +67,8 @@ def test_a_compose_file_names_only_what_there_is(form: str) -> None:
         assert set(others) <= found.services.keys()
         if service.build:
             assert (folder / service.build["context"] / service.build["dockerfile"]).is_file()
+        if service.entrypoint:
+            assert (folder / Path(service.entrypoint[-1]).name).is_file()
         for volume in service.volumes:
             source, target, *mode = volume.split(":")
             assert target.startswith("/")
@@ -106,10 +109,14 @@ def test_units_come_back_by_themselves_and_keep_secrets(tmp_path: Path) -> None:
     assert gateway["Service"]["UMask"] == backup["Service"]["UMask"] == "0077"
     assert gateway["Service"]["User"] == backup["Service"]["User"] == "wattline"
     assert int(gateway["Service"]["LimitNOFILE"]) > 10_000  # the most connections that a sink may have
+    role = gateway["Service"]["Environment"].removeprefix("WATTLINE_ROLE=")
+    follower = found["follower.conf"]["Service"]["Environment"].removeprefix("WATTLINE_ROLE=")
+    assert (role, follower) == ("run", "follow")
+    assert CliRunner().invoke(app, [follower, "--help"]).exit_code == 0
     for unit in found.values():
         for name, line in unit["Service"].items() if "Service" in unit else ():
             if name.startswith("Exec") and " gateway " in line:
-                words = line.split(" gateway ")[1].split()
+                words = line.replace("${WATTLINE_ROLE}", role).split(" gateway ")[1].split()
                 done = CliRunner().invoke(app, [words[0], "--help"])
                 assert done.exit_code == 0, done.output
                 assert {word for word in words if word.startswith("--")} <= set(done.output.split()), words
@@ -117,13 +124,21 @@ def test_units_come_back_by_themselves_and_keep_secrets(tmp_path: Path) -> None:
         for name in found:
             text = (DEPLOY / "systemd" / name).read_text(encoding="utf-8")
             (tmp_path / name).write_text(text.replace("/opt/wattline/", f"{ROOT}/"), encoding="utf-8")
-        command = ["systemd-analyze", "verify", "--man=no", *(str(tmp_path / name) for name in found)]
+        command = ["systemd-analyze", "verify", "--man=no"]
+        command += [str(tmp_path / name) for name in found if not name.endswith(".conf")]
         done_ = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
         ours = [line for line in done_.stderr.splitlines() if "wattline" in line]
         assert not ours, done_.stderr
 
 
-@pytest.mark.parametrize(("form", "name"), [("one-machine", "gateway.toml"), ("several-machines", "worker.toml")])
+CONFIGURATIONS = [
+    ("one-machine", "gateway.toml"),
+    ("several-machines", "worker.toml"),
+    ("several-machines", "follower.toml"),
+]
+
+
+@pytest.mark.parametrize(("form", "name"), CONFIGURATIONS)
 def test_a_configuration_passes_the_check_once_its_files_are_there(form: str, name: str, tmp_path: Path) -> None:
     """P-237."""
     for file in ("terminals.toml", "platform.toml"):
