@@ -89,6 +89,11 @@ KINDS: dict[str, Kind] = {
     "platform_silent": Kind("the platform takes everything and answers nothing", "平台接收但不应答", "platform"),
     "meter_silent": Kind("`point`'s meter answers nothing; without `point`: no meter", "电表无应答", takes=_POINT),
     "meter_frozen": Kind("`point`'s meter answers, and shows the same for ever", "电表数值冻结", needs=_POINT),
+    "meter_swapped": Kind(
+        "`point`'s meter is taken off, and another one of its model is in its place at the end",
+        "电表更换",
+        needs=_POINT,
+    ),
     "ct_removed": Kind("the current transformers of `point` are taken off", "互感器被拆除", needs=_POINT),
     "ct_reversed": Kind("the current transformers of `point` are turned round", "互感器接反", needs=_POINT),
     "ct_swapped": Kind(

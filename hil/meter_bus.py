@@ -16,11 +16,14 @@ CAPTURE = "bus.jsonl"  # all that went over the bus: `wattline hil bus --explain
 # a scenario's faults in the words of hil.meter_slave.Fault
 _AT_THE_METER = {
     "meter_silent": "silent",
+    "meter_swapped": "silent",  # until the other one is in its place
     "meter_frozen": "frozen",
     "ct_removed": "ct_off",
     "ct_reversed": "ct_reversed",
 }
 SEEDS_OF_BUS = 1000  # more than a bus has Modbus addresses and circuits
+SERIALS_APART = 1_000_000  # the numbers of meters that come later, from those of the first
+FACTORY_WH = 1_300  # what a new meter has counted on the test bench
 START_S = 20.0  # a busy machine imports slowly
 
 
@@ -78,10 +81,20 @@ def meters_json(scenario: Scenario, terminal: Terminal, log: str) -> dict[str, A
             "load": _measured(scenario, point),
             "start_import_wh": _start_wh(point, register),
             "faults": _faults(scenario, point),
+            "replaced": _replaced(scenario, point, number),
         }
         for number, point in enumerate(scenario.points_of(terminal), 1)
     ]
     return {"meters": meters, "log": log, "capture": CAPTURE}
+
+
+def _replaced(scenario: Scenario, point: Point, number: int) -> list[dict[str, int]]:
+    """The meters that come into a meter's place: each with a number of its own, as it left the factory."""
+    swaps = [fault for fault in scenario.faults if fault.what == "meter_swapped" and fault.point == point.name]
+    return [
+        {"at_ms": scenario.span_ms(fault)[1], "serial": SERIALS_APART * at + number, "start_import_wh": FACTORY_WH * at}
+        for at, fault in enumerate(swaps, 1)
+    ]
 
 
 def _start_wh(point: Point, register: random.Random) -> int:

@@ -37,6 +37,13 @@ class Feeder:
         self._reactive = energy_wh // 3 * _MW_MS_PER_WH * 1000
         self._shown: tuple[object, dict[str, Fraction]] = (None, {})  # at an instant, with these faults
 
+    def begin_again(self, energy_wh: int, at_ms: int) -> None:
+        """From this virtual instant on another meter counts."""
+        self._measure(at_ms)
+        self._import, self._export = energy_wh * _MW_MS_PER_WH * 1000, 0
+        self._reactive = energy_wh // 3 * _MW_MS_PER_WH * 1000
+        self._shown = (None, {})
+
     def quantities(self, now_ms: int) -> dict[str, Fraction]:
         """All that a three-phase meter can measure, at a virtual instant that never goes back."""
         asked = (now_ms, tuple(self.faults))

@@ -32,6 +32,14 @@ class Fault(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     to_ms: int = 2**53
 
 
+class Replacement(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """Another meter of the same model is in a meter's place from at_ms (virtual Unix ms) on."""
+
+    at_ms: int
+    serial: Annotated[int, msgspec.Meta(ge=0, le=10**12 - 1)]
+    start_import_wh: Annotated[int, msgspec.Meta(ge=0, le=10**12)]
+
+
 class MeterConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """One meter, or one circuit of it: address, model, load (hil.load.from_config), and what it shows at the start.
 
@@ -48,6 +56,7 @@ class MeterConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     serial: Annotated[int, msgspec.Meta(ge=0, le=10**12 - 1)] = 1
     baud: int | None = None
     faults: list[Fault] = []
+    replaced: list[Replacement] = []  # in order of time; of a meter with one circuit
 
 
 class Control(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -89,6 +98,7 @@ class Slave:
         if (self._meter.protocol == "dlt645") != isinstance(first.address, str):
             raise ValueError(f"address {first.address}: 12 digits for DL/T 645, a number for Modbus")
         self._meter.feeders[0].faults += _wiring(first)
+        self._replaced = list(first.replaced)
         self._names = {place.name for place in self._meter.places}
         self._seen: dict[int, dict[str, int | None]] = {}
         self._since_ms: dict[int, int] = {}
@@ -111,6 +121,12 @@ class Slave:
                     fault if fault.to_ms < 2**53 else fault._replace(to_ms=now_ms) for fault in feeder.faults
                 ]
 
+    def _replace(self, by: Replacement) -> None:
+        """Another meter is there."""
+        self._meter.serial = by.serial
+        self._meter.feeders[0].begin_again(by.start_import_wh, by.at_ms)
+        self._seen = {}
+
     def identified(self) -> list[bytes]:
         """What it says to a question for its address: of DL/T 645 meters one frame, of others none."""
         if not isinstance(self.address, str):
@@ -119,6 +135,8 @@ class Slave:
 
     def answer(self, request: Request, now_ms: int, log: Log) -> list[tuple[float, bytes]]:
         """What goes out, as (seconds from now, bytes); what it truly says goes to the log."""
+        while self._replaced and self._replaced[0].at_ms <= now_ms:
+            self._replace(self._replaced.pop(0))
         fault = self.told or next((one for one in self._faults if one.from_ms <= now_ms < one.to_ms), None)
         kind = fault.fault if fault else ""
         served = serve(self._meter, request, now_ms, in_parts=kind == "parts")

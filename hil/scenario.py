@@ -284,20 +284,31 @@ def _fault_keys(scenario: Scenario, fault: Fault) -> Iterator[tuple[str, str]]:
             yield name, f"missing: {fault.what} needs it / 缺少"
     points = [point.name for point in scenario.points]
     terminals = [terminal.name for terminal in scenario.terminals]
-    for name, known in (("point", points), ("other", points), ("terminal", terminals)):
+    names = (("point", points), ("other", points), ("terminal", terminals), ("profile", list(NETWORKS)))
+    for name, known in names:
         value = getattr(fault, name)
         if value is not None and value not in known:
             yield name, _unknown(value, known)
-    if fault.what == "terminal_cloned" and fault.terminal not in {
-        one.name for one in scenario.terminals if one.clone_of
-    }:
+    yield from _fault_senses(scenario, fault)
+
+
+def _fault_senses(scenario: Scenario, fault: Fault) -> Iterator[tuple[str, str]]:
+    """What makes no sense, though each key is one that there is."""
+    clones = {one.name for one in scenario.terminals if one.clone_of}
+    if fault.what == "terminal_cloned" and fault.terminal not in clones:
         yield "terminal", "one that is a `clone_of` another / 需为带 clone_of 的终端"
+    if fault.what == "meter_swapped" and _has_circuits(scenario, fault.point):
+        yield "point", "of a meter with one circuit / 需为单回路电表"
     if fault.other is not None and fault.other == fault.point:
         yield "other", "another point than `point` / 需为另一测点"
-    if fault.profile is not None and fault.profile not in NETWORKS:
-        yield "profile", _unknown(fault.profile, list(NETWORKS))
     if fault.every is not None and duration_s(fault.every) > duration_s(fault.lasts):
         yield "every", f"not above `lasts`, {fault.lasts} / 不大于 lasts"
+
+
+def _has_circuits(scenario: Scenario, name: str | None) -> bool:
+    """Whether that point's meter measures others, too."""
+    at = [(point.terminal, point.address) for point in scenario.points]
+    return any(at.count((point.terminal, point.address)) > 1 for point in scenario.points if point.name == name)
 
 
 def _meet(scenario: Scenario, one: Fault, other: Fault) -> bool:

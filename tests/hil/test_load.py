@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from hil import load
 from hil.load_file import Intervals, LoadFileError, read_intervals
 from hil.meter import Meter, read_profile
+from hil.meter_feeder import Feeder
 
 DAY_MS = 86_400_000
 MIDNIGHT_MS = 1772380800_000  # 2026-03-02T00:00:00+08:00
@@ -29,6 +30,15 @@ def refused(folder: Path, rows: list[str], head: str = "time,kWh", column: str =
     with pytest.raises(LoadFileError) as error:
         read_intervals(file(folder, rows, head), "time", column)
     return error.value.findings
+
+
+@given(st.integers(0, DAY_MS), st.integers(0, 10**6))
+def test_a_meter_in_anothers_place_counts_on_from_what_it_had_counted_itself(at_ms: int, energy_wh: int) -> None:
+    feeder = Feeder(load.from_config({"kind": "constant", "rated_w": 3600}), MIDNIGHT_MS, 10**9)
+    assert feeder.quantities(MIDNIGHT_MS + at_ms)["e_import_wh"] == 10**9 + Fraction(at_ms, 1000)
+    feeder.begin_again(energy_wh, MIDNIGHT_MS + at_ms)
+    assert feeder.quantities(MIDNIGHT_MS + at_ms)["e_import_wh"] == energy_wh
+    assert feeder.quantities(MIDNIGHT_MS + at_ms + 5000)["e_import_wh"] == energy_wh + 5
 
 
 @given(st.integers(0, 2 * DAY_MS))
