@@ -70,7 +70,10 @@ class Bench:
         self.epochs = {seq: store.epoch_of(seq)[0] for seq in self.records}
         self.pending = set(_pending(store))
         store.close()
+        self.segments = os.listdir(FOLDER + "/records")
         self._image, self._counters = bytes(self._flash.data), bytes(self._beside.data)
+        erased = b"\xff" * BLOCK_BYTES
+        self._used = [at for at in range(BLOCKS) if self._image[at * BLOCK_BYTES : (at + 1) * BLOCK_BYTES] != erased]
 
     def opened(self, seed: int) -> log.Log:
         """The log that is mounted."""
@@ -84,6 +87,30 @@ class Bench:
         self._flash.data[:] = self._image
         self._beside.data[:] = self._counters
         base.mount(self._flash)
+
+    def flip(self, draw: Draw) -> "tuple[int, int]":
+        """One bit of the flash, and mount it. Returns (byte, bit)."""
+        vfs.umount("/flash")
+        at = self._used[draw.below(len(self._used))] * BLOCK_BYTES + draw.below(BLOCK_BYTES)
+        bit = draw.below(8)
+        self._flash.data[at] ^= 1 << bit
+        base.mount(self._flash)
+        return at, bit
+
+
+def _contents() -> "dict[str, bytes]":
+    """All files of the log."""
+    paths = [FOLDER + "/acked", FOLDER + "/epochs"] + [
+        FOLDER + "/records/" + name for name in os.listdir(FOLDER + "/records")
+    ]
+    found = {}
+    for path in paths:
+        try:
+            with open(path, "rb") as file:
+                found[path] = file.read()
+        except OSError:
+            found[path] = b""
+    return found
 
 
 def _pending(store: log.Log) -> "list[int]":
@@ -103,7 +130,10 @@ class Damage:
         self._draw = draw
         self.hit: "set[int]" = set()
         self.acked_lost = False
-        ways = (self._tear, self._flip, self._flip, self._lose, self._lose_folder, self._scribble, self._lengthen)
+        ways = (
+            self._tear, self._flip, self._flip, self._lose, self._lose_folder, self._scribble, self._lengthen,
+            self._flip_flash, self._flip_flash,
+        )  # fmt: skip
         self.text = ways[draw.below(len(ways))]()
 
     def _segment(self) -> "tuple[str, int, int]":
@@ -154,6 +184,37 @@ class Damage:
         if which >= len(files):
             self._touch(first, last, at, at + 1)
         return "bit %d of byte %d of %s" % (bit, at, path)
+
+    def _flip_flash(self) -> str:
+        """One bit anywhere in the flash that LittleFS has used. If it is of the file system's own, it may give an older
+        state of a folder, or another block for a file's.
+        """
+        before = _contents()
+        at, bit = self._bench.flip(self._draw)
+        try:
+            after = _contents()
+        except OSError:  # a file's chain of blocks is broken
+            after = {}
+        for path, data in before.items():
+            now = after.get(path, b"")
+            if now == data:
+                continue
+            self.acked_lost = self.acked_lost or path.endswith("/acked")
+            differs = [number for number in range(len(data)) if now[number : number + 1] != data[number : number + 1]]
+            self._hit_by(path, differs)
+        return "flash bit %d of byte %d of block %d" % (bit, at % BLOCK_BYTES, at // BLOCK_BYTES)
+
+    def _hit_by(self, path: str, differs: "list[int]") -> None:
+        """The records of which these bytes of a segment differ."""
+        firsts = sorted(int(name, 16) for name in self._bench.segments)
+        name = path.rsplit("/", 1)[-1]
+        if name not in self._bench.segments:
+            return
+        first = int(name, 16)
+        last = min([one - 1 for one in firsts if one > first] + [len(self._bench.records)])
+        for seq, begin, end in self._places(first, last):
+            if any(begin <= at < end for at in differs):
+                self.hit.add(seq)
 
     def _lose(self) -> str:
         which = self._draw.below(6)

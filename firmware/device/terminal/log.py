@@ -21,18 +21,18 @@
 #   LOG_DAMAGED      there are damaged bytes: so many records and bytes are lost
 #   NUMBERS_SKIPPED  one number: a cut between reserving and writing, as a rule
 #   LOG_PUT_BACK     more: an older image of the file system is back, or files are gone
-# Damage in other segments is found when their records are read to be sent, and told by LOG_DAMAGED. An ack that would
-# need more ranges than ACKED_RANGES is not remembered: the record is sent again. Damaged small files lose nothing: the
-# heads of the segments know the epochs, and what was acknowledged is sent again.
+# Damage in other segments is found when their records are read to be sent, and told by LOG_DAMAGED. A flipped bit of
+# LittleFS's own may put a folder back to an older state: files are gone, and told by one of these. An ack that needs
+# more than ACKED_RANGES is not remembered: the record is sent again. Damaged small files lose nothing: the heads of the
+# segments know the epochs, and what was acknowledged is sent again.
 #
 # Put back (S-08). The file system alone, to any older state: no number is used twice, and LOG_PUT_BACK says from where;
 # a log that is one record behind looks like a cut: safe, but told as NUMBERS_SKIPPED. The counters alone, or if they
 # fail: nothing happens, the log knows its numbers. Both, as by an image of the whole chip: numbers are used again, and
 # only the gateway can see that. It refuses the records as conflicts, and they are stored again under an epoch of their
 # own (`renumber`): nothing of this life is lost, and what the gateway refused is its evidence. A number that the other
-# life used, but never sent, is no conflict. An ack of the other life that comes only now, or again, frees nothing: it
-# answers another start, and each has a random name (clock.boot_id, FR-36). Everything erased: another epoch, and
-# numbers from 1.
+# life used, but never sent, is no conflict. An ack of the other life frees nothing: it answers another start (FR-36).
+# Everything erased: another epoch, and numbers from 1.
 from protocol import record
 from protocol.errors import FrameError
 from terminal import recovery, renumber, segment, small_file

@@ -4,7 +4,8 @@
 #   record   length u16  ~length u16  seq u32  crc32 of these 8 bytes and of the data   data            12 bytes + data
 #
 # All little endian. seq rises by one from record to record. The doubled length lets a walk pass a record whose data is
-# damaged; where a header itself is damaged, the walk looks byte by byte for the next record whose CRC is right.
+# damaged; where a header itself is damaged, the walk looks byte by byte for the next record whose CRC is right. Where
+# the file system finds its own chain of blocks broken, there is nothing to be read: damaged too.
 import binascii
 import struct
 
@@ -14,6 +15,8 @@ RECORD_BYTES_MAX = 4000  # with a frame's own 96 bytes it still fits protocol.li
 RECORD_BYTES_MIN = 16  # an event without numbers has more: how many records damaged bytes can have held, at most
 
 _MAGIC = b"WLG1"
+_CORRUPT = 84  # LittleFS's LFS_ERR_CORRUPT, as MicroPython gives it
+_LEAP = 128  # over what can't be read: the flash is read so many bytes at a time
 _AHEAD_MAX = 2048  # a segment holds fewer records: a number further on is no header
 
 
@@ -95,6 +98,7 @@ class Walker:
         self._at = HEAD_BYTES  # of the next header
         self._expected = first
         self._crc = 0
+        self._readable = True
         self.seq = -1
         self.length = 0
         self.skipped = 0  # damaged bytes passed by the last step
@@ -110,11 +114,14 @@ class Walker:
         if self._header(self._at, size) and self.seq == self._expected:
             self._step(self._at)
             return True
-        for at in range(self._at + 1, size - HEADER_BYTES):
+        at = self._at + 1
+        while at < size - HEADER_BYTES:
             if self._header(at, size) and self._plausible() and self._data(at) is not None:
                 self.skipped = at - self._at
                 self._step(at)
                 return True
+            leap = not self._readable and at + _LEAP + HEADER_BYTES <= size and not self._fill(at + _LEAP)
+            at += _LEAP if leap else 1
         return False
 
     def to(self, seq: int, size: int) -> bool:
@@ -151,9 +158,21 @@ class Walker:
         return self.length ^ self._twin == 0xFFFF and 0 < self.length <= RECORD_BYTES_MAX
 
     def _load(self, at: int) -> None:
-        self._file.seek(at)
-        self._file.readinto(self._buffer)
+        self._readable = self._fill(at)
         self.length, self._twin, self.seq, self._crc = struct.unpack_from("<HHII", self._buffer)
+        if not self._readable:
+            self.length = self._twin = 0  # no header
+
+    def _fill(self, at: int) -> bool:
+        """Read a header's bytes; False: they can't be read."""
+        try:
+            self._file.seek(at)
+            self._file.readinto(self._buffer)
+        except OSError as error:
+            if error.errno != _CORRUPT:
+                raise
+            return False
+        return True
 
     def _header(self, at: int, size: int) -> bool:
         if at + HEADER_BYTES > size:
@@ -162,8 +181,13 @@ class Walker:
         return self._sane_length() and at + HEADER_BYTES + self.length <= size
 
     def _data(self, at: int) -> "bytes | None":
-        self._file.seek(at)
-        self._file.readinto(self._buffer)
-        data = self._file.read(self.length)
+        if not self._fill(at):
+            return None
+        try:
+            data = self._file.read(self.length)
+        except OSError as error:
+            if error.errno != _CORRUPT:
+                raise
+            return None
         crc = binascii.crc32(data, binascii.crc32(self._buffer[:8]))
         return data if len(data) == self.length and crc == self._crc else None

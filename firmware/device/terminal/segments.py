@@ -52,7 +52,10 @@ class Segments:
     def epoch(self, at: int) -> "int | None":
         """What the head of the file says; None: it is damaged."""
         with open(self._path(self._firsts[at]), "rb") as file:
-            return segment.head_epoch(file.read(segment.HEAD_BYTES))
+            try:
+                return segment.head_epoch(file.read(segment.HEAD_BYTES))
+            except OSError:
+                return None
 
     def begin(self, first: int, epoch: int) -> segment.Segment:
         """A new one to write to. Raises OSError."""
