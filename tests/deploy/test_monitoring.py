@@ -2,6 +2,7 @@
 
 import json
 import re
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,7 @@ def expressions() -> list[tuple[str, str]]:
     return [(rule.alert, rule.expr) for rule in rules()] + of_panels
 
 
+@cache
 def told() -> dict[str, set[str]]:
     """Every sample's name that a gateway may say, with its labels."""
     metrics = Metrics()
