@@ -2,7 +2,7 @@
 #
 # What is offered is chosen as for the broker, live before backlog (uplink.py); but one frame at a time, and for as long
 # as it takes: whoever fetches comes when he comes. A frame that is not answered within its turn gives way to the next
-# one; when all had their turn, it begins again.
+# one; when all had their turn, it begins again, as it does when who was away has come back.
 from protocol import configuration, frame, limits, mailbox
 from terminal.uplink import LIVE_RECORDS
 
@@ -21,6 +21,7 @@ class MailboxUplink:
         self._uplink = uplink
         self._answers = answers
         self._stamp = 0  # of the frame offered
+        self._is_away = False  # a frame had its turn, and nobody answered since
         number = int.from_bytes(board.random_bytes(2), "big")
         self.box = mailbox.Mailbox(self._terminal, number, clock.uptime_ms, self._answer)
 
@@ -32,7 +33,10 @@ class MailboxUplink:
         self.box.waiting(live, pending - live)
         if not pending:
             self.box.withdraw()
-        elif self.box.due(now_ms) or not self._uplink.is_flying(self._stamp):
+        elif not self._uplink.is_flying(self._stamp):
+            self._offer(now_ms)
+        elif self.box.due(now_ms):
+            self._is_away = True
             self._offer(now_ms)
 
     def _offer(self, now_ms: int) -> None:
@@ -54,6 +58,9 @@ class MailboxUplink:
 
     def _answer(self, data: bytes, read_ms: "int | None") -> bool:
         authentic: bool = self._answers.take(data, self._board.real_ms(), read_ms)
+        if authentic and self._is_away:
+            self._is_away = False
+            self._uplink.connected(session_present=False)  # what is live had its turn while nobody was there
         self.look()
         return authentic
 

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from collections import defaultdict
 from pathlib import Path
 
 import msgspec
@@ -110,6 +111,25 @@ def test_a_dark_week_is_polled_and_delivered_whole_live_first(tmp_path: Path, mo
     stored = [seq for seqs in came[back:] for seq in seqs if seq < came[back][0]]  # while the link was away
     assert stored == list(range(came[back - 1][-1] + 1, came[back][0]))
     assert len(stored) > 7 * 96 - 8
+
+
+def test_a_gateway_that_was_away_fetches_what_is_live_before_the_backlog(tmp_path: Path) -> None:
+    """P-172, R-04: six hours out of reach; whatever the mailbox offers just then, what is live comes next."""
+    away = scenario.Fault("link_down", "08:20", "6 h", terminal="T0002")
+    chosen = msgspec.structs.replace(
+        scenario.load("two_terminals"), target="sim", hours=7, sample_interval_s=300, faults=[away]
+    )
+    outcome = runner.run(chosen, tmp_path / "run", lambda _share, _text: None)
+    assert outcome.report.findings == []
+    back_ms = chosen.span_ms(away)[1]
+    came: dict[int, list[int]] = defaultdict(list)  # numbers by the moment of their commit: a frame has one
+    for record in outcome.cases[1].journal.kept:
+        if back_ms <= record.committed_ms < back_ms + 60_000:
+            came[record.committed_ms].append(record.seq)
+    frames = [came[at_ms] for at_ms in sorted(came)]
+    newest = max(seq for seqs in frames for seq in seqs)
+    assert sum(len(seqs) for seqs in frames) >= 6 * 4
+    assert newest in [*frames[0], *frames[1]]
 
 
 @pytest.mark.slow
