@@ -84,6 +84,12 @@ class Client:
             found, self._waiting = self._waiting, []
             return found
 
+    def attend(self) -> None:
+        """Between uses: answer the server's PING, since it ends the connection of who does not, after some minutes."""
+        if self._socket is not None:
+            with contextlib.suppress(NatsError):  # then the next use connects anew
+                self.receive(0)
+
     def close(self) -> None:
         """End the connection; the next use makes another, to the next server."""
         if self._socket is not None:

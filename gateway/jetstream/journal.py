@@ -41,7 +41,9 @@ class StreamJournal:
             self._look()
 
     def tidy(self, *, idle: bool) -> None:
-        """Nothing is left for later."""
+        """Nothing is left for later; while nothing comes, the connection is kept."""
+        if idle:
+            self._client.attend()
 
     def close(self) -> None:
         """End the connection."""

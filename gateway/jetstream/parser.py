@@ -35,14 +35,11 @@ class Parser:
                 self.lines.append(data[at:end])
                 at = end + 2
                 continue
-            words = data[at:end].split(b" ")
-            size = int(words[-1])
-            if not 0 <= size <= MESSAGE_BYTES_MAX:
-                raise ValueError(f"a message of {size} bytes")
+            subject, reply, head_size, size = _announced(data[at:end].split(b" "), has_head=kind == _WITH_HEAD)
             begin = end + 2
             if begin + size + 2 > len(data):
                 break
-            found.append(_message(words, kind == _WITH_HEAD, data[begin : begin + size]))
+            found.append(_message(subject, reply, head_size, data[begin : begin + size]))
             at = begin + size + 2
         self._left = data[at:]
         if end < 0 and len(self._left) > LINE_BYTES_MAX:
@@ -50,14 +47,17 @@ class Parser:
         return found
 
 
-def _message(words: list[bytes], has_head: bool, content: bytes) -> Message:
-    """MSG subject sid [reply] size; HMSG subject sid [reply] head's size, size."""
+def _announced(words: list[bytes], *, has_head: bool) -> tuple[bytes, bytes, int, int]:
+    """(subject, reply, head's size, size): of MSG subject sid [reply] size, or HMSG subject sid [reply] head size."""
     sizes = 2 if has_head else 1
     if not 3 + sizes <= len(words) <= 4 + sizes:
-        raise ValueError(f"{words[0]!r} of {len(words)} words")
-    reply = words[3] if len(words) == 4 + sizes else b""
-    if not has_head:
-        return Message(words[1], reply, 0, content)
-    head_size = int(words[-2])
-    head, status = content[:head_size], content[_STATUS_AT:_STATUS_END]
-    return Message(words[1], reply, int(status) if status.isdigit() and head_size else 0, content[len(head) :])
+        raise ValueError(f"{words[0]!r} with {len(words)} words")
+    size, head_size = int(words[-1]), int(words[-2]) if has_head else 0
+    if not 0 <= head_size <= size <= MESSAGE_BYTES_MAX:
+        raise ValueError(f"a message of {size} bytes")
+    return words[1], words[3] if len(words) == 4 + sizes else b"", head_size, size
+
+
+def _message(subject: bytes, reply: bytes, head_size: int, content: bytes) -> Message:
+    status = content[_STATUS_AT:_STATUS_END] if head_size else b""
+    return Message(subject, reply, int(status) if status.isdigit() else 0, content[head_size:])

@@ -2,8 +2,8 @@
 
 Terminals send, each frame until its ack comes. In each round a worker, a node, two nodes or the follower is killed with
 -9, or a node is cut off from the others, with a word or in silence; then it comes back, and acks must flow again. In
-the end every record that was ever acknowledged must be in the follower's journal, and none twice. What replays a run
-is printed: `--seed`.
+the end every record that was ever acknowledged must be in the follower's journal, and none twice, and at its sink.
+What replays a run is printed: `--seed`.
 """
 
 import argparse
@@ -31,6 +31,7 @@ IN_FLIGHT = 2  # frames of a terminal without an ack: the cluster and the worker
 STEP_S = 0.02
 TROUBLE_S, PEACE_S = (1.0, 4.0), (0.5, 2.0)
 WAIT_S = 120.0  # for anything: elections of a busy machine take their time
+NORTH = "north/readings"
 GATEWAY = [sys.executable, "-c", "from gateway.cli import app; app()"]
 
 
@@ -42,13 +43,14 @@ class Found:
     acknowledged: int = 0
     lost: list[tuple[str, int]] = field(default_factory=list)
     twice: list[tuple[str, int]] = field(default_factory=list)
+    lost_at_sink: list[tuple[str, int]] = field(default_factory=list)
     broken: list[str] = field(default_factory=list)
     deaf_s: dict[str, float] = field(default_factory=dict)
 
     @property
     def well(self) -> bool:
         """Nothing lost, nothing twice, nothing broken."""
-        return not (self.lost or self.twice or self.broken)
+        return not (self.lost or self.twice or self.lost_at_sink or self.broken)
 
 
 class Site:
@@ -73,9 +75,23 @@ class Site:
         pairs = zip(self.devices, senders, strict=True)
         self.terminals = [Terminal(device, sender, begin_s, IN_FLIGHT) for device, sender in pairs]
         self.heard_s, self.deaf_s = time.monotonic(), 0.0
+        self._north = Device(self.broker.port, "north")
+        self._north.client.subscribe(f"{NORTH}/#", qos=1)
+        self._sunk: set[tuple[str, int]] = set()
+        self._told = 0
+
+    def sunk(self) -> set[tuple[str, int]]:
+        """What the follower's sink has delivered so far."""
+        documents = self._north.down(self._told)
+        found = [json.loads(data) for data in documents[self._told :]]
+        self._sunk |= {(one["terminal"], one["seq"]) for one in found}
+        self._told = len(documents)
+        return self._sunk
 
     def _process(self, folder: Path, senders: list[Sender], opened: ExitStack) -> Process:
-        config = write_config(folder, self.broker.port, senders)
+        sink = f'[[sink]]\nname = "north"\nkind = "mqtt"\nhost = "127.0.0.1"\nport = {self.broker.port}\n'
+        sink += f'prefix = "{NORTH}"\n'
+        config = write_config(folder, self.broker.port, senders, sink)
         text = config.read_text().replace("[mqtt]\n", f'[mqtt]\nclient_id = "{folder.name}"\nshare = "workers"\n')
         servers = ", ".join(f'"{one}"' for one in self.cluster.servers)
         config.write_text(f'{text}[journal]\nkind = "jetstream"\n[jetstream]\nservers = [{servers}]\n')
@@ -117,7 +133,7 @@ class Site:
         return sum(len(one.acked) for one in self.terminals)
 
     def close(self) -> None:
-        for one in self.devices:
+        for one in (*self.devices, self._north):
             one.close()
 
 
@@ -168,10 +184,12 @@ def run(rounds: int, seed: int, folder: Path) -> Found:
             found.troubles.append(kind)
         site.until("the last acks", lambda: not any(one.waiting for one in site.terminals))
         found.acknowledged = site.acknowledged
+        acknowledged = {(f"T{number:04d}", seq) for number, one in enumerate(site.terminals) for seq in one.acked}
         site.until("all in the follower's journal", lambda: _count(site.data) >= found.acknowledged)
+        site.until("all at the sink", lambda: acknowledged <= site.sunk())
         site.follower.stop()
         site.close()
-        acknowledged = {(f"T{number:04d}", seq) for number, one in enumerate(site.terminals) for seq in one.acked}
+        found.lost_at_sink = sorted(acknowledged - site.sunk())
         check(site.data, acknowledged, found)
     return found
 

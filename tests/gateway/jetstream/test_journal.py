@@ -1,6 +1,7 @@
 """A worker's journal in a real stream says of each record what the SQLite journal says; what it can't use it names."""
 
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -90,6 +91,32 @@ def test_any_frames_over_two_workers_come_to_what_they_come_to_in_sqlite(
         sqlite.close()
     for one in workers:
         one.close()
+
+
+def test_of_two_records_of_one_name_at_the_same_instant_one_is_taken(nats: Nats) -> None:
+    """P-221: two workers, each with another record of the same name, both at once: one new, one conflict, each time."""
+    config, sender, names = config_of(nats), Sender(), range(1, 201)
+    frames = [[accept(sender, sender.frame([event(seq, at_s)])) for seq in names] for at_s in (NOW_S, NOW_S - 1)]
+    workers = [worker(config), worker(config)]
+    with ThreadPoolExecutor(2) as both:
+        outcomes = list(both.map(commit, workers, frames))
+    assert {tuple(sorted((one, other))) for (one,), (other,) in zip(*outcomes, strict=True)} == {(CONFLICT, NEW)}
+    for one in workers:
+        one.close()
+
+
+def test_a_worker_that_has_nothing_to_do_finds_out_that_the_server_was_away(tmp_path: Path) -> None:
+    """P-223: where the server has ended the connection meanwhile, the next commit is none that fails."""
+    sender = Sender()
+    with Nats(NATS, tmp_path) as server:
+        server.start()
+        journal = worker(config_of(server))
+        assert commit(journal, [accept(sender, sender.frame([window(1)]))]) == [[NEW]]
+        server.process.kill()
+        server.start()
+        journal.tidy(idle=True)
+        assert commit(journal, [accept(sender, sender.frame([event(3)]))]) == [[NEW]]
+        journal.close()
 
 
 def refused(journal: StreamJournal, sender: Sender) -> str:
