@@ -1,0 +1,48 @@
+"""docs/scale.md: its configurations are ones that the programs take."""
+
+import os
+import re
+import subprocess
+from pathlib import Path
+
+from gateway.app import Loaded
+from hil.authority import Authority
+from tests.gateway.jetstream.support import NATS
+from tests.gateway.support import ROOT, Sender, write_config
+
+PAGE = (ROOT / "docs/scale.md").read_text(encoding="utf-8")
+
+
+def block(kind: str, begins: str) -> str:
+    """A fenced block of the page, by how it begins."""
+    blocks = re.findall(rf"^```{kind}\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+    (found,) = [text for text in blocks if text.startswith(begins)]
+    return str(found)
+
+
+def test_the_workers_configuration_is_taken_and_its_followers_too(tmp_path: Path) -> None:
+    """P-227."""
+    write_config(tmp_path, 1883, [Sender()])
+    for name in ("nats.password", "ca.pem"):
+        (tmp_path / name).write_text("x\n")
+    text = block("toml", "data_dir")
+    text = text.replace("/var/lib/wattline/worker1", "data").replace("/etc/wattline/terminals.toml", "terminals.toml")
+    config = tmp_path / "worker.toml"
+    config.write_text(text)
+    loaded = Loaded(config)
+    assert (loaded.config.journal.kind, loaded.config.mqtt and loaded.config.mqtt.share) == ("jetstream", "workers")
+    following = Loaded(config, follow=True).config
+    assert (following.journal.kind, following.mqtt, following.jetstream) == ("sqlite", None, loaded.config.jetstream)
+
+
+def test_the_servers_configuration_is_taken(tmp_path: Path) -> None:
+    """P-227."""
+    authority = Authority()
+    _, certificate, key = authority.server_files(authority.issue("n1"), tmp_path)
+    certificate.rename(tmp_path / "n1.pem")
+    key.rename(tmp_path / "n1.key")
+    (tmp_path / "nats.conf").write_text(block("", "server_name"))
+    command = [str(NATS), "-t", "-c", "nats.conf"]
+    env = {**os.environ, "NATS_PASSWORD": "secret"}
+    tested = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, check=False)
+    assert tested.returncode == 0, tested.stderr
