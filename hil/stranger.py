@@ -30,7 +30,8 @@ FORGED_AT_ONCE = 80  # ten of each kind
 READY_S = 20.0  # a busy machine imports slowly
 CONTROL_POLL_S = 0.02
 
-Deed = Literal["replay", "replay_acks", "forge"]
+ALTERED_AT_ONCE = 40
+Deed = Literal["replay", "replay_acks", "forge", "alter"]
 
 
 class Knowledge:
@@ -48,13 +49,29 @@ class Knowledge:
             del self._heard[next(iter(self._heard))]
 
     def messages(self, deed: Deed) -> Iterator[tuple[str, bytes]]:
-        """(topic, payload) of what he publishes: all that he has heard, in any order; or what he can't have sealed."""
+        """(topic, payload) of what he publishes: all that he has heard, in any order; what he can't have sealed; or
+        what he has heard with a bit turned round, or under another terminal's name.
+        """
         if deed == "forge":
             yield from ((UP + terminal, data) for terminal, data in islice(self._forged, FORGED_AT_ONCE))
+            return
+        if deed == "alter":
+            yield from self._altered()
             return
         heard = [one for one in self._heard if one[0].startswith(UP if deed == "replay" else DOWN)]
         self._random.shuffle(heard)
         yield from heard
+
+    def _altered(self) -> Iterator[tuple[str, bytes]]:
+        draw = self._random
+        for topic, payload in draw.sample(sorted(self._heard), min(ALTERED_AT_ONCE, len(self._heard))):
+            names = sorted({other for other, _ in self._heard if other != topic}) or [f"{UP}T9999"]
+            if draw.random() < 0.3:
+                yield draw.choice(names), payload
+                continue
+            altered = bytearray(payload)
+            altered[draw.randrange(len(altered))] ^= 1 << draw.randrange(8)
+            yield topic, bytes(altered)
 
 
 class Stranger:

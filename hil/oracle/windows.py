@@ -146,7 +146,7 @@ def _plausible(one: Placed, steps: Sequence[tuple[int, int]], truth: Truth) -> I
     window = one.window
     # an unplaced window has only its end in whole seconds of uptime; its begin follows, to a second
     rounding_s, grid_s = (1, window.end_uptime_s) if window.start_s is None else (0, window.start_s + window.length_s)
-    near_s = (truth.sample_interval_ms + truth.tolerance_ms) / 1000  # a set is seen at the next sample
+    near_s = (truth.sample_interval_ms + one.off_ms) / 1000  # a set is seen at the next sample
     for before_s in (window.length_s, 0):
         off_s = (grid_s - before_s + rounding_s) % 900
         uptime_s = window.end_uptime_s - before_s

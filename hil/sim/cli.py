@@ -68,7 +68,9 @@ def fuzz(
 
 def replay(
     what: Annotated[str, typer.Argument(metavar="SEED[@COMMIT]", help="As fuzz printed it. 失败的种子")],
-    shrink: Annotated[bool, typer.Option("--shrink", help="Leave out what is not needed to fail. 缩减")] = False,
+    shrink: Annotated[
+        bool, typer.Option("--shrink", help="Leave out what is not needed to fail: troubles, time. 缩减")
+    ] = False,
     trace: Annotated[Path, typer.Option(help="File for all that happened. 记录文件")] = Path("build/replay.txt"),
 ) -> None:
     """Play a seed again: the same, to the byte. 重放"""
@@ -86,7 +88,9 @@ def replay(
         run = fuzzing.run(int(text), write=stream.write, seen=seen)
     _tell(run, here)
     if shrink and not run.passed:
-        for one in fuzzing.shrink(run, typer.echo):
+        shrunk = fuzzing.shrink(run, typer.echo)
+        typer.echo(f"  needed / 仍需: {shrunk.hours} h")
+        for one in shrunk.troubles:
             typer.echo(f"  needed: {one.what} from {one.from_ms // 1000} s to {one.to_ms // 1000} s, {one.number}")
     typer.echo(f"trace {run.trace}: {trace}; report / 报告: {folder / PAGE}")
     raise typer.Exit(0 if run.passed else 1)

@@ -23,6 +23,7 @@ class Flash:
 
     def __init__(self, size: int) -> None:
         self.size = size
+        self.full = False  # it takes nothing that makes a file longer
         self.files: dict[str, bytes] = {}
         self.folders: set[str] = {""}
         self.operations = 0  # over all starts
@@ -217,6 +218,8 @@ class File:
             raise OSError(errno.EBADF, self._path)
         end = self._at + len(data)
         more = end - len(self._data)
+        if more > 0 and flash.full:
+            raise OSError(ENOSPC, self._path)
         if more > 0 and flash.used() + len(self._data) - len(flash.files.get(self._path, b"")) + more > flash.size:
             raise OSError(ENOSPC, self._path)
         flash.operate(lambda: None)

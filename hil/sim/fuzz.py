@@ -48,11 +48,14 @@ def run(
     troubles: Sequence[plan.Trouble] | None = None,
     write: Callable[[str], object] | None = None,
     seen: Seen | None = None,
+    hours: int | None = None,
 ) -> Run:
-    """Play a seed; with other troubles than it draws, if they are given. write: takes the lines of the trace; seen: is
-    shown the run at its end.
+    """Play a seed; with other troubles, and for another time, than it draws, if they are given. write: takes the lines
+    of the trace; seen: is shown the run at its end.
     """
     scenario = plan.scenario_of(seed)
+    if hours is not None:
+        scenario = msgspec.structs.replace(scenario, hours=hours)
     chosen = plan.troubles_of(scenario) if troubles is None else list(troubles)
     began_s = time.process_time()
     gc.disable()  # cycles of one short run cost less than looking for them
@@ -103,14 +106,38 @@ def campaign(seeds: Sequence[int], jobs: int) -> Iterator[Run]:
         yield from pool.imap_unordered(run, seeds, chunksize=4)
 
 
-def shrink(failed: Run, said: Callable[[str], object]) -> list[plan.Trouble]:
-    """The fewest of its troubles, by leaving out one after the other, with which the seed still fails the same way."""
-    kept = list(failed.troubles)
+class Shrunk(msgspec.Struct, frozen=True):
+    """What is left of a run that still fails the same way."""
+
+    troubles: list[plan.Trouble]
+    hours: int
+
+
+def shrink(failed: Run, said: Callable[[str], object]) -> Shrunk:
+    """The fewest of its troubles, then the shortest run and the shortest spells, with which a seed still fails so."""
     codes = {finding.code for finding in failed.findings}
+    hours = plan.scenario_of(failed.seed).hours
+    kept = list(failed.troubles)
+
+    def fails(troubles: list[plan.Trouble], hours: int) -> bool:
+        return bool(codes & {finding.code for finding in run(failed.seed, troubles, hours=hours).findings})
+
     for one in failed.troubles:
         fewer = [other for other in kept if other != one]
-        again = run(failed.seed, fewer)
-        if codes & {finding.code for finding in again.findings}:
+        if fails(fewer, hours):
             kept = fewer
             said(f"still fails without {one.what}")
-    return kept
+    for fewer_hours in range(1, hours):
+        within = plan.within(kept, fewer_hours)
+        if fails(within, fewer_hours):
+            kept, hours = within, fewer_hours
+            said(f"still fails in {hours} h")
+            break
+    for number in range(len(kept)):
+        while (shorter := plan.shortened(kept[number])) is not None:
+            others = [*kept[:number], shorter, *kept[number + 1 :]]
+            if not fails(others, hours):
+                break
+            kept = others
+            said(f"still fails with {shorter.what} for {(shorter.to_ms - shorter.from_ms) // 1000} s")
+    return Shrunk(kept, hours)

@@ -46,7 +46,9 @@ class _Lines(io.StringIO):
 
 
 class Gateway:
-    """One gateway on one disk. `on_ack(terminal, ack)` is called with each ack before it goes anywhere."""
+    """One gateway on one disk. `on_ack(terminal, ack)` is called with each ack before it goes anywhere, `on_release`
+    with each frame before its PUBACK does.
+    """
 
     def __init__(
         self,
@@ -63,6 +65,7 @@ class Gateway:
         self.disk.on_kill = self.kill
         self.clock = Clock(unix_ms)
         self.crashes: list[str] = []
+        self.on_release: Callable[[str, bytes], None] = lambda _terminal, _frame: None
         self.on_ack: Callable[[str, bytes], None] = lambda _terminal, _ack: None
         self._loop = loop
         self._network = network
@@ -131,6 +134,10 @@ class Gateway:
         if self._points == self._kill_at_point:
             self.kill()
             raise PowerCutError("killed before an ack")
+
+    def released(self, terminal: str, frame: bytes) -> None:
+        """A PUBACK is about to go out for this frame."""
+        self.on_release(terminal, frame)
 
     def crashed(self, error: BaseException) -> None:
         """It has a fault."""

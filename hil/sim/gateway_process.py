@@ -35,6 +35,7 @@ class Machine(Protocol):
     data: Path
 
     def point(self, terminal: str, ack: bytes) -> None: ...
+    def released(self, terminal: str, frame: bytes) -> None: ...
     def crashed(self, error: BaseException) -> None: ...
 
 
@@ -122,7 +123,9 @@ class GatewayProcess:
         """All ways in that are configured, as one."""
         config, about = self._loaded.config, (self._loop, self._network)
         if config.mqtt is not None:
-            self._mqtt = Intake(*about, config.mqtt, self._random.random, self._arrived, self._machine.point)
+            machine = self._machine
+            told = (machine.point, machine.released)
+            self._mqtt = Intake(*about, config.mqtt, self._random.random, self._arrived, *told)
         if config.modbus:
             counted = (ModbusMetrics(self._metrics.registry), self._log)
             self._modbus = ModbusIntake(

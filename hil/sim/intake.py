@@ -32,6 +32,7 @@ class Intake:
         jitter: Callable[[], float],
         arrived: asyncio.Event,
         point: Callable[[str, bytes], None],
+        released: Callable[[str, bytes], None],
     ) -> None:
         self.states: list[tuple[str, dict[str, Any]]] = []
         self._loop = loop
@@ -40,6 +41,8 @@ class Intake:
         self._jitter = jitter
         self._arrived = arrived  # set when something has come
         self._point = point
+        self._on_release = released
+        self._taken: dict[Token, Delivery] = {}
         self._downlink = Downlink(DOWN, ACKS_WAITING_MAX)
         self._released: deque[Token] = deque()
         self._waiting: list[Delivery] = []
@@ -58,6 +61,7 @@ class Intake:
         del idle_s, wait_s
         batch = self._waiting[:count]
         del self._waiting[:count]
+        self._taken.update((one.token, one) for one in batch)
         self._bell.ring()
         return batch
 
@@ -74,6 +78,8 @@ class Intake:
         """PUBACK."""
         for token in tokens:
             self._point("", b"")
+            taken = self._taken.pop(token)
+            self._on_release(taken.terminal, taken.data)
             self._released.append(token)
             self._bell.ring()
 

@@ -1,7 +1,8 @@
 """What goes wrong in a simulated run: drawn from its seed, done to the world at its time, and over before the end."""
 
+import errno
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta, timezone
 
 import msgspec
@@ -15,12 +16,16 @@ from hil.sim.broker import PORT as BROKER_PORT
 from hil.sim.broker import Manners
 from hil.sim.terminal import Terminal
 from hil.sim.world import PLATFORM_PORT, World
+from hil.stranger import Deed
 
 START = datetime(2026, 3, 2, 4, tzinfo=timezone(timedelta(hours=8)))  # the platform counts in this zone
 MODELS = ("sdm630", "dtsu666")
-MAILBOX_EVERY = 3  # so many factories have one with a second terminal, from whose mailbox the gateway fetches
+# of so many factories one has a second terminal, from whose mailbox the gateway fetches each 10 s: no part costs more
+MAILBOX_EVERY = 8
 HOURS = (1, 1, 1, 2, 2, 3)
 SAMPLE_INTERVALS_S = (60, 180, 180, 300)  # a fault of a meter is one at any rate; that of life, 5 s, is the scenarios'
+TROUBLES_MAX = 6
+SPAN_MS_MIN = 5_000  # of a trouble that is made shorter
 QUIET_MS = 1_800_000  # before the end everything is well again
 CLIENTS = ((TERMINAL, BROKER_PORT), ("gateway", BROKER_PORT), ("gateway", PLATFORM_PORT))
 
@@ -34,6 +39,7 @@ class Trouble(msgspec.Struct, frozen=True):
     number: int
 
 
+OF_TERMINAL = {"terminal_cut", "flash_cut", "flash_full", "flash_refuses"}  # what flash has not, dies with the power
 LINE_FAULTS: tuple[Line, ...] = ("silent", "garbled", "pieces", "delay", "exception")
 Effect = Callable[[World, int], None]
 
@@ -96,14 +102,28 @@ def _platform(world: World, number: int) -> None:
         Mode("double"),
         Mode("drop", after_packets=1 + number % 3, keep=number % 2 == 0),
         Mode("refuse"),
+        Mode("cut", after_packets=1 + number % 3, keep=number % 2 == 0),
+        Mode("missing", after_packets=1 + number % 4, keep=number % 2 == 0),
     )
     world.set_platform(modes[number % len(modes)])
+
+
+def _strange(deed: Deed) -> Effect:
+    return lambda world, _number: world.stranger.act(deed)
 
 
 # how each begins, and how it ends
 EFFECTS: dict[str, tuple[Effect, Effect]] = {
     "terminal_cut": (lambda world, n: _terminal(world, n).kill(), lambda world, n: _terminal(world, n).start()),
     "flash_cut": (_cut_in_flash, _flash_well),
+    "flash_full": (
+        lambda world, n: setattr(_terminal(world, n).flash, "full", True),
+        lambda world, n: setattr(_terminal(world, n).flash, "full", False),
+    ),
+    "flash_refuses": (
+        lambda world, n: setattr(_terminal(world, n).flash, "refusing", True),
+        lambda world, n: setattr(_terminal(world, n).flash, "refusing", False),
+    ),
     "link_down": (
         lambda world, n: world.network.set_down(*_part(world, n), down=True),
         lambda world, n: world.network.set_down(*_part(world, n), down=False),
@@ -117,10 +137,14 @@ EFFECTS: dict[str, tuple[Effect, Effect]] = {
     "broker_manners": (_broker_misbehaves, _broker_behaves),
     "gateway_kill": (_gateway_killed, lambda world, _n: world.gateway.start()),
     "disk_full": (
-        lambda world, _n: setattr(world.gateway.disk, "refusing", True),
-        lambda world, _n: setattr(world.gateway.disk, "refusing", False),
+        lambda world, n: world.gateway.fail_disk((errno.ENOSPC, errno.EIO)[n % 2]),
+        lambda world, _n: world.gateway.fail_disk(None),
     ),
     "platform": (_platform, lambda world, _n: world.set_platform(Mode())),
+    "stranger_alters": (_strange("alter"), _strange("alter")),
+    "stranger_forges": (_strange("forge"), _strange("forge")),
+    "stranger_replays": (_strange("replay"), _strange("replay")),
+    "stranger_replays_acks": (_strange("replay_acks"), _strange("replay_acks")),
     "meter": (
         lambda world, n: _meters(world, n, well=False),
         lambda world, n: _meters(world, n, well=True),
@@ -161,7 +185,7 @@ def troubles_of(scenario: Scenario) -> list[Trouble]:
     draw = random.Random(f"{scenario.seed}:troubles")
     last_ms = scenario.end_ms - scenario.start_ms - QUIET_MS
     found: list[Trouble] = []
-    for _ in range(draw.randint(1, 6)):
+    for _ in range(draw.randint(1, TROUBLES_MAX)):
         what = draw.choice(sorted(EFFECTS))
         from_ms = draw.randrange(last_ms)
         to_ms = min(from_ms + draw.choice((10_000, 120_000, 1_200_000, 4_800_000)) + draw.randrange(10_000), last_ms)
@@ -169,11 +193,24 @@ def troubles_of(scenario: Scenario) -> list[Trouble]:
         apart = all(
             one.what.split("_", maxsplit=1)[0] != group or one.to_ms < from_ms or one.from_ms > to_ms for one in found
         )
-        cuts = {"terminal_cut", "flash_cut"}
-        both = what in cuts and any(one.what in cuts and one.to_ms >= from_ms and one.from_ms <= to_ms for one in found)
+        both = what in OF_TERMINAL and any(
+            one.what in OF_TERMINAL and one.to_ms >= from_ms and one.from_ms <= to_ms for one in found
+        )
         if apart and not both and from_ms < to_ms:
             found.append(Trouble(what, from_ms, to_ms, draw.randrange(1 << 20)))
     return sorted(found, key=lambda one: (one.from_ms, one.what))
+
+
+def within(troubles: Sequence[Trouble], hours: int) -> list[Trouble]:
+    """What of them lies in a run of so many hours."""
+    last_ms = 3_600_000 * hours - QUIET_MS
+    return [msgspec.structs.replace(one, to_ms=min(one.to_ms, last_ms)) for one in troubles if one.from_ms < last_ms]
+
+
+def shortened(one: Trouble) -> Trouble | None:
+    """The same for half as long; None: it is as short as can be."""
+    span_ms = (one.to_ms - one.from_ms) // 2
+    return msgspec.structs.replace(one, to_ms=one.from_ms + span_ms) if span_ms >= SPAN_MS_MIN else None
 
 
 def arrange(world: World, troubles: list[Trouble]) -> None:

@@ -13,7 +13,6 @@ from hil.scenario import Scenario
 from hil.sim.checks import ViolationError
 from hil.sim.loop import StuckError
 from hil.sim.world import World
-from hil.stranger import Deed, Knowledge
 from hil.target import StoppedError
 from hil.versions import versions
 
@@ -29,20 +28,6 @@ class Platform:
     def obey(self, mode: str, **more: object) -> None:
         """Change how it behaves."""
         self._world.set_platform(mode_of({"mode": mode, **more}))
-
-
-class Stranger:
-    """hil.target.StrangerPart beside the simulation's broker."""
-
-    def __init__(self, world: World) -> None:
-        self._knowledge = Knowledge(world.scenario.seed, world.scenario.terminals[0].id)
-        self._broker = world.broker
-        self._broker.overheard = self._knowledge.hear
-
-    def act(self, deed: Deed) -> None:
-        """Publish."""
-        for topic, payload in list(self._knowledge.messages(deed)):
-            self._broker.inject(topic, payload)
 
 
 class Sim:
@@ -63,7 +48,7 @@ class Sim:
         self.gateway = world.gateway
         self.terminals = world.terminals
         self.platform = Platform(world)
-        self.stranger = Stranger(world)
+        self.stranger = world.stranger
         self.journal_file = world.gateway.data / "journal.sqlite3"
         self.uploads_file = world.uploads_file
         self._told = 0

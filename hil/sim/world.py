@@ -24,6 +24,7 @@ from hil.sim.gateway import Gateway
 from hil.sim.link import Link
 from hil.sim.loop import Domain, VirtualLoop
 from hil.sim.network import Network
+from hil.sim.stranger import Stranger
 from hil.sim.terminal import Terminal
 from hil.sim.trace import Trace
 from hil.terminal import RTC_WRONG_S
@@ -47,6 +48,7 @@ class World:
         self.trace = trace = Trace(lambda: loop.now_us, write)
         self.network = network = Network(loop, self.random("network"), trace)
         self.broker = Broker(loop, network, self.random("broker"), trace)
+        self.stranger = Stranger(self.broker, scenario.seed, scenario.terminals[0].id)
         self.modbus_ports = {
             one.name: MODBUS_PORT + at for at, one in enumerate(scenario.terminals) if one.serves_modbus
         }
@@ -145,7 +147,7 @@ class World:
             terminal.flash.on_commit = partial(checks.flash_committed, one.id)
             terminal.hardware.on_clock_set = partial(checks.clock_set, one.id)
         self.broker.on_connect, self.broker.on_publish = checks.connected, checks.published
-        self.gateway.on_ack = checks.acknowledged
+        self.gateway.on_ack, self.gateway.on_release = checks.acknowledged, checks.released
         self.gateway.disk.on_commit = checks.committed
         self._platform.ledger = checks.ledger()
 

@@ -6,6 +6,7 @@ the terminal frees a record         the journal has it on its disk, or the termi
 a frame reaches the broker          its records are those of the terminal's log, live ones first
 the gateway commits                 each record once, and each made by the terminal that it names
 the gateway acknowledges            what it names would be in the journal if the power went now
+the gateway releases a frame        it is in the journal, or in the quarantine with its reason
 the terminal sets its clock         to the gateway's time, to the accuracy of a round trip
 the platform takes a packet         each value once, of a window that is safe in the journal
 
@@ -17,10 +18,12 @@ from collections.abc import Callable, Mapping
 from typing import NoReturn
 
 from gateway.journal.journal import FILE as JOURNAL
+from gateway.quarantine.quarantine import FILE as QUARANTINE
 from hil.oracle.words import shown
 from hil.platform_ledger import Ledger
 from hil.sim.checks.flash_log import FlashLog
 from hil.sim.checks.journal_file import JournalFile
+from hil.sim.checks.quarantine_file import QuarantineFile
 from hil.sim.checks.sending import Sending
 from hil.sim.checks.uploads import WatchedLedger
 from hil.sim.checks.violation import ViolationError
@@ -61,6 +64,7 @@ class Checks:
         self._keys = {name: dict(keys) for name, keys in terminals.items()}
         self._stations = stations
         self._journal = JournalFile(self._keys, self._is_made)
+        self._quarantine = QuarantineFile()
         self._logs = {name: FlashLog(now_ms, self._may_free_of(name)) for name in terminals}
         self._sending = {name: Sending(log, self._start_of(name)) for name, log in self._logs.items()}
         self._starts: dict[str, StartOf] = {}
@@ -100,6 +104,13 @@ class Checks:
         """A commit of the gateway has ended."""
         if file == JOURNAL and isinstance(connection, Connection):
             self._look(lambda: self._journal.committed(connection, synced=connection.is_synced()))
+        elif file == QUARANTINE:
+            self._quarantine.committed(connection)
+
+    def released(self, terminal: str, data: bytes) -> None:
+        """The gateway is about to tell the broker that it has a frame."""
+        if data not in self._quarantine.kept:
+            self._look(lambda: self._check_taken(terminal, data))
 
     def acknowledged(self, terminal: str, data: bytes) -> None:
         """The gateway is about to tell a terminal something."""
@@ -116,6 +127,17 @@ class Checks:
                     raise ViolationError(1, "acknowledged_too_early", text)
         for first, last, _reason in found.refused:
             self._logs[terminal].refused.update((found.epoch, seq) for seq in range(first, last + 1))
+
+    def _check_taken(self, terminal: str, data: bytes) -> None:
+        try:
+            frame = open_frame(data, terminal, self._keys.get(terminal, {}))
+        except FrameError as error:
+            text = f"a frame under the name {terminal!r} that is refused ({error.reason}) is in no quarantine"
+            raise ViolationError(4, "evidence_lost", text) from error
+        for one in frame.records:
+            if (terminal, frame.epoch, one.seq) not in self._journal.durable:
+                text = f"the frame with record {one.seq} of epoch {frame.epoch:#x} of {terminal} is on no disk"
+                raise ViolationError(1, "released_too_early", text)
 
     def _look(self, check: Callable[[], None]) -> None:
         try:

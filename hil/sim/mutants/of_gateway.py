@@ -7,10 +7,16 @@ from pathlib import Path
 from typing import Any
 
 from cext.verify import Ledger
+from gateway import pipeline
+from gateway.decode import decode_batch
 from gateway.forward import outbox
 from gateway.forward.hj212 import numbers, session
 from gateway.journal import index, journal
+from gateway.quarantine import quarantine
+from gateway.registry import Senders, Terminal
 from hil.sim.mutants.patch import Patch
+from protocol import limits, mac
+from protocol.errors import FrameError
 
 LONG_AGO_MS = 1_700_000_000_000
 
@@ -64,17 +70,18 @@ def dedup_forgets() -> Iterator[Patch]:
     yield Patch(index, "load", making)
 
 
-def outbox_forgotten() -> Iterator[Patch]:
-    """The sink's cursor stands past what is safe: packets under way are in memory alone."""
+def line_dropped() -> Iterator[Patch]:
+    """What waits on a connection to the platform is forgotten with the connection."""
 
-    def making(init: Any) -> Any:
-        def forgetful(self: Any, folder: Path, sink: str) -> None:
-            init(self, folder, sink)
-            self._connection.execute("DELETE FROM outbox")
+    def making(disconnected: Any) -> Any:
+        def dropping(self: Any, now_ms: int) -> None:
+            disconnected(self, now_ms)
+            self._line.packets.clear()
+            self._line.current, self._was_sent = None, False
 
-        return forgetful
+        return dropping
 
-    yield Patch(outbox.Outbox, "__init__", making)
+    yield Patch(session.Hj212Session, "on_disconnected", making)
 
 
 def cursor_not_kept() -> Iterator[Patch]:
@@ -121,3 +128,48 @@ def sent_is_confirmed() -> Iterator[Patch]:
         return hasty
 
     yield Patch(session.Hj212Session, "next_outgoing", making)
+
+
+def unauthenticated_accept() -> Iterator[Patch]:
+    """Whose frame it is is believed, whatever its tag says."""
+
+    def sealed(data: bytes, terminal: Terminal) -> bytes:
+        try:
+            envelope = mac.Envelope(data)
+        except FrameError:
+            return data
+        key = terminal.keys.get(envelope.generation)
+        payload = data[envelope.payload_at : envelope.payload_end]
+        aad = mac.external_aad(terminal.id, limits.UP, limits.VERSION)
+        return data if key is None else mac.seal(key, aad, payload)
+
+    def decoded(frames: list[bytes], senders: Senders) -> Any:
+        return decode_batch([sealed(data, one) for data, one in zip(frames, senders.terminals, strict=True)], senders)
+
+    def making(init: Any) -> Any:
+        def trusting(self: Any, *args: Any, **more: Any) -> None:
+            init(self, *args, **{**more, "decoder": decoded})
+
+        return trusting
+
+    yield Patch(pipeline.Pipeline, "__init__", making)
+
+
+def quarantine_lost() -> Iterator[Patch]:
+    """What is refused is thrown away."""
+    yield Patch(quarantine.Quarantine, "add", lambda _honest: lambda _self, _refused: 0)
+
+
+def release_before_commit() -> Iterator[Patch]:
+    """The broker is told that a batch is taken before it is."""
+
+    def making(acknowledge: Any) -> Any:
+        def hasty(self: Any, batch: list[Any], registry: Any) -> None:
+            intake, tokens = self.intake, [one.token for one in batch]
+            intake.release(tokens)
+            acknowledge(self, batch, registry)
+            batch.clear()
+
+        return hasty
+
+    yield Patch(pipeline.Pipeline, "_acknowledge", making)

@@ -157,3 +157,18 @@ def last_window_dropped() -> Iterator[Patch]:
         return first
 
     yield Patch(window, "_first_span", making)
+
+
+def replayed_ack_sets_clock() -> Iterator[Patch]:
+    """An ack tells the time, whatever frame it answers, and as often as it comes."""
+
+    def making(honest: Any) -> Any:
+        def stamp_of(self: Any, echo: Any) -> int:
+            found = honest(self, echo)
+            at: int = found if found >= 0 else (self._stamp_at - 1) % len(self._stamps)
+            self._used[at] = 0
+            return at
+
+        return stamp_of
+
+    yield Patch(clock.Clock, "_stamp_of", making)

@@ -47,7 +47,13 @@ def test_stale_values_are_caught_and_the_failure_is_shrunk(monkeypatch: pytest.M
     silent = plan.Trouble("meter", 600_000, 7_000_000, 0)
     failed = fuzz.run(1, [silent, plan.Trouble("platform", 600_000, 700_000, 3)])
     assert {"reading_stale", "reading_while_silent"} & {finding.code for finding in failed.findings}
-    assert fuzz.shrink(failed, lambda _text: None) == [silent]
+    shrunk = fuzz.shrink(failed, lambda _text: None)
+    (left,) = shrunk.troubles
+    assert (left.what, left.from_ms, left.number) == (silent.what, silent.from_ms, silent.number)
+    assert left.to_ms < silent.to_ms
+    assert shrunk.hours == 1 < plan.scenario_of(1).hours
+    again = fuzz.run(1, shrunk.troubles, hours=shrunk.hours)
+    assert {finding.code for finding in again.findings} & {finding.code for finding in failed.findings}
 
 
 def test_a_seed_that_fails_leaves_a_report_that_says_how_to_play_it_again(

@@ -8,7 +8,7 @@ from hil.sim import fuzz
 from hil.sim.mutants import MUTANTS, catch, of_terminal
 from hil.sim.mutants.patch import applied
 
-SEEDS = range(3)  # beside the one that is known to catch it
+SEEDS = range(200)  # tried where the one on record does not catch it any more, since what is drawn has changed
 
 
 @pytest.mark.slow
