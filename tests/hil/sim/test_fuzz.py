@@ -1,6 +1,5 @@
 """Seeds: what is drawn from one, what a run of it says, and that the oracle sees what is broken on purpose."""
 
-import re
 from pathlib import Path
 from typing import Any
 
@@ -69,9 +68,7 @@ def test_a_seed_that_fails_leaves_a_report_that_says_how_to_play_it_again(
         assert "NOT PASSED" in page
         assert "made up" in page
         assert f"wattline hil replay 3@{versions.commit()}" in page
-        assert {one.what.replace("_", " ") for one in plan.troubles_of(plan.scenario_of(3))} <= set(
-            re.findall("[a-z ]+", page)
-        )
+        assert [one for one in plan.troubles_of(plan.scenario_of(3)) if one.what.replace("_", " ") not in page] == []
         assert (folder / "junit.xml").exists()
 
 
