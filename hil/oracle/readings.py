@@ -3,6 +3,7 @@
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 from hil.oracle.evidence import Finding, Poll, Truth
 from hil.oracle.windows import Placed
@@ -16,6 +17,7 @@ MEAN_ROUNDING_W = 1
 
 def check_readings(placed: Sequence[Placed], truth: Truth) -> list[Finding]:
     """A finding for each slot of a window that does not say what the meter showed in it."""
+    truth = replace(truth, lag_ms=_lag_ms(placed, truth))
     slots = [
         replace(finding, from_ms=one.from_ms, to_ms=one.to_ms)
         for one in placed
@@ -31,6 +33,18 @@ def _check_asked(placed: Sequence[Placed], truth: Truth) -> Iterator[Finding]:
     for point, polls in truth.polls.items():
         if placed and not polls and not silenced:
             yield Finding(1, "meter_unread", f"point {point}: its meter was never read, though nothing silenced it")
+
+
+def _lag_ms(placed: Sequence[Placed], truth: Truth) -> int:
+    """How late samples were stamped in this run, as far as readings name them: 0, unless the machine was busy."""
+    late = [0]
+    for one in placed:
+        for point, slot in enumerate(one.window.readings, 1):
+            if isinstance(slot, Reading):
+                for at_ms in (one.from_ms + slot.first_s * 1000, one.to_ms - slot.last_s * 1000):
+                    found = stamped(truth.polls.get(point, []), at_ms, replace(truth, tolerance_ms=one.off_ms))
+                    late += [at_ms - poll.t_ms for poll in found if at_ms - poll.t_ms > one.off_ms]
+    return max(late)
 
 
 def _check_slot(one: Placed, point: int, truth: Truth) -> Iterator[Finding]:
@@ -141,8 +155,10 @@ def _fits(one: Placed, reading: Reading, served: Sequence[Poll], truth: Truth, *
     powers = [poll.values["p_w"] for poll in served]
     low, mean, high = reading.p_min_w, reading.p_mean_w, reading.p_max_w
     if low == min(powers) and high == max(powers):
-        # one instant that seems to be off by the tolerance moves so much of the window's weight
-        slack = (high - low) * truth.tolerance_ms / (one.to_ms - one.from_ms) + MEAN_ROUNDING_W
+        # one instant that seems to be off by the tolerance moves so much of the window's weight; so do all by the lag
+        steps = sum(abs(after - before) for before, after in pairwise(powers))
+        moved = (high - low) * truth.tolerance_ms + steps * truth.lag_ms
+        slack = moved / (one.to_ms - one.from_ms) + MEAN_ROUNDING_W
         if abs(weighted_mean(one, served, truth.sample_interval_ms) - mean) <= slack:
             return True
     return lossy and low in powers and high in powers and low <= mean <= high
