@@ -45,3 +45,14 @@ class Nats:
 
     def __exit__(self, *_: object) -> None:
         self.process.kill()
+
+
+def make_worker(
+    config: Path, name: str, servers: list[str], stream: str = "wattline-journal", replicas: int = 3
+) -> None:
+    """Make a gateway.toml that of a worker of these servers (docs/scale.md), or of a follower."""
+    text = config.read_text(encoding="utf-8")
+    text = text.replace("[mqtt]\n", f'[mqtt]\nclient_id = "{name}"\nshare = "workers"\n')
+    listed = ", ".join(f'"{one}"' for one in servers)
+    about = f'[jetstream]\nservers = [{listed}]\nstream = "{stream}"\nreplicas = {replicas}\n'
+    config.write_text(f'{text}[journal]\nkind = "jetstream"\n{about}', encoding="utf-8")

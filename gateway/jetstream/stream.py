@@ -15,7 +15,7 @@ DAY_NS = 86_400 * 10**9
 _NO_RESPONDERS = 503
 # err_code of JetStream's API (server/errors.json)
 _NOT_THERE, _NO_MESSAGE, _IS_THERE = 10059, 10037, 10077
-_NOT_ENABLED = {10039, 10076, 10035}
+_NOT_ENABLED = {10005, 10035, 10039, 10076}  # 10005: a cluster that has not found its nodes yet
 _FULL = {10023, 10028, 10047, 10122}
 _PER_SUBJECT = "per subject"
 

@@ -20,6 +20,7 @@ from pathlib import Path
 from gateway.journal.audit import Audit, Fault
 from gateway.journal.reader import Reader
 from hil.broker import Broker
+from hil.nats import make_worker
 from hil.nats_cluster import Cluster
 from hil.process import Process
 from tests.e2e.gateway_kills import Terminal
@@ -92,9 +93,7 @@ class Site:
         sink = f'[[sink]]\nname = "north"\nkind = "mqtt"\nhost = "127.0.0.1"\nport = {self.broker.port}\n'
         sink += f'prefix = "{NORTH}"\n'
         config = write_config(folder, self.broker.port, senders, sink)
-        text = config.read_text().replace("[mqtt]\n", f'[mqtt]\nclient_id = "{folder.name}"\nshare = "workers"\n')
-        servers = ", ".join(f'"{one}"' for one in self.cluster.servers)
-        config.write_text(f'{text}[journal]\nkind = "jetstream"\n[jetstream]\nservers = [{servers}]\n')
+        make_worker(config, folder.name, self.cluster.servers)
         what = "follow" if folder.name == "follower" else "run"
         return opened.enter_context(Process(folder.name, [*GATEWAY, what, "--config", str(config)], folder / "log"))
 

@@ -12,6 +12,7 @@ from secrets import token_hex
 
 from gateway.clock import steady_s
 from gateway.config import JetStreamConfig, VerifyConfig
+from gateway.database import StoreUnavailableError
 from gateway.jetstream.client import Client
 from gateway.jetstream.journal import StreamJournal
 from gateway.journal.journal import Journal
@@ -24,6 +25,7 @@ from hil.benchmarks.processes import READY_S, started
 from hil.benchmarks.result import Bar, Chart, Figure, Options, Result
 from hil.benchmarks.timing import Samples
 from hil.broker import Broker
+from hil.nats import make_worker
 from hil.nats_cluster import Cluster
 from hil.process import Process
 from hil.terminal import ROOT
@@ -91,9 +93,24 @@ def streamed(form: Form, folder: Path, rounds: int, seed: int) -> Samples:
         config = JetStreamConfig(servers=cluster.servers, replicas=form.nodes)
         journal = StreamJournal(config, Client(config, "bench", lambda: token_hex(8), steady_s))
         try:
+            _until_ready(journal)
             return commits(journal, rounds, seed, BATCHES_SYNCED if form.sync == "always" else None)
         finally:
             journal.close()
+
+
+def _until_ready(journal: StreamJournal) -> None:
+    """The cluster's nodes have found each other, and made the stream. Raises StoreUnavailableError."""
+    until_s = steady_s() + READY_S
+    while True:
+        try:
+            journal.check()
+        except StoreUnavailableError:
+            if steady_s() > until_s:
+                raise
+            time.sleep(0.2)
+        else:
+            return
 
 
 def commits(journal: Journal | StreamJournal, rounds: int, seed: int, most: int | None) -> Samples:
@@ -133,9 +150,7 @@ def _gateway(
     folder.mkdir()
     config = write_config(folder, port, map(Admitted, names(TERMINALS)))
     if servers:
-        text = config.read_text().replace("[mqtt]\n", f'[mqtt]\nclient_id = "{folder.name}"\nshare = "workers"\n')
-        listed = ", ".join(f'"{one}"' for one in servers)
-        config.write_text(f'{text}[journal]\nkind = "jetstream"\n[jetstream]\nservers = [{listed}]\n')
+        make_worker(config, folder.name, servers)
     return enter(Process(folder.name, [*GATEWAY, str(config)], folder / "gateway.log"))
 
 

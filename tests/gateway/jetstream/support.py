@@ -9,7 +9,7 @@ from gateway.config import JetStreamConfig
 from gateway.jetstream import messages, stream
 from gateway.jetstream.client import Client
 from gateway.jetstream.journal import StreamJournal
-from hil.nats import Nats
+from hil.nats import Nats, make_worker
 from tests.gateway.support import ROOT
 
 NATS = ROOT / "build/nats/nats-server"
@@ -59,7 +59,5 @@ def count(config: JetStreamConfig) -> int:
 
 
 def write_worker(config: Path, nats: Nats, stream: str, name: str) -> None:
-    """Make a gateway.toml that of a worker."""
-    text = config.read_text().replace("[mqtt]\n", f'[mqtt]\nclient_id = "{name}"\nshare = "workers"\n')
-    about = f'servers = ["127.0.0.1:{nats.port}"]\nstream = "{stream}"\nreplicas = 1\n'
-    config.write_text(f'{text}[journal]\nkind = "jetstream"\n[jetstream]\n{about}')
+    """Make a gateway.toml that of a worker on this server."""
+    make_worker(config, name, [f"127.0.0.1:{nats.port}"], stream, replicas=1)
