@@ -33,19 +33,21 @@ class Measurement(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True)
 class Measure:
-    """at_most: in the unit. io_s: real seconds of I/O that are in it, which a target that scales time multiplies."""
+    """at_most: in the unit. io_s: real seconds of I/O that are in it, which a target that scales time multiplies; None:
+    it says nothing where time is scaled, and is not taken there.
+    """
 
     name: str
     unit: str
     english: str
     chinese: str
     at_most: float
-    io_s: float
+    io_s: float | None
     take: Callable[[Truth, Sequence[Story], int], float | None]  # the last: ms until a trouble is over with
 
     def limit(self, factor: int) -> float:
         """What holds on a target so much faster than life; 0: virtual time, where I/O takes its time of it."""
-        return self.at_most + self.io_s * (factor if factor > 1 else 0)
+        return self.at_most + (self.io_s or 0) * (factor if factor > 1 else 0)
 
 
 def take_all(told: Sequence[tuple[Truth, Sequence[Story]]], factor: int) -> list[Measurement]:
@@ -53,7 +55,8 @@ def take_all(told: Sequence[tuple[Truth, Sequence[Story]]], factor: int) -> list
     found = []
     settled_ms = SETTLED_MS + 1000 * BACK_OFF_S * (factor if factor > 1 else 0)
     for one in DECLARED:
-        values = [value for truth, stories in told if (value := one.take(truth, stories, settled_ms)) is not None]
+        taken = told if factor <= 1 or one.io_s is not None else []
+        values = [value for truth, stories in taken if (value := one.take(truth, stories, settled_ms)) is not None]
         worst = round(max(values), 3) if values else None
         found.append(Measurement(one.name, one.unit, one.limit(factor), worst))
     return found
@@ -148,5 +151,7 @@ DECLARED = (
         10,
         _catch_up,
     ),
-    Measure("sampling_jitter_s", "s", "between two samples, off the interval, all well", "采样间隔偏差", 2, 1, _jitter),
+    Measure(
+        "sampling_jitter_s", "s", "between two samples, off the interval, all well", "采样间隔偏差", 2, None, _jitter
+    ),
 )

@@ -11,8 +11,8 @@ from typer.testing import CliRunner
 
 from gateway.strict import ConfigError
 from hil import cli, scenario
-from hil.board import first, lock, ports
-from hil.board.bench_file import Power, read
+from hil.board import console, first, lock, ports
+from hil.board.bench_file import Console, Power, read
 from hil.board.power import power_of
 from hil.broker import free_port
 from hil.process import BenchError
@@ -134,6 +134,14 @@ def test_a_supply_that_does_not_switch_ends_the_run() -> None:
     power_of(Power("none")).switch(on=True)
     with pytest.raises(BenchError, match="no relay"):
         power_of(Power("none")).switch(on=False)
+
+
+def test_a_console_that_says_nothing_ends_the_run(line: tuple[int, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(console, "READY_S", 0.2)
+    monkeypatch.setattr(console, "_START_S", 0.2)
+    monkeypatch.setattr(console, "_PROMPT_S", 0.3)
+    with pytest.raises(BenchError, match=r"no prompt"):
+        console.put(Console(line[1]), {}, reset=False)
 
 
 def test_what_failed_is_played_first_until_it_passes(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
