@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from hil.powercut.machine import Bases, play
-from hil.powercut.plan import KINDS, Start, Trial, starts, trials
+from hil.powercut.plan import KINDS, Start, Trial, fillings, starts, trials
 from hil.powercut.witness import WitnessError
 
 ROUNDS_MAX = 1000  # a round is some thousand cuts
@@ -100,7 +100,7 @@ def _of_start(bases: Bases, start: Start, operations: dict[str, int], failures: 
     except WitnessError as error:
         failures.append(Failure(str(start), f"before any cut: {error}"))
         return iter(())
-    return trials(start, operations[str(start)])
+    return itertools.chain(trials(start, operations[str(start)]), fillings(start))
 
 
 def titles() -> dict[str, str]:

@@ -22,6 +22,7 @@ EPILOG = (
     "Examples / 示例:\n\n"
     "  wattline hil powercut --cuts 10000\n\n"
     "  wattline hil powercut --replay tight-32-1/287.50.4096.0.287\n\n"
+    "  wattline hil powercut --replay tight-64-1/full.3.2\n\n"
     "Exit status / 退出码: 0 all holds after every cut, 1 it does not, 2 the bench could not run."
 )
 
@@ -33,7 +34,7 @@ def powercut(
     jobs: Annotated[int, typer.Option(min=0, max=256, help="Side by side; 0: one a core. 并行数")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON. 以 JSON 输出")] = False,
 ) -> None:
-    """Cut the power of the terminal's log at every flash operation, on the real VM and LittleFS. 断电试验"""
+    """Cut the power of the terminal's log at every flash operation, and fill its file system. 断电与存储写满试验"""
     if replay is not None:
         _replay(replay)
     began = time.monotonic()

@@ -7,7 +7,7 @@ import threading
 from pathlib import Path
 
 from hil import micropython
-from hil.powercut.plan import KINDS, Kind, Start, Trial
+from hil.powercut.plan import KINDS, Full, Kind, Start, Trial
 from hil.powercut.witness import Witness, WitnessError
 from hil.process import BenchError
 
@@ -104,9 +104,12 @@ class Bases:
         return whole.witness.operations
 
 
-def play(bases: Bases, trial: Trial, image: Path) -> None:
+def play(bases: Bases, trial: Trial, image: Path) -> Witness:
     """One trial, on an image of its own. Raises WitnessError, BenchError."""
     machine = bases.of(trial.start).copy_to(image)
     for cut in trial.cuts:
         machine.work(str(cut))
+    if isinstance(trial.cuts[0], Full):
+        machine.work("full.gone")
     machine.check("write")
+    return machine.witness

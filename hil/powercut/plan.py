@@ -2,6 +2,9 @@
 
 A trial's id is `KIND-VM-SEED/CUT` or `KIND-VM-SEED/CUT+CUT`: a kind of work, on the 64- or 32-bit VM, drawn by the
 seed, cut, and cut again in the start that follows. CUT is `OPERATION.PERCENT.NOISE.ORDER.SEED` (hil/vm/cut_flash.py).
+
+Or `KIND-VM-SEED/full.STEP.FREE`: before a step of the work, somebody else's file leaves so many blocks of the file
+system free; it is still there in the start that follows, and goes at its end (hil/vm/log_work.py).
 """
 
 import re
@@ -18,6 +21,7 @@ TEARS = [
     if percent < 100 or not noise
 ]
 AGAIN_EVERY = 4  # one trial in so many is cut once more
+FREE_MAX = 14  # blocks that are left free: more than a segment and the small files take
 START_OPERATIONS = 40  # a start has so many at most: mounting, counting, recovery
 
 
@@ -56,6 +60,17 @@ class Cut(NamedTuple):
         return ".".join(str(one) for one in self)
 
 
+class Full(NamedTuple):
+    """The file system gets full."""
+
+    step: int
+    free: int
+
+    def __str__(self) -> str:
+        """As the VM takes it."""
+        return f"full.{self.step}.{self.free}"
+
+
 class Start(NamedTuple):
     """What a trial begins with."""
 
@@ -69,10 +84,10 @@ class Start(NamedTuple):
 
 
 class Trial(NamedTuple):
-    """A start, and its cuts: the second one is in the start after the first."""
+    """A start, and its cuts: the second one is in the start after the first. Or how its file system gets full."""
 
     start: Start
-    cuts: tuple[Cut, ...]
+    cuts: tuple[Cut | Full, ...]
 
     def __str__(self) -> str:
         """Its id."""
@@ -85,16 +100,24 @@ class BadIdError(Exception):
 
 def trial_of(text: str) -> Trial:
     """The trial of an id. Raises BadIdError."""
-    found = re.fullmatch(r"(\w+)-(32|64)-(\d+)/((?:\d+\.){4}\d+(?:\+(?:\d+\.){4}\d+)*)", text)
+    found = re.fullmatch(r"(\w+)-(32|64)-(\d+)/((?:\d+\.){4}\d+(?:\+(?:\d+\.){4}\d+)*|full\.\d+\.\d+)", text)
     if not found or found[1] not in KINDS:
         raise BadIdError(f"{text}: an id is KIND-VM-SEED/CUT, as a failure prints it, KIND one of {', '.join(KINDS)}")
-    cuts = tuple(Cut(*(int(number) for number in cut.split("."))) for cut in found[4].split("+"))
-    return Trial(Start(found[1], int(found[2]), int(found[3])), cuts)
+    start = Start(found[1], int(found[2]), int(found[3]))
+    if found[4].startswith("full."):
+        return Trial(start, (Full(*(int(number) for number in found[4].split(".")[1:])),))
+    return Trial(start, tuple(Cut(*(int(number) for number in cut.split("."))) for cut in found[4].split("+")))
 
 
 def starts(seed: int) -> list[Start]:
     """One round: every kind, on either VM by turns."""
     return [Start(kind, (64, 32)[(seed + number) % 2], seed) for number, kind in enumerate(KINDS)]
+
+
+def fillings(start: Start) -> Iterator[Trial]:
+    """The file system gets full before each step of a start's work, or some blocks later."""
+    for step in range(KINDS[start.kind].steps):
+        yield Trial(start, (Full(step, (step * 5 + start.seed) % FREE_MAX),))
 
 
 def trials(start: Start, operations: int) -> Iterator[Trial]:

@@ -37,6 +37,7 @@ class Witness:
     operations: int = 0  # of the last run, if it was not cut
     run: int = 0
     count: int = 0  # of records appended in this run
+    refused: int = 0  # appends that raised ENOSPC, in all runs
     unsaid: set[str] = field(default_factory=set)  # names of which the append may not have returned
     under_way: list[str] = field(default_factory=list)  # names that are being freed or recalled
 
@@ -63,6 +64,11 @@ class Witness:
         self._see(int(words[0]), words[1])
         self.state[words[1]] = KEPT
         self.count += 1
+
+    def _hear_refused(self, words: list[str]) -> None:
+        self.unsaid.add(words[0])
+        self.count += 1
+        self.refused += 1
 
     def _hear_freeing(self, words: list[str]) -> None:
         self.under_way = self._among(words, KEPT)
@@ -97,6 +103,8 @@ class Witness:
         "B": _hear_boot,
         "E": _hear_epoch,
         "A": _hear_appended,
+        "X": _hear_refused,
+        "x": lambda _self, _words: None,
         "F": _hear_freeing,
         "f": _hear_freed,
         "C": _hear_recalling,

@@ -3,10 +3,13 @@
     micropython log_work.py IMAGE SEGMENTS RUN STEPS MIX [CUT]
 
 Each step appends, acknowledges, recalls or renumbers, as MIX weighs them (four numbers joined by `.`), by RUN alone.
-CUT: cut_flash.Power. What is done is said in lines, before and after; witness.py reads them:
+CUT: cut_flash.Power; or `full.STEP.FREE`: before that step somebody else's file takes all but FREE blocks of the file
+system; or `full.gone`: it is there already, and goes when all is done. What is done is said in lines, before and after;
+witness.py reads them:
 
     B boot    E epoch    M seq name ...                         at the start, with what is pending
-    A seq name                                                  an append has returned
+    A seq name      X name                                      an append has returned, or raised ENOSPC
+    x                                                           something else has raised ENOSPC
     F first last    f first last                                freeing, freed
     C first last    c first last ... D                          recalling, each range that is here, done
     R first last    E epoch    M seq name ... r                 renumbering, each copy, done
@@ -16,15 +19,18 @@ CUT: cut_flash.Power. What is done is said in lines, before and after; witness.p
 A record is `[seq, 1, "RUN-COUNT:" and filling]`; its name is RUN-COUNT, which the filling's length follows from.
 """
 
+import os
 import sys
 
 import cut_flash
-from boards import base
+from boards import base, unix
 from plain_events import body_of, log_event, named
 from terminal import clock, counters, epochs, log
 
 from protocol import record
 
+_ENOSPC = 28
+_FILLER = base.DATA_DIR + "/filler"
 _PIECE_MAX = 6  # numbers that are freed, recalled or renumbered at once
 
 
@@ -61,12 +67,22 @@ class Work:
         while drawn >= self._mix[doing]:
             drawn -= self._mix[doing]
             doing += 1
-        (self._append, self._free, self._recall, self._renumber)[doing]()
+        try:
+            (self._append, self._free, self._recall, self._renumber)[doing]()
+        except OSError as error:
+            if error.errno != _ENOSPC:
+                raise
+            print("x")
 
     def _append(self) -> None:
         self._count += 1
         name = "%d-%d" % (self._run, self._count)
-        print("A", self._store.append(lambda seq: named(seq, name)), name)
+        try:
+            print("A", self._store.append(lambda seq: named(seq, name)), name)
+        except OSError as error:
+            if error.errno != _ENOSPC:
+                raise
+            print("X", name)
 
     def _free(self) -> None:
         found = self._pending()
@@ -122,7 +138,8 @@ class Work:
 
 def main(image: str, segments: int, run: int, steps: int, mix: str, cut: str = "") -> None:
     """Do it."""
-    power = cut_flash.Power(cut)
+    full = cut.split(".")[1:] if cut.startswith("full.") else []
+    power = cut_flash.Power("" if full else cut)
     flash, beside = cut_flash.opened(image, power)
     base.mount(flash)
     reserved = counters.Counters(beside)
@@ -137,9 +154,26 @@ def main(image: str, segments: int, run: int, steps: int, mix: str, cut: str = "
             print("M", seq, name)
         seq = store.next_pending(seq)
     work = Work(store, run, [int(one) for one in mix.split(".")], draw)
-    for _ in range(steps):
+    for number in range(steps):
+        if full[:1] == [str(number)]:
+            _fill(flash.blocks, int(full[1]))
         work.step()
+    if full == ["gone"]:
+        os.remove(_FILLER)
     print("END", power.operations)
+
+
+def _fill(blocks: int, free: int) -> None:
+    """Take all but so many blocks of the file system."""
+    with open(_FILLER, "wb") as file:
+        for _ in range(blocks):
+            if os.statvfs(base.DATA_DIR)[3] <= free:
+                return
+            try:
+                file.write(bytes(unix.BLOCK_BYTES))
+                file.flush()
+            except OSError:  # the copy of its last block has no room
+                return
 
 
 if __name__ == "__main__":

