@@ -47,6 +47,8 @@ FINDINGS = {
     "sealed_wrongly": "bytes that their own maker can't have sealed",
     "number_reused": "a number of the log names another record than it did",
     "freed_too_early": "a terminal freed what was not acknowledged",
+    "released_too_early": "a frame is released to the broker, and on no disk",
+    "evidence_lost": "a frame that was refused is in no quarantine",
     "record_of_nobody": "committed, and no terminal has made it",
     "sent_not_stored": "sent, and not on the flash",
     "backlog_first": "an older record goes out while a newer one waits",
