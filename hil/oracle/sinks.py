@@ -19,7 +19,7 @@ def check_sink(name: str, sink: Sink, windows: Sequence[Placed], truth: Truth) -
         where = f"{name}: window {shown(one.from_ms)}"
         why = cause(truth, one.from_ms, truth.end_ms)
         span = (one.from_ms, one.to_ms)
-        start_ms = _matching(one, got, truth)
+        start_ms = _matching(one, got)
         if start_ms is None:
             tally.lost += 1
             findings.append(Finding(1, "forward_lost", f"{where} never came", why, *span))
@@ -31,7 +31,7 @@ def check_sink(name: str, sink: Sink, windows: Sequence[Placed], truth: Truth) -
             tally.duplicated += 1
             text = f"{where} counts twice: {', '.join(twice[start_ms])}"
             findings.append(Finding(2, "forward_twice", text, why, *span))
-    expected = {start for one in windows if (start := _matching(one, got, truth)) is not None}
+    expected = {start for one in windows if (start := _matching(one, got)) is not None}
     for start_ms in sorted(got.keys() - expected):
         if truth.start_ms <= start_ms < truth.end_ms:
             findings.append(Finding(3, "forward_invented", f"{name}: window {shown(start_ms)} is in no journal"))
@@ -49,14 +49,14 @@ def _by_start(sink: Sink) -> tuple[dict[int, dict[str, str]], dict[int, list[str
     return got, twice
 
 
-def _matching(one: Placed, got: Mapping[int, object], truth: Truth) -> int | None:
+def _matching(one: Placed, got: Mapping[int, object]) -> int | None:
     """The period under which the platform has this window.
 
     One that had no time of its own was placed by its boot, to the accuracy of the terminal's clock.
     """
     if one.window.start_s is not None:
         return one.from_ms if one.from_ms in got else None
-    near = [start_ms for start_ms in got if abs(start_ms - one.from_ms) <= truth.tolerance_ms]
+    near = [start_ms for start_ms in got if abs(start_ms - one.from_ms) <= one.off_ms]
     return min(near, key=lambda start_ms: abs(start_ms - one.from_ms)) if near else None
 
 

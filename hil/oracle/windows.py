@@ -33,30 +33,55 @@ class Placed:
 def place(journal: Journal, truth: Truth) -> list[Placed]:
     """Every window of the journal, in order of time; one without a time of its own by the start of its boot."""
     boots: dict[int, list[tuple[Kept, Window]]] = defaultdict(list)
+    clocks: dict[int, list[tuple[int, int]]] = defaultdict(list)
     for kept in journal.kept:
-        if isinstance(kept.body, Window):
-            boots[kept.body.boot].append((kept, kept.body))
-    placed = [one for boot in sorted(boots) for one in _place_boot(boots[boot], boot - min(boots), truth)]
+        body = kept.body
+        clocks[body.boot].append((body.end_uptime_s if isinstance(body, Window) else body.uptime_s, body.clock_error_s))
+        if isinstance(body, Window):
+            boots[body.boot].append((kept, body))
+    placed = [
+        one
+        for boot in sorted(boots)
+        for one in _place_boot(boots[boot], boot - min(boots), Clock(sorted(clocks[boot])), truth)
+    ]
     return sorted(placed, key=lambda one: (one.to_ms, one.kept.seq))
 
 
-def _place_boot(windows: Sequence[tuple[Kept, Window]], number: int, truth: Truth) -> Iterator[Placed]:
-    """The windows of one boot. Its start is known from the windows that say their own, else from the process."""
+class Clock:
+    """How far off a boot's clock said that it may be. said: (uptime_s, error_s) of all its records, in order."""
+
+    def __init__(self, said: Sequence[tuple[int, int]]) -> None:
+        self._said = [one for one in said if one[1] != limits.CLOCK_ERROR_S_MAX]  # that value: it does not know
+
+    def off_ms(self, window: Window, truth: Truth) -> int:
+        """By how much a window's times may be off: the greatest bound in it, what the clock was corrected by meanwhile,
+        and a second's rounding; where that bound is no more than the bench's tolerance, that.
+        """
+        begin_s = window.end_uptime_s - window.length_s
+        before = [error_s for uptime_s, error_s in self._said if uptime_s < begin_s][-1:]
+        inside = [error_s for uptime_s, error_s in self._said if begin_s <= uptime_s <= window.end_uptime_s]
+        if window.start_s is None:  # it was placed by the best record of its boot
+            before = [error_s for _, error_s in self._said]
+        error_s = max([0, *before, *inside])
+        if 1000 * error_s <= truth.tolerance_ms:
+            return truth.tolerance_ms
+        return 1000 * (error_s + 1 + int(window.length_s) // SLEW_PER)
+
+
+def _place_boot(windows: Sequence[tuple[Kept, Window]], number: int, clock: Clock, truth: Truth) -> Iterator[Placed]:
+    """The windows of one boot. Its start is known from the process, else from the windows that say their own."""
     boots = {one.boot: one for one in truth.lives if one.boot is not None}
     known = boots.get(windows[0][1].boot)
     starts = [_end_ms(one) - one.end_uptime_s * 1000 for _kept, one in windows if one.start_s is not None]
     if starts:
-        start_ms = starts[-1]
+        start_ms = known.from_ms if known else starts[-1]
         life = known if boots else next((one for one in truth.lives if _near(one, start_ms, truth)), None)
     else:
         life = known if boots else (truth.lives[number] if number < len(truth.lives) else None)
         start_ms = life.from_ms if life else truth.start_ms
-    before_ms = 0  # by how much the window before may have been off at its end, where this one begins
-    for kept, window in sorted(windows, key=lambda one: one[0].seq):
+    for kept, window in windows:
         to_ms = _end_ms(window) if window.start_s is not None else start_ms + window.end_uptime_s * 1000
-        off_ms = _off_ms(window, truth)
-        yield Placed(kept, window, to_ms - window.length_s * 1000, to_ms, life, max(before_ms, off_ms))
-        before_ms = off_ms
+        yield Placed(kept, window, to_ms - window.length_s * 1000, to_ms, life, clock.off_ms(window, truth))
 
 
 def _end_ms(window: Window) -> int:
@@ -65,16 +90,6 @@ def _end_ms(window: Window) -> int:
 
 def _near(life: Life, start_ms: int, truth: Truth) -> bool:
     return abs(start_ms - life.from_ms) <= truth.boot_ms + truth.tolerance_ms
-
-
-def _off_ms(window: Window, truth: Truth) -> int:
-    """The clock's own bound, what it may have been corrected by meanwhile, and a second's rounding; where that bound is
-    no more than the bench's tolerance, that.
-    """
-    known = window.clock_error_s != limits.CLOCK_ERROR_S_MAX
-    if not known or 1000 * window.clock_error_s <= truth.tolerance_ms:
-        return truth.tolerance_ms
-    return 1000 * (int(window.clock_error_s) + 1 + int(window.length_s) // SLEW_PER)
 
 
 def in_span(placed: Sequence[Placed], truth: Truth) -> list[Placed]:
@@ -174,8 +189,8 @@ def _gaps(life: Life, placed: Sequence[Placed], truth: Truth) -> Iterator[tuple[
         return
     until = begin_ms  # without the time windows end wherever uptime says: they must follow each other without a hole
     for one in mine:
-        if one.to_ms > begin_ms and one.from_ms > until + truth.tolerance_ms:
-            yield until, one.from_ms, math.ceil((one.from_ms - until - truth.tolerance_ms) / WINDOW_MS)
+        if one.to_ms > begin_ms and one.from_ms > until + one.off_ms:
+            yield until, one.from_ms, math.ceil((one.from_ms - until - one.off_ms) / WINDOW_MS)
         until = max(until, one.to_ms)
     if end_ms - until >= WINDOW_MS:
         yield until, end_ms, (end_ms - until) // WINDOW_MS

@@ -25,6 +25,10 @@ MAILBOX_EVERY = 8
 HOURS = (1, 1, 1, 2, 2, 3)
 SAMPLE_INTERVALS_S = (60, 180, 180, 300)  # a fault of a meter is one at any rate; that of life, 5 s, is the scenarios'
 TROUBLES_MAX = 6
+DAY_S = 86_400
+RTC_JUMPS_EVERY = 3  # at so many power cuts one moves the clock chip
+# such as a terminal can tell (firmware/device/terminal/rtc_memory.py): back behind when it was set, or two weeks ahead
+RTC_JUMPS_S = (-18 * 365 * DAY_S, -DAY_S, 20 * DAY_S, 18 * 365 * DAY_S)
 SPAN_MS_MIN = 5_000  # of a trouble that is made shorter
 QUIET_MS = 1_800_000  # before the end everything is well again
 CLIENTS = ((TERMINAL, BROKER_PORT), ("gateway", BROKER_PORT), ("gateway", PLATFORM_PORT))
@@ -52,6 +56,13 @@ def _part(world: World, number: int) -> tuple[str, int]:
 def _terminal(world: World, number: int) -> Terminal:
     terminals = list(world.terminals.values())
     return terminals[number % len(terminals)]
+
+
+def _terminal_cut(world: World, number: int) -> None:
+    terminal = _terminal(world, number)
+    terminal.kill()
+    if number % RTC_JUMPS_EVERY == 0:
+        terminal.move_rtc(RTC_JUMPS_S[number // RTC_JUMPS_EVERY % len(RTC_JUMPS_S)])
 
 
 def _cut_in_flash(world: World, number: int) -> None:
@@ -114,7 +125,7 @@ def _strange(deed: Deed) -> Effect:
 
 # how each begins, and how it ends
 EFFECTS: dict[str, tuple[Effect, Effect]] = {
-    "terminal_cut": (lambda world, n: _terminal(world, n).kill(), lambda world, n: _terminal(world, n).start()),
+    "terminal_cut": (_terminal_cut, lambda world, n: _terminal(world, n).start()),
     "flash_cut": (_cut_in_flash, _flash_well),
     "flash_full": (
         lambda world, n: setattr(_terminal(world, n).flash, "full", True),
