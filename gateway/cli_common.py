@@ -33,6 +33,9 @@ From = Annotated[
     str | None, typer.Option("--from", help="First instant, ISO 8601; a day before --to if not said. 起始")
 ]
 To = Annotated[str | None, typer.Option("--to", help="End, not included; now if not said. 结束时刻（不含）")]
+UtcOffset = Annotated[
+    int, typer.Option("--utc-offset", min=-12, max=14, help="Hours, of local time and of days. 当地时区")
+]
 OneTerminal = Annotated[str | None, typer.Option("--terminal", help="This one only. 仅此终端")]
 
 
@@ -55,6 +58,14 @@ def load_registry(loaded: GatewayConfig) -> registry.Registry:
         return registry.load(Path(loaded.terminals))
     except ConfigError as error:
         fail(*(str(problem) for problem in error.problems))
+
+
+def asked_terminals(loaded: GatewayConfig, terminal: str | None) -> list[registry.Terminal]:
+    """All terminals of terminals.toml, or the one that is asked for; the end of the command where there is none."""
+    found = [one for one in load_registry(loaded).all() if terminal in {None, one.id}]
+    if not found:
+        fail(f"{terminal or ''}: not in {loaded.terminals} / 文件中没有此终端")
+    return found
 
 
 def open_journal(folder: Path) -> Reader:

@@ -10,17 +10,18 @@ import typer
 
 from gateway import cli_asked
 from gateway.cli_common import (
+    DAY_S,
     NOT_WELL,
     AsLines,
     Config,
     From,
     OneTerminal,
     To,
+    UtcOffset,
+    asked_terminals,
     examples,
-    fail,
     line_text,
     load,
-    load_registry,
     open_source,
     parse_span,
     print_json,
@@ -30,11 +31,10 @@ from gateway.clock import SystemClock
 from gateway.gaps.ledger import Account, Day, Run, states
 from gateway.gaps.source import Facts, Source, Span
 from gateway.gaps.words import LATE, MEANING, UNKNOWN
-from gateway.registry import Registry, Terminal
+from gateway.registry import Terminal
 from gateway.wanted.ranges import size
 from gateway.wanted.requests import Ask
 
-DAY_S = 86400
 SHORTFALL = 0.9  # received / due below this is what the field's rule objects to
 
 
@@ -46,7 +46,7 @@ def gaps(
     terminal: OneTerminal = None,
     from_: From = None,
     to: To = None,
-    utc_offset: Annotated[int, typer.Option(min=-12, max=14, help="Hours by which a day is counted. 日界时区")] = 8,
+    utc_offset: UtcOffset = 8,
     *,
     ask: Ask_ = False,
     as_json: AsLines = False,
@@ -62,13 +62,13 @@ def gaps(
     again for what was given up.
     """
     loaded = load(config)
-    known = load_registry(loaded)
+    asked = asked_terminals(loaded, terminal)
     now_s = SystemClock().now_ms() // 1000
     from_s, to_s = parse_span(from_, to, now_s)
     source = open_source(Path(loaded.data_dir), loaded.verify.future_refuse_s)
     total: Counter[str] = Counter()
     span, in_journal = source.span(from_s, to_s, now_s), source.terminals()
-    for one in _asked(known, terminal):
+    for one in asked:
         row = in_journal.get(one.id)
         found = source.facts(row or 0, span)
         for line in rows(source, span, one, row, found, utc_offset * 3600):
@@ -115,13 +115,6 @@ def rows(
         yield from account.take(cell_s, of_points)
     yield from account.end()
     yield from account.days.values()
-
-
-def _asked(known: Registry, terminal: str | None) -> list[Terminal]:
-    found = [one for one in known.all() if terminal in {None, one.id}]
-    if not found:
-        fail(f"{terminal or ''}: not in terminals.toml / 终端未登记")
-    return found
 
 
 def _say(row: dict[str, Any] | str) -> None:

@@ -9,16 +9,16 @@ from typing import Annotated
 import typer
 
 from gateway.cli_common import (
+    DAY_S,
     NOT_WELL,
     AsLines,
     Config,
     From,
     OneTerminal,
     To,
+    asked_terminals,
     examples,
-    fail,
     load,
-    load_registry,
     open_spans,
     parse_span,
     print_json,
@@ -34,7 +34,6 @@ from gateway.watch.slots import SLOT_S
 from gateway.watch.words import MEANING
 
 CONTEXT_S = HOUR_WINDOWS * SLOT_S  # before a span: what begins there may go on in it
-DAY_S = 86_400
 _POINT = NAMES.index("point")
 
 History = Annotated[int, typer.Option("--history", min=1, max=366, help="Days in which a replay is sought. 回溯天数")]
@@ -54,12 +53,10 @@ def honesty(
     Ends with 1 if anything was found. A terminal at a time; with --json a line for each finding.
     """
     loaded = load(config)
-    known = [one for one in load_registry(loaded).all() if terminal in {None, one.id}]
-    if not known:
-        fail(f"{terminal}: not in {loaded.terminals} / 文件中没有此终端")
+    asked = asked_terminals(loaded, terminal)
     from_s, to_s = parse_span(from_, to, SystemClock().now_ms() // 1000)
     spans, count = open_spans(Path(loaded.data_dir)), 0
-    for one in known:
+    for one in asked:
         shown = _shown(spans, one, from_s - history_days * DAY_S, to_s, loaded.verify.future_refuse_s)
         for points, found in _findings(one, shown, from_s):
             count += 1

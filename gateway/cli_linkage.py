@@ -13,6 +13,7 @@ from gateway.cli_common import (
     Config,
     From,
     To,
+    UtcOffset,
     examples,
     fail,
     line_text,
@@ -41,7 +42,7 @@ def linkage(
     from_: From = None,
     to: To = None,
     enterprise: One = None,
-    utc_offset: Annotated[int, typer.Option(min=-12, max=14, help="Hours, of local time and of days. 时区")] = 8,
+    utc_offset: UtcOffset = 8,
     *,
     as_json: AsLines = False,
 ) -> None:

@@ -10,15 +10,17 @@ from typing import Annotated, NamedTuple
 import typer
 
 from gateway.cli_common import (
+    DAY_S,
     NOT_WELL,
     AsLines,
     Config,
     OneTerminal,
+    UtcOffset,
+    asked_terminals,
     examples,
     fail,
     line_text,
     load,
-    load_registry,
     open_source,
     parse_time,
     print_json,
@@ -32,7 +34,6 @@ from gateway.gaps.source import Source, Span
 from gateway.gaps.words import CELL_S, MEANING, NOT_DUE, UNKNOWN
 from gateway.registry import Terminal
 
-DAY_S = 86400
 WAITING = "waiting"  # in the journal, and the sink has not come to it
 STATES = {
     ACKNOWLEDGED: "the sink has it / 已确认",
@@ -64,7 +65,7 @@ def reconcile(
     sink: Annotated[str, typer.Argument(metavar="SINK", help="Its name in gateway.toml. 上报目标的名称")],
     day: Annotated[str | None, typer.Option(help="2026-03-01; left out: yesterday. 日期")] = None,
     terminal: OneTerminal = None,
-    utc_offset: Annotated[int, typer.Option(min=-12, max=14, help="Hours by which a day is counted. 日界时区")] = 8,
+    utc_offset: UtcOffset = 8,
     *,
     as_json: AsLines = False,
 ) -> None:
@@ -76,7 +77,7 @@ def reconcile(
     folder = Path(loaded.data_dir)
     if sink not in [one.name for one in loaded.sink]:
         fail(f"{sink}: no such sink / 没有此目标; allowed / 允许: {', '.join(one.name for one in loaded.sink) or '-'}")
-    now_s = SystemClock().now_ms() // 1000
+    asked, now_s = asked_terminals(loaded, terminal), SystemClock().now_ms() // 1000
     from_s = _day_begin(day, now_s, utc_offset * 3600)
     source = open_source(folder, loaded.verify.future_refuse_s)
     try:
@@ -85,13 +86,12 @@ def reconcile(
         known = {}
     span, rows = source.span(from_s, from_s + DAY_S, now_s), source.terminals()
     total: Counter[str] = Counter()
-    for one in load_registry(loaded).all():
-        if terminal in {None, one.id}:
-            for stretch in stretches(source, span, one, rows.get(one.id), known):
-                total["due"] += stretch.intervals
-                total[stretch.state] += stretch.intervals
-                if stretch.state != ACKNOWLEDGED:
-                    _say(stretch, as_json=as_json)
+    for one in asked:
+        for stretch in stretches(source, span, one, rows.get(one.id), known):
+            total["due"] += stretch.intervals
+            total[stretch.state] += stretch.intervals
+            if stretch.state != ACKNOWLEDGED:
+                _say(stretch, as_json=as_json)
     source.close()
     date = datetime.fromtimestamp(from_s + utc_offset * 3600, UTC).strftime("%Y-%m-%d")
     if as_json:

@@ -27,7 +27,7 @@ from cext.verify import Points
 from gateway.config import Name, Section, Text, duplicates
 from gateway.files import sync_folder
 from gateway.strict import ConfigError, Problem, read
-from protocol import limits, mac
+from protocol import limits
 
 KEY_FILE_BYTES_MAX = 256  # 64 hex digits and white space; anything longer is some other file
 _KEY_FILE = "a file of 64 hex digits (32 bytes) / 含 64 个十六进制数字的文件"
@@ -82,12 +82,11 @@ class RegistryFile(Section, frozen=True):
 class Terminal:
     """A terminal of the file.
 
-    By generation: `keys` seal what goes down, `states` open what comes up; a revoked one has none.
+    By generation: `states`, of the keys that open what comes up and seal what goes down; a revoked one has none.
     By number: `points`.
     """
 
     id: str
-    keys: Mapping[int, mac.Key] = field(repr=False)
     states: Mapping[int, KeyState] = field(repr=False)
     points: Mapping[int, Point]
     commissioned_s: int | None = None
@@ -181,19 +180,17 @@ def _load_terminal(path: Path, at: str, entry: TerminalEntry, problems: list[Pro
     problems += duplicates(path, f"{at}.keys", "generation", entry.keys, lambda key: key.generation)
     if not entry.keys and entry.revoked is None:
         problems.append(Problem(path, f"{at}.keys", "none / 没有密钥; allowed / 允许: at least one key"))
-    keys, states = {}, {}
+    states = {}
     for number, key in enumerate(entry.keys if entry.revoked is None else []):  # the others' files may be gone
         try:
-            secret = read_secret(path.resolve().parent / key.file)
-            keys[key.generation] = mac.Key(secret, key.generation)
-            states[key.generation] = KeyState(secret)
+            states[key.generation] = KeyState(read_secret(path.resolve().parent / key.file))
         except OSError as error:
             text = f"{key.file}: can't be read / 无法读取: {error.strerror}; allowed / 允许: {_KEY_FILE}"
             problems.append(Problem(path, f"{at}.keys[{number}].file", text))
         except ValueError as error:
             problems.append(Problem(path, f"{at}.keys[{number}].file", f"{key.file}: {error}"))
     points = {point.number: point for point in entry.points}
-    return Terminal(entry.id, keys, states, points, _unix_s(entry.commissioned), _unix_s(entry.revoked))
+    return Terminal(entry.id, states, points, _unix_s(entry.commissioned), _unix_s(entry.revoked))
 
 
 def _unix_s(instant: datetime | None) -> int | None:

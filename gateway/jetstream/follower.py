@@ -55,7 +55,7 @@ class _Everyone(Registry):
         return [self._one(name) if name else None for name in terminals]
 
     def _one(self, name: str) -> Terminal:
-        return self._registry.get(name) or self._registry.revoked(name) or Terminal(name, {}, {}, {})
+        return self._registry.get(name) or self._registry.revoked(name) or Terminal(name, {}, {})
 
 
 def _is_believed(delivery: Delivery, registry: Registry) -> bool:

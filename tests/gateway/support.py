@@ -218,8 +218,7 @@ class Accepted(NamedTuple):
 
 
 def terminal_of(sender: Sender, points: dict[int, Point]) -> Terminal:
-    generation = sender.key.generation
-    return Terminal(sender.name, {generation: sender.key}, {generation: KeyState(sender.secret)}, points)
+    return Terminal(sender.name, {sender.key.generation: KeyState(sender.secret)}, points)
 
 
 def accept(sender: Sender, data: bytes, points: dict[int, Point] | None = None, now_s: int = NOW_S) -> Accepted:

@@ -81,7 +81,7 @@ def test_one_ack_a_terminal_and_epoch_echoes_its_newest_frame() -> None:
 
 def test_an_ack_is_sealed_with_the_key_that_the_terminal_used() -> None:
     second = Sender(secret=b"n" * 32, generation=200)
-    both = Terminal("T0001", {}, {1: KeyState(SENDER.secret), 200: KeyState(second.secret)}, {})
+    both = Terminal("T0001", {1: KeyState(SENDER.secret), 200: KeyState(second.secret)}, {})
     columns = decode.decode_batch([second.frame([event(1)])], Senders.of([both]))
     ((_, data),) = acks.build(columns, bytes([OUTCOMES.index(NEW)]), Senders.of([both]), 0)
     assert down.open_down(data, "T0001", {200: mac.Key(b"n" * 32, 200)}).generation == 200

@@ -36,7 +36,7 @@ def test_revoking_changes_that_terminal_alone_and_needs_its_keys_no_more(termina
     assert (len(loaded), [one.id for one in loaded.all()]) == (2, ["T0001", "T0002", "T0003"])
     stolen = loaded.revoked("T0002")
     assert stolen is not None
-    assert (stolen.revoked_s, dict(stolen.keys), dict(stolen.states)) == (NOW_S, {}, {})
+    assert (stolen.revoked_s, dict(stolen.states)) == (NOW_S, {})
     assert terminals.read_text().replace("revoked = 2026-03-01T00:00:00Z\n", "") == text
 
 

@@ -43,7 +43,7 @@ class Filling:
             number: Point(number=number, name="p", kind="production", rated_power_w=200_000)
             for number in range(1, POINTS + 1)
         }
-        self.terminals = [Terminal(name, {1: KEY}, states, points) for name in names(TERMINALS)]
+        self.terminals = [Terminal(name, states, points) for name in names(TERMINALS)]
         self._bounds = verify.bounds_of(VerifyConfig())
 
     @property

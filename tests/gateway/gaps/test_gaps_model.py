@@ -28,7 +28,7 @@ from gateway.registry import Terminal
 from tests.gateway.gaps.world import BEGIN_S, Stores, World
 from tests.gateway.support import POINT
 
-TERMINAL = Terminal("T0001", {}, {}, {1: POINT}, commissioned_s=BEGIN_S)
+TERMINAL = Terminal("T0001", {}, {1: POINT}, commissioned_s=BEGIN_S)
 DAY_S = 86400
 
 

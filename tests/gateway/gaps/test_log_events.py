@@ -14,7 +14,7 @@ from protocol.record import LOG_PUT_BACK, LOG_RENUMBERED, NUMBERS_SKIPPED
 from tests.gateway.support import NOW_S, POINT, Sender, accept, commit, event, window
 
 SENDER = Sender()
-TERMINAL = Terminal("T0001", {}, {}, {1: POINT}, commissioned_s=NOW_S)
+TERMINAL = Terminal("T0001", {}, {1: POINT}, commissioned_s=NOW_S)
 BACK = 8  # the cell in which it is on again; it was off from 4 on
 CELLS = 12
 

@@ -58,7 +58,7 @@ def test_a_days_cells_are_kept_and_no_older_one_takes_a_newer_ones_place(
 @given(st.integers(0, 2**32), st.booleans())
 def test_the_gauges_say_what_the_ledger_says(seed: int, commissioned: bool) -> None:
     world, chance = World(seed, cells=150), random.Random(seed)
-    terminal = TERMINAL if commissioned else Terminal("T0001", {}, {}, {1: POINT})
+    terminal = TERMINAL if commissioned else Terminal("T0001", {}, {1: POINT})
     with tempfile.TemporaryDirectory(), stores_of(world) as (folder, stores):
         source, cells, last = Source(folder, CELL_S), {"T0001": DayCells()}, 0
         for _ in range(4):

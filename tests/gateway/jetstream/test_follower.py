@@ -153,7 +153,7 @@ def test_a_follower_is_made_anew_from_the_stream_also_of_terminals_that_are_gone
     terminals = [terminal_of(sender, {1: POINT}) for sender in senders]
     whole = followed(tmp_path / "first", config, terminals)
     assert len(whole) == 9
-    revoked = Terminal("T0001", {}, {}, {1: POINT}, revoked_s=NOW_S)
+    revoked = Terminal("T0001", {}, {1: POINT}, revoked_s=NOW_S)
     other_key = terminal_of(Sender("T0002", b"z" * 32, generation=2), {1: POINT})
     assert followed(tmp_path / "second", config, [terminals[0], revoked, other_key]) == whole
     assert refused_in(tmp_path / "second") == []

@@ -22,7 +22,7 @@ BASE = {
     "mqtt": {"host": "127.0.0.1", "port": 1883, "keepalive_s": 60},
     "uplink": {"ack_timeout_ms": 10000, "unacked_frames": 8, "records_per_frame": 8},
 }
-KNOWN = Terminal("T0001", {}, {}, {number: Point(number=number, name="x", kind="other") for number in (1, 2)})
+KNOWN = Terminal("T0001", {}, {number: Point(number=number, name="x", kind="other") for number in (1, 2)})
 
 
 def sent(folder: Path, text: str | bytes, base: Any = None, terminals: tuple[Terminal, ...] = (KNOWN,)) -> bytes:
@@ -99,4 +99,4 @@ def test_a_point_that_the_registry_does_not_have_is_refused(tmp_path: Path) -> N
     assert error_of(tmp_path, text) == (
         "new.json: points[0].number: 3; allowed / 允许: a point of T0001 in terminals.toml: 1, 2"
     )
-    assert sent(tmp_path, text, terminals=(Terminal("T0002", {}, {}, {}),))  # its points are not registered
+    assert sent(tmp_path, text, terminals=(Terminal("T0002", {}, {}),))  # its points are not registered
