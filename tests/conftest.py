@@ -11,4 +11,5 @@ import firmware  # noqa: F401  (puts the terminal's modules on the path)
 base = settings(deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("dev", base, max_examples=50)
 settings.register_profile("ci", base, max_examples=200)
+settings.register_profile("few", base, max_examples=20)  # where another run has the many: under sanitizers
 settings.load_profile("ci" if os.environ.get("CI") else "dev")
