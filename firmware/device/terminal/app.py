@@ -18,7 +18,6 @@ from terminal import (
     log,
     mailbox_uplink,
     modbus_task,
-    modem_time,
     recorder,
     remote_config,
     rtc_memory,
@@ -75,7 +74,7 @@ class App:
         self._supervisor = supervisor.Supervisor(board, self._say, self._tick)
         self._status_ms = 0
         self._health = health.Health(self._figures)
-        self._modem = modem_time.ModemTime(board, self._clock, self._recorder.event, self._say)
+        self._modem = self._make_modem() if board.has_modem else None
 
     def _tls(self, folder: str):  # type: ignore[no-untyped-def]
         """What board.connect needs for TLS, if that is configured. Raises ConfigError."""
@@ -98,6 +97,11 @@ class App:
                 self._board, identity, self._clock, self._log, self._uplink, self._answers
             )
         return modbus_task.ModbusTask(self._board, self._config.modbus, live, box, self._say)
+
+    def _make_modem(self) -> object:
+        from terminal import modem_time  # 2 KB of heap that a board without a modem need not have
+
+        return modem_time.ModemTime(self._board, self._clock, self._recorder.event, self._say)
 
     def _live_head(self):  # type: ignore[no-untyped-def]
         now = self._clock
@@ -172,8 +176,8 @@ class App:
             self._recorder.write()
         uptime_ms = self._clock.uptime_ms()
         self._remote.due(uptime_ms)
-        if self._board.has_modem:
-            self._modem.due()
+        if self._modem is not None:
+            self._modem.due()  # type: ignore[attr-defined]
         if self._remote.restart:
             self._say("starting anew: another configuration")
             self._log.close()
