@@ -37,6 +37,7 @@ class MqttSink:
         self._client: paho.Client | None = None
         self._changed = threading.Condition()
         self._answers: dict[int, int] = {}  # message's number: the broker's reason code
+        self._wanted = 0  # answers that are waited for; 0: not all is published yet
         self._answered: list[int] = []  # the broker's reason code for the connection, once it has answered
         self._lost = ""
 
@@ -50,6 +51,7 @@ class MqttSink:
             client = self._connect()
             with self._changed:
                 self._answers.clear()
+                self._wanted = 0
             numbers = [self._publish(client, topic, data) for topic, data in self._messages(batch)]
             self._await(numbers)
         except (SinkError, BatchRefusedError):
@@ -90,9 +92,8 @@ class MqttSink:
 
     def _await(self, numbers: list[int]) -> None:
         with self._changed:
-            done = self._changed.wait_for(
-                lambda: self._lost or all(number in self._answers for number in numbers), ACKS_TIMEOUT_S
-            )
+            self._wanted = len(numbers)
+            done = self._changed.wait_for(lambda: self._lost or len(self._answers) >= self._wanted, ACKS_TIMEOUT_S)
             if self._lost:
                 raise SinkError("unreachable", self._lost)
             if not done:
@@ -147,7 +148,8 @@ class MqttSink:
     def _on_publish(self, _client: Any, _data: Any, number: int, code: Any, _properties: Properties) -> None:
         with self._changed:
             self._answers[number] = int(code.value)
-            self._changed.notify_all()
+            if self._wanted and len(self._answers) >= self._wanted:
+                self._changed.notify_all()
 
     def _on_end(self, _client: Any, _data: Any, _flags: Any, code: Any, _properties: Properties | None) -> None:
         with self._changed:
