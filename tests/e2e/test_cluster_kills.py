@@ -11,7 +11,7 @@ ROUNDS, SEED = len(KINDS), 1  # each trouble once; `make kills` has more
 
 
 def test_what_a_worker_acknowledged_outlives_workers_nodes_and_partitions_and_is_there_once(tmp_path: Path) -> None:
-    """P-229: workers and nodes killed with -9, nodes cut off: 0 lost, 0 twice, and acks flow again after each."""
+    """P-229: workers and nodes killed with -9, nodes cut off: 0 lost, 0 twice, and more acks after each."""
     found = run(ROUNDS, SEED, tmp_path)
     print(found)
     assert found.well, f"python -m tests.e2e.cluster_kills --rounds {ROUNDS} --seed {SEED}: {found}"
