@@ -20,6 +20,7 @@ class Placed:
     """A window of the journal on the run's time axis, with the life of the terminal that closed it.
 
     off_ms: by how much its times may be off: the bound that its clock gave, at its end and at its begin.
+    has_place: it has a time, or some record of its boot has one, by which it can be placed.
     """
 
     kept: Kept
@@ -28,19 +29,23 @@ class Placed:
     to_ms: int
     life: Life | None
     off_ms: int
+    has_place: bool = True
 
 
 def place(journal: Journal, truth: Truth) -> list[Placed]:
     """Every window of the journal, in order of time; one without a time of its own by the start of its boot."""
     boots: dict[int, list[tuple[Kept, Window]]] = defaultdict(list)
     clocks: dict[int, list[tuple[int, int]]] = defaultdict(list)
+    timed: set[int] = set()  # boots in which some record has a time
     for kept in journal.kept:
         body = kept.body
         clocks[body.boot].append((body.end_uptime_s if isinstance(body, Window) else body.uptime_s, body.clock_error_s))
+        if (body.start_s if isinstance(body, Window) else body.time_s) is not None:
+            timed.add(body.boot)
         if isinstance(body, Window):
             boots[body.boot].append((kept, body))
     placed = [
-        one
+        replace(one, has_place=boot in timed)
         for boot in sorted(boots)
         for one in _place_boot(boots[boot], boot - min(boots), Clock(sorted(clocks[boot])), truth)
     ]

@@ -207,9 +207,15 @@ def troubles_of(scenario: Scenario) -> list[Trouble]:
         both = what in OF_TERMINAL and any(
             one.what in OF_TERMINAL and one.to_ms >= from_ms and one.from_ms <= to_ms for one in found
         )
-        if apart and not both and from_ms < to_ms:
+        if apart and not both and from_ms < to_ms and not _too_full(what, found):
             found.append(Trouble(what, from_ms, to_ms, draw.randrange(1 << 20)))
     return sorted(found, key=lambda one: (one.from_ms, one.what))
+
+
+def _too_full(what: str, found: list[Trouble]) -> bool:
+    """Each trouble of the flash may leave a segment of the log behind; full with three, it lets the oldest go."""
+    others = {one.what for one in found if one.what.startswith("flash")}
+    return what.startswith("flash") and bool(others) and "flash_full" in {what, *others}
 
 
 def within(troubles: Sequence[Trouble], hours: int) -> list[Trouble]:

@@ -6,6 +6,7 @@ from hil.sim.checks.flash_log import FlashLog
 from hil.sim.checks.violation import ViolationError
 from protocol.frame import Frame
 
+LIVE_RECORDS = 4  # after a silence no more than these are live (firmware/device/terminal/uplink.py)
 HELD_MS = 61_000  # a window is held back for a minute at most, so that not all terminals send theirs at once
 
 
@@ -35,7 +36,8 @@ class Sending:
         self._sent.update(numbers)
 
     def _check_order(self, highest: int, composed_ms: int) -> None:
-        for seq in range(max(self._live_from, highest + 1), self._log.newest + 1):
+        newest = self._log.newest
+        for seq in range(max(self._live_from, newest + 1 - LIVE_RECORDS, highest + 1), newest + 1):
             made = self._log.made.get(seq)
             if made is None or made.at_ms + HELD_MS > composed_ms or seq in self._sent or seq in self._log.freed:
                 continue
