@@ -44,6 +44,9 @@ class World:
     def __init__(self, scenario: Scenario, folder: Path, write: Callable[[str], object] | None = None) -> None:
         micropython.install()
         self.scenario = scenario
+        self._begin_ms = (
+            scenario.start_ms - LEAD_MS
+        )  # a property that works out a date, asked for at each answer of a meter
         self.loop = loop = VirtualLoop()
         self.trace = trace = Trace(lambda: loop.now_us, write)
         self.network = network = Network(loop, self.random("network"), trace)
@@ -83,7 +86,7 @@ class World:
 
     def now_ms(self) -> int:
         """Virtual Unix ms: the truth."""
-        return self.scenario.start_ms - LEAD_MS + self.loop.now_us // 1000
+        return self._begin_ms + self.loop.now_us // 1000
 
     def start(self, absent: set[str]) -> None:
         """Start everything but `absent` (broker, gateway, names of terminals)."""
