@@ -2,6 +2,7 @@
 nothing. A mutant is a small patch of this process (patch.py), with the seed that is known to catch it soon.
 """
 
+import inspect
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
@@ -63,7 +64,7 @@ SEEDS = {
 def _all() -> Iterator[Mutant]:
     for module in (of_gateway, of_terminal):
         for name, found in vars(module).items():
-            if getattr(found, "__module__", "") == module.__name__ and found.__class__.__name__ == "function":
+            if inspect.isfunction(found) and found.__module__ == module.__name__:
                 yield Mutant(name, (found.__doc__ or "").strip(), found, SEEDS[name])
 
 
