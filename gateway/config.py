@@ -336,23 +336,17 @@ def _check_sinks(path: Path, sinks: list[AnySink]) -> list[Problem]:
 
 def _check_workers(path: Path, config: GatewayConfig) -> list[Problem]:
     """What [journal], [jetstream] and mqtt.share say together."""
-    problems, is_shared = list[Problem](), config.journal.kind == "jetstream"
-    if is_shared and config.jetstream is None:
-        text = 'missing / 缺少; allowed / 允许: [jetstream] with journal.kind = "jetstream"'
-        problems.append(Problem(path, "jetstream", text))
-    if config.jetstream is not None and not is_shared:
-        text = '"sqlite"; allowed / 允许: "jetstream" where [jetstream] stands'
-        problems.append(Problem(path, "journal.kind", text))
-    if config.jetstream is not None and not config.jetstream.servers:
-        problems.append(Problem(path, "jetstream.servers", "none / 没有服务器; allowed / 允许: at least one"))
-    share = config.mqtt.share if config.mqtt else None
-    if share and not is_shared:
-        text = f'{share}; allowed / 允许: only with journal.kind = "jetstream": each would journal a part'
-        problems.append(Problem(path, "mqtt.share", text))
-    if share and config.mqtt and config.mqtt.client_id == CLIENT_ID:
-        text = "missing / 缺少; allowed / 允许: one for each worker / 每个进程各用一个"
-        problems.append(Problem(path, "mqtt.client_id", text))
-    return problems
+    in_stream, jetstream = config.journal.kind == "jetstream", config.jetstream
+    share, client_id = (config.mqtt.share, config.mqtt.client_id) if config.mqtt else (None, "")
+    several = '"jetstream" with [jetstream]'
+    found = [
+        (in_stream and jetstream is None, "jetstream", f"missing / 缺少; allowed / 允许: {several}"),
+        (not in_stream and jetstream is not None, "journal.kind", f'"sqlite"; allowed / 允许: {several}'),
+        (jetstream is not None and not jetstream.servers, "jetstream.servers", "none; allowed / 允许: at least one"),
+        (bool(share) and not in_stream, "mqtt.share", f"{share}; allowed / 允许: only with journal.kind = {several}"),
+        (bool(share) and client_id == CLIENT_ID, "mqtt.client_id", "missing / 缺少; allowed / 允许: one a worker"),
+    ]
+    return [Problem(path, key, text) for is_wrong, key, text in found if is_wrong]
 
 
 def _endpoint(line: ModbusConfig) -> object:
