@@ -8,7 +8,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := build/stamp
 SECONDS ?= 600
-# A file's tests share what they start, so they stay together. Runs of real processes in scaled time are never beside others.
+# A file's tests share what they start, so they stay together. The simulation takes over the terminal's modules: what it plays
+# is not in one process with the terminal's own tests. Runs of real processes in scaled time are never beside others.
 PARALLEL := --numprocesses auto --maxprocesses 8 --dist loadfile
 KILLS ?= 1000
 SEEDS ?= 1000
@@ -104,11 +105,13 @@ promises: setup-check
 check: lint types promises ## lint, types and promises, no tests / 静态检查
 
 test: setup ## the whole suite / 全部测试
-	$(BIN)/python -m pytest -m 'not e2e' $(PARALLEL)
+	$(BIN)/python -m pytest -m 'not e2e' --ignore=tests/hil $(PARALLEL)
+	$(BIN)/python -m pytest -m 'not e2e' tests/hil $(PARALLEL)
 	$(BIN)/python -m pytest -m e2e
 
 test-quick: setup ## what one runs between edits, under a minute / 快速测试
-	$(BIN)/python -m pytest -m 'not slow and not e2e' $(PARALLEL)
+	$(BIN)/python -m pytest -m 'not slow and not e2e' --ignore=tests/hil $(PARALLEL)
+	$(BIN)/python -m pytest -m 'not slow and not e2e' tests/hil $(PARALLEL)
 
 fuzz: setup-check $(STAMP)/sanitized $(STAMP)/fuzz ## SEEDS=1000 simulated factories; bytes on which the decoders differ: SECONDS=600 SEED=n / 模糊测试
 	$(BIN)/wattline hil fuzz --seeds $(SEEDS) --jobs $(shell nproc)
