@@ -8,6 +8,12 @@ import pytest
 from terminal import supervisor
 
 
+@pytest.fixture(autouse=True)
+def _ticks_as_on_a_board(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The simulation, once imported, has the supervisor look more seldom."""
+    monkeypatch.setattr(supervisor, "_TICK_MS", 1000)
+
+
 class Reset(Exception):  # noqa: N818  (no error)
     """What a board's reset is to the program: the end."""
 
