@@ -70,15 +70,15 @@ class Loaded:
         self.sinks = [_collect(problems, partial(kinds.load, sink, known), None) for sink in self.config.sink]
         if not problems:
             problems += modbus_intake.problems(config_path, self.config.modbus, self.registry)
-            if self.config.enterprises is not None:
-                of_file = partial(enterprises.load, Path(self.config.enterprises), self.registry)
-                _collect(problems, of_file, list[Enterprise]())
         if problems:
             raise ConfigError(problems)
 
     def warnings(self, config_path: Path) -> list[Problem]:
-        """What can be used and should not be."""
-        found = []
+        """What can be used and should not be; and what the watch can't use, which is no reason to take no readings."""
+        found: list[Problem] = []
+        if self.config.enterprises is not None:
+            of_file = partial(enterprises.load, Path(self.config.enterprises), self.registry)
+            _collect(found, of_file, list[Enterprise]())
         for number, sink in enumerate(self.sinks):
             found += sink.warnings(config_path, f"sink[{number}]", self.registry) if sink is not None else []
         return found

@@ -2,7 +2,6 @@
 
 import getpass
 import signal
-import sqlite3
 import threading
 from contextlib import closing
 from pathlib import Path
@@ -10,19 +9,27 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from gateway.cli_common import AsJson, AsLines, Config, examples, fail, load, load_registry, print_json, time_text
+from gateway.cli_common import (
+    AsJson,
+    AsLines,
+    Config,
+    examples,
+    fail,
+    load,
+    load_registry,
+    open_journal,
+    print_json,
+    time_text,
+)
 from gateway.clock import SystemClock
 from gateway.config import GatewayConfig
 from gateway.database import NewerSchemaError, StoreUnavailableError
-from gateway.journal.rows import OlderSchemaError
 from gateway.strict import ConfigError
 from gateway.watch import enterprises
 from gateway.watch.enterprises import Enterprise
 from gateway.watch.store import Row, Step, StepRefusedError, Store
 from gateway.watch.watcher import Watcher
 from gateway.watch.words import MEANING
-
-LOOK_EVERY_S = 30.0  # within a window's quarter of an hour many times; a look at nothing costs a millisecond
 
 app = typer.Typer(no_args_is_help=True, help="What the watch found, and what was done about it. 报警")
 
@@ -47,11 +54,13 @@ def watch(
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     with closing(_open(loaded)) as store:
+        open_journal(Path(loaded.data_dir)).close()  # or the end, with why
         watcher = Watcher(Path(loaded.data_dir), store, SystemClock(), loaded.verify.future_refuse_s)
-        try:
-            watcher.run(known, lambda: once or stop.wait(LOOK_EVERY_S), lambda new: _say_new(new, as_json=as_json))
-        except (sqlite3.OperationalError, OlderSchemaError, StoreUnavailableError) as error:
-            fail(f"{loaded.data_dir}: {error}: run the gateway first / 请先运行网关")
+
+        def wait(pause_s: float) -> bool:
+            return stop.wait(0 if once else pause_s) or (once and pause_s > 0)
+
+        watcher.run(known, wait, lambda new: _say_new(new, as_json=as_json), _say_failed)
 
 
 @app.command("list", epilog=examples("alarms list --config gateway.toml --state open"))
@@ -76,7 +85,7 @@ def show(config: Config, number: Number, as_json: AsJson = False) -> None:
     if row is None:
         fail(f"{number}: no such alarm / 没有此报警")
     if as_json:
-        print_json(_as_json(row) | {"steps": [one._asdict() | {"at_ms": time_text(one.at_ms)} for one in steps]})
+        print_json(_as_json(row) | {"steps": [_step_json(one) for one in steps]})
         return
     typer.echo(_as_text(row))
     for one in steps:
@@ -121,6 +130,10 @@ def _open(loaded: GatewayConfig) -> Store:
         fail(str(error))
 
 
+def _say_failed(error: Exception) -> None:
+    typer.echo(f"{error}; tried again / 稍后重试", err=True)
+
+
 def _say_new(new: int, *, as_json: bool) -> None:
     print_json({"new": new}) if as_json else typer.echo(f"{new} new alarm(s) / 条新报警")
 
@@ -129,6 +142,10 @@ def _as_json(row: Row) -> dict[str, Any]:
     times = {"from": time_text(row.from_s * 1000), "to": time_text(row.to_s * 1000)}
     times |= {"found": time_text(row.found_ms), "changed": time_text(row.changed_ms)}
     return {name: value for name, value in row._asdict().items() if not name.endswith(("_s", "_ms"))} | times
+
+
+def _step_json(one: Step) -> dict[str, str]:
+    return {"at": time_text(one.at_ms), "state": one.state, "who": one.who, "note": one.note}
 
 
 def _as_text(row: Row) -> str:

@@ -27,10 +27,14 @@ def connect(path: Path, log_pages_max: int = LOG_PAGES_MAX) -> sqlite3.Connectio
     For the one writer of the file. log_pages_max: a commit that makes the write-ahead log longer pays for a checkpoint.
     Raises OSError, sqlite3.DatabaseError.
     """
-    _write_again(path.with_name(f"{path.name}-wal"))
     connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
     try:
         connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("BEGIN IMMEDIATE")  # another process that has the file open writes nothing meanwhile
+        try:
+            _write_again(path.with_name(f"{path.name}-wal"))
+        finally:
+            connection.execute("ROLLBACK")
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")

@@ -61,7 +61,9 @@ def lines_named(path: Path) -> Iterator[None]:
     try:
         yield
     except ConfigError as error:
-        lines = toml_lines.key_lines(path.read_text(encoding="utf-8"))
+        lines: dict[str, int] = {}
+        with contextlib.suppress(OSError, ValueError, IndexError):  # changed since it was read: then without lines
+            lines = toml_lines.key_lines(path.read_text(encoding="utf-8"))
         raise ConfigError([_located(one, path, lines) for one in error.problems]) from error
 
 

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 
 _SIGN = re.compile(
     r"(?P<skip>[ \t\r]+|#[^\n]*)|(?P<line>\n)"
-    r'|(?P<long>"""(?s:.*?)"""|'
+    r'|(?P<long>"""(?s:\\.|.)*?"{3,5}|'
     r"'{3}(?s:.*?)'{3})"
     r"""|(?P<string>"(?:\\.|[^"\\\n])*"|'[^'\n]*')"""
-    r"""|(?P<mark>[\[\]{}=,])|(?P<word>[^\s\[\]{}=,#"']+)"""
+    r"""|(?P<mark>[\[\]{}=,])|(?P<word>\d{4}-\d\d-\d\d \d\d:[^\s\[\]{}=,#"']+|[^\s\[\]{}=,#"']+)"""
 )
 
 
@@ -20,7 +20,10 @@ def key_lines(text: str) -> dict[str, int]:
 def line_of(key: str, lines: dict[str, int]) -> int:
     """The line of a key, or of the nearest table around it; 0: of neither."""
     while key and key not in lines:
-        key = re.sub(r"(\.[^.\[\]]*|\[\d+\]|^[^.\[\]]*)$", "", key)
+        shorter = re.sub(r"(\.[^.\[\]]*|\[\d+\]|^[^.\[\]]*)$", "", key)
+        if shorter == key:  # a key that was written in quotes, with signs of its own
+            return 0
+        key = shorter
     return lines.get(key, 0)
 
 

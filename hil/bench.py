@@ -170,6 +170,9 @@ class Bench:
 
     def advance(self, to_ms: int) -> list[str]:
         """Sleep until the virtual instant; a terminal or gateway that has ended by itself is started again."""
+        for helper in (self.platform.process, *(bus.process for bus in self.meters)):
+            if not helper.running:  # what it does not answer would pass for a silence of the scenario's
+                raise BenchError(f"{helper.name} ended by itself / 进程自行退出: {helper.tail()}")
         crashes = [self.gateway.keep_alive(), *(one.keep_alive() for one in self.terminals.values())]
         self.clock.sleep_until(to_ms)
         return [crash for crash in crashes if crash]

@@ -8,6 +8,7 @@ import urllib.request
 from pathlib import Path
 from typing import Self
 
+from gateway.cli_common import NOT_WELL
 from hil import stores
 from hil.clock import ScaledClock
 from hil.disk import Disk
@@ -47,9 +48,10 @@ class Gateway:
         if not self._is_wanted or self.process.running:
             return None
         said = self.process.text(self._start)
-        found = f"the gateway ended with status {self.process.status}: {said[-2000:]}"
+        status = self.process.status
+        found = f"the gateway ended with status {status}: {said[-2000:]}"
         self.start()
-        return None if self._disk is not None and "Traceback" not in said else found
+        return None if self._disk is not None and status == NOT_WELL and "Traceback" not in said else found
 
     def kill(self) -> None:
         """kill -9."""

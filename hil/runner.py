@@ -42,8 +42,8 @@ def run(scenario: Scenario, folder: Path, watch: Watch) -> Outcome:
         crashes: list[str] = []
         drained, stopped = False, None
         try:
-            crashes = _play(target, watch)
-            drained = _drain(target, watch)
+            _play(target, watch, crashes)
+            drained = _drain(target, watch, crashes)
             target.end()
         except StoppedError as error:
             stopped = error.finding
@@ -71,11 +71,10 @@ def outcome_of(target: Target, cases: Sequence[Case], verdict: Verdict, real_s: 
     return Outcome(report, cases, stories)
 
 
-def _play(target: Target, watch: Watch) -> list[str]:
-    """Virtual time from start to end, with everything that the scenario does; returns the crashes seen."""
+def _play(target: Target, watch: Watch, crashes: list[str]) -> None:
+    """Virtual time from start to end, with everything that the scenario does; the crashes seen are added."""
     scenario = target.scenario
     plan = faults.actions(scenario)
-    crashes = []
     while (now_ms := target.now_ms()) < scenario.end_ms:
         text = ""
         while plan and plan[0].at_ms <= now_ms:
@@ -87,17 +86,16 @@ def _play(target: Target, watch: Watch) -> list[str]:
         crashes += target.advance(min(next_ms, now_ms + target.tick_ms))
     for action in plan:  # what ends with the scenario
         action.act(target)
-    return crashes
 
 
-def _drain(target: Target, watch: Watch) -> bool:
+def _drain(target: Target, watch: Watch, crashes: list[str]) -> bool:
     """Wait until all that was closed has arrived everywhere; False if that took longer than the target's drain_ms."""
     until_ms = target.now_ms() + target.drain_ms
     arriving = _ARRIVING - {one.finding for one in target.scenario.expect}
     while (now_ms := target.now_ms()) < until_ms:
         watch(1.0, "waiting for the backlog / 等待补传")
         while target.now_ms() < now_ms + target.look_ms:  # first: the last window has just closed
-            target.advance(now_ms + target.look_ms)
+            crashes += target.advance(now_ms + target.look_ms)
         verdict = judge_all(evidence(target))
         if not any(finding.code in arriving for finding in verdict.findings):
             return True

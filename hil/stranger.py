@@ -58,14 +58,14 @@ class Knowledge:
         if deed == "alter":
             yield from self._altered()
             return
-        heard = [one for one in self._heard if one[0].startswith(UP if deed == "replay" else DOWN)]
+        heard = [one for one in list(self._heard) if one[0].startswith(UP if deed == "replay" else DOWN)]
         self._random.shuffle(heard)
         yield from heard
 
     def _altered(self) -> Iterator[tuple[str, bytes]]:
-        draw = self._random
-        for topic, payload in draw.sample(sorted(self._heard), min(ALTERED_AT_ONCE, len(self._heard))):
-            names = sorted({other for other, _ in self._heard if other != topic}) or [f"{UP}T9999"]
+        draw, heard = self._random, sorted(self._heard)
+        for topic, payload in draw.sample(heard, min(ALTERED_AT_ONCE, len(heard))):
+            names = sorted({other for other, _ in heard if other != topic}) or [f"{UP}T9999"]
             if draw.random() < 0.3:
                 yield draw.choice(names), payload
                 continue

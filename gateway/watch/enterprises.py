@@ -156,7 +156,7 @@ def _wrong(one: LinkageEntry, registry: Registry) -> Iterator[tuple[str, str]]:
 
 def _wrong_point(text: str, kind: str, registry: Registry) -> Iterator[str]:
     point = _point(text)
-    terminal = registry.get(point.terminal)
+    terminal = registry.get(point.terminal) or registry.revoked(point.terminal)
     if terminal is None:
         yield f"{text}: terminal not admitted / 终端未接入"
     elif point.number not in terminal.points:

@@ -77,12 +77,11 @@ def _ordered(
 ) -> Iterator[_Judged]:
     """Slots that lie wholly in an order's time, with more production than it allows."""
     for start_s, one in zip(starts, all_seen, strict=True):
-        bounds = [
-            max(each.production_max_w, linkage.production_on_w)
-            for each in orders
-            if each.from_s <= start_s and start_s + SLOT_S <= each.to_s
+        allowed_w = [
+            each.production_max_w for each in orders if each.from_s <= start_s and start_s + SLOT_S <= each.to_s
         ]
-        yield _Judged(start_s, ORDER_BROKEN if bounds and one.production_w >= min(bounds) else None, one)
+        runs = one.production_w >= linkage.production_on_w
+        yield _Judged(start_s, ORDER_BROKEN if allowed_w and runs and one.production_w > min(allowed_w) else None, one)
 
 
 def _spans(judged: Iterable[_Judged]) -> Iterator[Finding]:

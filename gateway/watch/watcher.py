@@ -3,12 +3,15 @@
 A process of its own (`wattline gateway watch`): it reads the journal, delays no intake, and may be killed at any time.
 """
 
+import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
+from itertools import takewhile
 from pathlib import Path
 from typing import NamedTuple
 
 from gateway.clock import Clock
+from gateway.database import StoreUnavailableError
 from gateway.export.rows import rows
 from gateway.journal.reader import Reader
 from gateway.journal.spans import Spans
@@ -18,6 +21,7 @@ from gateway.watch.slots import SLOT_S, slots_of
 from gateway.watch.store import Look, Progress, Store
 from protocol.record import WINDOW
 
+LOOK_EVERY_S = 30.0  # within a window's quarter of an hour many times; a look at nothing costs a millisecond
 SETTLE_S = 600  # after a record came: what belongs to its quarter of an hour is there by then, or its link is down
 RECORDS_A_LOOK = 20_000  # of a backlog at a time: three bursts of a province
 CONTEXT_S = CONTEXT_SLOTS * SLOT_S
@@ -44,17 +48,30 @@ class Watcher:
         with closing(Reader(self._folder)) as reader:
             came, progress = _came(reader, before, reader.first_id(until_s * 1000) - 1)
         with closing(Spans(self._folder)) as spans:
-            begun = self._store.take(self._looks(spans, enterprises, came, until_s), progress, now_ms)
-        return begun, progress != before
+            begun = self._store.take(list(self._looks(spans, enterprises, came, until_s)), progress, now_ms)
+        return begun, _is_full(before, progress)
 
-    def run(self, enterprises: Sequence[Enterprise], wait: Callable[[], bool], told: Callable[[int], None]) -> None:
-        """Look until `wait` says to stop; `told` with how many alarms are new, where some are."""
+    def run(
+        self,
+        enterprises: Sequence[Enterprise],
+        wait: Callable[[float], bool],
+        told: Callable[[int], None],
+        failed: Callable[[Exception], None],
+    ) -> None:
+        """Look until `wait`, which is called with s, says to stop.
+
+        told: with how many alarms are new, where some are. failed: with why a file can't be used; it is tried again.
+        """
         stop = False
         while not stop:
-            begun, more = self.look(enterprises)
-            if begun:
-                told(begun)
-            stop = not more and wait()
+            more = False
+            try:
+                begun, more = self.look(enterprises)
+                if begun:
+                    told(begun)
+            except (sqlite3.Error, StoreUnavailableError) as error:
+                failed(error)
+            stop = wait(0.0 if more else LOOK_EVERY_S)
 
     def _looks(
         self, spans: Spans, enterprises: Sequence[Enterprise], came: dict[str, Span], until_s: int
@@ -65,17 +82,31 @@ class Watcher:
             some = [came[name] for name in terminals if name in came]
             if not some:
                 continue
-            from_s = min(span.from_s for span in some) // SLOT_S * SLOT_S - CONTEXT_S
-            to_s = min(max(span.to_s for span in some) + CONTEXT_S, until_s) // SLOT_S * SLOT_S
+            kept_s = (
+                -(-spans.kept_from_ms() // (1000 * SLOT_S)) * SLOT_S
+            )  # before that nothing can be disproved any more
+            from_s = max(min(span.from_s for span in some) // SLOT_S * SLOT_S - CONTEXT_S, kept_s)
+            newest_s = max(span.to_s for span in some)  # a terminal's clock may be ahead of ours
+            to_s = min(newest_s + CONTEXT_S, max(until_s, newest_s)) // SLOT_S * SLOT_S
+            if from_s >= to_s:
+                continue
             slots = slots_of(rows(spans, terminals, from_s - CONTEXT_S, to_s, self._future_s), one.points)
             for each in one.linkages:
                 yield Look(one.id, each.name, findings(each, one.orders, slots, from_s, to_s), from_s, to_s)
 
 
+def _is_full(before: Progress, progress: Progress) -> bool:
+    """Whether a look took as much as it may, so that there is more."""
+    return max(progress.record - before.record, progress.placement - before.placement) >= RECORDS_A_LOOK
+
+
 def _came(reader: Reader, before: Progress, last: int) -> tuple[dict[str, Span], Progress]:
     """By terminal the time of the windows that came or were placed after `before`, up to record `last`."""
     records = [one for one in reader.records_after(before.record, RECORDS_A_LOOK) if one.id <= last]
-    placements = [one for one in reader.placements_after(before.placement, RECORDS_A_LOOK) if one[1].id <= last]
+    # in their own order, which is not that of the records: what comes after one that has to wait waits with it
+    placements = list(
+        takewhile(lambda one: one[1].id <= last, reader.placements_after(before.placement, RECORDS_A_LOOK))
+    )
     found: dict[str, Span] = {}
     for one in [*records, *(window for _, window in placements)]:
         if one.type == WINDOW and one.start_s is not None:

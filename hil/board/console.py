@@ -107,8 +107,9 @@ def record(port: str, baud: int, log: Path, stopped: list[int]) -> None:
             try:
                 with serial.Serial(port, baud, timeout=_READ_S, exclusive=True) as line:
                     while not stopped:
+                        data = line.read(max(1, line.in_waiting))
                         if file.tell() < _LOG_BYTES_MAX:
-                            file.write(line.read(max(1, line.in_waiting)))
+                            file.write(data)
                             file.flush()
             except (serial.SerialException, OSError):
                 time.sleep(_AGAIN_S)

@@ -29,7 +29,10 @@ def check_readings(placed: Sequence[Placed], truth: Truth) -> list[Finding]:
 
 def _check_asked(placed: Sequence[Placed], truth: Truth) -> Iterator[Finding]:
     """A meter that nobody made silent was read: else the run would prove nothing of it."""
-    silenced = any(trouble.what.startswith("meter_silent") for trouble in truth.troubles)
+    silenced = any(
+        trouble.what.startswith("meter_silent") and trouble.from_ms <= truth.start_ms and trouble.to_ms >= truth.end_ms
+        for trouble in truth.troubles
+    )
     for point, polls in truth.polls.items():
         if placed and not polls and not silenced:
             yield Finding(1, "meter_unread", f"point {point}: its meter was never read, though nothing silenced it")

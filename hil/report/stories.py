@@ -66,7 +66,7 @@ def _of(
     # starts are known to a second: a frame was sent no later than it was committed
     sent_ms = None if began_ms is None else min(began_ms + kept.sent_uptime_ms, kept.committed_ms)
     own = [finding for finding in findings if (finding.from_ms, finding.to_ms) == (one.from_ms, one.to_ms)]
-    at_sinks = {name: _nearest(starts, one, case.truth) for name, starts in came.items()}
+    at_sinks = {name: _nearest(starts, one) for name, starts in came.items()}
     readings = zip(case.points, one.window.readings, strict=False)  # one with more has a finding
     none = [(point, slot) for point, slot in readings if not isinstance(slot, Reading) and slot is not None]
     until_ms = max([kept.committed_ms, *(at_ms or 0 for at_ms in at_sinks.values())])
@@ -112,12 +112,12 @@ def _came(sink: Sink) -> dict[int, int]:
     return first
 
 
-def _nearest(starts: Mapping[int, int], one: Placed, truth: Truth) -> int | None:
+def _nearest(starts: Mapping[int, int], one: Placed) -> int | None:
     """When a window came to a platform; one without a time of its own is there under one close by."""
     if one.window.start_s is not None:
         return starts.get(one.from_ms)
-    near = [start_ms for start_ms in starts if abs(start_ms - one.from_ms) <= truth.tolerance_ms]
-    return starts[near[0]] if near else None
+    near = [start_ms for start_ms in starts if abs(start_ms - one.from_ms) <= one.off_ms]
+    return starts[min(near, key=lambda start_ms: abs(start_ms - one.from_ms))] if near else None
 
 
 def _then(truth: Truth, from_ms: int, to_ms: int) -> Iterator[Trouble]:

@@ -4,6 +4,7 @@ import gc
 import multiprocessing
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 
 import msgspec
 
@@ -81,7 +82,6 @@ def _verdict(target: Sim) -> tuple[list[Finding], int]:
     """Play to the end, wait until all has arrived, and judge."""
     end_ms = target.scenario.end_ms
     target.advance(end_ms)
-    crashes: list[str] = target.world.crashes()
     until_ms = end_ms + target.drain_ms
     while True:
         target.advance(target.now_ms() + STEP_MS)
@@ -102,8 +102,9 @@ def campaign(seeds: Sequence[int], jobs: int) -> Iterator[Run]:
     if jobs == 1:
         yield from map(run, seeds)
         return
-    with multiprocessing.get_context("spawn").Pool(jobs) as pool:
-        yield from pool.imap_unordered(run, seeds, chunksize=4)
+    # not multiprocessing's own pool, which waits for ever for a process that was killed
+    with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn")) as pool:
+        yield from pool.map(run, seeds, chunksize=4)
 
 
 class Shrunk(msgspec.Struct, frozen=True):

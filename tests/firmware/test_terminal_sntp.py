@@ -150,6 +150,7 @@ def test_a_modem_of_the_board_tells_a_terminal_the_time(tmp_path: Path) -> None:
         made.terminal.kill()
 
 
+@pytest.mark.slow
 def test_by_sntp_a_terminal_whose_clock_shows_2000_takes_the_brokers_certificate_at_once(tmp_path: Path) -> None:
     """P-166: one that is younger than the image, so that the image's build time would not do"""
     tls = Tls()

@@ -16,6 +16,8 @@ long = """
 x = 1
 """
 "quoted key" = 'y'
+escaped = """x \\""" y"""
+at = 2026-03-01 00:00:00+08:00
 list = [
     { a = 1, b = { c = [2, 3] } }, # d = 4
 
@@ -38,34 +40,37 @@ def test_every_key_is_found_on_its_line() -> None:
         "title": 2,
         "long": 3,
         "quoted key": 7,
-        "list": 8,
-        "list[0]": 9,
-        "list[0].a": 9,
-        "list[0].b": 9,
-        "list[0].b.c": 9,
-        "list[0].b.c[0]": 9,
-        "list[0].b.c[1]": 9,
-        "list[1]": 11,
-        "list[1].a": 11,
-        "table": 13,
-        "table.one.two": 14,
-        "rows[0]": 15,
-        "rows[0].x": 16,
-        "rows[1]": 17,
-        "rows[1].y": 18,
-        "rows.deep[0]": 19,
-        "rows.deep[0].z": 20,
-        "rows.deep[0].z[0]": 20,
-        "rows.deep[0].z[0].q": 20,
+        "escaped": 8,
+        "at": 9,
+        "list": 10,
+        "list[0]": 11,
+        "list[0].a": 11,
+        "list[0].b": 11,
+        "list[0].b.c": 11,
+        "list[0].b.c[0]": 11,
+        "list[0].b.c[1]": 11,
+        "list[1]": 13,
+        "list[1].a": 13,
+        "table": 15,
+        "table.one.two": 16,
+        "rows[0]": 17,
+        "rows[0].x": 18,
+        "rows[1]": 19,
+        "rows[1].y": 20,
+        "rows.deep[0]": 21,
+        "rows.deep[0].z": 22,
+        "rows.deep[0].z[0]": 22,
+        "rows.deep[0].z[0].q": 22,
     }
 
 
 def test_of_a_key_that_is_missing_the_table_around_it_is_named() -> None:
     found = key_lines(TEXT)
-    assert line_of("list[1].what.deep", found) == 11
-    assert line_of("table.missing", found) == 13
+    assert line_of("list[1].what.deep", found) == 13
+    assert line_of("table.missing", found) == 15
     assert line_of("nowhere", found) == 0
     assert line_of("", found) == 0
+    assert line_of('a"]', found) == 0  # written in quotes, with signs of its own
 
 
 @pytest.mark.parametrize("file", sorted(FOLDER.glob("*.toml")), ids=lambda file: file.stem)

@@ -143,7 +143,8 @@ def test_a_lost_and_a_late_window_can_be_clicked_to_their_story(tmp_path: Path) 
 @given(st.text(st.characters(codec=None), min_size=1, max_size=60) | st.just(HOSTILE))
 def test_nothing_from_outside_is_taken_for_html(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
     """P-212: whatever names, findings, versions, logs and troubles are, the page has the same elements."""
-    folder = tmp_path_factory.getbasetemp()
+    folder = tmp_path_factory.getbasetemp() / "page"  # one for all examples, and of no other test
+    folder.mkdir(exist_ok=True)
     hostile = seen(folder, text)
     assert shape(Elements(page(hostile))) == plain_shape(folder)
     ET.fromstring(junit(hostile.report))  # noqa: S314  our own

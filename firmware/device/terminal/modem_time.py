@@ -4,11 +4,13 @@
 #
 # Nobody vouches for it, and networks are a minute off (3GPP TS 22.042), so it ranks above the RTC and below all else:
 # it is asked only while neither SNTP nor the gateway has told the time in this start, never believed below the clock's
-# floor (a modem that has no network yet begins in 1980 or 2004), and both may correct it. An answer without a zone is
+# floor (a modem that has no network yet begins in 2004, or in 1970 or 1980, which are no years here), and both may
+# correct it. An answer without a zone is
 # not believed: it may be eight hours off.
 from protocol import record
 
 ERROR_MS = 60000
+_YEAR_MAX = 69  # 70 and 80 are 1970 and 1980: no network has told it the time
 _EVERY_MS = 60000  # a modem takes minutes to find its network
 _HEAD = b'+CCLK: "'
 _SIGNS = {0x2B: 1, 0x2D: -1}
@@ -53,7 +55,7 @@ def parse(answer: bytes) -> "int | None":
     if min(numbers) < 0 or any(text[3 * at + 2] != _SEPARATORS[at] for at in range(5)):
         return None
     year, month, day, hour, minute, second, zone = numbers
-    if not 1 <= month <= 12 or not 1 <= day <= _days(year, month):
+    if year > _YEAR_MAX or not 1 <= month <= 12 or not 1 <= day <= _days(year, month):
         return None
     if hour > 23 or minute > 59 or second > 59 or zone > _ZONE_MAX:
         return None

@@ -26,7 +26,7 @@ _PACKET = re.compile(rf"(?:Received|Sending) [A-Z]+ (?:from|to) {TERMINAL}\b")
 
 
 class Way(NamedTuple):
-    """How it lives. factor: times real time. weather: one of hil.proxy.PROFILES."""
+    """How it lives. factor: times real time. weather: one of hil.weather.PROFILES."""
 
     factor: int
     sample_interval_s: int

@@ -95,11 +95,23 @@ def test_where_treatment_runs_nothing_is_found(tmp_path: Path) -> None:
     ],
 )
 def test_a_wrong_file_is_refused_by_key(tmp_path: Path, old: str, new: str, key: str, said: str) -> None:
-    """P-245: by `check`, before anything is started."""
+    """P-245: `check` warns, for readings are taken all the same; the watch does not begin."""
     config = configured(tmp_path, SENDER, ENTERPRISE.replace(old, new))
     done = CliRunner().invoke(app, ["check", "--config", str(config), "--json"])
-    found = json.loads(done.stdout)["problems"]
-    assert done.exit_code == 1
+    found = json.loads(done.stdout)["warnings"]
+    assert done.exit_code == 0
     assert [one["key"] for one in found][:1] == [key], found
     assert said in found[0]["problem"]
     assert "enterprises.toml" in found[0]["file"]
+    for words in (["watch", "--once"], ["linkage"], ["check", "--strict"]):
+        assert CliRunner().invoke(app, [*words, "--config", str(config)]).exit_code == 1
+
+
+def test_a_revoked_terminal_is_no_mistake(tmp_path: Path) -> None:
+    """P-245: what it sent before is looked at as ever."""
+    config = configured(tmp_path, SENDER)
+    terminals = tmp_path / "terminals.toml"
+    terminals.write_text(
+        terminals.read_text().replace("[[terminal]]\n", "[[terminal]]\nrevoked = 2026-03-01T00:00:00Z\n")
+    )
+    assert CliRunner().invoke(app, ["check", "--config", str(config), "--strict"]).exit_code == 0
