@@ -79,7 +79,8 @@ def _place_boot(windows: Sequence[tuple[Kept, Window]], number: int, clock: Cloc
     known = boots.get(windows[0][1].boot)
     starts = [_end_ms(one) - one.end_uptime_s * 1000 for _kept, one in windows if one.start_s is not None]
     if starts:
-        start_ms = known.from_ms if known else starts[-1]
+        # a program begins to count some time after its process began: the windows that say their own time know better
+        start_ms = starts[-1] if known is None or _near(known, starts[-1], truth) else known.from_ms
         life = known if boots else next((one for one in truth.lives if _near(one, start_ms, truth)), None)
     else:
         life = known if boots else (truth.lives[number] if number < len(truth.lives) else None)
