@@ -42,6 +42,7 @@ class Client:
         self._socket: socket.socket | None = None
         self._parser = Parser()
         self._waiting: list[Message] = []
+        self._pongs = 0  # owed to the server: written between whole messages, since a send may stop within one
         self._inbox = b""
         self._number = 0  # of the last request: answers to earlier ones that were given up are told by it
         self.tries = 0  # connections begun; it says whose turn it is
@@ -81,6 +82,7 @@ class Client:
             connection = self._connected()
             if not self._waiting and _ready(connection, wait_s, writing=False):
                 self._read(connection)
+                self._pong()
             found, self._waiting = self._waiting, []
             return found
 
@@ -94,7 +96,7 @@ class Client:
         """End the connection; the next use makes another, to the next server."""
         if self._socket is not None:
             self._socket.close()
-        self._socket, self._parser, self._waiting = None, Parser(), []
+        self._socket, self._parser, self._waiting, self._pongs = None, Parser(), [], 0
 
     # --- one connection
 
@@ -114,13 +116,13 @@ class Client:
     def _round(self, requests: Sequence[tuple[bytes, bytes]]) -> list[Message]:
         """As request_all, of as many as may be under way."""
         connection, count = self._connected(), len(requests)
-        first, at = self._number + 1, len(self._inbox) + 1
+        first = self._number + 1
         self._number += count
         numbered = enumerate(requests, start=first)
         left = memoryview(b"".join([_publish(to, b"%b.%d" % (self._inbox, n), data) for n, (to, data) in numbered]))
         answers: dict[int, Message] = {}
         until_s = self._steady_s() + ANSWER_S
-        while len(answers) < count:
+        while left or len(answers) < count:
             wait_s = until_s - self._steady_s()
             if wait_s <= 0 or not _ready(connection, wait_s, writing=bool(left)):
                 raise NatsError(
@@ -128,11 +130,25 @@ class Client:
                 )
             left = left[_send(connection, left) :]
             if self._read(connection):
-                came = {int(one.subject[at:]): one for one in self._waiting if not one.reply}
-                answers.update((number, one) for number, one in came.items() if number >= first)
-                self._waiting = [one for one in self._waiting if one.reply]  # of a consumer: for `receive`
+                answers |= self._answers(first)
                 until_s = self._steady_s() + ANSWER_S
+            if not left:
+                self._pong()
         return [answers[number] for number in range(first, first + count)]
+
+    def _answers(self, first: int) -> dict[int, Message]:
+        """What has come for the requests from number `first` on. The rest is a consumer's: for `receive`."""
+        at = len(self._inbox) + 1
+        answers: dict[int, Message] = {}
+        others: list[Message] = []
+        for one in self._waiting:
+            number = 0 if one.reply else int(one.subject[at:])
+            if number >= first:
+                answers[number] = one
+            else:
+                others.append(one)
+        self._waiting = others
+        return answers
 
     def _read(self, connection: socket.socket) -> bool:
         """Take in what has come; whether there was anything. Raises OSError, ValueError, NatsError."""
@@ -143,10 +159,15 @@ class Client:
         lines, self._parser.lines = self._parser.lines, []
         for line in lines:
             if line.startswith(b"PING"):
-                self._write(b"PONG\r\n")
+                self._pongs += 1
             elif line.startswith(b"-ERR"):
                 raise _refused(f"{self.server}: {line[4:].decode('utf-8', 'replace').strip()}")
         return True
+
+    def _pong(self) -> None:
+        """Answer each PING that has come."""
+        owed, self._pongs = self._pongs, 0
+        self._write(b"PONG\r\n" * owed)
 
     def _write(self, data: bytes) -> None:
         """All of it; for what is short."""

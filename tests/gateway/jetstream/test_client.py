@@ -15,6 +15,8 @@ from gateway.jetstream.client import Client, NatsError
 from gateway.jetstream.parser import MESSAGE_BYTES_MAX, Message, Parser
 
 DEADLINE_S = 20.0
+READ_BYTES = 1 << 16
+SENT_BYTES = 1 << 24  # more than the system holds of a sender (tcp_wmem: 4 MiB) and of this receiver
 
 
 class Scripted:
@@ -22,8 +24,10 @@ class Scripted:
 
     def __init__(self, play: Callable[[socket.socket], None]) -> None:
         self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener.settimeout(DEADLINE_S)
+        self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, READ_BYTES)  # a connection has it of this one
         self.port = self._listener.getsockname()[1]
-        self._thread = threading.Thread(target=self._run, args=(play,))
+        self._thread = threading.Thread(target=self._run, args=(play,), daemon=True)
         self._thread.start()
 
     def _run(self, play: Callable[[socket.socket], None]) -> None:
@@ -43,12 +47,12 @@ def client_of(port: int) -> Client:
 
 def until(connection: socket.socket, wanted: bytes) -> bytes:
     """What comes up to `wanted`."""
-    data = b""
-    while wanted not in data:
-        some = connection.recv(1000)
-        assert some, data
+    data = bytearray()
+    while wanted not in data[-2 * READ_BYTES :]:
+        some = connection.recv(READ_BYTES)
+        assert some, bytes(data[-1000:])
         data += some
-    return data
+    return bytes(data)
 
 
 def greet(connection: socket.socket) -> bytes:
@@ -80,6 +84,27 @@ def test_the_servers_ping_is_answered_between_uses() -> None:
     assert client.tries == 1
     client.close()
     server.close()
+
+
+def test_the_servers_ping_within_a_message_is_answered_behind_it() -> None:
+    """P-223: a payload that is sent in pieces stays whole; what is for a consumer waits for it meanwhile."""
+    came: list[bytes] = []
+
+    def play(connection: socket.socket) -> None:
+        greet(connection)
+        data = connection.recv(1)  # it has begun, and does not get on while nothing is read
+        connection.sendall(b"PING\r\nHMSG _INBOX.only.1 1 16 16\r\nNATS/1.0 408\r\n\r\n\r\n")
+        came.append(data + until(connection, b"PONG\r\n"))
+        connection.sendall(b"MSG _INBOX.only.2 1 2\r\nok\r\n")
+
+    server = Scripted(play)
+    client = client_of(server.port)
+    assert client.inbox() == b"_INBOX.only.1"
+    assert client.request("any", bytes(SENT_BYTES)).data == b"ok"
+    assert [(one.subject, one.status) for one in client.receive(0)] == [(b"_INBOX.only.1", 408)]
+    client.close()
+    server.close()
+    assert came[0] == b"PUB any _INBOX.only.2 %d\r\n%b\r\nPONG\r\n" % (SENT_BYTES, bytes(SENT_BYTES))
 
 
 @pytest.mark.parametrize(
