@@ -4,7 +4,7 @@ Also the follower's clock: what a batch is received at is when a quorum had it, 
 """
 
 import threading
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Sequence
 
 import structlog
@@ -21,6 +21,7 @@ from gateway.metrics import Metrics
 from protocol import limits
 
 RETRY_S = 1.0  # of a cluster that is away
+ABSENT_TRIES = 5  # of a frame that a record names: a leader that was elected this moment has it within seconds
 TOGETHER_MS = 1000  # what came within so long shares a batch, and its time of reception
 _NO_TOKEN = (0, 0)
 
@@ -42,6 +43,7 @@ class FollowerIntake:
         self._consumer = Consumer(config, client, steady_s)
         self._stopping = threading.Event()
         self._held: deque[Taken] = deque()
+        self._absent = Counter[bytes]()  # looks in vain for each frame of this batch
         self._taken_to, self._now_ms = 0, 0
         self._is_away, self._is_told = True, False
 
@@ -123,22 +125,33 @@ class FollowerIntake:
         for one in some:
             self._note(one, found)
         missing = [subject for subject, delivery in found.items() if delivery is None]
-        for subject, frame in zip(missing, stream.stored(self._client, self._config.stream, missing), strict=True):
-            if frame is None:
-                raise NatsError("limits", f"{subject.decode()}: a frame that its records name is not there")
-            found[subject] = _delivery(messages.terminal_of(subject), subject, frame)
+        frames = dict(zip(missing, stream.stored(self._client, self._config.stream, missing), strict=True))
+        self._wait_for([subject for subject, frame in frames.items() if frame is None])
+        for subject, frame in frames.items():
+            found[subject] = _delivery(messages.terminal_of(subject), subject, frame or b"")
         self._taken_to, self._now_ms = some[-1].seq, max(one.time_ms for one in some)
         return [one for one in found.values() if one is not None]
+
+    def _wait_for(self, absent: list[bytes]) -> None:
+        """Raises NatsError while any of these may come yet. After that they are refused as no frames."""
+        self._absent.update(absent)
+        waited = [subject.decode() for subject in absent if self._absent[subject] < ABSENT_TRIES]
+        if waited:
+            raise NatsError("limits", f"{waited[0]}: a frame that its records name is not there")
+        for subject in absent:
+            self._log.warning("frame_absent", subject=subject.decode())
+        self._absent.clear()
 
     def _note(self, one: Taken, found: dict[bytes, Delivery | None]) -> None:
         """The frame of a record's message. What is no such message is refused like a frame that is none."""
         terminal = messages.terminal_of(one.subject)
         try:
-            held = messages.read(one.body)
+            held = messages.read(one.body) if terminal else None
         except ValueError:
+            held = None
+        if held is None:
             found[one.subject] = _delivery(terminal, one.subject, one.body)
-            return
-        if held.frame is not None:
+        elif held.frame is not None:
             found[one.subject] = _delivery(terminal, one.subject, held.frame)
         else:
             found.setdefault(messages.frame_subject(self._config.stream, terminal, held.frame_digest), None)

@@ -80,10 +80,14 @@ def stored(client: Client, stream: str, subjects: Sequence[bytes]) -> list[bytes
     for answer in client.request_all(asked):
         if answer.status:
             raise NatsError("no_jetstream", f"stream {stream}: nobody leads it, or it was deleted")
-        told = msgspec.json.decode(answer.data, type=dict[str, Any])
+        try:
+            told = msgspec.json.decode(answer.data, type=dict[str, Any])
+            body = base64.b64decode(told["message"].get("data", "")) if "message" in told else None  # none: empty
+        except ValueError as error:
+            raise NatsError("protocol", f"{answer.data[:60]!r} as an answer to a look for a message") from error
         if _code(told) != _NO_MESSAGE:
             raise_if_refused(told)
-        found.append(base64.b64decode(told["message"]["data"]) if "message" in told else None)
+        found.append(body)
     return found
 
 

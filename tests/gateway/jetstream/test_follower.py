@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from gateway.cli import app
 from gateway.config import JetStreamConfig, QuarantineConfig, VerifyConfig
-from gateway.jetstream import stream
+from gateway.jetstream import intake, stream
 from gateway.jetstream.follower import Follower
 from gateway.jetstream.intake import FollowerIntake
 from gateway.jetstream.position import FILE, Position
@@ -196,18 +196,24 @@ def test_a_gateways_data_dir_goes_on_as_a_followers(nats: Nats, tmp_path: Path) 
     assert [one[2] for one in followed(folder, config, [terminal_of(sender, {1: POINT})])] == [1, 2, 3]
 
 
-def test_what_others_put_into_the_stream_is_evidence_and_holds_up_nothing(nats: Nats, tmp_path: Path) -> None:
-    """P-226: forged frames, foreign messages and names that are none go to quarantine; the records behind come."""
+def test_what_others_put_into_the_stream_is_evidence_and_holds_up_nothing(
+    nats: Nats, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """P-226: forged, absent and foreign ones, names that are none go to quarantine; the records behind come."""
+    monkeypatch.setattr(intake, "RETRY_S", 0.01)
     config, sender = config_of(nats), Sender()
     journal, client = worker(config), client_of(config)
     journal.check()
-    forged = b"\x01" + bytes(32) + Sender(secret=b"x" * 32).frame([window(1)])
-    for subject, body in (("T0001.7.1", forged), ("T0001.7.2", b"hello"), ("none", b""), ("T 1.7.3", b"\x02")):
+    forged, absent = b"\x01" + bytes(32) + Sender(secret=b"x" * 32).frame([window(1)]), b"\x02" + bytes(64)
+    for subject, body in (
+        *(("T0001.7.1", forged), ("T0001.7.2", b"hello"), ("none", b""), ("T 1.7.3", b"\x02")),
+        *(("T0001.7.4", absent), ("T 1.7.4", absent), ("T0001.7.5", b"")),
+    ):
         client.request(f"{config.stream}.record.{subject}".replace(" ", "$"), body)
     commit(journal, [accept(sender, sender.frame([window(9)]))])
     found = followed(tmp_path / "follower", config, [terminal_of(sender, {1: POINT})])
     assert [one[2] for one in found] == [9]
-    assert sorted(refused_in(tmp_path / "follower")) == ["mac", "tag", "topic", "topic"]
+    assert sorted(refused_in(tmp_path / "follower")) == ["mac", "tag", *["topic"] * 3, *["truncated"] * 2]
     journal.close()
     client.close()
 
