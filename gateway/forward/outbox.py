@@ -4,7 +4,7 @@ import os
 import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple, TypeVar
@@ -57,11 +57,7 @@ class Outbox:
     """The one writer of a sink's file. Every method raises StoreUnavailableError where the disk refuses."""
 
     def __init__(self, folder: Path, sink: str) -> None:
-        path = file_of(folder, sink)
-        try:
-            self._connection = _writable(path)
-        except (OSError, sqlite3.DatabaseError) as error:
-            raise StoreUnavailableError(f"{path}: {error}") from error
+        self._connection = _writable(file_of(folder, sink))
 
     def close(self) -> None:
         """Close the file."""
@@ -349,13 +345,27 @@ def order_dead(folder: Path, sink: str) -> Ordered:
 
 
 def _writable(path: Path) -> sqlite3.Connection:
-    """The sink's file, made where there is none. It may hold a platform's password and key: it is its owner's alone."""
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, MODE))
-    path.chmod(MODE)  # made by an earlier version, or by a copy
-    connection = connect(path)
+    """The sink's file, made where there is none. It may hold a platform's password and key: it is its owner's alone.
+
+    Raises StoreUnavailableError, NewerSchemaError.
+    """
     try:
-        migrate(connection, SCHEMA)
-    except BaseException:
-        connection.close()
-        raise
+        _keep_private(path)
+        connection = connect(path)
+        try:
+            migrate(connection, SCHEMA)
+        except BaseException:
+            connection.close()
+            raise
+    except (OSError, sqlite3.DatabaseError) as error:
+        raise StoreUnavailableError(f"{path}: {error}") from error
     return connection
+
+
+def _keep_private(path: Path) -> None:
+    """A file that is there is not opened: to close it would take the locks of this process's connections from it."""
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, MODE))
+    for more in ("", "-wal", "-shm"):
+        with suppress(FileNotFoundError):
+            path.with_name(f"{path.name}{more}").chmod(MODE)  # made by an earlier version, or by a copy

@@ -1,14 +1,17 @@
 """Lanes and outbox: each record is taken once, fresh ones first, and nothing under way is forgotten."""
 
+import os
 import random
 import sqlite3
 import tempfile
 from pathlib import Path
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.config import VerifyConfig
+from gateway.database import StoreUnavailableError
 from gateway.forward import lanes
 from gateway.forward.outbox import BACKLOG, Outbox, Taken, file_of, order_dead, status
 from gateway.hj212.packet import Packet
@@ -131,6 +134,28 @@ def test_a_sinks_file_which_may_hold_a_platforms_secrets_is_its_owners_alone(tmp
     assert {one.name: one.stat().st_mode & 0o777 for one in tmp_path.iterdir()} == {
         f"{file.name}{more}": 0o600 for more in ("", "-wal", "-shm")
     }
+    for more in ("", "-wal", "-shm"):
+        file.with_name(f"{file.name}{more}").chmod(0o644)
+    held = locks(file)
+    order_dead(tmp_path, "s")  # beside the one that writes
+    assert held
+    assert locks(file) == held
+    assert {one.stat().st_mode & 0o777 for one in tmp_path.iterdir()} == {0o600}
     outbox.close()
     order_dead(tmp_path, "another")
     assert file_of(tmp_path, "another").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_file_that_can_not_be_opened_is_said_to_be_unavailable(tmp_path: Path) -> None:
+    """P-231: to a command as to the sink itself."""
+    file_of(tmp_path, "s").mkdir()
+    for use in (order_dead, Outbox):
+        with pytest.raises(StoreUnavailableError, match="sink-s"):
+            use(tmp_path, "s")
+
+
+def locks(file: Path) -> list[str]:
+    """This process's locks on a file."""
+    whose = f" {os.getpid()} ", f":{file.stat().st_ino} "
+    lines = [line.split(": ", 1)[1] for line in Path("/proc/locks").read_text().splitlines()]
+    return sorted(line for line in lines if all(word in line for word in whose))
