@@ -69,6 +69,11 @@ def test_a_compose_file_names_only_what_there_is(form: str) -> None:
             assert (folder / service.build["context"] / service.build["dockerfile"]).is_file()
         if service.entrypoint:
             assert (folder / Path(service.entrypoint[-1]).name).is_file()
+        if service.image.startswith("prom/"):
+            options = dict(word.split("=") for word in service.command)
+            config = Path(options["--config.file"])
+            assert f"../monitoring:{config.parent}:ro" in service.volumes
+            assert (DEPLOY / "monitoring" / config.name).is_file()
         for volume in service.volumes:
             source, target, *mode = volume.split(":")
             assert target.startswith("/")
