@@ -150,7 +150,8 @@ class Gateway:
             chores.append(partial(self._order, desk))
             self._start(intake, [] if isinstance(journal, StreamJournal) else self._beside(folder), opened)
             try:
-                self._take_until(stop, reload, intake, Follower(pipeline) if self._follows else pipeline, chores)
+                judge = Follower(pipeline, self._config.verify) if self._follows else pipeline
+                self._take_until(stop, reload, intake, judge, chores)
             except StoppedError:
                 self._log.warning("stopped_without_disk")  # what was not committed is with the broker, or the terminal
 

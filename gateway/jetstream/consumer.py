@@ -64,7 +64,7 @@ class Consumer:
             asked = msgspec.json.encode({"batch": BATCH, "expires": int(EXPIRES_S * _NS)})
             to = f"$JS.API.CONSUMER.MSG.NEXT.{self._config.stream}.{self._name}".encode()
             self._client.send(to, self._inbox, asked)
-            self._owed = BATCH
+            self._owed, self._heard_s = BATCH, self._steady_s()  # who was not asked for long was silent by right
         came = self._client.receive(wait_s)
         found = [self._taken(one) for one in came if one.status == 0 and one.reply]
         for one in came:

@@ -13,24 +13,28 @@ from pathlib import Path
 import msgspec
 
 from cext.decoder import Columns, decode_payloads
-from gateway.config import GatewayConfig
+from gateway.config import GatewayConfig, VerifyConfig
 from gateway.intake import Delivery
 from gateway.journal.blocks import payload_of
 from gateway.pipeline import Pipeline
 from gateway.registry import Registry, Senders, Terminal
 from gateway.strict import ConfigError, Problem
+from gateway.verify import bounds_of
 
 _TAG = b"\xd1"  # every frame's first byte
 _GENERATION_AT = 8  # of a frame's key, in its protected header (SPEC.md, section 2)
 _ENVELOPE_BYTES = 47  # what is shorter is no frame
+_EVER_S = 1 << 62  # beyond any time, and with the clock's added an int64_t yet
 
 
 class Follower:
     """In the place of a pipeline: batches of the stream's frames, in its order."""
 
-    def __init__(self, pipeline: Pipeline) -> None:
-        self._proving = replace(pipeline, answers=False)
-        self._believing = replace(pipeline, answers=False, decoder=_decoded)
+    def __init__(self, pipeline: Pipeline, config: VerifyConfig) -> None:
+        """No record is too far in the future: by its own clock a worker took it, and the stream's may be behind."""
+        limits = bounds_of(msgspec.structs.replace(config, future_refuse_s=_EVER_S))
+        self._proving = replace(pipeline, answers=False, limits=limits)
+        self._believing = replace(self._proving, decoder=_decoded)
 
     def process(self, batch: list[Delivery], registry: Registry) -> None:
         """As Pipeline.process; an answer to nobody. Raises StoppedError."""

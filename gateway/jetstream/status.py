@@ -14,12 +14,11 @@ def status(config: JetStreamConfig) -> dict[str, Any]:
     client, text = Client(config, "wattline-status", lambda: token_hex(8), steady_s), ""
     for _ in config.servers:  # the client takes another one after each error
         try:
-            found = stream.ensure(client, config)
+            return _told(stream.ensure(client, config, create=False))
         except NatsError as error:
             text = str(error)
-            continue
-        client.close()
-        return _told(found)
+        finally:
+            client.close()
     return {"state": text}
 
 

@@ -33,10 +33,10 @@ _WANTED: dict[str, tuple[Any, str]] = {
 }
 
 
-def ensure(client: Client, config: JetStreamConfig) -> dict[str, Any]:
+def ensure(client: Client, config: JetStreamConfig, *, create: bool = True) -> dict[str, Any]:
     """What the server says of the stream, which is there and as it must be. Raises NatsError."""
     found = call(client, f"STREAM.INFO.{config.stream}")
-    if _code(found) == _NOT_THERE:
+    if create and _code(found) == _NOT_THERE:
         found = call(client, f"STREAM.CREATE.{config.stream}", _wanted(config))
     raise_if_refused(found)
     wrong = _differences(found["config"], config)
@@ -108,8 +108,9 @@ def _differences(found: dict[str, Any], config: JetStreamConfig) -> list[str]:
         wrong.append(f"it takes {found.get('subjects')} and not {subjects}")
     if found.get("num_replicas", 1) < replicas:
         wrong.append(f"{found.get('num_replicas', 1)} replicas and not {replicas}")
-    if found.get("max_age", 0) != age_ns:
-        wrong.append(f"it keeps for {found.get('max_age', 0) // DAY_NS} days and not {config.keep_days} (0: for ever)")
+    kept_ns = found.get("max_age", 0)
+    if kept_ns and not 0 < age_ns <= kept_ns:
+        wrong.append(f"it keeps for {kept_ns // DAY_NS} days and not {config.keep_days or 'for ever'}")
     if found.get("mirror") or found.get("sources"):
         wrong.append("it copies another stream")
     return wrong

@@ -4,6 +4,7 @@ import json
 import shutil
 import tempfile
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,7 @@ from gateway.registry import Registry, Terminal
 from gateway.verify import bounds_of
 from hil.broker import Broker
 from hil.nats import Nats
-from tests.gateway.jetstream.support import client_of, config_of, worker, write_worker
+from tests.gateway.jetstream.support import client_of, config_of, count, worker, write_worker
 from tests.gateway.support import (
     NOW_S,
     POINT,
@@ -61,8 +62,9 @@ class Following:
         position = Position(folder, self.journal, lambda: self.now_s)
         self.intake = FollowerIntake(config, client_of(config), position, lambda: self.now_s, self.metrics, log)
         about: dict[str, Any] = {"metrics": self.metrics, "clock": self.intake, "log": log, "stop": threading.Event()}
-        limits = bounds_of(VerifyConfig())
-        self.pipeline = Follower(Pipeline(self.intake, self.journal, None, self.quarantine, limits=limits, **about))
+        verify = VerifyConfig()
+        pipeline = Pipeline(self.intake, self.journal, None, self.quarantine, limits=bounds_of(verify), **about)
+        self.pipeline = Follower(pipeline, verify)
 
     def take_all(self) -> None:
         last_seq = last_record(self.config)
@@ -157,6 +159,19 @@ def test_a_follower_is_made_anew_from_the_stream_also_of_terminals_that_are_gone
     other_key = terminal_of(Sender("T0002", b"z" * 32, generation=2), {1: POINT})
     assert followed(tmp_path / "second", config, [terminals[0], revoked, other_key]) == whole
     assert refused_in(tmp_path / "second") == []
+
+
+def test_what_a_worker_took_by_its_clock_a_follower_takes_by_the_streams_that_is_behind(
+    nats: Nats, tmp_path: Path
+) -> None:
+    """P-225: a record that would be too far in the future by the clock of the stream's leader."""
+    config, sender = config_of(nats), Sender()
+    ahead_s = (int(time.time()) // 900 + 1) * 900 + 2 * VerifyConfig().future_refuse_s
+    journal = worker(config)
+    commit(journal, [accept(sender, sender.frame([window(1, ahead_s)]), now_s=ahead_s + 900)])
+    journal.close()
+    assert [one[2] for one in followed(tmp_path / "follower", config, [terminal_of(sender, {1: POINT})])] == [1]
+    assert refused_in(tmp_path / "follower") == []
 
 
 def test_a_follower_goes_on_where_it_was_and_begins_anew_where_it_must(nats: Nats, tmp_path: Path) -> None:
@@ -268,7 +283,13 @@ def test_what_a_worker_can_not_say_or_do_it_refuses(
 def test_a_workers_status_says_how_the_stream_is(tmp_path: Path, broker: Broker, nats: Nats) -> None:
     """P-228: without a journal here; of servers that are away it says so."""
     config = write_config(tmp_path / "worker", broker.port, [Sender()])
-    write_worker(config, nats, config_of(nats).stream, "worker")
+    asked = config_of(nats)
+    write_worker(config, nats, asked.stream, "worker")
+    answer = CliRunner().invoke(app, ["status", "--config", str(config), "--json"])
+    assert "stream not found" in json.loads(answer.stdout)["stream"]["state"]  # nor made: who asks changes nothing
+    answer = CliRunner().invoke(app, ["status", "--config", str(config)])
+    assert "stream not found" in answer.stdout
+    count(asked)
     answer = CliRunner().invoke(app, ["status", "--config", str(config), "--json"])
     found = {"state": "well", "messages": 0, "replicas": 1, "current": 1}
     assert json.loads(answer.stdout)["stream"] == found, answer.output

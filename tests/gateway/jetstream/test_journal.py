@@ -4,6 +4,7 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -133,7 +134,7 @@ def refused(journal: StreamJournal, sender: Sender) -> str:
         ({"discard": "old", "discard_new_per_subject": False}, "it discards old messages"),
         ({"storage": "memory"}, "it keeps in memory"),
         ({"retention": "interest"}, "it lets go of what was read"),
-        ({"max_age": 3_600_000_000_000}, "it keeps for 0 days and not None"),
+        ({"max_age": 3_600_000_000_000}, "it keeps for 0 days and not for ever"),
         ({"max_bytes": 1_000_000}, "it is limited in bytes"),
         ({"subjects": ["elsewhere.>"]}, "it takes ['elsewhere.>'] and not"),
     ],
@@ -153,6 +154,25 @@ def test_a_stream_that_is_not_ours_is_named_and_takes_nothing(nats: Nats, made: 
     stream.call(client, f"STREAM.DELETE.{config.stream}")  # mended: the same worker goes on
     assert commit(journal, [accept(Sender(), Sender().frame([window(1)]))]) == [[NEW]]
     journal.close()
+    client.close()
+
+
+def test_a_stream_may_keep_for_longer_than_is_wanted_and_not_for_less(nats: Nats) -> None:
+    """P-222: so that keep_days changes in the files first, then at the stream, and nothing stands still."""
+    config = config_of(nats)
+    count(config)  # made: it keeps for ever
+    client, sender = client_of(config), Sender()
+    found = stream.call(client, f"STREAM.INFO.{config.stream}")["config"]
+    cases = (0, 14, ""), (30, 14, ""), (14, 14, ""), (14, 30, "for 14 days and not 30"), (14, None, "not for ever")
+    for days, wanted, said in cases:
+        changed = stream.call(client, f"STREAM.UPDATE.{config.stream}", {**found, "max_age": days * stream.DAY_NS})
+        assert "error" not in changed
+        journal = worker(msgspec.structs.replace(config, keep_days=wanted))
+        if said:
+            assert said in refused(journal, sender)
+        else:
+            journal.check()
+        journal.close()
     client.close()
 
 
