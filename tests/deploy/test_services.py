@@ -4,6 +4,7 @@ import base64
 import configparser
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import threading
@@ -94,6 +95,15 @@ def test_the_image_starts_what_the_package_installs() -> None:
     )
     assert lines[-2] == "USER wattline"
     assert any("--require-hashes" in line for line in lines)
+
+
+def test_no_secret_of_an_operator_becomes_a_layer_of_the_image() -> None:
+    """P-237: each folder and file that the forms name as secret is kept out of what the image is built of."""
+    kept_out = set((ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines())
+    texts = [(DEPLOY / form / "compose.yaml").read_text(encoding="utf-8") for form in FORMS]
+    named = set(re.findall(r"\./(secrets|worker-)", "".join(texts)))
+    assert named == {"secrets", "worker-"}
+    assert {"**/secrets", "**/keys", "**/*.password", "deploy/several-machines/worker-*"} <= kept_out
 
 
 def units() -> dict[str, configparser.ConfigParser]:

@@ -40,8 +40,10 @@ def play(name: str, folder: Path, target: str) -> tuple[Report, str]:
 def real(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Future[Any]]]:
     """What `play` says of each scenario that is asked for, and its folder, on real parts: these mostly wait."""
     wanted = [item.callspec.params["name"] for item in request.session.items if item.fspath == request.path]  # type: ignore[attr-defined]
-    with ProcessPoolExecutor(AT_ONCE, get_context("fork")) as workers:
-        yield {name: workers.submit(play, name, tmp_path_factory.getbasetemp() / name, "unix") for name in wanted}
+    # not "fork": a lock that another thread of the tests holds would stay held in the child
+    workers = ProcessPoolExecutor(AT_ONCE, get_context("forkserver"))
+    yield {name: workers.submit(play, name, tmp_path_factory.getbasetemp() / name, "unix") for name in wanted}
+    workers.shutdown(wait=False, cancel_futures=True)  # one that hangs is a failure of its test already
 
 
 @pytest.mark.parametrize("name", SHORT)

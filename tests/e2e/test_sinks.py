@@ -20,7 +20,7 @@ def test_abused_sinks_have_everything_once_and_delay_no_other(tmp_path: Path) ->
     done = CliRunner().invoke(app, words)
     assert done.exit_code == 0, done.output
     report = json.loads((tmp_path / "run/report.json").read_text(encoding="utf-8"))
-    assert report["windows"]["closed"] == report["windows"]["journalled"] > 48
+    assert report["windows"]["closed"] == report["windows"]["journalled"] >= 48
     assert len(report["sinks"]) == 6
     for one in report["sinks"].values():
         assert (one["lost"], one["duplicated"], one["invented"]) == (0, 0, 0)

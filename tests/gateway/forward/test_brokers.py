@@ -31,6 +31,7 @@ from tests.gateway.forward.world import FakeSink, World
 from tests.gateway.support import NOW_S, ROOT, event, mosquitto, window
 
 DAY_S = 86400
+DEADLINE_S = 60.0
 NATS = ROOT / "build/nats/nats-server"
 
 
@@ -264,10 +265,11 @@ def test_a_server_that_ends_while_its_answers_are_awaited_is_seen_at_once(
     reasons: list[str] = []
     trying = threading.Thread(target=lambda: reasons.extend(sending.try_to_run()))
     trying.start()
-    while not sending.real._wanted:
+    deadline = time.monotonic() + DEADLINE_S
+    while not sending.real._wanted and trying.is_alive() and time.monotonic() < deadline:
         time.sleep(0.01)
     server.process.kill()
-    trying.join(60)
+    trying.join(DEADLINE_S)
     assert reasons == ["unreachable"]
     sending.close()
 
