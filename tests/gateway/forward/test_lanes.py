@@ -147,7 +147,7 @@ def test_a_sinks_file_which_may_hold_a_platforms_secrets_is_its_owners_alone(tmp
 
 
 def test_a_file_that_can_not_be_opened_is_said_to_be_unavailable(tmp_path: Path) -> None:
-    """P-231: to a command as to the sink itself."""
+    """To a command as to the sink itself."""
     file_of(tmp_path, "s").mkdir()
     for use in (order_dead, Outbox):
         with pytest.raises(StoreUnavailableError, match="sink-s"):
