@@ -16,7 +16,7 @@ from gateway.cli_common import (
     examples,
     fail,
     load,
-    load_registry,
+    load_enterprises,
     open_journal,
     print_json,
     time_text,
@@ -24,9 +24,6 @@ from gateway.cli_common import (
 from gateway.clock import SystemClock
 from gateway.config import GatewayConfig
 from gateway.database import NewerSchemaError, StoreUnavailableError
-from gateway.strict import ConfigError
-from gateway.watch import enterprises
-from gateway.watch.enterprises import Enterprise
 from gateway.watch.store import Row, Step, StepRefusedError, Store
 from gateway.watch.watcher import Watcher
 from gateway.watch.words import MEANING
@@ -50,7 +47,7 @@ def watch(
     Needs `enterprises` in gateway.toml. What it keeps: `alarms`. It changes nothing but alarms.sqlite3.
     """
     loaded = load(config)
-    known, stop = _enterprises(config, loaded), threading.Event()
+    known, stop = load_enterprises(config, loaded), threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     with closing(_open(loaded)) as store:
@@ -112,15 +109,6 @@ def register(group: typer.Typer) -> None:
     """Add the commands."""
     group.command("watch", epilog=examples("watch --config gateway.toml", "watch --config gateway.toml --once"))(watch)
     group.add_typer(app, name="alarms")
-
-
-def _enterprises(config: Path, loaded: GatewayConfig) -> list[Enterprise]:
-    if loaded.enterprises is None:
-        fail(f"{config}: enterprises: missing; it names the file that says what belongs together / 缺少 enterprises")
-    try:
-        return enterprises.load(Path(loaded.enterprises), load_registry(loaded))
-    except ConfigError as error:
-        fail(*(str(problem) for problem in error.problems))
 
 
 def _open(loaded: GatewayConfig) -> Store:

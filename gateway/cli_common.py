@@ -20,6 +20,8 @@ from gateway.journal.rows import OlderSchemaError
 from gateway.journal.spans import Spans
 from gateway.quarantine.quarantine import QuarantineReader
 from gateway.strict import ConfigError
+from gateway.watch import enterprises
+from gateway.watch.enterprises import Enterprise
 
 T = TypeVar("T")
 NOT_WELL = 1
@@ -66,6 +68,16 @@ def asked_terminals(loaded: GatewayConfig, terminal: str | None) -> list[registr
     if not found:
         fail(f"{terminal or ''}: not in {loaded.terminals} / 文件中没有此终端")
     return found
+
+
+def load_enterprises(path: Path, loaded: GatewayConfig) -> list[Enterprise]:
+    """enterprises.toml, likewise; path: of the gateway.toml that has to name it."""
+    if loaded.enterprises is None:
+        fail(f"{path}: enterprises: missing; it names the file that says what belongs together / 缺少 enterprises")
+    try:
+        return enterprises.load(Path(loaded.enterprises), load_registry(loaded))
+    except ConfigError as error:
+        fail(*(str(problem) for problem in error.problems))
 
 
 def open_journal(folder: Path) -> Reader:

@@ -18,7 +18,7 @@ from gateway.cli_common import (
     fail,
     line_text,
     load,
-    load_registry,
+    load_enterprises,
     open_spans,
     parse_span,
     print_json,
@@ -26,8 +26,6 @@ from gateway.cli_common import (
 from gateway.clock import SystemClock
 from gateway.export.rows import rows
 from gateway.journal.spans import Spans
-from gateway.strict import ConfigError
-from gateway.watch import enterprises
 from gateway.watch.enterprises import Enterprise, Linkage
 from gateway.watch.linkage import CONTEXT_SLOTS, Finding, findings
 from gateway.watch.measures import Measures, measures
@@ -52,12 +50,7 @@ def linkage(
     ("finding") and for what each linkage comes to ("measures"); powers in W, means of the time.
     """
     loaded = load(config)
-    if loaded.enterprises is None:
-        fail(f"{config}: enterprises: missing; it names the file that says what belongs together / 缺少 enterprises")
-    try:
-        known = enterprises.load(Path(loaded.enterprises), load_registry(loaded))
-    except ConfigError as error:
-        fail(*(str(problem) for problem in error.problems))
+    known = load_enterprises(config, loaded)
     asked = [one for one in known if enterprise in {None, one.id}]
     if not asked:
         fail(f"{enterprise}: not in {loaded.enterprises} / 文件中没有此企业")
