@@ -182,12 +182,22 @@ def encode_event(seq: int, event: Event) -> bytes:
     return cbor.array([cbor.integer(seq), cbor.integer(EVENT), cbor.array(body)])
 
 
+def kind_of(data: bytes) -> int:
+    """The kind of an intact record, read without its body. Raises FrameError."""
+    return _after_seq(data).uint(limits.UINT32_MAX)
+
+
 def renumbered(data: bytes, seq: int) -> bytes:
     """An intact record's bytes under another number."""
+    reader = _after_seq(data)
+    return data[:1] + cbor.integer(seq) + data[reader.at :]
+
+
+def _after_seq(data: bytes) -> cbor.Reader:
     reader = cbor.Reader(data, 0, len(data), "ends_early")
     reader.array(3, 3)
     reader.uint(limits.UINT32_MAX)
-    return data[:1] + cbor.integer(seq) + data[reader.at :]
+    return reader
 
 
 def decode_record(data: bytes) -> Record:

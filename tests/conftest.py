@@ -6,8 +6,8 @@ from hypothesis import HealthCheck, settings
 
 import firmware  # noqa: F401  (puts the terminal's modules on the path)
 
-# Random examples on every run (derandomize=False): a failure prints the blob that repeats it. Bounded in number, not in
-# time per example, because the machine that runs CI is shared and slow at times.
+# Random examples on every run; `make test` draws them from the commit. A failure prints the blob that repeats it.
+# Bounded in number, not in time per example, because the machine that runs CI is shared and slow at times.
 base = settings(deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("dev", base, max_examples=50)
 settings.register_profile("ci", base, max_examples=200)

@@ -15,7 +15,7 @@ from hil.powercut.machine import Bases, Machine, play
 from hil.powercut.plan import KINDS, Cut, Start, fillings, starts, trial_of, trials
 from hil.powercut.witness import WitnessError
 
-SEED = int(os.environ.get("WATTLINE_SEED", time.time_ns() % 100_000))
+SEED = int(os.environ.get("WATTLINE_SEED", time.time_ns())) % 100_000
 FULL_EVERY = 6
 SHOWN = f"seed {SEED} (replay: WATTLINE_SEED={SEED})"
 

@@ -133,6 +133,19 @@ def test_a_full_log_says_what_it_drops_before_it_drops_it() -> None:
     assert dropped[-1] == [1, store.oldest_seq - 1], "the events that went are told again by the last one"
 
 
+def test_what_a_renumbered_event_told_is_told_again_wherever_it_stands() -> None:
+    # found by power cuts (seed 67707)
+    store = filled(new_folder(), 200, segments=3)
+    while not events(store):
+        store.append(numbered)
+    event = store.next_seq - 2  # the first record of its segment
+    assert store.renumber([(event, event)], store.epoch) == 1, "its copy stands behind the event of the epoch"
+    for _ in range(1000):
+        store.append(numbered)
+    told = [values for code, values in events(store) if code == record.LOG_FULL]
+    assert told[-1] == [1, store.oldest_seq - 1]
+
+
 def test_a_full_log_drops_what_is_acknowledged_without_a_word() -> None:
     # R-05, P-80
     folder = new_folder()

@@ -268,19 +268,19 @@ class Log:
         self.dropped_records += self.acknowledge((span,))
 
     def _going(self, at: int) -> "tuple[int, int] | None":
-        """(first, last) to tell when a segment goes: what is pending in it, and what LOG_FULL events that go with it
-        told. Such events are the first records of their segment (`_roll`)."""
+        """(first, last) to tell when a segment goes: what is pending in it, and what pending LOG_FULL events that go
+        with it told, wherever they stand: a renumbered one is not at its segment's head."""
         pending = self._unacknowledged(at)
         if pending is None:
             return None
         first, last = pending
-        for seq in range(self._segments.first(at), last + 1):
+        seq = self.next_pending(first - 1)
+        while seq is not None and seq <= last:
             data = self.peek(seq)
             told = _told_full(data) if data else None
-            if told is None:
-                break
-            if not self._acked.covers(seq, seq):
+            if told is not None:
                 first = min(first, told)
+            seq = self.next_pending(seq)
         return first, last
 
     def _unacknowledged(self, at: int) -> "tuple[int, int] | None":
@@ -386,14 +386,11 @@ class Log:
 
 def _told_full(data: bytes) -> "int | None":
     """The first number that a LOG_FULL event tells; None if the record is none."""
-    try:
-        found = record.decode_record(data)
+    try:  # hundreds of windows are looked at, and some events
+        body = record.decode_record(data).body if record.kind_of(data) == record.EVENT else None
     except FrameError:
         return None
-    if found.type != record.EVENT or found.body.code != record.LOG_FULL:
-        return None
-    first: int = found.body.values[0]
-    return first
+    return body.values[0] if body is not None and body.code == record.LOG_FULL else None
 
 
 def segments_for(flash_bytes: int, block_bytes: int = 4096) -> int:
