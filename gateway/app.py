@@ -46,11 +46,11 @@ from gateway.quarantine.orders import Desk, Done, Order, Work
 from gateway.quarantine.quarantine import Quarantine
 from gateway.registry import Registry
 from gateway.replay import AnswersOnly, replayer
-from gateway.strict import ConfigError, Problem
 from gateway.verify import bounds_of
 from gateway.wanted.desk import Desk as WantedDesk
 from gateway.watch import enterprises
 from gateway.watch.enterprises import Enterprise
+from protocol.host.strict import ConfigError, Problem
 
 T = TypeVar("T")
 IDLE_S = 0.2  # how soon a signal is seen

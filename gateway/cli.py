@@ -41,7 +41,7 @@ from gateway.cli_common import (
 )
 from gateway.database import NewerSchemaError, StoreUnavailableError
 from gateway.files import WATCH_EVERY_S
-from gateway.strict import ConfigError, Problem, convert
+from protocol.host.strict import ConfigError, Problem, convert
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_show_locals=False)
 app.add_typer(cli_quarantine.app, name="quarantine")

@@ -25,8 +25,8 @@ from gateway.cli_common import (
 )
 from gateway.journal.audit import Audit, Fault, Keys
 from gateway.journal.chain import Head
-from gateway.strict import ConfigError
 from gateway.tail import described, line
+from protocol.host.strict import ConfigError
 
 SHOWN_MOST = 20  # of what could not be proven; all are counted
 _MEANING = {

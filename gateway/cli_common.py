@@ -19,9 +19,9 @@ from gateway.journal.reader import Reader
 from gateway.journal.rows import OlderSchemaError
 from gateway.journal.spans import Spans
 from gateway.quarantine.quarantine import QuarantineReader
-from gateway.strict import ConfigError
 from gateway.watch import enterprises
 from gateway.watch.enterprises import Enterprise
+from protocol.host.strict import ConfigError
 
 T = TypeVar("T")
 NOT_WELL = 1

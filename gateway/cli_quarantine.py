@@ -25,8 +25,8 @@ from gateway.clock import SystemClock, steady_s
 from gateway.database import NewerSchemaError, StoreUnavailableError
 from gateway.quarantine import orders
 from gateway.quarantine.quarantine import Kept
-from gateway.strict import ConfigError
 from protocol.errors import REASONS
+from protocol.host.strict import ConfigError
 
 LOOK_S = 0.1  # for a result: a person waits
 

@@ -4,36 +4,19 @@ Paths are relative to the folder of the file they stand in. Nothing in here touc
 """
 
 import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
 import msgspec
 
-from gateway.strict import ConfigError, Problem, read
-
-Port = Annotated[int, msgspec.Meta(ge=1, le=65535)]
-Name = Annotated[
-    str,
-    msgspec.Meta(
-        pattern=r"^[A-Za-z0-9_-]{1,32}$",
-        description="1 to 32 characters of A-Z a-z 0-9 _ - / 1 到 32 个字符：A-Z a-z 0-9 _ -",
-    ),
-]
-Text = Annotated[
-    str,
-    msgspec.Meta(pattern=r"^\S.{0,254}$", description="text of 1 to 255 characters / 1 到 255 个字符的文字"),
-]
+from protocol.host.strict import ConfigError, Problem, read
+from protocol.host.tables import Name, Port, Section, Text, duplicates
 
 MODBUS_UNIT_MAX = 247  # Modbus over serial line 1.02, 2.2; beyond are reserved numbers
 MODBUS_LINES_MAX = 512  # a connection each: half of the 1,024 descriptors that a service gets by default
 
 
 CLIENT_ID = "wattline-gateway"
-
-
-class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A table of the file."""
 
 
 class MqttConfig(Section, frozen=True):
@@ -376,22 +359,4 @@ def _check_modbus(path: Path, lines: list[ModbusConfig]) -> list[Problem]:
                 text = f"{one.id}: already in {owner[one.id]} / 重复; allowed / 允许: each terminal once"
                 problems.append(Problem(path, f"{at}.terminals[{index}].id", text))
             owner.setdefault(one.id, f"{at}.terminals[{index}]")
-    return problems
-
-
-Item = TypeVar("Item")
-
-
-def duplicates(
-    path: Path, table: str, key: str, items: list[Item], value_of: Callable[[Item], object]
-) -> list[Problem]:
-    """A problem for each item whose value an earlier one has already."""
-    first: dict[object, int] = {}
-    problems = []
-    for number, item in enumerate(items):
-        value = value_of(item)
-        if value in first:
-            text = f"{value}: already that of {table}[{first[value]}] / 重复; allowed / 允许: each once"
-            problems.append(Problem(path, f"{table}[{number}].{key}", text))
-        first.setdefault(value, number)
     return problems

@@ -24,10 +24,10 @@ import msgspec
 
 from cext.decoder import KeyState
 from cext.verify import Points
-from gateway.config import Name, Section, Text, duplicates
 from gateway.files import sync_folder
-from gateway.strict import ConfigError, Problem, read
 from protocol import limits
+from protocol.host.strict import ConfigError, Problem, read
+from protocol.host.tables import Name, Section, Text, duplicates
 
 KEY_FILE_BYTES_MAX = 256  # 64 hex digits and white space; anything longer is some other file
 _KEY_FILE = "a file of 64 hex digits (32 bytes) / 含 64 个十六进制数字的文件"

@@ -14,7 +14,6 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from gateway.hj212.stream import no_keys
-from gateway.strict import ConfigError
 from hil import known_failing, platform, runner, suite_cli, versions
 from hil import scenario as scenarios
 from hil.abuse import cli as abuse_cli
@@ -36,6 +35,7 @@ from hil.report import result as reports
 from hil.scenario import Scenario
 from hil.sim import cli as fuzz_cli
 from hil.sim.mutants import cli as mutants_cli
+from protocol.host.strict import ConfigError
 
 OUT = Path("build")
 _FILES = (

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import msgspec
 
-from gateway import strict
 from hil import scenario
+from protocol.host import strict
 
 FILE = Path(__file__).with_name("known_failing.toml")
 _Text = Annotated[str, msgspec.Meta(min_length=1, max_length=500)]
@@ -27,7 +27,7 @@ class _List(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 
 
 def load(file: Path = FILE) -> dict[str, Entry]:
-    """The entries by name. Raises gateway.strict.ConfigError."""
+    """The entries by name. Raises protocol.host.strict.ConfigError."""
     entries = strict.read(file, _List).scenario
     problems = [
         strict.Problem(file, f"scenario[{number}].name", f'no scenario "{one.name}", or there twice / 不存在或重复')

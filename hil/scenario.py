@@ -9,7 +9,6 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from gateway import strict
 from hil import expectations
 from hil.clock import FACTOR_MAX
 from hil.expectations import Expectation
@@ -18,6 +17,7 @@ from hil.load_file import Order
 from hil.meter import PROFILES, read_profile
 from hil.meter_stand import Step
 from hil.weather import PROFILES as NETWORKS
+from protocol.host import strict
 
 FOLDER = Path(__file__).parent / "scenarios"
 WINDOW_S = 900
@@ -183,7 +183,7 @@ def names() -> list[str]:
 
 
 def load(name: str) -> Scenario:
-    """The scenario of that name, or of the file at that path. Raises gateway.strict.ConfigError."""
+    """The scenario of that name, or of the file at that path. Raises protocol.host.strict.ConfigError."""
     path = Path(name) if name.endswith(".toml") else FOLDER / f"{name}.toml"
     if not name.endswith(".toml") and name not in names():
         guess = difflib.get_close_matches(name, names(), 1)
@@ -197,7 +197,7 @@ def load(name: str) -> Scenario:
 
 
 def check(scenario: Scenario, path: Path) -> None:
-    """What a type can't say: raises gateway.strict.ConfigError with every problem."""
+    """What a type can't say: raises protocol.host.strict.ConfigError with every problem."""
     found = (*_terminals(scenario), *_factory(scenario), *_faults(scenario))
     expected = expectations.problems(scenario.expect, _unknown)
     problems = [strict.Problem(path, key, text) for key, text in (*found, *expected)]

@@ -7,11 +7,11 @@ from typing import Literal
 
 import msgspec
 
-from gateway.strict import ConfigError
 from hil import runner, scenario
 from hil.known_failing import Entry
 from hil.process import BenchError
 from hil.report.files import write_all
+from protocol.host.strict import ConfigError
 
 # known_failing: it is on the list, whose day is not past. not_played: the bench could not do it, which is a failure
 Status = Literal["passed", "failed", "known_failing", "not_played"]

@@ -8,9 +8,9 @@ from typing import Annotated, Literal
 import msgspec
 import typer
 
-from gateway.strict import ConfigError
 from hil import known_failing, scenario
 from hil import suite as player
+from protocol.host.strict import ConfigError
 
 EPILOG = (
     "Examples / 示例:\n\n  wattline hil suite\n\n  wattline hil suite --target sim monsoon brown_outs\n\n"

@@ -20,7 +20,7 @@ from gateway.forward.runner import MakeSink
 from gateway.forward.sink import Sink
 from gateway.metrics import Metrics
 from gateway.registry import Registry
-from gateway.strict import ConfigError, Problem
+from protocol.host.strict import ConfigError, Problem
 
 
 class Loaded(Protocol):

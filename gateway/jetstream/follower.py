@@ -18,8 +18,8 @@ from gateway.intake import Delivery
 from gateway.journal.blocks import payload_of
 from gateway.pipeline import Pipeline
 from gateway.registry import Registry, Senders, Terminal
-from gateway.strict import ConfigError, Problem
 from gateway.verify import bounds_of
+from protocol.host.strict import ConfigError, Problem
 
 _TAG = b"\xd1"  # every frame's first byte
 _GENERATION_AT = 8  # of a frame's key, in its protected header (SPEC.md, section 2)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from gateway.config import ModbusConfig
 from gateway.registry import Registry
-from gateway.strict import Problem
+from protocol.host.strict import Problem
 
 EXTRA = "wattline[modbus]"
 

@@ -24,10 +24,10 @@ from typing import Annotated, Literal, NamedTuple
 
 import msgspec
 
-from gateway.config import Name, Section, Text, duplicates
 from gateway.registry import Instant, Registry
-from gateway.strict import ConfigError, Problem, lines_named, read
 from protocol import limits
+from protocol.host.strict import ConfigError, Problem, lines_named, read
+from protocol.host.tables import Name, Section, Text, duplicates
 
 SLOT_MIN = 15
 Watt = Annotated[int, msgspec.Meta(ge=1, le=limits.POWER_W_MAX)]

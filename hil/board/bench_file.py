@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from gateway import strict
+from protocol.host import strict
 
 Port = Annotated[str, msgspec.Meta(pattern=r"^/dev/[\w/.:+-]{1,200}$")]
 Baud = Literal[1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200]
@@ -82,7 +82,7 @@ class BenchFile(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 
 
 def read(file: Path) -> BenchFile:
-    """The bench that a file describes. Raises gateway.strict.ConfigError with every problem, each with its line."""
+    """The bench that a file describes. Raises strict.ConfigError with every problem, each with its line."""
     found = strict.read(file, BenchFile)
     problems = [strict.Problem(file, key, text) for key, text in _problems(found)]
     if problems:

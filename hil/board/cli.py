@@ -5,10 +5,10 @@ from typing import Annotated
 
 import typer
 
-from gateway.strict import ConfigError
 from hil.board import first, lock, ports
 from hil.board.bench_file import BenchFile, read
 from hil.process import BenchError
+from protocol.host.strict import ConfigError
 
 EPILOG = "Exit status / 退出码: 0 it is free, 1 it is not, 2 the file is wrong."
 

@@ -9,11 +9,11 @@ import msgspec
 import typer
 from rich.console import Console
 
-from gateway.strict import ConfigError
 from hil.fleet.plan import load, provinces
 from hil.fleet.player import Watch, play
 from hil.fleet.report import report, show
 from hil.process import BenchError
+from protocol.host.strict import ConfigError
 
 EPILOG = (
     "Examples / 示例:\n\n  wattline hil fleet --terminals 7056 --points 60414\n\n"

@@ -9,10 +9,10 @@ from typing import Annotated, NamedTuple
 
 import msgspec
 
-from gateway import strict
 from hil.benchmarks.ingest.load import BOOT, EPOCH, names
 from hil.benchmarks.realistic import NOMINAL_W, START_WH, windows
 from protocol import frame, limits, mac
+from protocol.host import strict
 
 POINTS_MAX = 32  # of a terminal: gateway/registry.py
 ENVELOPE_BYTES = 96  # of a frame, at most, beside its records
@@ -73,7 +73,7 @@ def provinces() -> list[str]:
 
 
 def load(name: str, changes: Mapping[str, object]) -> Province:
-    """The province of that name with other values for some keys. Raises gateway.strict.ConfigError."""
+    """The province of that name with other values for some keys. Raises protocol.host.strict.ConfigError."""
     path = FOLDER / f"{name}.toml"
     if name not in provinces():
         text = f'no province "{name}" / 没有; there are / 可用: {", ".join(provinces())}'

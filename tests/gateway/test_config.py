@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 
 from gateway.app import Loaded
 from gateway.cli import app
-from gateway.strict import ConfigError
+from protocol.host.strict import ConfigError
 
 CASES = Path(__file__).parent / "config_cases"
 NAMES = sorted(case.name for case in CASES.iterdir() if case.name != "good")

@@ -13,8 +13,8 @@ from typer.testing import CliRunner
 
 from gateway import registry
 from gateway.cli import app
-from gateway.strict import ConfigError
 from hil.broker import Broker
+from protocol.host.strict import ConfigError
 from tests.gateway.support import ROOT, Device, Sender, window, write_config, write_key
 
 STRANGER = Sender("T0009", b"s" * 32)

@@ -13,8 +13,8 @@ from typer.testing import CliRunner
 from gateway import registry
 from gateway.cli import app
 from gateway.files import Watched
-from gateway.strict import ConfigError
 from hil.broker import Broker
+from protocol.host.strict import ConfigError
 from tests.gateway.support import NOW_S, ROOT, Device, Sender, window, write_config
 
 STOLEN = Sender("T0002", b"s" * 32)

@@ -7,11 +7,11 @@ import msgspec
 import pytest
 
 import hil
-from gateway.strict import ConfigError
 from hil import runner, scenario
 from hil.expectations import ALLOWED, Expectation, Seen, held_against
 from hil.oracle.evidence import Finding, Journal, Kept
 from hil.oracle.words import FINDINGS
+from protocol.host.strict import ConfigError
 from protocol.record import CLOCK_NONE, CLOCK_SET, Event
 
 LOST = Finding(1, "window_lost", "1 window lost")

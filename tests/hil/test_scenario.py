@@ -9,13 +9,13 @@ from terminal import config as terminal_config
 from gateway import config as gateway_config
 from gateway import registry
 from gateway.forward.hj212.mapping import load_mapping
-from gateway.strict import ConfigError
 from hil import faults, scenario, wiring
 from hil.fault_kinds import KINDS, ON
 from hil.meter_bus import meters_json
 from hil.meters import Config
 from hil.process import BenchError
 from hil.target import open_target
+from protocol.host.strict import ConfigError
 
 DAY = scenario.FOLDER / "day.toml"
 BENCH_DOC = Path(__file__).parents[2] / "docs" / "bench.md"

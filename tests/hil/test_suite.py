@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from gateway.strict import ConfigError
 from hil import cli, known_failing, suite
 from hil.known_failing import Entry
+from protocol.host.strict import ConfigError
 
 TODAY = date(2026, 3, 2)
 HEAD = """\

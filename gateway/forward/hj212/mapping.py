@@ -29,12 +29,12 @@ from typing import Annotated, Literal
 import msgspec
 
 from cext.verify import NAMES as CHECKS
-from gateway.config import Name, Section, Text, duplicates
 from gateway.hj212.packet import EDITION_2017, EDITION_2025, PW_PATTERN
 from gateway.hj212.sm4 import KEY_BYTES, Form
 from gateway.registry import Registry
-from gateway.strict import ConfigError, Problem, read
 from protocol import limits
+from protocol.host.strict import ConfigError, Problem, read
+from protocol.host.tables import Name, Section, Text, duplicates
 
 PERIOD, INSTANT, STATE = "2051", "2011", "2021"  # CN: a period's data, an instant's, run states
 PERIOD_ATTRIBUTES = ("Min", "Avg", "Max", "Cou")

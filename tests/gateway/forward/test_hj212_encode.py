@@ -16,8 +16,8 @@ from gateway.hj212.packet import PacketError
 from gateway.hj212.parse import parse
 from gateway.hj212.split import Joiner, Message
 from gateway.hj212.times import qn_of
-from gateway.strict import ConfigError
 from protocol import cbor, record
+from protocol.host.strict import ConfigError
 from tests.gateway import support
 
 START_S = 1_772_323_200  # 2026-03-01 08:00:00 Beijing

@@ -8,7 +8,7 @@ import pytest
 
 from gateway import modbus_intake
 from gateway.app import Loaded
-from gateway.strict import ConfigError
+from protocol.host.strict import ConfigError
 from tests.gateway.support import ROOT, Sender, write_config
 
 LINES = """

@@ -15,7 +15,7 @@ from typing import Any, Literal, TypeVar
 
 import msgspec
 
-from gateway import toml_lines
+from protocol.host import toml_lines
 
 T = TypeVar("T", bound=msgspec.Struct)
 

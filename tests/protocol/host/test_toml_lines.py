@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway.toml_lines import key_lines, line_of
 from hil.scenario import FOLDER
+from protocol.host.toml_lines import key_lines, line_of
 
 TEXT = '''\
 # a = 1
