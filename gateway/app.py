@@ -24,6 +24,7 @@ from gateway.carriers import Carrier, Carriers
 from gateway.clock import Clock, SystemClock, steady_s
 from gateway.config import GatewayConfig
 from gateway.database import StoreUnavailableError
+from gateway.downward import Desk as DownDesk
 from gateway.files import Watched
 from gateway.forward import kinds, outbox
 from gateway.forward.runner import SinkRunner
@@ -128,12 +129,12 @@ class Gateway:
                 self._log.warning("restore_finished")
             quarantine = Quarantine(folder, self._config.quarantine)
             opened.callback(quarantine.close)
-            journal, wanted = _stores(self._config, folder, self._clock, self.metrics, self._log, opened)
+            journal, desks = _stores(self._config, folder, self._clock, self.metrics, self._log, opened)
             intake = self._make_intake(folder, journal)
             pipeline = Pipeline(
                 intake=intake,
                 journal=journal,
-                wanted=wanted,
+                desks=desks,
                 quarantine=quarantine,
                 metrics=self.metrics,
                 clock=intake if isinstance(intake, FollowerIntake) else self._clock,
@@ -146,7 +147,7 @@ class Gateway:
             self.metrics.terminals.set(len(self._registry))
             self._metrics_port, close_metrics = self.metrics.serve(self._config.metrics.port)
             opened.callback(close_metrics)
-            chores = self._chores(journal, wanted)
+            chores = self._chores(journal, desks)
             chores.append(partial(self._order, desk))
             self._start(intake, [] if isinstance(journal, StreamJournal) else self._beside(folder), opened)
             try:
@@ -166,7 +167,7 @@ class Gateway:
         for part in beside:
             part.start()
 
-    def _chores(self, journal: Journal | StreamJournal, wanted: WantedDesk | None) -> list[Callable[[], None]]:
+    def _chores(self, journal: Journal | StreamJournal, desks: Sequence[DownDesk]) -> list[Callable[[], None]]:
         """What a journal wants done between batches. One that is elsewhere: nothing, but it is looked for now."""
         if isinstance(journal, StreamJournal):
             try:
@@ -175,7 +176,7 @@ class Gateway:
                 self._log.error("store_unavailable", store="journal", error=str(error))  # tried again with each batch
             return []
         keeping = Keeping(journal, self._config.journal, self._settled, self._clock, steady_s, self.metrics, self._log)
-        return [keeping.step, *([wanted.step] if wanted else [])]
+        return [keeping.step, *(desk.step for desk in desks)]
 
     def _beside(self, folder: Path) -> list[SinkRunner | GapWatch]:
         """What works beside the intake, on the journal, in threads of its own."""
@@ -277,20 +278,20 @@ def _stores(
     metrics: Metrics,
     log: structlog.typing.FilteringBoundLogger,
     opened: ExitStack,
-) -> tuple[Journal | StreamJournal, WantedDesk | None]:
+) -> tuple[Journal | StreamJournal, Sequence[DownDesk]]:
     """The journal of the configured kind; where terminals are heard beside it, what is wanted of them."""
     if config.journal.kind == "jetstream" and config.jetstream is not None:
         client = Client(config.jetstream, "wattline-worker", partial(token_hex, 8), steady_s)
         elsewhere = StreamJournal(config.jetstream, client)
         opened.callback(elsewhere.close)
-        return elsewhere, None
+        return elsewhere, []
     journal = Journal(folder, config.verify)
     opened.callback(journal.close)
     if config.jetstream is not None:
-        return journal, None  # a follower's: it hears no terminal
+        return journal, []  # a follower's: it hears no terminal
     wanted = WantedDesk(folder, journal, clock, steady_s, metrics, log)
     opened.callback(wanted.close)
-    return journal, wanted
+    return journal, [wanted]
 
 
 def carry_out(config_path: Path, order: Order, clock: Clock) -> Done:
@@ -305,13 +306,13 @@ def carry_out(config_path: Path, order: Order, clock: Clock) -> Done:
         quarantine = Quarantine(folder, loaded.config.quarantine)
         open_stores.callback(quarantine.close)
         metrics, log = Metrics(), make_logger(clock, sys.stderr)
-        journal, wanted = _stores(loaded.config, folder, clock, metrics, log, open_stores)
+        journal, desks = _stores(loaded.config, folder, clock, metrics, log, open_stores)
         if isinstance(journal, StreamJournal):
             journal.check()
         pipeline = Pipeline(
             intake=AnswersOnly(lambda _messages: 0),
             journal=journal,
-            wanted=wanted,
+            desks=desks,
             quarantine=quarantine,
             metrics=metrics,
             clock=clock,

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import compress
 from operator import not_
 from typing import Protocol, TypeVar
@@ -15,12 +16,12 @@ from gateway import acks, decode, verify
 from gateway.carriers import Carrier
 from gateway.clock import Clock
 from gateway.database import StoreUnavailableError
+from gateway.downward import Desk
 from gateway.intake import Delivery
 from gateway.journal.journal import CONFLICT, NEW, Batch, Committed
 from gateway.metrics import DELAYS_S, Metrics
 from gateway.quarantine.quarantine import Quarantine, Refused
 from gateway.registry import Registry, Senders
-from gateway.wanted.desk import Desk
 from protocol.record import EVENT_NAMES, LOG_PUT_BACK, LOG_RENUMBERED
 
 OLDER_FLASH = {LOG_PUT_BACK, LOG_RENUMBERED}
@@ -45,12 +46,12 @@ class Journal(Protocol):
 @dataclass
 class Pipeline:
     """Takes a batch through all stages. One thread. is_live: what comes was sent just now, so its sender may be told
-    what is wanted of it. wanted: None where nobody keeps that. answers: whether senders are answered from here at all.
+    what is wanted of it: `desks` know that. answers: whether senders are answered from here at all.
     """
 
     intake: Carrier
     journal: Journal
-    wanted: Desk | None
+    desks: Sequence[Desk]
     quarantine: Quarantine
     metrics: Metrics
     clock: Clock
@@ -82,8 +83,8 @@ class Pipeline:
         self._keep(refused)
         committed = self._commit(Batch(now_ms, frames, senders.ids, senders.points, columns, findings))
         self._settle(deliveries, columns, committed, now_ms)
-        if (wanted := self.wanted) is not None:
-            self._insist("wanted", lambda: wanted.learn(senders.ids, columns, committed.outcomes))
+        for desk in self.desks:
+            self._insist(desk.name, partial(desk.learn, senders.ids, columns, committed.outcomes))
         if self.answers:
             self._answer(senders, columns, committed)
 
@@ -101,7 +102,8 @@ class Pipeline:
         sent = self.intake.publish_down(down)
         self.metrics.acks.labels("sent").inc(sent)
         self.metrics.acks.labels("dropped").inc(len(down) - sent)
-        for one in self.wanted.answer(senders.terminals, columns) if self.wanted and self.is_live else ():
+        desks = self.desks if self.is_live else ()
+        for one in [message for desk in desks for message in desk.answer(senders.terminals, columns)]:
             result = "sent" if self.intake.publish_down([(one.terminal, one.data)]) else "dropped"
             self.metrics.down.labels(one.kind, result).inc()
             self.log.info("sent_down", terminal=one.terminal, kind=one.kind, result=result)

@@ -8,7 +8,7 @@ import sqlite3
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from gateway.wanted.heard import Said
+from gateway.downward import Said
 from protocol.record import CONFIG_REFUSED, CONFIG_ROLLED_BACK, CONFIG_TAKEN
 
 AGAIN_MS = 300_000  # a terminal that took it says so within minutes

@@ -7,20 +7,20 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from sqlite3 import Connection
-from typing import NamedTuple
 
 import structlog
 
-from cext.decoder import Columns, seal_payload
+from cext.decoder import Columns
 from gateway.clock import Clock
 from gateway.database import StoreUnavailableError
+from gateway.downward import Down, Heard, heard_of, said_by, sealed
 from gateway.journal.journal import REFUSED, REPEATED, Journal
 from gateway.metrics import Metrics
 from gateway.registry import Terminal
 from gateway.wanted import configurations, requests
 from gateway.wanted.configurations import Version
 from gateway.wanted.find import Finder
-from gateway.wanted.heard import GONE_EVENTS, Said, gone_by
+from gateway.wanted.heard import GONE_EVENTS, gone_by
 from gateway.wanted.missing import Missing, missing_of
 from gateway.wanted.ranges import Range, both, newest
 from gateway.wanted.requests import Fate, Request
@@ -35,26 +35,10 @@ _CONFIG_EVENTS = frozenset(configurations.STATES)
 _EVENTS = _CONFIG_EVENTS | GONE_EVENTS
 
 
-class Down(NamedTuple):
-    """A message for a terminal. kind: request, configuration."""
-
-    terminal: str
-    data: bytes
-    kind: str
-
-
-class Heard(NamedTuple):
-    """The newest frame of a terminal in a batch."""
-
-    boot_id: int
-    sent_ms: int
-    epoch: int
-    generation: int
-    terminal: Terminal
-
-
 class Desk:
     """Made with the journal's writer, which knows what did not come."""
+
+    name = "wanted"
 
     def __init__(
         self,
@@ -91,7 +75,7 @@ class Desk:
         refused = [row for row, outcome in enumerate(outcomes) if outcome == REFUSED]
         if not events and not refused:
             return
-        said = [_said(names, columns, row, self._clock.now_ms()) for row in events]
+        said = [said_by(names, columns, row, self._clock.now_ms()) for row in events]
         states = []
         with self._store.writing() as connection:
             for one in said:
@@ -111,7 +95,8 @@ class Desk:
         if not self._due_ms:
             return []
         now_ms = self._clock.now_ms()
-        heard = self._heard(terminals, columns, now_ms)
+        due_ms = self._due_ms
+        heard = heard_of(terminals, columns, lambda name: due_ms.get(name, now_ms + 1) <= now_ms)
         if not heard:
             return []
         found: list[Down] = []
@@ -149,19 +134,6 @@ class Desk:
 
     # --- what goes down
 
-    def _heard(self, terminals: Sequence[Terminal], columns: Columns, now_ms: int) -> dict[str, Heard]:
-        """By terminal for which something is due: its newest frame."""
-        frames, found = columns.frames, dict[str, Heard]()
-        for number, one in enumerate(terminals):
-            due_ms = self._due_ms.get(one.id)
-            if due_ms is None or due_ms > now_ms or frames.reason[number]:
-                continue
-            boot_id, sent_ms = frames.boot_id[number], frames.sent_ms[number]
-            before = found.get(one.id)
-            if before is None or before.boot_id != boot_id or before.sent_ms < sent_ms:
-                found[one.id] = Heard(boot_id, sent_ms, frames.epoch[number], frames.generation[number], one)
-        return found
-
     def _request(self, connection: Connection, heard: Heard, now_ms: int) -> list[Down]:
         """One request for what is due and missing of the log that was heard. Its rows are noted, or settled."""
         name, rows, wanted = heard.terminal.id, list[tuple[Request, Missing | None]](), list[Range]()
@@ -181,16 +153,16 @@ class Desk:
         ]
         if not wanted:
             return []
-        payload = down.request_payload(heard.epoch, wanted, (heard.boot_id, heard.sent_ms))
-        return [Down(name, _sealed(heard, payload), "request")]
+        payload = down.request_payload(heard.epoch, wanted, heard.echo)
+        return [Down(name, sealed(heard, payload), "request")]
 
     def _configuration(self, connection: Connection, heard: Heard, now_ms: int) -> list[Down]:
         one = self._pending.get(heard.terminal.id)
         if one is None or one.due_ms > now_ms:
             return []
         self._pending[one.terminal] = configurations.send(connection, one, now_ms)
-        payload = down.configuration_payload(one.version, one.document, (heard.boot_id, heard.sent_ms))
-        return [Down(one.terminal, _sealed(heard, payload), "configuration")]
+        payload = down.configuration_payload(one.version, one.document, heard.echo)
+        return [Down(one.terminal, sealed(heard, payload), "configuration")]
 
     # --- between batches
 
@@ -262,20 +234,6 @@ def _noted(connection: Connection, row: Request, found: Missing, wanted: list[Ra
     if both(found.ranges, wanted):
         return requests.send(connection, row, found.numbers, now_ms)
     return requests.postpone(connection, row, now_ms)
-
-
-def _sealed(heard: Heard, payload: bytes) -> bytes:
-    """Sealed with the key that the terminal used just now."""
-    state = heard.terminal.states[heard.generation]
-    return seal_payload(state, heard.generation, heard.terminal.id, payload)
-
-
-def _said(names: Sequence[str], columns: Columns, row: int, now_ms: int) -> Said:
-    """An event of the batch."""
-    records = columns.records
-    frame, first = records.frame[row], records.first[row]
-    values = columns.integers[first : first + records.count[row]].tolist()
-    return Said(names[frame], columns.frames.epoch[frame], records.seq[row], records.code[row], values, now_ms)
 
 
 def _by_log(names: Sequence[str], columns: Columns, rows: Sequence[int]) -> dict[tuple[str, int], list[Range]]:

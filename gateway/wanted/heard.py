@@ -1,7 +1,6 @@
 """What terminals say in events about what was wanted of them."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from gateway.wanted.ranges import Range
 from protocol import record
@@ -10,17 +9,6 @@ from protocol.limits import UINT32_MAX
 GONE_EVENTS = frozenset(
     {record.LOG_FULL, record.NUMBERS_SKIPPED, record.LOG_PUT_BACK, record.LOG_RENUMBERED, record.REQUEST_UNMET}
 )
-
-
-class Said(NamedTuple):
-    """An event; came_ms: when."""
-
-    terminal: str
-    epoch: int
-    seq: int
-    code: int
-    values: Sequence[int]
-    came_ms: int
 
 
 def gone_by(code: int, values: Sequence[int]) -> list[Range]:

@@ -1,85 +1,23 @@
-"""What is wanted, durably: the file, opened again after a fault of the disk, and the writes as transactions."""
+"""What is wanted, durably: its file and schema."""
 
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
-from gateway.database import StoreUnavailableError, connect, connect_for_reading, migrate, transaction
+from gateway.shared_store import SharedStore, looking_at
 
 SCHEMA = Path(__file__).parent / "schema"
 FILE = "wanted.sqlite3"
 
 
-class Store:
-    """The file, to read and write. Others may write to it at the same time."""
+class Store(SharedStore):
+    """The file in this folder."""
 
     def __init__(self, folder: Path) -> None:
         """Open or make the file. Raises StoreUnavailableError, NewerSchemaError."""
-        self._path = folder / FILE
-        self._connection: sqlite3.Connection | None = None
-        self._version = -1
-        self._open()
-
-    @contextmanager
-    def writing(self) -> Iterator[sqlite3.Connection]:
-        """One transaction, durable at the end. Raises StoreUnavailableError: nothing is written."""
-        connection = self._open()
-        try:
-            with transaction(connection):
-                yield connection
-        except StoreUnavailableError:
-            self.close()
-            raise
-
-    @contextmanager
-    def reading(self) -> Iterator[sqlite3.Connection]:
-        """A connection to read with. Raises StoreUnavailableError."""
-        connection = self._open()
-        try:
-            yield connection
-        except sqlite3.DatabaseError as error:
-            self.close()
-            raise StoreUnavailableError(f"{self._path}: {error}") from error
-
-    def changed(self) -> bool:
-        """Whether somebody else wrote since the last call; True at the first. Raises StoreUnavailableError."""
-        with self.reading() as connection:
-            (version,) = connection.execute("PRAGMA data_version").fetchone()
-        before, self._version = self._version, int(version)
-        return before != self._version
-
-    def close(self) -> None:
-        """Close the file; whatever comes next opens it again."""
-        if self._connection is not None:
-            self._connection.close()
-        self._connection, self._version = None, -1
-
-    def _open(self) -> sqlite3.Connection:
-        if self._connection is None:
-            try:
-                self._path.parent.mkdir(parents=True, exist_ok=True)
-                connection = connect(self._path)
-            except (OSError, sqlite3.DatabaseError) as error:
-                raise StoreUnavailableError(f"{self._path}: {error}") from error
-            try:
-                migrate(connection, SCHEMA)
-            except BaseException:
-                connection.close()
-                raise
-            self._connection = connection
-        return self._connection
+        super().__init__(folder / FILE, SCHEMA)
 
 
-@contextmanager
-def looking(folder: Path) -> Iterator[sqlite3.Connection | None]:
+def looking(folder: Path) -> AbstractContextManager[sqlite3.Connection | None]:
     """A connection that can't change the file; None: there is no file yet."""
-    try:
-        connection = connect_for_reading(folder / FILE)
-    except sqlite3.OperationalError:
-        yield None
-        return
-    try:
-        yield connection
-    finally:
-        connection.close()
+    return looking_at(folder / FILE)

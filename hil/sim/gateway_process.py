@@ -110,7 +110,7 @@ class GatewayProcess:
         self._pipeline = Pipeline(
             intake=intake,
             journal=journal,
-            wanted=wanted,
+            desks=[wanted],
             quarantine=Quarantine(self._machine.data, config.quarantine),
             metrics=self._metrics,
             clock=self._clock,
@@ -143,8 +143,6 @@ class GatewayProcess:
     async def _take_for_ever(self) -> None:
         intake, pipeline = self._intake, self._pipeline
         assert intake is not None and pipeline is not None  # noqa: PT018  made just before
-        wanted = pipeline.wanted
-        assert wanted is not None  # a journal on this machine has it
         wait_us = 1000 * self._loaded.config.intake.batch_wait_ms
         while True:
             await self._arrived.wait()
@@ -161,7 +159,8 @@ class GatewayProcess:
             if intake.waiting:
                 self._arrived.set()
             pipeline.tidy(idle=not intake.waiting)
-            wanted.step()
+            for desk in pipeline.desks:
+                desk.step()
             for one in self._sinks:
                 one.bell.ring()
 

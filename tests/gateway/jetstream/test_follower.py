@@ -63,7 +63,7 @@ class Following:
         self.intake = FollowerIntake(config, client_of(config), position, lambda: self.now_s, self.metrics, log)
         about: dict[str, Any] = {"metrics": self.metrics, "clock": self.intake, "log": log, "stop": threading.Event()}
         verify = VerifyConfig()
-        pipeline = Pipeline(self.intake, self.journal, None, self.quarantine, limits=bounds_of(verify), **about)
+        pipeline = Pipeline(self.intake, self.journal, [], self.quarantine, limits=bounds_of(verify), **about)
         self.pipeline = Follower(pipeline, verify)
 
     def take_all(self) -> None:

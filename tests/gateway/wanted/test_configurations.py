@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gateway.downward import Said
 from gateway.wanted import configurations as c
-from gateway.wanted.heard import GONE_EVENTS, Said
+from gateway.wanted.heard import GONE_EVENTS
 from gateway.wanted.store import Store, looking
 from protocol import down, record
 from tests.gateway.support import NOW_S, Sender, StillClock

@@ -42,7 +42,7 @@ class House:
         self.pipeline = Pipeline(
             intake=AnswersOnly(self._answer),
             journal=self.journal,
-            wanted=self.wanted,
+            desks=[self.wanted],
             quarantine=self.quarantine,
             metrics=self.metrics,
             clock=self.clock,

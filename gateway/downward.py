@@ -1,0 +1,93 @@
+"""What goes down to terminals beside acks: who was heard, what they said, and how a message for them is sealed.
+
+A message echoes a frame of a short while ago (FR-39), so it goes to who was just heard, and to nobody else.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, Protocol
+
+from cext.decoder import Columns, seal_payload
+from gateway.registry import Terminal
+
+
+class Down(NamedTuple):
+    """A message for a terminal. kind: request, configuration, offer, part."""
+
+    terminal: str
+    data: bytes
+    kind: str
+
+
+class Heard(NamedTuple):
+    """The newest frame of a terminal in a batch."""
+
+    boot_id: int
+    sent_ms: int
+    epoch: int
+    generation: int
+    terminal: Terminal
+
+    @property
+    def echo(self) -> tuple[int, int]:
+        """What a message that answers this frame echoes."""
+        return self.boot_id, self.sent_ms
+
+
+class Said(NamedTuple):
+    """An event; came_ms: when."""
+
+    terminal: str
+    epoch: int
+    seq: int
+    code: int
+    values: Sequence[int]
+    came_ms: int
+
+
+class Desk(Protocol):
+    """What something that is wanted of terminals does in the running gateway; one thread: the pipeline's.
+
+    name: its store's, in metrics and log. `learn` before a batch is acknowledged, `answer` with its acks, `step`
+    between batches.
+    """
+
+    name: str
+
+    def learn(self, names: Sequence[str], columns: Columns, outcomes: bytes) -> None:
+        """Keep what a batch says, durably; names[i] sent frame i. Raises StoreUnavailableError: to be called again."""
+
+    def answer(self, terminals: Sequence[Terminal], columns: Columns) -> list[Down]:
+        """What goes down to the terminals that this batch heard; terminals[i] sent frame i."""
+
+    def step(self) -> None:
+        """What is to be done without a frame."""
+
+    def close(self) -> None:
+        """Close the store."""
+
+
+def heard_of(terminals: Sequence[Terminal], columns: Columns, is_meant: Callable[[str], bool]) -> dict[str, Heard]:
+    """By terminal that is meant: its newest frame in the batch; terminals[i] sent frame i."""
+    frames, found = columns.frames, dict[str, Heard]()
+    for number, one in enumerate(terminals):
+        if frames.reason[number] or not is_meant(one.id):
+            continue
+        boot_id, sent_ms = frames.boot_id[number], frames.sent_ms[number]
+        before = found.get(one.id)
+        if before is None or before.boot_id != boot_id or before.sent_ms < sent_ms:
+            found[one.id] = Heard(boot_id, sent_ms, frames.epoch[number], frames.generation[number], one)
+    return found
+
+
+def sealed(heard: Heard, payload: bytes) -> bytes:
+    """Sealed with the key that the terminal used just now."""
+    state = heard.terminal.states[heard.generation]
+    return seal_payload(state, heard.generation, heard.terminal.id, payload)
+
+
+def said_by(names: Sequence[str], columns: Columns, row: int, now_ms: int) -> Said:
+    """An event of the batch; names[i] sent frame i."""
+    records = columns.records
+    frame, first = records.frame[row], records.first[row]
+    values = columns.integers[first : first + records.count[row]].tolist()
+    return Said(names[frame], columns.frames.epoch[frame], records.seq[row], records.code[row], values, now_ms)
