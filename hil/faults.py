@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from hil.fault_kinds import DISK
 from hil.oracle.evidence import Trouble
-from hil.scenario import Fault, Scenario, duration_s
+from hil.scenario import Fault, Scenario
+from hil.spans import duration_s
 from hil.target import Target, TerminalPart
 
 

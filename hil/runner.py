@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hil import faults, versions, wiring
-from hil.expectations import Expected, Seen, held_against
+from hil.expectations import Expected, Seen, excused, held_against
 from hil.oracle import judge_all
 from hil.oracle.evidence import Case, Finding, Sink, Truth, Verdict
 from hil.oracle.namesakes import made_by
@@ -61,7 +61,7 @@ def outcome_of(target: Target, cases: Sequence[Case], verdict: Verdict, real_s: 
     scenario = target.scenario
     journals = [case.journal for case in cases]
     seen = Seen(verdict.findings, target.gateway.quarantined(), journals, target.gateway.counters())
-    expected, verdict.findings = held_against(scenario.expect, seen)
+    expected, verdict.findings = held_against(scenario.expect, seen, scenario.span_ms)
     told = [(case.truth, tell(case, seen.findings, measures.late_ms(target.factor))) for case in cases]
     stories = [story for _truth, own in told for story in own]
     report = _report(target, verdict, expected, real_s, drained=drained)
@@ -91,13 +91,14 @@ def _play(target: Target, watch: Watch, crashes: list[str]) -> None:
 def _drain(target: Target, watch: Watch, crashes: list[str]) -> bool:
     """Wait until all that was closed has arrived everywhere; False if that took longer than the target's drain_ms."""
     until_ms = target.now_ms() + target.drain_ms
-    arriving = _ARRIVING - {one.finding for one in target.scenario.expect}
+    scenario = target.scenario
     while (now_ms := target.now_ms()) < until_ms:
         watch(1.0, "waiting for the backlog / 等待补传")
         while target.now_ms() < now_ms + target.look_ms:  # first: the last window has just closed
             crashes += target.advance(now_ms + target.look_ms)
-        verdict = judge_all(evidence(target))
-        if not any(finding.code in arriving for finding in verdict.findings):
+        found = judge_all(evidence(target)).findings
+        gone = excused(scenario.expect, found, scenario.span_ms)
+        if not any(finding.code in _ARRIVING and finding not in gone for finding in found):
             return True
     return False
 

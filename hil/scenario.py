@@ -1,7 +1,6 @@
 """Scenarios: what exists, what happens when. One small TOML file each, checked whole before anything is started."""
 
 import difflib
-import re
 from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -9,13 +8,14 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from hil import expectations
+from hil import expectations, spans
 from hil.clock import FACTOR_MAX
 from hil.expectations import Expectation
 from hil.fault_kinds import KINDS, ON
 from hil.load_file import Order
 from hil.meter import PROFILES, read_profile
 from hil.meter_stand import Step
+from hil.spans import Day, Duration, LocalTime, Spanned, duration_s
 from hil.weather import PROFILES as NETWORKS
 from protocol.host import strict
 
@@ -26,8 +26,6 @@ TERMINALS_MAX = 16  # each is two processes on this machine
 
 Name = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
 TerminalName = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_-]{1,32}$")]
-LocalTime = Annotated[str, msgspec.Meta(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
-Duration = Annotated[str, msgspec.Meta(pattern=r"^[1-9][0-9]{0,4} ?(h|min|s)$")]
 
 
 class Terminal(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -75,7 +73,7 @@ class Fault(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     what: Name
     at: LocalTime
     lasts: Duration
-    day: Annotated[int, msgspec.Meta(ge=1, le=366)] = 1
+    day: Day = 1
     point: Name | None = None
     other: Name | None = None  # another point
     every: Duration | None = None  # of what comes and goes: from one beginning to the next
@@ -159,22 +157,13 @@ class Scenario(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
         """Whose point it is."""
         return next(one for one in self.terminals if point.terminal in {None, one.name})
 
-    def span_ms(self, fault: Fault) -> tuple[int, int]:
-        """(from, to) of a fault, virtual Unix ms."""
-        hour, minute = (int(part) for part in fault.at.split(":"))
-        at = timedelta(days=fault.day - 1, hours=hour, minutes=minute)
-        from_ms = self.midnight_ms + int(at.total_seconds()) * 1000
-        return from_ms, from_ms + duration_s(fault.lasts) * 1000
+    def span_ms(self, one: Spanned) -> tuple[int, int]:
+        """(from, to) of a fault or an excuse, virtual Unix ms."""
+        return spans.span_ms(one, self.midnight_ms)
 
     def spans(self, what: str) -> Iterator[tuple[int, int]]:
         """(from, to) in virtual Unix ms of all faults of one kind."""
         return (self.span_ms(fault) for fault in self.faults if fault.what == what)
-
-
-def duration_s(text: str) -> int:
-    """Seconds of "2 h", "50min", "30 s"."""
-    number, unit = re.fullmatch(r"(\d+) ?(h|min|s)", text).groups()  # type: ignore[union-attr]  # schema-checked
-    return int(number) * {"h": 3600, "min": 60, "s": 1}[unit]
 
 
 def names() -> list[str]:
@@ -199,7 +188,7 @@ def load(name: str) -> Scenario:
 def check(scenario: Scenario, path: Path) -> None:
     """What a type can't say: raises protocol.host.strict.ConfigError with every problem."""
     found = (*_terminals(scenario), *_factory(scenario), *_faults(scenario))
-    expected = expectations.problems(scenario.expect, _unknown)
+    expected = (*expectations.problems(scenario.expect, _unknown), *_excuses(scenario))
     problems = [strict.Problem(path, key, text) for key, text in (*found, *expected)]
     if scenario.start.utcoffset() is None or scenario.start.timestamp() % WINDOW_S:
         text = "a quarter of an hour, with its UTC offset / 需为整刻钟并带时区, e.g. 2026-03-02T00:00:00+08:00"
@@ -271,6 +260,18 @@ def _faults(scenario: Scenario) -> Iterator[tuple[str, str]]:
         for before in scenario.faults[:number]:
             if _meet(scenario, before, fault):
                 yield f"{key}.at", f"{before.what} is not over yet: both concern the same part / 与前一故障重叠"
+
+
+def _excuses(scenario: Scenario) -> Iterator[tuple[str, str]]:
+    """What is wrong with the stretches and terminals of excuses, which only the scenario can say."""
+    terminals = [terminal.name for terminal in scenario.terminals]
+    for number, one in enumerate(scenario.expect):
+        if one.terminal is not None and one.terminal not in terminals:
+            yield f"expect[{number}].terminal", _unknown(one.terminal, terminals)
+        if one.at is not None and one.lasts is not None:
+            from_ms, to_ms = scenario.span_ms(one)
+            if from_ms < scenario.start_ms or to_ms > scenario.end_ms:
+                yield f"expect[{number}].at", f"{one.at} for {one.lasts} is outside the scenario / 超出场景时间"
 
 
 def _fault_keys(scenario: Scenario, fault: Fault) -> Iterator[tuple[str, str]]:

@@ -141,7 +141,7 @@ class Finding:
     """Something that must not be. invariant: 1 to 6 of the architecture, 0: the scenario's own expectation.
 
     cause: the trouble in whose time it fell. from_ms, to_ms: the stretch that it is about, virtual Unix ms; both 0
-    where it is about none. terminal: whose it is; "" where it is nobody's.
+    where it is about none. terminal: whose it is; "" where it is nobody's. count: of so many windows or records.
     """
 
     invariant: int
@@ -151,6 +151,7 @@ class Finding:
     from_ms: int = 0
     to_ms: int = 0
     terminal: str = ""
+    count: int = 1
 
 
 @dataclass

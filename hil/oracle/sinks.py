@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 
 from hil.oracle.evidence import Finding, Item, Sink, Tally, Truth
-from hil.oracle.windows import Placed
+from hil.oracle.windows import WINDOW_MS, Placed
 from hil.oracle.words import cause, shown
 from protocol.record import Reading
 
@@ -27,7 +27,8 @@ def check_sink(name: str, sink: Sink, windows: Sequence[Placed], truth: Truth) -
             findings.append(Finding(1, "forward_lost", f"{where} never came", why, *span))
             continue
         wrong = [text for item in sink.items for text in _wrong(item, one, got[start_ms])]
-        findings += [Finding(3, "forward_altered", f"{where}: {text}", why, *span) for text in wrong]
+        if wrong:
+            findings.append(Finding(3, "forward_altered", f"{where}: {'; '.join(wrong)}", why, *span))
         tally.delivered += not wrong
         if start_ms in twice:
             tally.duplicated += 1
@@ -36,7 +37,8 @@ def check_sink(name: str, sink: Sink, windows: Sequence[Placed], truth: Truth) -
     expected = {start for one in windows if (start := _matching(one, got)) is not None}
     for start_ms in sorted(got.keys() - expected):
         if truth.start_ms <= start_ms < truth.end_ms:
-            findings.append(Finding(3, "forward_invented", f"{name}: window {shown(start_ms)} is in no journal"))
+            text = f"{name}: window {shown(start_ms)} is in no journal"
+            findings.append(Finding(3, "forward_invented", text, "", start_ms, start_ms + WINDOW_MS))
     return tally, findings
 
 

@@ -123,7 +123,8 @@ def check_windows(journal: Journal, placed: Sequence[Placed], truth: Truth) -> t
     for gap_from, gap_to, windows in missing:
         count.lost += windows
         text = f"{windows} windows lost from {shown(gap_from)} to {shown(gap_to)}"
-        findings.append(Finding(1, "window_lost", text, cause(truth, gap_from, gap_to), gap_from, gap_to))
+        why = cause(truth, gap_from, gap_to)
+        findings.append(Finding(1, "window_lost", text, why, gap_from, gap_to, count=windows))
     count.duplicated += sum(1 for one in findings if one.code == "identity_twice")
     count.invented = sum(1 for one in findings if one.invariant in {3, 4} and one.code.startswith("window"))
     count.journalled = len(spanned) - count.duplicated

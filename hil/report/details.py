@@ -107,17 +107,21 @@ def _trouble(axis: Axis, what: str, from_ms: int, to_ms: int) -> Markup:
 
 def expected(found: Sequence[Expected]) -> Markup:
     """What the scenario says must be seen, and how often it was."""
-    pairs = (("expected", "预期"), ("at least", "至少"), ("seen", "实际"))
+    pairs = (("expected", "预期"), ("at least", "至少"), ("at most", "至多"), ("seen", "实际"))
     head = tag("tr", *(tag("th", both(*pair)) for pair in pairs))
     rows = [
-        tag("tr", tag("td", one.what), tag("td", one.at_least), tag("td", one.seen, class_=_missed(one)))
+        tag(
+            "tr",
+            *(tag("td", cell) for cell in _bounds(one)),
+            tag("td", one.seen, class_="" if one.is_met else "missed"),
+        )
         for one in found
     ]
     return tag("table", head, *rows)
 
 
-def _missed(one: Expected) -> str:
-    return "missed" if one.seen < one.at_least else ""
+def _bounds(one: Expected) -> tuple[str, int, int | str]:
+    return one.what, one.at_least, "" if one.at_most is None else one.at_most
 
 
 def measured(measurements: Sequence[Measurement]) -> Markup:

@@ -75,7 +75,8 @@ def show(report: Report, console: Console) -> None:
     """The table, then what was expected, and what was found and why."""
     console.print(_table(report))
     for wanted in report.expected:
-        text = f"  expected / 预期: {wanted.what}, at least {wanted.at_least}: seen / 实际 {wanted.seen}"
+        most = "" if wanted.at_most is None else f", at most / 至多 {wanted.at_most}"
+        text = f"  expected / 预期: {wanted.what}, at least / 至少 {wanted.at_least}{most}: seen / 实际 {wanted.seen}"
         console.print(text, highlight=False)
     for finding in report.findings[:FINDINGS_SHOWN]:
         why = f" [{finding.cause}]" if finding.cause else ""

@@ -14,6 +14,7 @@ from hil.fault_kinds import KINDS, ON
 from hil.meter_bus import meters_json
 from hil.meters import Config
 from hil.process import BenchError
+from hil.spans import duration_s
 from hil.target import open_target
 from protocol.host.strict import ConfigError
 
@@ -59,7 +60,7 @@ def test_the_day_is_the_day_that_the_demo_promises() -> None:
     assert len(day.points) >= 4
     assert {"production", "treatment"} <= {kind for kind, _ in kinds}
     assert {"dtsu666", "sdm630"} <= {profile for _, profile in kinds}
-    spans = {fault.what: scenario.duration_s(fault.lasts) for fault in day.faults}
+    spans = {fault.what: duration_s(fault.lasts) for fault in day.faults}
     assert spans["broker_outage"] == 2 * 3600
     assert spans["treatment_off"] == 3600
     assert "meter_silent" in spans
