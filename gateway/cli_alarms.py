@@ -26,7 +26,7 @@ from gateway.config import GatewayConfig
 from gateway.database import NewerSchemaError, StoreUnavailableError
 from gateway.watch.store import Row, Step, StepRefusedError, Store
 from gateway.watch.watcher import Watcher
-from gateway.watch.words import MEANING
+from gateway.watch.words import MEANING, facts_json, facts_text
 
 app = typer.Typer(no_args_is_help=True, help="What the watch found, and what was done about it. 报警")
 
@@ -129,7 +129,8 @@ def _say_new(new: int, *, as_json: bool) -> None:
 def _as_json(row: Row) -> dict[str, Any]:
     times = {"from": time_text(row.from_s * 1000), "to": time_text(row.to_s * 1000)}
     times |= {"found": time_text(row.found_ms), "changed": time_text(row.changed_ms)}
-    return {name: value for name, value in row._asdict().items() if not name.endswith(("_s", "_ms"))} | times
+    left = {name: value for name, value in row._asdict().items() if not name.endswith(("_s", "_ms"))}
+    return left | {"facts": facts_json(row.facts)} | times
 
 
 def _step_json(one: Step) -> dict[str, str]:
@@ -138,5 +139,5 @@ def _step_json(one: Step) -> dict[str, str]:
 
 def _as_text(row: Row) -> str:
     span = f"{time_text(row.from_s * 1000)} .. {time_text(row.to_s * 1000)}"
-    powers = f"{row.production_w} W / {row.treatment_w} W"
-    return f"{row.id:>6}  {row.state:<12}  {row.enterprise} {row.linkage}: {span}: {MEANING[row.kind]} ({powers})"
+    facts = f" ({facts_text(row.facts)})" if row.facts else ""
+    return f"{row.id:>6}  {row.state:<12}  {row.enterprise or '-'} {row.subject}: {span}: {MEANING[row.kind]}{facts}"

@@ -29,9 +29,10 @@ from gateway.export.columns import NAMES
 from gateway.export.rows import rows
 from gateway.journal.spans import Spans
 from gateway.registry import Terminal
-from gateway.watch.honesty import HOUR_WINDOWS, Finding, Shown, alike, frozen, replayed, shown_of, transformers
+from gateway.watch.finding import Finding
+from gateway.watch.honesty import HOUR_WINDOWS, Shown, alike, frozen, replayed, shown_of, transformers
 from gateway.watch.slots import SLOT_S
-from gateway.watch.words import MEANING
+from gateway.watch.words import MEANING, facts_json, facts_text
 
 CONTEXT_S = HOUR_WINDOWS * SLOT_S  # before a span: what begins there may go on in it
 _POINT = NAMES.index("point")
@@ -102,12 +103,11 @@ def _findings(
 
 def _say(terminal: Terminal, points: tuple[int, ...], found: Finding, *, as_json: bool) -> None:
     times = {"from": time_text(found.from_s * 1000), "to": time_text(found.to_s * 1000)}
-    if found.other_s is not None:
-        times["shown_first"] = time_text(found.other_s * 1000)
     if as_json:
-        print_json({"kind": "finding", "terminal": terminal.id, "points": points, "what": found.kind, **times})
+        head = {"kind": "finding", "terminal": terminal.id, "points": points, "what": found.kind}
+        print_json(head | times | facts_json(found.facts))
         return
     named = ", ".join(str(point) for point in points)
-    first = f", first shown / 首次 {times['shown_first']}" if found.other_s is not None else ""
+    facts = f"; {facts_text(found.facts)}" if found.facts else ""
     span = f"{times['from']} .. {times['to']}"
-    typer.echo(f"{terminal.id} {named}: {span}: {MEANING[found.kind]} ({found.kind}{first})")
+    typer.echo(f"{terminal.id} {named}: {span}: {MEANING[found.kind]} ({found.kind}{facts})")

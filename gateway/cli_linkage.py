@@ -27,10 +27,11 @@ from gateway.clock import SystemClock
 from gateway.export.rows import rows
 from gateway.journal.spans import Spans
 from gateway.watch.enterprises import Enterprise, Linkage
-from gateway.watch.linkage import CONTEXT_SLOTS, Finding, findings
+from gateway.watch.finding import Finding
+from gateway.watch.linkage import CONTEXT_SLOTS, findings
 from gateway.watch.measures import Measures, measures
 from gateway.watch.slots import SLOT_S, slots_of
-from gateway.watch.words import MEANING
+from gateway.watch.words import MEANING, facts_json, facts_text
 
 One = Annotated[str | None, typer.Option("--enterprise", help="This one only, by its id. 仅此企业")]
 
@@ -95,17 +96,15 @@ def _as_json(one: Enterprise, each: Linkage, found: Finding | Measures) -> dict[
         return {"kind": "measures", **head, **found._asdict()}
     times = {"from": _time(found.from_s, UTC), "to": _time(found.to_s, UTC)}
     points = {"production": list(map(str, each.production)), "treatment": list(map(str, each.treatment))}
-    powers = {"production_w": found.production_w, "treatment_w": found.treatment_w}
-    return {"kind": "finding", **head, "what": found.kind, **times, **powers, **points}
+    return {"kind": "finding", **head, "what": found.kind, **times, **facts_json(found.facts), **points}
 
 
 def _as_text(one: Enterprise, each: Linkage, found: Finding | Measures, zone: timezone) -> str:
     head = f"{one.id} {each.name}"
     if isinstance(found, Measures):
         return f"{head}: {line_text({name: _short(value) for name, value in found._asdict().items()})}"
-    powers = f"{found.production_w} W / {found.treatment_w} W"
     span = f"{_time(found.from_s, zone)} .. {_time(found.to_s, zone)}"
-    return f"{head}: {span}: {MEANING[found.kind]} ({found.kind}; {powers})"
+    return f"{head}: {span}: {MEANING[found.kind]} ({found.kind}; {facts_text(found.facts)})"
 
 
 def _short(value: object) -> str:

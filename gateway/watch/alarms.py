@@ -1,15 +1,15 @@
 """From findings to alarms: which one goes on, which is new, which was none. No I/O.
 
-Findings are of a span; late windows change those of a span that was looked at before. An alarm is one linkage's, of
-one family of findings, and lasts as long as findings meet or touch, and nobody has closed it. The same journal gives
-the same alarms, in whatever steps it was looked at.
+Findings are of a span; late windows change those of a span that was looked at before. An alarm is one subject's (a
+linkage, a point, a terminal), of one family of findings, and lasts as long as findings meet or touch, and nobody has
+closed it. The same journal gives the same alarms, in whatever steps it was looked at.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from gateway.watch import linkage
-from gateway.watch.linkage import Finding
+from gateway.watch import honesty, linkage
+from gateway.watch.finding import Finding
 
 OPEN, ACKNOWLEDGED, DISPATCHED, ANSWERED, CLOSED, WITHDRAWN = STATES = (
     "open",
@@ -36,31 +36,32 @@ FAMILIES: Mapping[str, str] = {
     linkage.TREATMENT_IDLE: "treatment",
     linkage.TREATMENT_SILENT: "silence",
     linkage.ORDER_BROKEN: "order",
+    **dict.fromkeys((honesty.PHASE_LOST, honesty.REVERSED, honesty.FACTOR_LOW), "transformer"),
+    **{kind: kind for kind in (honesty.FROZEN, honesty.REPLAYED, honesty.ALIKE)},
 }
 
 
 class Alarm(NamedTuple):
-    """An alarm of one linkage and family. id: 0 where it is new."""
+    """An alarm of one subject and family. id: 0 where it is new. facts: as Finding has them."""
 
     id: int
     kind: str
     from_s: int
     to_s: int
-    production_w: int
-    treatment_w: int
+    facts: Mapping[str, int]
 
 
 def settled(
     before: Sequence[Alarm], closed: Sequence[Alarm], found: Iterable[Finding], from_s: int, to_s: int
 ) -> tuple[list[Alarm], list[int]]:
-    """(alarms after a look at [from_s, to_s), ids of those that are none any more), of one linkage and family.
+    """(alarms after a look at [from_s, to_s), ids of those that are none any more), of one subject and family.
 
     before, closed: those that meet or touch the span, by time. What lies outside the span stays, and is joined with
     what touches it. Of alarms that become one the first keeps its id; so does the first part of one that falls apart.
     What somebody closed stays as it is, and what goes on after it is another alarm.
     """
     pieces = [piece for one in before for piece in _outside(one, from_s, to_s)]
-    fresh = [Alarm(0, one.kind, one.from_s, one.to_s, one.production_w, one.treatment_w) for one in found]
+    fresh = [Alarm(0, *one) for one in found]
     for each in closed:
         fresh = [piece for one in fresh for piece in _outside(one, each.from_s, each.to_s)]
     pieces += fresh
@@ -82,16 +83,23 @@ def _outside(one: Alarm, from_s: int, to_s: int) -> list[Alarm]:
 
 
 def _joined(one: Alarm, other: Alarm) -> Alarm:
-    """Neighbours as one. What was found last says what it is; powers are means of the time."""
-    lasted_s, more_s = one.to_s - one.from_s, other.to_s - other.from_s
+    """Neighbours as one. What was found last says what it is."""
     return Alarm(
         one.id or other.id,
         other.kind if other.id == 0 else one.kind,
         one.from_s,
         other.to_s,
-        (one.production_w * lasted_s + other.production_w * more_s) // (lasted_s + more_s),
-        (one.treatment_w * lasted_s + other.treatment_w * more_s) // (lasted_s + more_s),
+        {name: _fact(name, one, other) for name in sorted(one.facts.keys() | other.facts.keys())},
     )
+
+
+def _fact(name: str, one: Alarm, other: Alarm) -> int:
+    """Of neighbours as one: powers are means of the time, of all else the first counts."""
+    first = one.facts.get(name, other.facts.get(name, 0))
+    if not name.endswith("_w"):
+        return first
+    lasted_s, more_s = one.to_s - one.from_s, other.to_s - other.from_s
+    return (first * lasted_s + other.facts.get(name, first) * more_s) // (lasted_s + more_s)
 
 
 def _named(joined: list[Alarm], before: Sequence[Alarm]) -> list[Alarm]:

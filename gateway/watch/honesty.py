@@ -10,6 +10,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from gateway.export.columns import NAMES, Row
+from gateway.watch.finding import Finding
 from gateway.watch.slots import SLOT_S
 
 FROZEN, REPLAYED, ALIKE = "frozen", "replayed", "alike"
@@ -40,18 +41,6 @@ class Shown(NamedTuple):
     currents_ma: tuple[int | None, ...]
     export_rise_wh: int
     print: Print | None
-
-
-class Finding(NamedTuple):
-    """Something that a live meter on its own feeder does not show, in [from_s, to_s).
-
-    other_s: of `replayed`, when the same was shown before.
-    """
-
-    kind: str
-    from_s: int
-    to_s: int
-    other_s: int | None = None
 
 
 def shown_of(rows: Iterable[Row]) -> list[Shown]:
@@ -96,7 +85,7 @@ def replayed(shown: Sequence[Shown], from_s: int) -> Iterator[Finding]:
             continue
         if last is not None:
             yield last
-        last = Finding(REPLAYED, begin_s, end_s, first_s)
+        last = Finding(REPLAYED, begin_s, end_s, {"shown_first_s": first_s})
     if last is not None:
         yield last
 

@@ -9,6 +9,7 @@ from itertools import groupby
 from typing import NamedTuple
 
 from gateway.watch.enterprises import Linkage, Order
+from gateway.watch.finding import Finding
 from gateway.watch.slots import SLOT_S, Seen, Slots, State, seen
 
 TREATMENT_OFF = "treatment_off"
@@ -17,17 +18,8 @@ STOPPED_EARLY = "stopped_early"
 TREATMENT_IDLE = "treatment_idle"
 TREATMENT_SILENT = "treatment_silent"
 ORDER_BROKEN = "order_broken"
+KINDS = (TREATMENT_OFF, STARTED_LATE, STOPPED_EARLY, TREATMENT_IDLE, TREATMENT_SILENT, ORDER_BROKEN)
 CONTEXT_SLOTS = 96  # before a span: delays are a day at most
-
-
-class Finding(NamedTuple):
-    """Something wrong in [from_s, to_s): mean powers of then, and the slots in it that were seen."""
-
-    kind: str
-    from_s: int
-    to_s: int
-    production_w: int
-    treatment_w: int
 
 
 class _Judged(NamedTuple):
@@ -94,8 +86,10 @@ def _spans(judged: Iterable[_Judged]) -> Iterator[Finding]:
             kind,
             some[0].start_s,
             some[-1].start_s + SLOT_S,
-            round(sum(one.seen.production_w for one in some) / len(some)),
-            round(sum(one.seen.treatment_w for one in some) / len(some)),
+            {
+                "production_w": round(sum(one.seen.production_w for one in some) / len(some)),
+                "treatment_w": round(sum(one.seen.treatment_w for one in some) / len(some)),
+            },
         )
 
 

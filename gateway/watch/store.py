@@ -1,29 +1,34 @@
 """Alarms, durably: what a look found, and what people did about it."""
 
+import json
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from gateway.database import StoreUnavailableError, connect, migrate, transaction
 from gateway.watch.alarms import CLOSED, FAMILIES, OPEN, STEPS, WITHDRAWN, Alarm, settled
-from gateway.watch.linkage import Finding
+from gateway.watch.finding import Finding
 
 SCHEMA = Path(__file__).parent / "schema"
 FILE = "alarms.sqlite3"
-_ALARM = "id, kind, from_s, to_s, production_w, treatment_w"
+_ALARM = "id, kind, from_s, to_s, facts"
 _MEETING = (
-    f"SELECT state, {_ALARM} FROM alarms WHERE enterprise = ? AND linkage = ? AND family = ?"  # noqa: S608
+    f"SELECT state, {_ALARM} FROM alarms WHERE enterprise = ? AND subject = ? AND family = ?"  # noqa: S608
     f" AND to_s >= ? AND from_s <= ? AND state != '{WITHDRAWN}' ORDER BY from_s"
 )
-_ROW = "id, enterprise, linkage, kind, from_s, to_s, production_w, treatment_w, state, found_ms, changed_ms"
+_ROW = "id, enterprise, subject, kind, from_s, to_s, facts, state, found_ms, changed_ms"
 
 
 class Look(NamedTuple):
-    """What was found of a linkage in [from_s, to_s)."""
+    """What was found of a subject in [from_s, to_s), in these families.
+
+    enterprise: "" where it is of none. subject: a linkage's name, TERMINAL/POINT, or a terminal.
+    """
 
     enterprise: str
-    linkage: str
+    subject: str
+    families: Sequence[str]
     found: Sequence[Finding]
     from_s: int
     to_s: int
@@ -41,12 +46,11 @@ class Row(NamedTuple):
 
     id: int
     enterprise: str
-    linkage: str
+    subject: str
     kind: str
     from_s: int
     to_s: int
-    production_w: int
-    treatment_w: int
+    facts: Mapping[str, int]
     state: str
     found_ms: int
     changed_ms: int
@@ -92,7 +96,7 @@ class Store:
         begun = 0
         with transaction(self._connection):
             for look in looks:
-                for family in sorted(set(FAMILIES.values())):
+                for family in look.families:
                     begun += self._take(look, family, now_ms)
             self._connection.execute("UPDATE progress SET record = ?, placement = ?", progress)
         return begun
@@ -104,12 +108,12 @@ class Store:
             " ORDER BY from_s DESC, id DESC LIMIT ?3",
             (state, enterprise, limit),
         )
-        return [Row(*one) for one in found]
+        return [_row(one) for one in found]
 
     def row(self, number: int) -> Row | None:
         """An alarm by its id."""
         found = self._connection.execute(f"SELECT {_ROW} FROM alarms WHERE id = ?", (number,)).fetchone()  # noqa: S608
-        return None if found is None else Row(*found)
+        return None if found is None else _row(found)
 
     def steps(self, number: int) -> list[Step]:
         """What was done about an alarm, in order."""
@@ -134,22 +138,34 @@ class Store:
 
     def _take(self, look: Look, family: str, now_ms: int) -> int:
         found = [one for one in look.found if FAMILIES[one.kind] == family]
-        meeting = self._connection.execute(_MEETING, (*look[:2], family, *look[3:])).fetchall()
-        before = [Alarm(*one) for state, *one in meeting if state != CLOSED]
-        closed = [Alarm(*one) for state, *one in meeting if state == CLOSED]
+        meeting = self._connection.execute(_MEETING, (look.enterprise, look.subject, family, look.from_s, look.to_s))
+        kept = [
+            (state, Alarm(number, kind, from_s, to_s, json.loads(facts)))
+            for state, number, kind, from_s, to_s, facts in meeting.fetchall()
+        ]
+        before = [one for state, one in kept if state != CLOSED]
+        closed = [one for state, one in kept if state == CLOSED]
         after, gone = settled(before, closed, found, look.from_s, look.to_s)
         self._connection.executemany(
             "UPDATE alarms SET state = ?, changed_ms = ? WHERE id = ?", [(WITHDRAWN, now_ms, one) for one in gone]
         )
         self._connection.executemany(
-            "UPDATE alarms SET kind = ?, from_s = ?, to_s = ?, production_w = ?, treatment_w = ?, changed_ms = ?"
-            " WHERE id = ?",
-            [(*one[1:], now_ms, one.id) for one in after if one.id and one not in before],
+            "UPDATE alarms SET kind = ?, from_s = ?, to_s = ?, facts = ?, changed_ms = ? WHERE id = ?",
+            [(*_columns(one), now_ms, one.id) for one in after if one.id and one not in before],
         )
         begun = [one for one in after if one.id == 0]
         self._connection.executemany(
-            "INSERT INTO alarms (enterprise, linkage, family, kind, from_s, to_s, production_w, treatment_w, state,"
-            " found_ms, changed_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            [(*look[:2], family, *one[1:], OPEN, now_ms, now_ms) for one in begun],
+            "INSERT INTO alarms (enterprise, subject, family, kind, from_s, to_s, facts, state, found_ms, changed_ms)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            [(*look[:2], family, *_columns(one), OPEN, now_ms, now_ms) for one in begun],
         )
         return len(begun)
+
+
+def _columns(one: Alarm) -> tuple[str, int, int, str]:
+    return one.kind, one.from_s, one.to_s, json.dumps(dict(one.facts), sort_keys=True)
+
+
+def _row(columns: Sequence[Any]) -> Row:
+    row = Row(*columns)
+    return row._replace(facts=json.loads(columns[Row._fields.index("facts")]))

@@ -15,8 +15,9 @@ from gateway.database import StoreUnavailableError
 from gateway.export.rows import rows
 from gateway.journal.reader import Reader
 from gateway.journal.spans import Spans
+from gateway.watch.alarms import FAMILIES
 from gateway.watch.enterprises import Enterprise
-from gateway.watch.linkage import CONTEXT_SLOTS, findings
+from gateway.watch.linkage import CONTEXT_SLOTS, KINDS, findings
 from gateway.watch.slots import SLOT_S, slots_of
 from gateway.watch.store import Look, Progress, Store
 from protocol.record import WINDOW
@@ -25,6 +26,7 @@ LOOK_EVERY_S = 30.0  # within a window's quarter of an hour many times; a look a
 SETTLE_S = 600  # after a record came: what belongs to its quarter of an hour is there by then, or its link is down
 RECORDS_A_LOOK = 20_000  # of a backlog at a time: three bursts of a province
 CONTEXT_S = CONTEXT_SLOTS * SLOT_S
+LINKAGE_FAMILIES = sorted({FAMILIES[kind] for kind in KINDS})
 
 
 class Span(NamedTuple):
@@ -92,7 +94,8 @@ class Watcher:
                 continue
             slots = slots_of(rows(spans, terminals, from_s - CONTEXT_S, to_s, self._future_s), one.points)
             for each in one.linkages:
-                yield Look(one.id, each.name, findings(each, one.orders, slots, from_s, to_s), from_s, to_s)
+                found = findings(each, one.orders, slots, from_s, to_s)
+                yield Look(one.id, each.name, LINKAGE_FAMILIES, found, from_s, to_s)
 
 
 def _is_full(before: Progress, progress: Progress) -> bool:

@@ -1,5 +1,7 @@
 """Alarms: the same for whatever steps the journal was looked at in, and what people do about them."""
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -8,14 +10,15 @@ from hypothesis import strategies as st
 
 from gateway.watch import alarms
 from gateway.watch.alarms import ACKNOWLEDGED, ANSWERED, CLOSED, DISPATCHED, OPEN, STEPS, WITHDRAWN, Alarm, settled
-from gateway.watch.linkage import ORDER_BROKEN, STARTED_LATE, TREATMENT_OFF, Finding
-from gateway.watch.store import Look, Progress, Step, StepRefusedError, Store
+from gateway.watch.finding import Finding
+from gateway.watch.linkage import ORDER_BROKEN, STARTED_LATE, TREATMENT_OFF
+from gateway.watch.store import FILE, SCHEMA, Look, Progress, Step, StepRefusedError, Store
 
 SLOT_S = 900
 
 
 def finding(first: int, length: int, kind: str = TREATMENT_OFF) -> Finding:
-    return Finding(kind, SLOT_S * first, SLOT_S * (first + length), 5000, 10)
+    return Finding(kind, SLOT_S * first, SLOT_S * (first + length), {"production_w": 5000, "treatment_w": 10})
 
 
 def spans_of(bits: list[bool]) -> list[tuple[int, int]]:
@@ -67,14 +70,14 @@ def test_an_alarm_that_grows_keeps_its_id_and_takes_its_new_name() -> None:
 
 def test_what_goes_on_after_somebody_closed_it_is_another_alarm() -> None:
     """P-248."""
-    closed = Alarm(7, TREATMENT_OFF, 4 * SLOT_S, 6 * SLOT_S, 5000, 10)
+    closed = Alarm(7, TREATMENT_OFF, 4 * SLOT_S, 6 * SLOT_S, {})
     (after,), gone = settled([], [closed], [finding(4, 5)], 0, 9 * SLOT_S)
     assert (after.id, after.from_s, after.to_s, gone) == (0, 6 * SLOT_S, 9 * SLOT_S, [])
     assert settled([], [closed], [finding(4, 2)], 0, 9 * SLOT_S) == ([], [])
 
 
 def look(*found: Finding, to: int = 40) -> Look:
-    return Look("E1", "line", found, 0, SLOT_S * to)
+    return Look("E1", "line", ["treatment", "order"], found, 0, SLOT_S * to)
 
 
 def test_a_store_keeps_alarms_and_what_was_done_over_a_restart(tmp_path: Path) -> None:
@@ -98,6 +101,22 @@ def test_a_store_keeps_alarms_and_what_was_done_over_a_restart(tmp_path: Path) -
     )
     assert store.steps(number) == [Step(3000, DISPATCHED, "wang", "督办单 031")]
     assert [(one.kind, one.state) for one in store.rows(WITHDRAWN)] == [(ORDER_BROKEN, WITHDRAWN)]
+    store.close()
+
+
+def test_alarms_of_an_older_version_are_kept(tmp_path: Path) -> None:
+    """P-249."""
+    with closing(sqlite3.connect(tmp_path / FILE)) as old:
+        old.executescript((SCHEMA / "0001.sql").read_text())
+        old.execute(
+            "INSERT INTO alarms (enterprise, linkage, family, kind, from_s, to_s, production_w, treatment_w, state,"
+            " found_ms, changed_ms) VALUES ('E1', 'line', 'treatment', 'treatment_off', 0, 900, 5000, 10, 'open', 1, 1)"
+        )
+        old.execute("PRAGMA user_version = 1")
+        old.commit()
+    store = Store(tmp_path)
+    (row,) = store.rows()
+    assert (row.subject, row.facts) == ("line", {"production_w": 5000, "treatment_w": 10})
     store.close()
 
 

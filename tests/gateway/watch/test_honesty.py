@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.export.columns import NAMES, Row
+from gateway.watch.finding import Finding
 from gateway.watch.honesty import (
     ALIKE,
     FACTOR_LOW,
@@ -17,7 +18,6 @@ from gateway.watch.honesty import (
     PHASE_LOST,
     REPLAYED,
     REVERSED,
-    Finding,
     alike,
     frozen,
     replayed,
@@ -132,7 +132,11 @@ def test_a_replayed_hour_is_told_with_when_it_was_shown_first(source: int, at: i
         rise = rises[source + number - at - 1]
         went = {name: rows[number - 1][i] + rise[name] for name, i in registers.items()}
         rows[number] = changed(same, start_unix_s=at_s(number), **went)
-    expected = [Finding(REPLAYED, at_s(at), at_s(at + length), at_s(source))] if length >= HOUR_WINDOWS else []
+    expected = (
+        [Finding(REPLAYED, at_s(at), at_s(at + length), {"shown_first_s": at_s(source)})]
+        if length >= HOUR_WINDOWS
+        else []
+    )
     assert list(replayed(shown_of(rows), 0)) == expected
     assert list(replayed(shown_of(rows), at_s(at + length))) == []
 

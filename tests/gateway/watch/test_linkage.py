@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.watch.enterprises import Linkage, Order, PointId
+from gateway.watch.finding import Finding
 from gateway.watch.linkage import (
     CONTEXT_SLOTS,
     ORDER_BROKEN,
@@ -13,7 +14,6 @@ from gateway.watch.linkage import (
     TREATMENT_IDLE,
     TREATMENT_OFF,
     TREATMENT_SILENT,
-    Finding,
     findings,
 )
 from gateway.watch.measures import measures
