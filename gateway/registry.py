@@ -25,7 +25,7 @@ import msgspec
 from cext.decoder import KeyState
 from cext.verify import Points
 from gateway.files import sync_folder
-from protocol import limits
+from protocol import configuration, limits
 from protocol.host.strict import ConfigError, Problem, read
 from protocol.host.tables import Name, Section, Text, duplicates
 
@@ -35,6 +35,7 @@ _HEAD = re.compile(r"[ \t]*\[\[[ \t]*terminal[ \t]*\]\][ \t]*(#.*)?\r?\n?")
 _TERMINAL = re.compile(rf"[A-Za-z0-9_-]{{1,{limits.TERMINAL_CHARS_MAX}}}", re.ASCII)
 
 
+Ratio = Annotated[int, msgspec.Meta(ge=1, le=configuration.RATIO_MAX)]
 Instant = Annotated[
     datetime,
     msgspec.Meta(
@@ -51,6 +52,14 @@ class KeyEntry(Section, frozen=True):
     file: Text
 
 
+class Meter(Section, frozen=True):
+    """What the point's meter said of itself when it was commissioned: its number, and its own transformer settings."""
+
+    serial: Annotated[int, msgspec.Meta(ge=0, le=limits.ENERGY_WH_MAX)] | None = None
+    ct_milli: Annotated[int, msgspec.Meta(ge=0, le=limits.ENERGY_WH_MAX)] | None = None
+    pt_milli: Annotated[int, msgspec.Meta(ge=0, le=limits.ENERGY_WH_MAX)] | None = None
+
+
 class Point(Section, frozen=True):
     """A measured feeder."""
 
@@ -60,6 +69,9 @@ class Point(Section, frozen=True):
     rated_power_w: Annotated[int, msgspec.Meta(ge=1, le=limits.POWER_W_MAX)] | None = None
     # the coarsest step that the meter's register shows, times its CT and PT ratio: a jump of one step is no finding
     register_step_wh: Annotated[int, msgspec.Meta(ge=1, le=10_000_000)] = 100
+    ct_ratio: Ratio | None = None  # what the terminal multiplies by, as it was commissioned
+    pt_ratio: Ratio | None = None
+    meter: Meter | None = None
 
 
 class TerminalEntry(Section, frozen=True):
@@ -274,18 +286,25 @@ def _replace(path: Path, text: str) -> None:
 
 
 def _toml(entry: TerminalEntry) -> str:
-    lines = ["[[terminal]]", f"id = {_quoted(entry.id)}"]
-    keys = [f"{{generation = {key.generation}, file = {_quoted(key.file)}}}" for key in entry.keys]
-    lines.append(f"keys = [{', '.join(keys)}]")
-    lines.append("points = [")
-    for point in entry.points:
-        rated = "" if point.rated_power_w is None else f", rated_power_w = {point.rated_power_w}"
-        lines.append(
-            f"    {{number = {point.number}, name = {_quoted(point.name)}, kind = {_quoted(point.kind)}{rated}}},"
-        )
-    return "\n".join([*lines, "]", ""])
+    lines = ["[[terminal]]", f"id = {_quoted(entry.id)}", f"keys = [{', '.join(map(_inline, entry.keys))}]"]
+    for name in ("commissioned", "revoked"):
+        at: datetime | None = getattr(entry, name)
+        if at is not None:
+            lines.append(f"{name} = {at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}")
+    return "\n".join([*lines, "points = [", *(f"    {_inline(point)}," for point in entry.points), "]", ""])
 
 
-def _quoted(text: str) -> str:
-    # JSON's escapes are a subset of those of a TOML basic string
-    return msgspec.json.encode(text).decode("utf-8")
+def _inline(table: Section) -> str:
+    """A table on one line, without what is left out."""
+    parts = []
+    for known in msgspec.structs.fields(table):
+        value = getattr(table, known.name)
+        if value is not None and value != known.default:
+            shown = _inline(value) if isinstance(value, Section) else _quoted(value)
+            parts.append(f"{known.encode_name} = {shown}")
+    return f"{{{', '.join(parts)}}}"
+
+
+def _quoted(value: str | int) -> str:
+    # JSON's escapes are a subset of those of a TOML basic string; its integers are TOML's
+    return msgspec.json.encode(value).decode("utf-8")

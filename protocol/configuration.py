@@ -23,7 +23,7 @@ BAUDS = (1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200)
 UARTS_MAX = 8  # no board has more
 _METERS_MAX = 32  # RS-485's unit loads on one bus
 _NAME_CHARS_MAX = 64
-_RATIO_MAX = 10000  # DTSU666 takes CT ratios up to 9999
+RATIO_MAX = 10000  # DTSU666 takes CT ratios up to 9999
 _UNACKED_MAX = 4096  # 100 KB of bookkeeping: a bench's number; a board has 8
 _DAY_MS = 86400000
 
@@ -113,8 +113,8 @@ def _meter(table: Table, line: "tuple[int, str, int]") -> Meter:
         _address(table),
         name,
         table.integer("point", 1, limits.POINTS_MAX),
-        table.integer("ct_ratio", 1, _RATIO_MAX),
-        table.integer("pt_ratio", 1, _RATIO_MAX),
+        table.integer("ct_ratio", 1, RATIO_MAX),
+        table.integer("pt_ratio", 1, RATIO_MAX),
         table.integer("timeout_ms", 10, 10000),
         table.integer("circuit", 1, limits.POINTS_MAX) if table.has("circuit") else 1,
         _baud(table) if table.has("baud") else line[0],

@@ -45,14 +45,25 @@ class _Walk:
             elif sign == "[":
                 is_list = self._signs[self._at + 1][0] == "["
                 self._at += 2 if is_list else 1
-                table = self._path("]")
-                if is_list:
-                    counts[table] = counts.get(table, -1) + 1
-                    table = f"{table}[{counts[table]}]"
-                    self._at += 1
+                table = self._header(counts, is_list=is_list)
                 yield table, line
             else:
                 yield from self._pair(table)
+
+    def _header(self, counts: dict[str, int], *, is_list: bool) -> str:
+        """The path of the table that begins: in the newest element of each list on its way. counts: of each list."""
+        *above, last = self._path("]").split(".")
+        table = ""
+        for part in above:
+            table = f"{table}.{part}" if table else part
+            if table in counts:
+                table = f"{table}[{counts[table]}]"
+        table = f"{table}.{last}" if table else last
+        if is_list:
+            self._at += 1
+            counts[table] = counts.get(table, -1) + 1
+            table = f"{table}[{counts[table]}]"
+        return table
 
     def _pair(self, table: str) -> Iterator[tuple[str, int]]:
         line = self._signs[self._at][1]

@@ -57,10 +57,10 @@ def test_every_key_is_found_on_its_line() -> None:
         "rows[0].x": 18,
         "rows[1]": 19,
         "rows[1].y": 20,
-        "rows.deep[0]": 21,
-        "rows.deep[0].z": 22,
-        "rows.deep[0].z[0]": 22,
-        "rows.deep[0].z[0].q": 22,
+        "rows[1].deep[0]": 21,
+        "rows[1].deep[0].z": 22,
+        "rows[1].deep[0].z[0]": 22,
+        "rows[1].deep[0].z[0].q": 22,
     }
 
 
