@@ -156,8 +156,24 @@ class Reader:
 
     def bstr(self, minimum: int, maximum: int) -> "tuple[int, int]":
         """(begin, end) of a byte string's content, `minimum` to `maximum` bytes."""
+        return self._string(BSTR, minimum, maximum)
+
+    def tstr(self, minimum: int, maximum: int) -> str:
+        """A text string of printable ASCII, `minimum` to `maximum` characters."""
+        begin, end = self._string(TSTR, minimum, maximum)
+        content = bytes(self.data[begin:end])
+        if not all(0x20 <= one < 0x7F for one in content):
+            raise self.fail("range")
+        return content.decode()
+
+    def done(self, reason: str = "trailing") -> None:
+        """Raise `reason` if bytes are left."""
+        if self.at != self.end:
+            raise FrameError(reason, self.at)
+
+    def _string(self, kind: int, minimum: int, maximum: int) -> "tuple[int, int]":
         major, size = self.head()
-        if major != BSTR:
+        if major != kind:
             raise self.fail("type")
         if size < minimum or size > maximum:
             raise self.fail("range")
@@ -166,11 +182,6 @@ class Reader:
             raise FrameError(self.short, self.end)
         self.at = begin + size
         return begin, self.at
-
-    def done(self, reason: str = "trailing") -> None:
-        """Raise `reason` if bytes are left."""
-        if self.at != self.end:
-            raise FrameError(reason, self.at)
 
 
 def _simple_reason(info: int) -> str:

@@ -1,4 +1,4 @@
-"""What goes down to a terminal: acks, requests for records, configurations (SPEC.md, section 5)."""
+"""What goes down to a terminal: acks, requests, configurations (SPEC.md, section 5), updates (UPDATES.md)."""
 
 from collections import namedtuple
 
@@ -10,6 +10,13 @@ from protocol.errors import FrameError
 Request = namedtuple("Request", ("generation", "epoch", "ranges", "echo"))
 # document: the bytes of a JSON text (FR-46); protocol/configuration.py says what may stand in it
 Configuration = namedtuple("Configuration", ("generation", "version", "document", "echo"))
+
+# signed: a release's manifest as its maker signed it (update.py); vouched: the newest release's number (FR-82)
+Offer = namedtuple("Offer", ("generation", "vouched", "signed", "echo"))
+# content: of the payload of the release of that number, from `offset` on (FR-83)
+Chunk = namedtuple("Chunk", ("generation", "number", "offset", "content", "echo"))
+# the release of that number is not to be finished (FR-84)
+Abort = namedtuple("Abort", ("generation", "number", "echo"))
 
 
 def seal_request(
@@ -41,13 +48,36 @@ def configuration_payload(version: int, document: bytes, echo: "tuple[int, int]"
     return cbor.array(_head(limits.CONFIGURATION) + [cbor.integer(version), cbor.bstr(document), cbor.integers(echo)])
 
 
-def open_down(data: bytes, terminal: str, keys: "dict[int, mac.Key]") -> "ack.Ack | Request | Configuration":
+def seal_offer(key: mac.Key, terminal: str, vouched: int, signed: bytes, echo: "tuple[int, int]") -> bytes:
+    """The authenticated offer of a release. Raises ValueError where it would pass a bound."""
+    if not 1 <= len(signed) <= limits.SIGNED_BYTES_MAX:
+        raise ValueError("a manifest of %d bytes: at most %d" % (len(signed), limits.SIGNED_BYTES_MAX))
+    items = [cbor.integer(vouched), cbor.bstr(signed), cbor.integers(echo)]
+    return _seal(key, terminal, cbor.array(_head(limits.OFFER) + items))
+
+
+def seal_chunk(key: mac.Key, terminal: str, number: int, offset: int, content: bytes, echo: "tuple[int, int]") -> bytes:
+    """An authenticated piece of a release. Raises ValueError where it would pass a bound."""
+    if not 1 <= len(content) <= limits.CHUNK_BYTES_MAX:
+        raise ValueError("a chunk of %d bytes: at most %d" % (len(content), limits.CHUNK_BYTES_MAX))
+    items = [cbor.integer(number), cbor.integer(offset), cbor.bstr(content), cbor.integers(echo)]
+    return _seal(key, terminal, cbor.array(_head(limits.CHUNK) + items))
+
+
+def seal_abort(key: mac.Key, terminal: str, number: int, echo: "tuple[int, int]") -> bytes:
+    """The authenticated end of an unfinished update."""
+    return _seal(key, terminal, cbor.array(_head(limits.ABORT) + [cbor.integer(number), cbor.integers(echo)]))
+
+
+def open_down(
+    data: bytes, terminal: str, keys: "dict[int, mac.Key]"
+) -> "ack.Ack | Request | Configuration | Offer | Chunk | Abort":
     """What these bytes tell the terminal, authenticated and checked. Raises FrameError."""
     reader, generation = frame.authenticate(data, terminal, limits.DOWN, keys)
     return read_down(reader, generation)
 
 
-def read_down(reader: cbor.Reader, generation: int) -> "ack.Ack | Request | Configuration":
+def read_down(reader: cbor.Reader, generation: int) -> "ack.Ack | Request | Configuration | Offer | Chunk | Abort":
     """The content of a payload that goes down, to its end. Raises FrameError; `kind` if it is one of a newer text."""
     count = reader.array(2, limits.UINT32_MAX)
     counted_at = reader.item_at
@@ -58,7 +88,7 @@ def read_down(reader: cbor.Reader, generation: int) -> "ack.Ack | Request | Conf
     items, read = _KINDS[kind]
     if count != items:
         raise FrameError("count", counted_at)
-    found: "ack.Ack | Request | Configuration" = read(reader, generation)  # type: ignore[assignment]
+    found: "ack.Ack | Request | Configuration | Offer | Chunk | Abort" = read(reader, generation)  # type: ignore[assignment]
     reader.done()
     return found
 
@@ -77,10 +107,35 @@ def _read_configuration(reader: cbor.Reader, generation: int) -> Configuration:
     return Configuration(generation, version, bytes(reader.data[begin:end]), ack.read_echo(reader))
 
 
+def _read_offer(reader: cbor.Reader, generation: int) -> Offer:
+    vouched = reader.uint(limits.UINT32_MAX)
+    signed = _content(reader, limits.SIGNED_BYTES_MAX)
+    return Offer(generation, vouched, signed, ack.read_echo(reader))
+
+
+def _read_chunk(reader: cbor.Reader, generation: int) -> Chunk:
+    number = reader.uint(limits.UINT32_MAX)
+    offset = reader.uint(limits.UINT32_MAX)
+    content = _content(reader, limits.CHUNK_BYTES_MAX)
+    return Chunk(generation, number, offset, content, ack.read_echo(reader))
+
+
+def _read_abort(reader: cbor.Reader, generation: int) -> Abort:
+    return Abort(generation, reader.uint(limits.UINT32_MAX), ack.read_echo(reader))
+
+
+def _content(reader: cbor.Reader, maximum: int) -> bytes:
+    begin, end = reader.bstr(1, maximum)
+    return bytes(reader.data[begin:end])
+
+
 _KINDS = {  # kind: (items of the payload, what reads those behind the kind)
     limits.ACK: (7, ack.read_ack),
     limits.REQUEST: (5, _read_request),
     limits.CONFIGURATION: (5, _read_configuration),
+    limits.OFFER: (5, _read_offer),
+    limits.CHUNK: (6, _read_chunk),
+    limits.ABORT: (4, _read_abort),
 }
 
 

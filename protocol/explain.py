@@ -1,4 +1,4 @@
-"""Says in words what a captured frame, ack, request or configuration means, field by field. Host only.
+"""Says in words what a captured frame or message to a terminal means, field by field. Host only.
 
 It has no key: everything is explained but whether the tag is genuine.
 """
@@ -6,7 +6,9 @@ It has no key: everything is explained but whether the tag is genuine.
 from datetime import UTC, datetime
 from typing import Any
 
-from protocol import ack, cbor, down, errors, frame, limits, mac, meter_state, record
+from protocol import ack, cbor, down, errors, frame, limits, mac, meter_state, record, update
+
+_Down = ack.Ack | down.Request | down.Configuration | down.Offer | down.Chunk | down.Abort
 
 _FRAME_ITEMS = 5
 _KIND_SHOWN_MAX = 255
@@ -81,7 +83,7 @@ def _frame_fields(one: frame.Frame) -> dict[str, Any]:
     }
 
 
-def _down_fields(one: ack.Ack | down.Request | down.Configuration) -> dict[str, Any]:
+def _down_fields(one: _Down) -> dict[str, Any]:
     if isinstance(one, ack.Ack):
         return _ack_fields(one)
     if isinstance(one, down.Request):
@@ -91,11 +93,44 @@ def _down_fields(one: ack.Ack | down.Request | down.Configuration) -> dict[str, 
             "wanted": [f"seq {first} to {last}" for first, last in one.ranges],
             "answers": _echo_words(one.echo),
         }
+    if isinstance(one, down.Configuration):
+        return {
+            "direction": "down: configuration by the gateway",
+            "version": one.version,
+            "document": one.document.decode(errors="backslashreplace"),
+            "answers": _echo_words(one.echo),
+        }
+    return _update_fields(one)
+
+
+def _update_fields(one: down.Offer | down.Chunk | down.Abort) -> dict[str, Any]:
+    if isinstance(one, down.Offer):
+        said: dict[str, Any] = {"direction": "down: offer of a release", "newest": one.vouched, **_manifest(one.signed)}
+    elif isinstance(one, down.Chunk):
+        end = one.offset + len(one.content)
+        said = {
+            "direction": "down: a piece of a release",
+            "number": one.number,
+            "piece": f"bytes {one.offset} to {end}",
+        }
+    else:
+        said = {"direction": "down: end of an unfinished update", "number": one.number}
+    return {**said, "answers": _echo_words(one.echo)}
+
+
+def _manifest(signed: bytes) -> dict[str, Any]:
+    """What a manifest says, whoever signed it."""
+    try:
+        found = update.read_manifest(update.signed_of(signed).payload)
+    except update.UpdateError as error:
+        return {"manifest": str(error)}
     return {
-        "direction": "down: configuration by the gateway",
-        "version": one.version,
-        "document": one.document.decode(errors="backslashreplace"),
-        "answers": _echo_words(one.echo),
+        "number": found.number,
+        "version": found.version,
+        "board": found.board,
+        "best_before": _time_words(found.best_before_s),
+        "payload_bytes": found.payload_bytes,
+        "application": found.application.hex(),
     }
 
 

@@ -58,6 +58,16 @@ METER_STATE = 20
 METER_SWAPPED = 21
 RATIO_CHANGED = 22
 ENERGY_ROLLED_OVER = 23
+UPDATE_PROGRESS = 24
+UPDATE_REFUSED = 25
+UPDATE_TAKEN = 26
+UPDATE_GOOD = 27
+UPDATE_ROLLED_BACK = 28
+
+# why an update went back (UPDATES.md)
+BACK_STARTS = 1  # it began three times without an ack
+BACK_NO_ACK = 2  # no ack in time
+BACK_CRASHED = 3  # it could not be begun with
 
 # code: (name, what its integers mean); an unknown code is kept and passed on as it is
 EVENT_NAMES = {
@@ -95,6 +105,11 @@ EVENT_NAMES = {
     METER_SWAPPED: ("meter_swapped", ("serial_before", "serial_now")),
     RATIO_CHANGED: ("ratio_changed", ("ct_before_milli", "ct_now_milli", "pt_before_milli", "pt_now_milli")),
     ENERGY_ROLLED_OVER: ("energy_rolled_over", ("energy", "before_wh", "now_wh", "rolls_at_wh")),
+    UPDATE_PROGRESS: ("update_progress", ("number", "stored_bytes", "payload_bytes")),
+    UPDATE_REFUSED: ("update_refused", ("number", "reason", "newest")),
+    UPDATE_TAKEN: ("update_taken", ("number",)),
+    UPDATE_GOOD: ("update_good", ("number",)),
+    UPDATE_ROLLED_BACK: ("update_rolled_back", ("number", "number_in_force", "why")),
 }
 
 Window = namedtuple(

@@ -77,7 +77,7 @@ def test_all_vectors_in_one_batch_give_the_same() -> None:
 
 def test_no_ack_is_taken_for_a_frame() -> None:
     """S-05: what the gateway sealed is not something that a terminal said."""
-    for vector in [*load("acks.json"), *load("requests.json"), *load("configurations.json")]:
+    for vector in [*load("acks.json"), *load("requests.json"), *load("configurations.json"), *load("updates.json")]:
         data = bytes.fromhex(vector["hex"])
         if vector["comment"] == "a frame of the terminal itself":
             continue

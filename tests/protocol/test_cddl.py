@@ -18,6 +18,7 @@ RULES = {
     "acks.json": "down",
     "requests.json": "down",
     "configurations.json": "down",
+    "updates.json": "down",
     "records.json": "record",
 }
 SHAPE = {"type", "float", "count", "record_type", "kind"}  # reasons that a schema can see

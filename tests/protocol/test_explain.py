@@ -35,6 +35,8 @@ FRAME = frame.seal_frame(
 )
 REQUEST = down.seal_request(KEY, "T-1", 77, [(1, 9), (12, 12)], (3, 86_400_500))
 CONFIGURATION = down.seal_configuration(KEY, "T-1", 4, b'{"sample_interval_s":10}', (3, 86_400_500))
+CHUNK = down.seal_chunk(KEY, "T-1", 7, 4000, b"content", (3, 86_400_500))
+OFFER = down.seal_offer(KEY, "T-1", 8, b"no manifest", (3, 86_400_500))
 ACK = ack.seal_ack(KEY, "T-1", 77, [(1, 9)], [(10, 10, ack.REFUSED_CONTENT)], 1_767_225_600_123, (3, 86_400_500))
 
 
@@ -80,6 +82,13 @@ def test_a_request_and_a_configuration_are_explained() -> None:
     assert (fields["version"], fields["document"]) == (4, '{"sample_interval_s":10}')
 
 
+def test_what_brings_a_release_is_explained() -> None:
+    fields = explain(CHUNK)["fields"]
+    assert (fields["number"], fields["piece"]) == (7, "bytes 4000 to 4007")
+    fields = explain(OFFER)["fields"]
+    assert (fields["newest"], fields["manifest"].split(":")[0]) == (8, "unsigned")
+
+
 @pytest.mark.parametrize("name", sorted(BOOKS))
 def test_a_vector_is_explained_the_way_it_goes(name: str) -> None:
     """Whatever its epoch: what is valid is explained as what it is, and an unknown kind is called unknown."""
@@ -96,7 +105,7 @@ def test_a_vector_is_explained_the_way_it_goes(name: str) -> None:
 
 def test_every_cut_of_a_frame_or_ack_is_incomplete() -> None:
     """FR-51: a frame cut short anywhere is incomplete, never ok and never malformed."""
-    for whole in (FRAME, ACK, REQUEST, CONFIGURATION):
+    for whole in (FRAME, ACK, REQUEST, CONFIGURATION, OFFER, CHUNK):
         for size in range(len(whole)):
             assert explain(whole[:size])["verdict"] == "incomplete", f"cut at {size}: {whole[:size].hex()}"
 

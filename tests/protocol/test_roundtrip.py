@@ -140,14 +140,45 @@ def test_a_configuration_comes_back_as_it_was(
     assert cbor2.loads(cbor2.loads(data).value[2]) == [1, 3, version, document, list(echo)]
 
 
+@given(
+    key=ours.KEYS, terminal=ours.TERMINALS, number=ours.UINT32, offset=ours.UINT32,
+    content=st.binary(min_size=1, max_size=300), echo=st.tuples(ours.UINT32, ours.UINT53),
+)  # fmt: skip
+def test_what_brings_a_release_comes_back_as_it_was(
+    key: mac.Key, terminal: str, number: int, offset: int, content: bytes, echo: tuple[int, int]
+) -> None:
+    """FR-82 FR-83 FR-84"""
+    for data, wanted, items in (
+        (
+            down.seal_offer(key, terminal, number, content, echo),
+            down.Offer(key.generation, number, content, echo),
+            [4, number, content],
+        ),
+        (
+            down.seal_chunk(key, terminal, number, offset, content, echo),
+            down.Chunk(key.generation, number, offset, content, echo),
+            [5, number, offset, content],
+        ),
+        (down.seal_abort(key, terminal, number, echo), down.Abort(key.generation, number, echo), [6, number]),
+    ):
+        assert down.open_down(data, terminal, {key.generation: key}) == wanted
+        assert cbor2.loads(cbor2.loads(data).value[2]) == [1, *items, list(echo)]
+
+
 def test_what_passes_a_bound_is_not_sealed() -> None:
-    """FR-38 FR-46 FR-49"""
+    """FR-38 FR-46 FR-49 FR-82 FR-83"""
     key = mac.Key(bytes(32), 1)
     for ranges in ([], [(n, n) for n in range(limits.ACK_RANGES_MAX + 1)]):
         with pytest.raises(ValueError, match="1 to 64 ranges"):
             down.seal_request(key, "T", 1, ranges, (1, 1))
     with pytest.raises(ValueError, match="version"):
         down.seal_configuration(key, "T", 0, b"{}", (1, 1))
+    for content in (b"", bytes(limits.CHUNK_BYTES_MAX + 1)):
+        with pytest.raises(ValueError, match="at most 4000"):
+            down.seal_chunk(key, "T", 1, 0, content, (1, 1))
+    for signed in (b"", bytes(limits.SIGNED_BYTES_MAX + 1)):
+        with pytest.raises(ValueError, match="at most 1024"):
+            down.seal_offer(key, "T", 1, signed, (1, 1))
     longest = b" " * limits.DOCUMENT_BYTES_MAX
     echo = (limits.UINT32_MAX, limits.UPTIME_MS_MAX)
     whole = down.seal_configuration(key, "T" * limits.TERMINAL_CHARS_MAX, limits.UINT32_MAX, longest, echo)

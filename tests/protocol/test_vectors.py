@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 
-from protocol import errors
+from protocol import errors, update
 from tests.promises import rows
-from tests.protocol.make_vectors import BOOKS, VECTORS
+from tests.protocol.make_vectors import BOOKS, OTHERS, VECTORS
 
 REPO = Path(__file__).resolve().parents[2]
 FROM_THE_REGISTRY = {"terminal"}  # said by the gateway about a terminal it does not know, never by a decoder
+OF_THE_TERMINAL = {"changed", "not_stored", "on_trial", "not_here"}  # not of a release
 
 
 def vectors() -> Iterator[dict[str, Any]]:
@@ -27,8 +28,22 @@ def test_a_file_is_what_the_generator_makes(name: str) -> None:
     assert made == (VECTORS / name).read_text(encoding="utf-8"), "run: python -m tests.protocol.make_vectors"
 
 
+@pytest.mark.parametrize("name", sorted(OTHERS))
+def test_a_file_about_updates_is_what_the_generator_makes(name: str) -> None:
+    assert OTHERS[name]() == (VECTORS / name).read_text(encoding="utf-8"), "run: python -m tests.protocol.make_vectors"
+
+
 def test_no_file_is_without_generator() -> None:
-    assert {file.name for file in VECTORS.glob("*.json")} == set(BOOKS)
+    found = {file.relative_to(VECTORS).as_posix() for file in VECTORS.rglob("*.json")}
+    assert found == {*BOOKS, *OTHERS}
+
+
+def test_every_refusal_of_a_release_that_its_bytes_can_bring_about_has_a_vector() -> None:
+    """FR-81"""
+    text = (VECTORS / "update/bundles.json").read_text(encoding="utf-8")
+    seen = {one["result"] for one in json.loads(text)["vectors"]}
+    known = {name for name, _ in update.REFUSALS.values()}
+    assert seen - {"taken"} == known - OF_THE_TERMINAL
 
 
 def test_the_generator_uses_nothing_of_the_codec() -> None:
@@ -51,7 +66,7 @@ def test_every_reason_has_a_vector_and_its_verdict() -> None:
 
 
 def test_every_clause_is_one_of_the_specification() -> None:
-    clauses = {name for name, _ in rows(REPO / "protocol/SPEC.md")}
+    clauses = {name for text in ("SPEC.md", "UPDATES.md") for name, _ in rows(REPO / "protocol" / text)}
     assert {one["clause"] for one in vectors()} <= clauses
 
 

@@ -14,6 +14,7 @@ READING = (
     "r_export_varh", "ua_dv", "ub_dv", "uc_dv", "ia_ma", "ib_ma", "ic_ma", "pf_milli", "flags", "missed", "q_mean_var",
 )  # fmt: skip
 WINDOW = ("start_s", "length_s", "boot", "end_uptime_s", "clock_source", "clock_error_s", "samples_due")
+DOWN = ("generation", "epoch", "version", "document", "vouched", "signed", "number", "offset", "content")
 EVENT = ("time_s", "boot", "uptime_s", "clock_source", "clock_error_s", "code", "point", "values")
 
 
@@ -47,16 +48,17 @@ def plain_frame(one: frame.Frame) -> dict:
     return content
 
 
-def plain_down(one: "ack.Ack | down.Request | down.Configuration") -> dict:
+def plain_down(one) -> dict:  # type: ignore[no-untyped-def]
     if isinstance(one, ack.Ack):
         return plain_ack(one)
-    content = {"generation": one.generation, "echo": list(one.echo)}
+    content = {}
+    for name in DOWN:
+        if hasattr(one, name):
+            value = getattr(one, name)
+            content[name] = value.hex() if isinstance(value, bytes) else value
+    content["echo"] = list(one.echo)
     if isinstance(one, down.Request):
-        content["epoch"] = one.epoch
         content["ranges"] = [list(each) for each in one.ranges]
-    else:
-        content["version"] = one.version
-        content["document"] = one.document.hex()
     return content
 
 
@@ -136,6 +138,11 @@ def test_requests() -> None:
 def test_configurations() -> None:
     # FR-37 FR-46
     hold("configurations.json", open_down)
+
+
+def test_updates() -> None:
+    # FR-37 FR-82 FR-83 FR-84
+    hold("updates.json", open_down)
 
 
 def test_records() -> None:

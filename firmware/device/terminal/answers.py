@@ -35,8 +35,10 @@ class Answers:
             self._ignore("an order that answers nothing of the last %d s" % (limits.ECHO_MS_MAX // 1000))
         elif isinstance(found, down.Request):
             self._request(found)
-        else:
+        elif isinstance(found, down.Configuration):
             self._remote.offer(found.version, found.document)
+        else:
+            self._ignore("an update")
         return True
 
     def _ack(self, found: ack.Ack, now_ms: int, read_ms: "int | None") -> None:

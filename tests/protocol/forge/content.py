@@ -69,6 +69,22 @@ def configuration(version: int, document: bytes, **values: Any) -> Content:
     return {"generation": 1, "version": version, "document": document.hex(), "echo": [12, 400_000_123], **values}
 
 
+def offer(vouched: int, signed: bytes, **values: Any) -> Content:
+    """An offer's content."""
+    return {"generation": 1, "vouched": vouched, "signed": signed.hex(), "echo": [12, 400_000_123], **values}
+
+
+def chunk(number: int, offset: int, content: bytes, **values: Any) -> Content:
+    """A chunk's content."""
+    fixed = {"generation": 1, "number": number, "offset": offset, "content": content.hex()}
+    return {**fixed, "echo": [12, 400_000_123], **values}
+
+
+def abort(number: int, **values: Any) -> Content:
+    """An abort's content."""
+    return {"generation": 1, "number": number, "echo": [12, 400_000_123], **values}
+
+
 def frame_item(content: Content) -> Item:
     """The payload that goes up."""
     records = [record_item(one) for one in content["records"]]
@@ -89,6 +105,22 @@ def request_item(content: Content) -> Item:
 def configuration_item(content: Content) -> Item:
     """The payload of a configuration."""
     return item([1, 3, content["version"], bytes.fromhex(content["document"]), content["echo"]])
+
+
+def offer_item(content: Content) -> Item:
+    """The payload of an offer."""
+    return item([1, 4, content["vouched"], bytes.fromhex(content["signed"]), content["echo"]])
+
+
+def chunk_item(content: Content) -> Item:
+    """The payload of a chunk."""
+    c = content
+    return item([1, 5, c["number"], c["offset"], bytes.fromhex(c["content"]), c["echo"]])
+
+
+def abort_item(content: Content) -> Item:
+    """The payload of an abort."""
+    return item([1, 6, content["number"], content["echo"]])
 
 
 def record_item(content: Content) -> Item:

@@ -1,0 +1,121 @@
+"""Releases: what `wattline field bundle` makes, shows and refuses."""
+
+import hashlib
+import json
+import stat
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from firmware.field.cli import app
+from firmware.field.update import keys, release
+from protocol import bundle, sign1, update
+
+FILES = {"terminal/app.mpy": b"code", "boards/unix.mpy": b"board", "profiles/m.json": b"{}"}
+
+
+def run(*args: object) -> tuple[int, str]:
+    done = CliRunner().invoke(app, ["bundle", *map(str, args)])
+    return done.exit_code, done.output
+
+
+@pytest.fixture
+def key(tmp_path: Path) -> Path:
+    assert run("keygen", tmp_path / "release.pem")[0] == 0
+    return tmp_path / "release.pem"
+
+
+def image(folder: Path) -> Path:
+    for path, data in {**FILES, "main.py": b"loader", "loader/start.mpy": b"loader"}.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_bytes(data)
+    return folder
+
+
+def test_what_is_made_is_shown_and_is_the_image_without_its_loader(tmp_path: Path, key: Path) -> None:
+    """P-262"""
+    out = tmp_path / "r.wlb"
+    root = image(tmp_path / "image")
+    precursor = hashlib.sha256(b"before").hexdigest()
+    made = ("--from", root, "--number", 7, "--precursor", precursor, "--out", out)
+    status, said = run("make", "--board", "rp2", "--key", key, *made)
+    assert status == 0, said
+    found = bundle.read(out.read_bytes(), [keys.load_point(key.with_suffix(".pub.pem"))])
+    assert [one.path for one in found.files] == sorted(FILES)
+    assert found.payload.endswith(b"".join(FILES[path] for path in sorted(FILES)))
+    assert found.manifest.application == hashlib.sha256(found.payload[: found.manifest.index_bytes]).digest()
+    status, said = run("show", out, "--key", key.with_suffix(".pub.pem"), "--json")
+    assert status == 0
+    told = json.loads(said)
+    assert (told["number"], told["board"], told["precursors"]) == (7, "rp2", [precursor])
+    assert told["files"] == len(FILES)
+
+
+def test_a_release_of_this_checkout_is_its_image(tmp_path: Path, key: Path) -> None:
+    """P-262: of the real image, and within the bounds that a terminal has."""
+    out = tmp_path / "r.wlb"
+    status, said = run("make", "--board", "esp32s3", "--key", key, "--out", out)
+    assert status == 0, said
+    found = bundle.read(out.read_bytes())
+    assert {"terminal/app.mpy", "protocol/update.mpy", "boards/esp32s3.mpy"} <= {one.path for one in found.files}
+    assert not any(one.path.startswith(release.LOADED_BY) for one in found.files)
+    assert len(found.payload) < update.PAYLOAD_BYTES_MAX // 2
+
+
+def test_an_altered_bundle_and_another_key_are_named(tmp_path: Path, key: Path) -> None:
+    """P-262"""
+    signer = keys.load(key)
+    data = release.make(FILES, release.described(7, "1", "rp2", 2**31), signer)
+    assert release.make(FILES, release.described(7, "1", "rp2", 2**31), signer) == data
+    out = tmp_path / "r.wlb"
+    for altered, word in ((data[:-1] + b"\x00", "file"), (data + b"\x00", "extra"), (data[:-1], "malformed")):
+        out.write_bytes(altered)
+        status, said = run("show", out)
+        assert status == 1
+        assert f"{out}: {word}:" in said
+    out.write_bytes(data)
+    keys.generate(tmp_path / "other.pem")
+    status, said = run("show", out, "--key", tmp_path / "other.pub.pem")
+    assert (status, "key: signed with a key" in said) == (1, True)
+    forged = bundle.encode(_with_another_number(signer), bundle.read(data).payload)
+    with pytest.raises(update.UpdateError, match="signature"):
+        bundle.read(forged, [signer.point])
+
+
+def _with_another_number(signer: keys.ReleaseKey) -> bytes:
+    first = release.make(FILES, release.described(7, "1", "rp2", 2**31), signer)
+    signed = bundle.read(first).signed
+    payload = sign1.Signed(signed, update.CONTENT_TYPE).payload
+    return signed.replace(payload, payload[:1] + b"\x01\x08" + payload[3:])
+
+
+def test_a_key_is_its_owners_alone_is_not_written_over_and_is_never_shown(tmp_path: Path, key: Path) -> None:
+    """P-262"""
+    assert stat.S_IMODE(key.stat().st_mode) == 0o600
+    before = key.read_bytes()
+    status, said = run("keygen", key)
+    assert (status, key.read_bytes()) == (1, before)
+    assert "is there" in said
+    assert repr(keys.load(key)) == f"ReleaseKey({sign1.key_id(keys.load(key).point).hex()})"
+    for content in (b"", b"no key", key.with_suffix(".pub.pem").read_bytes()):
+        wrong = tmp_path / "wrong.pem"
+        wrong.write_bytes(content)
+        status, said = run("make", "--board", "rp2", "--key", wrong, "--from", image(tmp_path / "i"))
+        assert (status, str(wrong) in said) == (1, True)
+
+
+def test_the_file_that_a_terminal_trusts_has_the_points(tmp_path: Path, key: Path) -> None:
+    """P-262"""
+    out = tmp_path / update.KEYS_NAME
+    assert run("trust", key.with_suffix(".pub.pem"), "--out", out)[0] == 0
+    assert json.loads(out.read_text()) == {"keys": [keys.load(key).point.hex()]}
+    assert run("trust", key, "--out", out)[0] == 1
+
+
+def test_what_is_called_wrongly_is_told(tmp_path: Path, key: Path) -> None:
+    """P-262"""
+    assert run("make", "--board", "none", "--key", key)[0] == 2
+    assert run("make", "--board", "rp2", "--key", key, "--precursor", "7")[0] == 2
+    status, said = run("make", "--board", "rp2", "--key", key, "--from", tmp_path / "empty")
+    assert (status, "no application" in said) == (1, True)
