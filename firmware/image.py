@@ -22,7 +22,7 @@ BOARDS = {  # the files of boards/ that each needs
     "esp32s3": ("__init__", "base", "mcu", "esp32s3"),
     "rp2": ("__init__", "base", "mcu", "rp2"),
 }
-HOST_ONLY = {"bundle.py", "explain.py"}  # of protocol/
+HOST_ONLY = {"explain.py"}  # of protocol/
 # At their start boards run a `main.py`, and no other form of it (MicroPython, shared/runtime/pyexec.c). It is small.
 AS_IT_IS = "main.py"
 

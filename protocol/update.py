@@ -1,6 +1,6 @@
 """Updates of a terminal's application (UPDATES.md): what a release is, and whether a terminal takes it. No I/O.
 
-    bundle    = [signed manifest, payload]        a release's file (bundle.py)
+    bundle    = [signed manifest, payload]        a release's file (host/bundle.py)
     manifest  = COSE_Sign1 (sign1.py) of content type CONTENT_TYPE
     payload   = index, then the content of the files in the index's order, without anything between
     index     = [[path, bytes, sha256], ...]      by path ascending; its SHA-256 names the application

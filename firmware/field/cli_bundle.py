@@ -11,7 +11,8 @@ import typer
 
 from firmware import image
 from firmware.field.update import keys, release
-from protocol import bundle, sign1, update
+from protocol import sign1, update
+from protocol.host import bundle
 
 DAY_S = 86400
 SUFFIX = ".wlb"

@@ -10,7 +10,8 @@ from typer.testing import CliRunner
 
 from firmware.field.cli import app
 from firmware.field.update import keys, release
-from protocol import bundle, sign1, update
+from protocol import sign1, update
+from protocol.host import bundle
 
 FILES = {"terminal/app.mpy": b"code", "boards/unix.mpy": b"board", "profiles/m.json": b"{}"}
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from firmware import image
 from firmware.field.update.keys import ReleaseKey
-from protocol import bundle, update
+from protocol import update
+from protocol.host import bundle
 
 LOADED_BY = ("main.py", "loader")  # what begins an application, and is no part of one
 

@@ -1,4 +1,4 @@
-"""A release as a file, *.wlb (UPDATES.md): [signed manifest, payload]. Host only: a terminal gets it in pieces."""
+"""A release as a file, *.wlb (UPDATES.md): [signed manifest, payload]. A terminal gets it in pieces."""
 
 import hashlib
 from collections.abc import Iterable
