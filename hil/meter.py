@@ -13,10 +13,11 @@ from typing import Any, NamedTuple
 from hil.load import Load
 from hil.meter_feeder import PHASES, Feeder
 from hil.meter_items import Item, item_bytes
-from hil.meter_stand import Stand
 from hil.meter_types import Place, decode, encode, places
 
-PROFILES = Path(__file__).parent.parent / "firmware" / "device" / "profiles"
+_FIRMWARE = Path(__file__).parent.parent / "firmware"
+PROFILES = _FIRMWARE / "device" / "profiles"
+PHASE_MAPS = _FIRMWARE / "field" / "bus" / "phase_maps"  # what a technician's tool reads besides
 ILLEGAL_FUNCTION = 1
 ILLEGAL_ADDRESS = 2
 ILLEGAL_VALUE = 3
@@ -51,7 +52,7 @@ class Meter:
     def __init__(
         self,
         profile: Mapping[str, Any],
-        load: Load | Stand,
+        load: Load | Feeder,
         start_ms: int,
         energy_wh: int,
         ratios: tuple[int, int] = (1, 1),
@@ -59,13 +60,14 @@ class Meter:
         serial: int = 1,
     ) -> None:
         self.protocol: str = profile["protocol"]
-        self.feeders = [load if isinstance(load, Stand) else Feeder(load, start_ms, energy_wh), *more]
+        self.feeders = [load if isinstance(load, Feeder) else Feeder(load, start_ms, energy_wh), *more]
         self.serial = serial
         self.ratios = ratios
         self.places = places(profile, "quantities", ratios)
         self._identity = places(profile, "identity", ratios)
+        self._phase_values = places({**profile, "quantities": profile.get("phases", {})}, "quantities", ratios)
         self._circuits = {place.circuit for place in self.places}
-        self._asked: dict[tuple[bool, int, int, int], list[tuple[Place, int]]] = {}
+        self._asked: dict[tuple[int, int, int, int], list[tuple[Place, int]]] = {}
         self._function: int = profile.get("function", 0)
         self._most: int = profile.get("registers_per_read", 0)
         self._readable = [(int(first, 16), int(last, 16)) for first, last in profile.get("readable", [])]
@@ -94,6 +96,9 @@ class Meter:
         for place, at in self._inside(self.places, function, first, count):
             raw = _encoded(shown[place.circuit][place.name], place)
             circuits.setdefault(place.circuit, {})[place.name] = decode(raw, place)
+            data[at : at + len(raw)] = raw
+        for place, at in self._inside(self._phase_values, function, first, count):
+            raw = _encoded(shown[place.circuit][place.name], place)
             data[at : at + len(raw)] = raw
         for place, at in self._inside(self._identity, function, first, count):
             raw = _encoded(self._setting(place.name), place)
@@ -124,7 +129,7 @@ class Meter:
 
     def _inside(self, found: Sequence[Place], function: int, first: int, count: int) -> list[tuple[Place, int]]:
         """The places that a read holds, and where in its data."""
-        asked = (found is self.places, function, first, count)
+        asked = (id(found), function, first, count)
         if asked not in self._asked:  # a master asks the same few things again and again
             end = first + count
             self._asked[asked] = [
@@ -140,8 +145,11 @@ def _encoded(number: Fraction, place: Place) -> bytes:
 
 
 def read_profile(name: str) -> dict[str, Any]:
-    """The JSON of a profile that the firmware has."""
+    """The JSON of a profile that the firmware has, and under "phases" what the technician's tool knows besides."""
     content: dict[str, Any] = json.loads((PROFILES / f"{name}.json").read_text(encoding="utf-8"))
+    more = PHASE_MAPS / f"{name}.json"
+    if more.exists():
+        content["phases"] = json.loads(more.read_text(encoding="utf-8"))["quantities"]
     return content
 
 

@@ -56,14 +56,14 @@ class CaptureError(ValueError):
     """A capture that can't be read; the text names the line."""
 
 
-def told(file: Path) -> Iterator[Told]:
-    """What a capture means, in order. Raises CaptureError, OSError."""
+def told(file: Path, *, technician: bool = False) -> Iterator[Told]:
+    """What a capture means, in order; technician: see problem_with. Raises CaptureError, OSError."""
     asked = b""
     for row in _joined(file):
         data = row["data"]
         protocol = "dlt645" if _is_dlt645(data) else "modbus-rtu"
         finding = explain_dlt645.explain(data) if protocol == "dlt645" else _modbus(asked, data)
-        problem = _problem(data) if row["to"] == "meters" else _write_in(finding)
+        problem = problem_with(data, technician=technician) if row["to"] == "meters" else _write_in(finding)
         yield Told(row["t_ms"], row["to"], data, protocol, finding, problem)
         asked = data if row["to"] == "meters" else b""
 
@@ -78,18 +78,20 @@ def _modbus(asked: bytes, data: bytes) -> dict[str, Any]:
     return explain_modbus.explain_rtu(data)
 
 
-def problem_with(data: bytes) -> str:
-    """Why bytes that a terminal sent should not have been sent to meters; "" if they are reads and nothing else."""
-    return _problem(data)
+def problem_with(data: bytes, *, technician: bool = False) -> str:
+    """Why bytes that a terminal sent should not have been sent to meters; "" if they are reads and nothing else.
 
-
-def _problem(data: bytes) -> str:
+    technician: they are of a technician's tool, which may also ask the one DL/T 645 meter on a line for its address.
+    """
     heard = bytearray(data)
     while heard:
         request = take_request(heard)
         if request is None:
             return "" if not heard.strip(b"\xfe") else f"no request: {bytes(heard).hex()} 不是请求"
-        if not request.reads:
+        if request.asks_who_is_there:
+            if not technician:
+                return "asks any meter for its address: a technician's question 读通信地址"
+        elif not request.reads:
             return f"WRITE COMMAND to meter {request.address}: function {request.function:02X} 写命令"
     return ""
 

@@ -22,13 +22,16 @@ def bus(
     explain: Annotated[
         Path, typer.Option(exists=True, dir_okay=False, help="bus.jsonl of a run, or hexadecimal lines. 总线抓包文件")
     ],
+    technician: Annotated[
+        bool, typer.Option(help="Of `wattline field`: it may ask for a meter's address. 现场工具的抓包")
+    ] = False,
     quiet: Annotated[bool, typer.Option(help="Only what is wrong, and the count. 仅显示问题和统计")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line. 以 JSON 输出")] = False,
 ) -> None:
     """Explain what went over a meters' bus; prove that no meter was written to. 解释总线抓包，证明未发出写命令"""
     count = {"to_meters": 0, "from_meters": 0, "not_understood": 0, "problems": 0}
     try:
-        for row in told(explain):
+        for row in told(explain, technician=technician):
             _count(row, count)
             if not quiet or row.problem:
                 typer.echo(json.dumps(_row(row), ensure_ascii=False) if as_json else _text(row))

@@ -74,6 +74,7 @@ class Feeder:
             found[f"u{phase}_dv"] = Fraction(0 if lost else voltage_mv, 100)
             found[f"i{phase}_ma"] = -current if factor < 0 else current
             found[f"p{phase}_w"] = Fraction(power_mw * share * factor, 1_000_000)
+            found[f"q{phase}_var"] = Fraction(reactive_mvar(power_mw) * share * factor, 1_000_000)
             found[f"pf{phase}_milli"] = Fraction(1000 * power_mw * factor, apparent) if apparent else Fraction(1000)
         return found
 

@@ -19,6 +19,7 @@ _PHASE_VALUES = {
     0x01: (None, "u{}_dv", "bcd2", Fraction(1)),
     0x02: (None, "i{}_ma", "sbcd3", Fraction(1)),
     0x03: ("p_w", "p{}_w", "sbcd3", Fraction(1, 10)),
+    0x04: ("q_var", "q{}_var", "sbcd3", Fraction(1, 10)),
     0x06: ("pf_milli", "pf{}_milli", "sbcd2", Fraction(1)),
 }
 # state words 1 to 7: which bit says what
@@ -29,7 +30,7 @@ _WORDS: tuple[dict[str, int], ...] = (
     {"voltage_lost_a": 0, "current_lost_a": 3, "reverse_a": 6},
     {"voltage_lost_b": 0, "current_lost_b": 3, "reverse_b": 6},
     {"voltage_lost_c": 0, "current_lost_c": 3, "reverse_c": 6},
-    {},
+    {"voltage_sequence": 0, "current_sequence": 1},
 )
 
 

@@ -12,16 +12,17 @@ from hil.meter_frames import Request, framed, framed_645
 from hil.meter_stand import Stand, stand_of
 
 PIECES_GAP_MS = 100
+_TWIN_LATER = 2  # bytes by which the second meter at an address begins after the first
 _PARTS_BYTES = 4  # of each frame, where an answer is told in several
 
 Log = Callable[[dict[str, Any]], None]
-Line = Literal["silent", "garbled", "pieces", "parts", "delay", "exception"]  # what can be wrong with answers
+Line = Literal["silent", "garbled", "pieces", "parts", "delay", "exception", "twin"]  # what can be wrong with answers
 
 
 class Fault(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """What is wrong with a meter: with its answers, or with its wiring (of `phase`, or of all).
 
-    ms: of `delay` (real); code: of `exception`; parts: DL/T 645 in several frames.
+    ms: of `delay` (real); code: of `exception`; parts: DL/T 645 in several frames; twin: another meter has its address.
     """
 
     fault: Line | Wiring
@@ -142,6 +143,9 @@ class Slave:
         served = serve(self._meter, request, now_ms, in_parts=kind == "parts")
         if kind == "silent":
             return []
+        if kind == "twin":
+            frame = frame_of(request, served)
+            return [(0.0, bytes(one & two for one, two in zip(frame, b"\xff" * _TWIN_LATER + frame, strict=False)))]
         if fault and kind == "exception":
             served = Served(b"", {}, fault.code)
         frame = frame_of(request, served)

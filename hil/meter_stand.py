@@ -77,6 +77,7 @@ class Stand(Feeder):
             found[f"u{name}_dv"] = Fraction(phase.u_mv, 100)
             found[f"i{name}_ma"] = Fraction(phase.i_ma)
             found[f"p{name}_w"] = Fraction(phase.p_nw, _NW_PER_W)
+            found[f"q{name}_var"] = Fraction(phase.q_nvar, _NW_PER_W)
             found[f"pf{name}_milli"] = Fraction(phase.p_nw, size) if size else Fraction(1000)
         return found
 

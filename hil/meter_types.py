@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 
 _STRUCTS = {"u16": ">H", "i16": ">h", "u32": ">I", "i32": ">i", "u64": ">Q", "i64": ">q", "f32": ">f", "bits16": "<H"}
 _ONE = Fraction(1)
-_BY_BOTH = ("p_w", "q_var", "e_import_wh", "e_export_wh", "r_import_varh", "r_export_varh")
+_PHASE_POWERS = ("pa_w", "pb_w", "pc_w", "qa_var", "qb_var", "qc_var")
+_BY_BOTH = ("p_w", "q_var", "e_import_wh", "e_export_wh", "r_import_varh", "r_export_varh", *_PHASE_POWERS)
 _BY_PT = ("ua_dv", "ub_dv", "uc_dv")
 _BY_CT = ("ia_ma", "ib_ma", "ic_ma")
 

@@ -10,7 +10,7 @@ import typer
 from terminal import config, profile, sampler
 
 from firmware import DEVICE, image
-from firmware.field import cli_bundle, cli_site, dlt645_find
+from firmware.field import cli_bundle, cli_bus, cli_site, dlt645_find
 from protocol.checked import ConfigError
 
 PROFILES = DEVICE / "profiles"  # meters as data: the files that a terminal carries
@@ -18,6 +18,7 @@ PROFILES = DEVICE / "profiles"  # meters as data: the files that a terminal carr
 app = typer.Typer(help="Tools for the technician at the switchboard. 现场工具", no_args_is_help=True)
 cli_site.register(app)
 app.add_typer(cli_bundle.app, name="bundle")
+cli_bus.register(app)
 
 
 @app.callback()

@@ -9,13 +9,10 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
-REQUEST = bytes.fromhex("FE FE FE FE 68 AA AA AA AA AA AA 68 13 00 DF 16")  # 7.1: read the address
+from firmware.field.bus import who
+
 BAUDS = (2400, 9600, 4800, 1200, 19200)  # the usual factory setting first
 WAIT_S = 2.0  # a meter answers within 0.5 s; adapters and 22 bytes at 1200 baud take the rest
-_ANSWER = 0x93
-_HEAD_BYTES = 10
-_ADDRESS_BYTES = 6
-_FRAME_BYTES = _HEAD_BYTES + _ADDRESS_BYTES + 2
 
 
 class Port(Protocol):
@@ -32,28 +29,17 @@ class Port(Protocol):
         ...
 
 
-def address_in(data: bytes) -> str | None:
-    """The address in the answer, if an intact one is in what came; behind noise and an echo too."""
-    for at in range(len(data) - _FRAME_BYTES + 1):
-        frame = data[at : at + _FRAME_BYTES]
-        told = bytes((byte - 0x33) & 0xFF for byte in frame[_HEAD_BYTES:-2])[::-1].hex()
-        head = (frame[0], frame[7], frame[8], frame[9], frame[-1])
-        if head == (0x68, 0x68, _ANSWER, _ADDRESS_BYTES, 0x16) and sum(frame[:-2]) & 0xFF == frame[-2]:
-            return told if told.isdigit() else None
-    return None
-
-
 def find(port: Port, tried: Callable[[int], None], bauds: tuple[int, ...] = BAUDS) -> tuple[str, int] | None:
     """(address, baud) of the meter on the port; None: none answered. `tried` is told each baud."""
     for baud in bauds:
         tried(baud)
         port.baudrate = baud
-        port.write(REQUEST)
+        port.write(who.REQUEST)
         heard = b""
         deadline = time.monotonic() + WAIT_S
         while time.monotonic() < deadline:
             heard += port.read(64)
-            address = address_in(heard)
-            if address is not None:
-                return address, baud
+            addresses = who.addresses_in(heard)
+            if addresses:
+                return addresses[0], baud
     return None

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
+from firmware.field.bus.who import REQUEST, addresses_in
 from firmware.field.cli import app
-from firmware.field.dlt645_find import REQUEST, address_in
 from hil.clock import ScaledClock
 from hil.meter_capture import problem_with
 from hil.process import Process
@@ -21,16 +21,16 @@ METER = "202603010012"
 
 
 def test_the_worked_answer_is_read_and_no_beginning_of_it() -> None:
-    assert address_in(ANSWER) == METER
-    assert [address_in(ANSWER[:end]) for end in range(len(ANSWER))] == [None] * len(ANSWER)
+    assert addresses_in(ANSWER) == [METER]
+    assert [addresses_in(ANSWER[:end]) for end in range(len(ANSWER))] == [[]] * len(ANSWER)
 
 
 @given(st.binary(max_size=30), st.integers(0, 17), st.integers(1, 255))
 def test_it_is_found_behind_noise_and_an_echo_and_damage_is_no_address(noise: bytes, at: int, change: int) -> None:
-    assert address_in(noise + REQUEST + ANSWER) == METER
+    assert addresses_in(noise + REQUEST + ANSWER) == [METER]
     damaged = bytearray(ANSWER[4:])
     damaged[at] ^= change
-    assert address_in(bytes(damaged)) is None
+    assert addresses_in(bytes(damaged)) == []
 
 
 def test_a_terminal_may_not_ask_it() -> None:

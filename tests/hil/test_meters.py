@@ -46,6 +46,7 @@ KNOWN = {
     "ic_ma": Fraction(5200),
     "pf_milli": Fraction(-871),
     **{f"p{phase}_w": Fraction("1115.2") for phase in "abc"},
+    **{f"q{phase}_var": Fraction("-366.75") for phase in "abc"},
     **{f"pf{phase}_milli": Fraction(-871) for phase in "abc"},
 }
 SECOND = {name: value + 3 for name, value in KNOWN.items()}  # of a second circuit

@@ -1,0 +1,86 @@
+"""What the scan and the live values say to a person, in both languages, and what is to be done."""
+
+from __future__ import annotations
+
+from firmware.field.bus import points
+from firmware.field.bus.reach import line_text
+from firmware.field.bus.scan import Found
+from firmware.field.bus.snapshot import SILENT_WORDS, Snapshot
+from firmware.field.outcome import Finding
+
+
+def found(one: Found) -> Finding:
+    """A meter, or what stands in the way of one."""
+    at = line_text(one.line)
+    if one.trouble == "two_meters":
+        return Finding(
+            "two_meters",
+            f"{at}, address {one.address}: answers are garbled or come twice: two meters have this address",
+            f"{at}，地址 {one.address}：应答混乱或重复，两块表使用同一地址",
+            "take one of them off the bus, scan again, and give it another address at its keys; if there is one only, "
+            "look at its A, B and the termination",
+            "断开其中一块后重新扫描，并在表上改地址；若只有一块表，检查其 A、B 接线与终端电阻",
+        )
+    if one.trouble == "several_dlt645":
+        return Finding(
+            "several_dlt645",
+            f"{at}: several DL/T 645 meters answer at once {one.address}".rstrip(),
+            f"{at}：多块 DL/T 645 电表同时应答 {one.address}".rstrip(),
+            "write the 12 digits on each one's face into the plan: then each is asked by its number",
+            "将各表面板上的 12 位表号填入方案，即可逐块读取",
+        )
+    if one.trouble == "noise":
+        return Finding(
+            "noise",
+            f"{at}: many addresses answer nothing but rubbish",
+            f"{at}：多个地址只收到乱码",
+            "is another master on the bus (the terminal)? A and B exchanged? the termination?",
+            "总线上是否还有其他主机（终端）？A、B 是否接反？终端电阻是否正确？",
+        )
+    if not one.models:
+        return Finding(
+            "unknown_model",
+            f"{at}, address {one.address}: it answers, and no profile fits",
+            f"{at}，地址 {one.address}：有应答，但没有匹配的型号",
+            "has it voltage? else it needs a profile of its own: docs/meters.md",
+            "电表是否已加电压？否则需新增型号文件，见 docs/meters.md",
+        )
+    names = ", ".join(fit.name for fit in one.models)
+    return Finding("meter", f"{at}, address {one.address}: {names}", f"{at}，地址 {one.address}：{names}")
+
+
+def missing(planned: points.Planned) -> Finding:
+    """A planned meter that no scan found."""
+    meter = planned.meter
+    return Finding(
+        "meter_missing",
+        f"point {planned.title}: nothing at {line_text(meter.line)}, address {meter.address}",
+        f"测点 {planned.title}：{line_text(meter.line)} 地址 {meter.address} 无应答",
+        "look at the meter's supply, A and B, and at the address and speed in its menu",
+        "检查电表供电、A/B 接线及表内地址与波特率设置",
+    )
+
+
+def other_model(planned: points.Planned, one: Found) -> Finding:
+    """A planned meter whose registers are another model's."""
+    names = ", ".join(fit.name for fit in one.models)
+    return Finding(
+        "other_model",
+        f"point {planned.title}: the plan says {planned.meter.profile.name}, its registers are those of {names}",
+        f"测点 {planned.title}：方案为 {planned.meter.profile.name}，实际寄存器符合 {names}",
+        "correct the plan, or the meter's address",
+        "更正方案中的型号，或更正电表地址",
+    )
+
+
+def silent(planned: points.Planned, snapshot: Snapshot) -> Finding:
+    """A planned meter that gave nothing."""
+    en, zh = SILENT_WORDS[snapshot.said].split(" / ")
+    at = f"{line_text(planned.meter.line)}, {planned.meter.address}"
+    return Finding(
+        snapshot.said,
+        f"point {planned.title} ({at}): {en}",
+        f"测点 {planned.title}（{at}）：{zh}",
+        "run `wattline field scan` to see who is on the bus",
+        "运行 wattline field scan 查看总线上的电表",
+    )

@@ -1,0 +1,172 @@
+"""`wattline field scan` and `live`: who is on a bus, and what the planned points read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from terminal import profile
+from terminal.bus import Line
+
+from firmware.field.bus import opening, order, points, scan, snapshot, steps
+from firmware.field.bus.points import Planned
+from firmware.field.bus.reach import ReachError, line_text
+from firmware.field.outcome import NO_ANSWER, Outcome
+from protocol.checked import ConfigError
+from protocol.host import strict
+
+Port = Annotated[str, typer.Option(help="The RS-485 adapter's serial port. 适配器串口")]
+Plan = Annotated[
+    Path | None,
+    typer.Option("--plan", exists=True, dir_okay=False, help="The site plan, or a terminal.json. 现场计划或终端配置"),
+]
+Terminal = Annotated[str | None, typer.Option(help="Which terminal of the plan. 计划中的终端")]
+CaptureFile = Annotated[
+    Path | None, typer.Option("--capture", help="Keep all that goes over the bus: `wattline hil bus`. 总线抓包文件")
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would be asked. 只显示将要执行的内容")]
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON object. 输出 JSON")]
+EXIT = "Exit status / 退出码: 0 done, 1 something found is wrong, 2 usage, 3 port, cable or meters do not answer."
+
+
+def scan_(  # noqa: PLR0913, PLR0917  (a command's options are its parameters)
+    port: Port,
+    plan: Plan = None,
+    terminal: Terminal = None,
+    baud: Annotated[list[int] | None, typer.Option(help="Only this speed; several times. 只搜索该波特率")] = None,
+    parity: Annotated[list[str] | None, typer.Option(help="N, E, O; several times. 只搜索该校验位")] = None,
+    units: Annotated[str, typer.Option(help="Modbus addresses. Modbus 地址范围")] = "1-247",
+    capture: CaptureFile = None,
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+) -> None:
+    """Search a bus for meters, the likely settings first; Ctrl-C gives what was found. 搜索总线上的电表"""
+    planned = planned_in(plan, terminal)
+    bauds, parities = baud or order.BAUDS, [one.upper() for one in parity or order.PARITIES]
+    _refuse("--baud", [str(one) for one in bauds if one not in order.BAUDS], order.BAUDS)
+    _refuse("--parity", [one for one in parities if one not in order.PARITIES], order.PARITIES)
+    search = order.steps(steps.expected(planned), bauds, parities, _units(units))
+    typer.echo(_plan_text(search), err=True)
+    if dry_run:
+        raise typer.Exit(0)
+    try:
+        with opening.opened(port, capture) as reach:
+            outcome = steps.run_scan(reach, planned, search, _Teller().tell)
+    except (ReachError, OSError) as error:
+        raise refused(error) from error
+    finish(outcome, as_json=as_json)
+
+
+def live(
+    port: Port,
+    plan: Annotated[Path, typer.Option(exists=True, dir_okay=False, help="Site plan, or terminal.json. 现场计划")],
+    terminal: Terminal = None,
+    every: Annotated[float, typer.Option(min=0, help="Again each so many seconds; 0: once. 间隔秒数")] = 0,
+    capture: CaptureFile = None,
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+) -> None:
+    """Read every planned point, once or until Ctrl-C. 读取各测点实时值"""
+    planned = planned_in(plan, terminal)
+    if dry_run:
+        typer.echo("\n".join(_asked(one) for one in planned))
+        raise typer.Exit(0)
+    try:
+        with opening.opened(port, capture) as reach:
+            outcome = steps.run_live(reach, planned, _quiet if as_json else _say, every_s=every)
+    except (ReachError, OSError) as error:
+        raise refused(error) from error
+    finish(outcome, as_json=as_json)
+
+
+def planned_in(plan: Path | None, terminal: str | None) -> list[Planned]:
+    """What is planned; ends the command with 2 where that can't be used."""
+    try:
+        return points.load(plan, terminal) if plan is not None else []
+    except (ConfigError, strict.ConfigError) as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(2) from error
+
+
+def refused(error: Exception) -> typer.Exit:
+    """A port or a cable that does not work, as the command's end."""
+    typer.echo(str(error), err=True)
+    return typer.Exit(NO_ANSWER)
+
+
+def finish(outcome: Outcome, *, as_json: bool) -> None:
+    """Tell a step's outcome, and end the command with its status."""
+    if as_json:
+        typer.echo(json.dumps(outcome.as_json(), ensure_ascii=False))
+    else:
+        typer.echo("\n".join(outcome.lines()))
+    raise typer.Exit(outcome.exit_status)
+
+
+def _units(text: str) -> range:
+    first, _, last = text.partition("-")
+    try:
+        found = range(int(first), int(last or first) + 1)
+    except ValueError as error:
+        raise typer.BadParameter(f"{text}: such as 1-32 / 例如 1-32", param_hint="--units") from error
+    if not found or found[0] not in order.UNITS or found[-1] not in order.UNITS:
+        raise typer.BadParameter(f"{text}: 1 to 247, the lower first / 1 至 247", param_hint="--units")
+    return found
+
+
+def _refuse(option: str, unknown: Sequence[str], known: Sequence[object]) -> None:
+    if unknown:
+        raise typer.BadParameter(f"{unknown[0]}: {', '.join(map(str, known))}", param_hint=option)
+
+
+def _plan_text(search: Sequence[order.Step]) -> str:
+    lines: list[Line] = list(dict.fromkeys(step.line for step in search))
+    minutes, seconds = divmod(order.longest_s(search), 60)
+    return (
+        f"{', '.join(map(line_text, lines))}\n"
+        f"at most {minutes} min {seconds} s, and {order.FOUND_MS // 1000} s for each meter found; "
+        f"Ctrl-C ends it with what was found / 最长 {minutes} 分 {seconds} 秒，"
+        f"每发现一块表另加 {order.FOUND_MS // 1000} 秒；按 Ctrl-C 可随时结束"
+    )
+
+
+class _Teller:
+    """A line a step, on stderr."""
+
+    def tell(self, progress: scan.Progress) -> None:
+        percent = 100 * progress.done_ms // max(1, progress.whole_ms)
+        typer.echo(f"{percent:3d} %  {line_text(progress.line)}  {progress.found} found / 已发现", err=True)
+
+
+def _asked(one: Planned) -> str:
+    reads = " ".join(f"{read.first:04X}+{read.count}" for read in one.meter.plan(profile.MEASURED).reads)
+    return f"{one.title}: {line_text(one.meter.line)} {one.meter.address} {one.meter.profile.name}: {reads}"
+
+
+def _quiet(one: Planned, taken: snapshot.Snapshot) -> None:
+    """JSON alone."""
+
+
+def _say(one: Planned, taken: snapshot.Snapshot) -> None:
+    if taken.said:
+        typer.echo(f"{one.title}: {snapshot.SILENT_WORDS[taken.said]}")
+        return
+    shown = {**taken.values, **taken.phases}
+    typer.echo(f"{one.title}: " + "  ".join(f"{name} {value}" for name, value in shown.items() if value is not None))
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to `wattline field`."""
+    app.command(
+        name="scan",
+        epilog="Examples / 示例:\n\n"
+        "  wattline field scan --port /dev/ttyUSB0\n\n"
+        "  wattline field scan --port COM3 --plan site.toml --terminal T001 --json\n\n"
+        "  wattline field scan --port COM3 --baud 9600 --parity N --units 1-32\n\n" + EXIT,
+    )(scan_)
+    app.command(epilog="Examples / 示例:\n\n  wattline field live --port COM3 --plan site.toml --every 5\n\n" + EXIT)(
+        live
+    )
