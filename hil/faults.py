@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from hil.fault_kinds import DISK
+from hil.fault_kinds import DISK, STRANGER
 from hil.oracle.evidence import Trouble
 from hil.scenario import Fault, Scenario
 from hil.spans import duration_s
@@ -39,6 +39,13 @@ def absent(scenario: Scenario) -> set[str]:
 def troubles(scenario: Scenario) -> list[Trouble]:
     """The faults as the oracle and the picture name them."""
     return [Trouble(fault.what + _whom(fault), *scenario.span_ms(fault)) for fault in scenario.faults]
+
+
+def refusals(scenario: Scenario) -> set[str] | None:
+    """The reasons by which frames may be refused in it; None: any, for somebody forges, alters or copies in it."""
+    if any(fault.what in STRANGER | {"terminal_cloned"} for fault in scenario.faults):
+        return None
+    return {one.quarantined for one in scenario.expect if one.quarantined is not None}
 
 
 def _of(scenario: Scenario, fault: Fault) -> Iterator[Action]:

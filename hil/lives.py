@@ -6,7 +6,12 @@ from collections.abc import Callable
 
 from hil.clock import ScaledClock
 from hil.oracle.evidence import Life
+from protocol import limits
 
+# A clock that nobody tampers with is off by half the round trip of the slowest ack that may set it, and by what whole
+# seconds lose; then by what a crystal drifts (firmware/device/terminal/rtc_memory.py says 100 ppm at most).
+CLOCK_OFF_MS = limits.ECHO_MS_MAX // 2 + 2000
+DRIFT_PER = 10_000
 _BOOT = re.compile(rb"^\S+ wattline \S+ boot (\d+) ", re.MULTILINE)
 
 
@@ -47,6 +52,6 @@ class Lives:
         said = [log[begin:end] for begin, end in itertools.pairwise([*self._said, len(log)])]
         boots = [int(found[1]) if (found := _BOOT.search(text)) else None for text in said]
         return [
-            Life(from_ms, to_ms, knows_time, boot)
+            Life(from_ms, to_ms, knows_time, boot, CLOCK_OFF_MS + (to_ms - from_ms) // DRIFT_PER)
             for from_ms, to_ms, boot in zip(self._starts, ends, boots, strict=True)
         ]

@@ -17,6 +17,7 @@ _PARTS_BYTES = 4  # of each frame, where an answer is told in several
 
 Log = Callable[[dict[str, Any]], None]
 Line = Literal["silent", "garbled", "pieces", "parts", "delay", "exception", "twin"]  # what can be wrong with answers
+UNANSWERED = {"silent", "garbled", "exception", "twin"}  # what of it leaves a request without a whole answer
 
 
 class Fault(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -135,12 +136,14 @@ class Slave:
         return [framed_645(self.address, 0x93, bytes.fromhex(self.address)[::-1])]
 
     def answer(self, request: Request, now_ms: int, log: Log) -> list[tuple[float, bytes]]:
-        """What goes out, as (seconds from now, bytes); what it truly says goes to the log."""
+        """What goes out, as (seconds from now, bytes); what it truly says goes to the log, and that it says nothing."""
         while self._replaced and self._replaced[0].at_ms <= now_ms:
             self._replace(self._replaced.pop(0))
         fault = self.told or next((one for one in self._faults if one.from_ms <= now_ms < one.to_ms), None)
         kind = fault.fault if fault else ""
         served = serve(self._meter, request, now_ms, in_parts=kind == "parts")
+        if kind in UNANSWERED:
+            log({"t_ms": now_ms, "address": self.address, "unanswered": kind})
         if kind == "silent":
             return []
         if kind == "twin":

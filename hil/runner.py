@@ -1,7 +1,7 @@
 """Plays a scenario from start to end on its target, then lets the oracle judge. One public entry: `run`."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +10,16 @@ from hil.expectations import Expected, Seen, excused, held_against
 from hil.oracle import judge_all
 from hil.oracle.evidence import Case, Finding, Sink, Truth, Verdict
 from hil.oracle.namesakes import made_by
-from hil.oracle.sources import polls_of, read_journal, read_uploads, writes_of
+from hil.oracle.nobody import check_nobody, check_refused
+from hil.oracle.sources import (
+    frames_of_others,
+    polls_of,
+    read_journal,
+    read_uploads,
+    unanswered_of,
+    uploads_of_others,
+    writes_of,
+)
 from hil.report import measures
 from hil.report.result import Frames, Report, TerminalWindows, verdict_word
 from hil.report.stories import Story, tell
@@ -52,7 +61,7 @@ def run(scenario: Scenario, folder: Path, watch: Watch) -> Outcome:
         if stopped is not None:  # all else follows from that
             verdict.findings = [stopped]
         verdict.findings += [Finding(6, "crash", text) for text in crashes]
-        verdict.findings += written(target)
+        judge_run(target, verdict, faults.refusals(scenario))
         return outcome_of(target, cases, verdict, time.monotonic() - began, drained=drained)
 
 
@@ -108,15 +117,24 @@ def evidence(target: Target) -> list[Case]:
     return [_case(target, terminal) for terminal in target.scenario.terminals]
 
 
-def written(target: Target) -> list[Finding]:
-    """A finding for each request that would have changed a meter."""
-    return [Finding(4, "meter_written", text) for one in target.terminals.values() for text in writes_of(one.served())]
+def judge_run(target: Target, verdict: Verdict, refusals: Collection[str] | None) -> None:
+    """Add what is no terminal's: requests that would have changed a meter, what is under names that nobody has, and
+    what was refused for another reason than `refusals` (None: any may be).
+    """
+    scenario = target.scenario
+    frames = frames_of_others(target.journal_file, {one.id for one in scenario.terminals})
+    uploads = uploads_of_others(target.uploads_file, {wiring.mn(scenario, one) for one in scenario.terminals})
+    written = [text for one in target.terminals.values() for text in writes_of(one.served())]
+    verdict.windows.invented += frames.total()
+    verdict.findings += [Finding(4, "meter_written", text) for text in written]
+    verdict.findings += check_nobody(frames, uploads)
+    verdict.findings += check_refused(target.gateway.quarantined(), refusals)
 
 
 def _case(target: Target, terminal: Terminal) -> Case:
     scenario, part = target.scenario, target.terminals[terminal.name]
     points = scenario.points_of(terminal)
-    polls = polls_of(part.served())
+    polls, unanswered = polls_of(part.served()), unanswered_of(part.served())
     truth = Truth(
         scenario.start_ms,
         scenario.end_ms,
@@ -128,6 +146,7 @@ def _case(target: Target, terminal: Terminal) -> Case:
         lag_ms=target.lag_ms,
         boot_ms=target.boot_ms,
         thresholds_w={number: wiring.threshold_w(point) for number, point in enumerate(points, 1)},
+        unanswered={number: unanswered.get(point.address, []) for number, point in enumerate(points, 1)},
     )
     journal = read_journal(target.journal_file, terminal.id, wiring.keys(scenario.seed, terminal.id))
     namesakes = [one for one in scenario.terminals if one.id == terminal.id and one != terminal]

@@ -6,7 +6,7 @@ It shares nothing with the gateway but the protocol's Python codec.
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from hil.oracle.evidence import Case, Journal, Sink, Tally, Truth, Verdict
+from hil.oracle.evidence import Case, Finding, Journal, Sink, Tally, Truth, Verdict
 from hil.oracle.readings import check_readings
 from hil.oracle.sinks import check_sink
 from hil.oracle.windows import check_windows, in_span, place
@@ -19,6 +19,9 @@ def judge(truth: Truth, journal: Journal, sinks: Mapping[str, Sink]) -> Verdict:
     placed = place(journal, truth)
     verdict.windows, findings = check_windows(journal, placed, truth)
     verdict.findings += findings
+    verdict.findings += [Finding(4, "frame_forged", text) for text in journal.forged]
+    if journal.unreadable:
+        verdict.findings.append(Finding(1, "journal_unreadable", journal.unreadable))
     verdict.findings += check_readings(placed, truth)
     spanned = in_span(placed, truth)
     verdict.readings = sum(isinstance(slot, Reading) for one in spanned for slot in one.window.readings)

@@ -28,6 +28,7 @@ class Life:
     to_ms: int
     knows_time: bool = True  # its clock was set at its start
     boot: int | None = None  # what it counted this start as, where that is known
+    clock_off_ms: int = 0  # by so much its clock may really have been off in it, whatever it said itself
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,7 @@ class Truth:
     other meanwhile, so that it is known which one it stamps.
     thresholds_w: by point number, the power above which it runs.
     boot_ms: how long after its start the terminal may still be busy starting.
+    unanswered: by point number, the instants at which its meter was asked and was made to give no whole answer.
     """
 
     start_ms: int
@@ -76,17 +78,21 @@ class Truth:
     boot_ms: int
     thresholds_w: Mapping[int, int] = field(default_factory=dict)
     lag_ms: int = 0
+    unanswered: Mapping[int, Sequence[int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Journal:
     """What the gateway holds of one terminal. rows: (epoch, seq, record bytes) as its record table says; kept: as the
-    frames say, of which it keeps so many.
+    frames say, of which it keeps so many. forged: what is wrong with frames that the terminal can't have sealed;
+    unreadable: why its file can't be read; "": it can.
     """
 
     kept: Sequence[Kept]
     rows: Sequence[tuple[int, int, bytes]]
     frames: int = 0
+    forged: Sequence[str] = ()
+    unreadable: str = ""
 
 
 @dataclass(frozen=True)

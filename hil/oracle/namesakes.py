@@ -1,6 +1,7 @@
 """Two terminals of one name, of which one is a copy: whose a record is, by the start in which it was made."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from hil.oracle.evidence import Journal, Life
 
@@ -12,4 +13,4 @@ def made_by(journal: Journal, own: Sequence[Life], others: Sequence[Life]) -> Jo
         return journal
     theirs = {(one.epoch, one.seq, one.raw) for one in journal.kept if one.body.boot in foreign}
     kept = [one for one in journal.kept if (one.epoch, one.seq, one.raw) not in theirs]
-    return Journal(kept, [row for row in journal.rows if row not in theirs])
+    return replace(journal, kept=kept, rows=[row for row in journal.rows if row not in theirs])

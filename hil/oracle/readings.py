@@ -13,29 +13,20 @@ from protocol.record import Reading
 ENERGIES = ("e_import_wh", "e_export_wh", "r_import_varh", "r_export_varh")
 # a mean is weighted by time and rounded to a watt
 MEAN_ROUNDING_W = 1
+ASKED_WITHIN = (
+    2  # sampling intervals: a terminal that lives asks each meter once in each, and a slot may be cut by a start
+)
 
 
 def check_readings(placed: Sequence[Placed], truth: Truth) -> list[Finding]:
     """A finding for each slot of a window that does not say what the meter showed in it."""
     truth = replace(truth, lag_ms=_lag_ms(placed, truth))
-    slots = [
+    return [
         replace(finding, from_ms=one.from_ms, to_ms=one.to_ms)
         for one in placed
         for point in range(1, 1 + max(len(one.window.readings), *truth.polls))
         for finding in _check_slot(one, point, replace(truth, tolerance_ms=one.off_ms))
     ]
-    return [*slots, *_check_asked(placed, truth)]
-
-
-def _check_asked(placed: Sequence[Placed], truth: Truth) -> Iterator[Finding]:
-    """A meter that nobody made silent was read: else the run would prove nothing of it."""
-    silenced = any(
-        trouble.what.startswith("meter_silent") and trouble.from_ms <= truth.start_ms and trouble.to_ms >= truth.end_ms
-        for trouble in truth.troubles
-    )
-    for point, polls in truth.polls.items():
-        if placed and not polls and not silenced:
-            yield Finding(1, "meter_unread", f"point {point}: its meter was never read, though nothing silenced it")
 
 
 def _lag_ms(placed: Sequence[Placed], truth: Truth) -> int:
@@ -62,7 +53,7 @@ def _check_slot(one: Placed, point: int, truth: Truth) -> Iterator[Finding]:
         return
     served = between(polls, one.from_ms - max(truth.tolerance_ms, truth.lag_ms), one.to_ms + truth.tolerance_ms)
     if not isinstance(slot, Reading):
-        yield from _check_none(one, slot, served, truth, where)
+        yield from _check_none(one, point, slot, served, truth, where)
     elif not served:
         yield Finding(3, "reading_while_silent", f"{where}: the meter showed nothing, the reading says it did", why)
     else:
@@ -88,10 +79,31 @@ def _instant(poll: Poll) -> int:
     return poll.t_ms
 
 
-def _check_none(one: Placed, slot: int | None, served: Sequence[Poll], truth: Truth, where: str) -> Iterator[Finding]:
-    """No reading needs a reason, and a meter that did not answer for it."""
+def _was_asked(one: Placed, point: int, served: Sequence[Poll], truth: Truth) -> bool:
+    """Whether its meter was asked in a window: it answered, or it was made to give no whole answer."""
+    from_ms, to_ms = one.from_ms + truth.tolerance_ms, one.to_ms - truth.tolerance_ms
+    asked = truth.unanswered.get(point, ())
+    return bool(between(served, from_ms, to_ms)) or bisect_left(asked, from_ms) < bisect_left(asked, to_ms)
+
+
+def _lived_ms(one: Placed, truth: Truth) -> int:
+    """For how long of a window its terminal can have asked; what a clock may be off is left out at both ends."""
+    if one.life is None:
+        return 0  # that is a finding of its own
+    begun_ms = max(one.from_ms, one.life.from_ms + truth.boot_ms)
+    return min(one.to_ms, one.life.to_ms) - begun_ms - 2 * truth.tolerance_ms
+
+
+def _check_none(
+    one: Placed, point: int, slot: int | None, served: Sequence[Poll], truth: Truth, where: str
+) -> Iterator[Finding]:
+    """No reading needs a reason, and a meter that did not answer for it, though it was asked."""
     if slot is None:
         yield Finding(3, "reading_unexplained", f"{where}: no reading, and no reason")
+    lived_ms = _lived_ms(one, truth)
+    if lived_ms > ASKED_WITHIN * truth.sample_interval_ms and not _was_asked(one, point, served, truth):
+        text = f"{where}: no reading (reason {slot}), and its meter was never asked"
+        yield Finding(1, "meter_unread", text, cause(truth, one.from_ms, one.to_ms))
     inner = [
         poll
         for poll in served

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 
 from hil.oracle.evidence import Finding, Item, Sink, Tally, Truth
+from hil.oracle.matching import match
 from hil.oracle.windows import WINDOW_MS, Placed
 from hil.oracle.words import cause, shown
 from protocol.record import Reading
@@ -15,11 +16,11 @@ def check_sink(name: str, sink: Sink, windows: Sequence[Placed], truth: Truth) -
     tally = Tally()
     findings: list[Finding] = []
     got, twice = _by_start(sink)
-    for one in windows:
+    found = match(windows, got)
+    for one, start_ms in zip(windows, found, strict=True):
         where = f"{name}: window {shown(one.from_ms)}"
         why = cause(truth, one.from_ms, truth.end_ms)
         span = (one.from_ms, one.to_ms)
-        start_ms = _matching(one, got)
         if start_ms is None and not one.has_place:
             continue  # it is in the journal, and nobody can know when it was
         if start_ms is None:
@@ -34,8 +35,7 @@ def check_sink(name: str, sink: Sink, windows: Sequence[Placed], truth: Truth) -
             tally.duplicated += 1
             text = f"{where} counts twice: {', '.join(twice[start_ms])}"
             findings.append(Finding(2, "forward_twice", text, why, *span))
-    expected = {start for one in windows if (start := _matching(one, got)) is not None}
-    for start_ms in sorted(got.keys() - expected):
+    for start_ms in sorted(got.keys() - set(found)):
         if truth.start_ms <= start_ms < truth.end_ms:
             text = f"{name}: window {shown(start_ms)} is in no journal"
             findings.append(Finding(3, "forward_invented", text, "", start_ms, start_ms + WINDOW_MS))
@@ -51,17 +51,6 @@ def _by_start(sink: Sink) -> tuple[dict[int, dict[str, str]], dict[int, list[str
             twice[upload.start_ms].append(upload.number)
         got[upload.start_ms] = {**upload.values, **got[upload.start_ms]}  # the first value is the one that counts
     return got, twice
-
-
-def _matching(one: Placed, got: Mapping[int, object]) -> int | None:
-    """The period under which the platform has this window.
-
-    One that had no time of its own was placed by its boot, to the accuracy of the terminal's clock.
-    """
-    if one.window.start_s is not None:
-        return one.from_ms if one.from_ms in got else None
-    near = [start_ms for start_ms in got if abs(start_ms - one.from_ms) <= one.off_ms]
-    return min(near, key=lambda start_ms: abs(start_ms - one.from_ms)) if near else None
 
 
 def _wrong(item: Item, one: Placed, values: Mapping[str, str]) -> Iterator[str]:

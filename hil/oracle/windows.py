@@ -12,6 +12,7 @@ from protocol import limits
 from protocol.record import CLOCK_SET, Event, Window
 
 WINDOW_MS = 900_000
+ROUNDING_MS = 1000  # windows are named by whole seconds
 SLEW_PER = 100  # a clock that is off is corrected by a second in so many (firmware/device/terminal/clock.py)
 
 
@@ -58,9 +59,10 @@ class Clock:
     def __init__(self, said: Sequence[tuple[int, int]]) -> None:
         self._said = [one for one in said if one[1] != limits.CLOCK_ERROR_S_MAX]  # that value: it does not know
 
-    def off_ms(self, window: Window, truth: Truth) -> int:
+    def off_ms(self, window: Window, life: Life | None, truth: Truth) -> int:
         """By how much a window's times may be off: the greatest bound in it, what the clock was corrected by meanwhile,
-        and a second's rounding; where that bound is no more than the bench's tolerance, that.
+        and a second's rounding; where that bound is no more than the bench's tolerance, that. What a terminal says of
+        its own error excuses no more than its clock can really have been off in that life.
         """
         begin_s = window.end_uptime_s - window.length_s
         before = [error_s for uptime_s, error_s in self._said if uptime_s < begin_s][-1:]
@@ -70,7 +72,8 @@ class Clock:
         error_s = max([0, *before, *inside])
         if 1000 * error_s <= truth.tolerance_ms:
             return truth.tolerance_ms
-        return 1000 * (error_s + 1 + int(window.length_s) // SLEW_PER)
+        real_ms = max((one.clock_off_ms for one in ([life] if life else truth.lives)), default=0) + ROUNDING_MS
+        return min(1000 * (error_s + 1 + int(window.length_s) // SLEW_PER), max(truth.tolerance_ms, real_ms))
 
 
 def _place_boot(windows: Sequence[tuple[Kept, Window]], number: int, clock: Clock, truth: Truth) -> Iterator[Placed]:
@@ -87,7 +90,8 @@ def _place_boot(windows: Sequence[tuple[Kept, Window]], number: int, clock: Cloc
         start_ms = life.from_ms if life else truth.start_ms
     for kept, window in windows:
         to_ms = _end_ms(window) if window.start_s is not None else start_ms + window.end_uptime_s * 1000
-        yield Placed(kept, window, to_ms - window.length_s * 1000, to_ms, life, clock.off_ms(window, truth))
+        off_ms = clock.off_ms(window, life, truth)
+        yield Placed(kept, window, to_ms - window.length_s * 1000, to_ms, life, off_ms)
 
 
 def _end_ms(window: Window) -> int:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from hil.oracle.evidence import Case, Finding, Sink, Trouble, Truth
+from hil.oracle.matching import match
 from hil.oracle.windows import WINDOW_MS, Placed, in_span, place
 from protocol.record import Reading
 
@@ -47,8 +48,12 @@ def tell(case: Case, findings: Sequence[Finding], late_ms: int) -> list[Story]:
     own = [finding for finding in findings if finding.terminal in {"", name}]
     placed = place(case.journal, truth)
     boots = _boots(placed, truth)
-    came = {name: _came(sink) for name, sink in case.sinks.items()}
-    stories = [_of(one, boots, came, case, own, late_ms) for one in in_span(placed, truth)]
+    spanned = in_span(placed, truth)
+    came = {name: _came(sink, spanned) for name, sink in case.sinks.items()}
+    stories = [
+        _of(one, boots, {name: at_ms[number] for name, at_ms in came.items()}, case, own, late_ms)
+        for number, one in enumerate(spanned)
+    ]
     told = [*stories, *_lost(own, truth, case.sinks, late_ms)]
     return sorted((replace(one, terminal=name) for one in told), key=lambda story: (story.from_ms, story.to_ms))
 
@@ -56,7 +61,7 @@ def tell(case: Case, findings: Sequence[Finding], late_ms: int) -> list[Story]:
 def _of(
     one: Placed,
     boots: Mapping[int, int],
-    came: Mapping[str, Mapping[int, int]],
+    at_sinks: Mapping[str, int | None],
     case: Case,
     findings: Sequence[Finding],
     late_ms: int,
@@ -66,7 +71,6 @@ def _of(
     # starts are known to a second: a frame was sent no later than it was committed
     sent_ms = None if began_ms is None else min(began_ms + kept.sent_uptime_ms, kept.committed_ms)
     own = [finding for finding in findings if (finding.from_ms, finding.to_ms) == (one.from_ms, one.to_ms)]
-    at_sinks = {name: _nearest(starts, one) for name, starts in came.items()}
     readings = zip(case.points, one.window.readings, strict=False)  # one with more has a finding
     none = [(point, slot) for point, slot in readings if not isinstance(slot, Reading) and slot is not None]
     until_ms = max([kept.committed_ms, *(at_ms or 0 for at_ms in at_sinks.values())])
@@ -104,20 +108,12 @@ def _boots(placed: Sequence[Placed], truth: Truth) -> dict[int, int]:
     return {**known, **{one.window.boot: one.to_ms - one.window.end_uptime_s * 1000 for one in placed}}
 
 
-def _came(sink: Sink) -> dict[int, int]:
-    """When the first of each period came."""
+def _came(sink: Sink, windows: Sequence[Placed]) -> list[int | None]:
+    """When each window came to a platform, the first time."""
     first: dict[int, int] = {}
     for upload in sink.uploads:
         first.setdefault(upload.start_ms, upload.came_ms)
-    return first
-
-
-def _nearest(starts: Mapping[int, int], one: Placed) -> int | None:
-    """When a window came to a platform; one without a time of its own is there under one close by."""
-    if one.window.start_s is not None:
-        return starts.get(one.from_ms)
-    near = [start_ms for start_ms in starts if abs(start_ms - one.from_ms) <= one.off_ms]
-    return starts[min(near, key=lambda start_ms: abs(start_ms - one.from_ms))] if near else None
+    return [None if start_ms is None else first[start_ms] for start_ms in match(windows, first)]
 
 
 def _then(truth: Truth, from_ms: int, to_ms: int) -> Iterator[Trouble]:

@@ -96,6 +96,7 @@ class Hardware:
     rtc: Rtc
     wires: list[Wire] = field(default_factory=list)  # RS-485 ports
     drift_ppm: int = 0  # of its crystal
+    clock_off_ms: int = 0  # the most by which what this life's program took for the time was off from the truth
     on_clock_set: Callable[[int], None] = lambda _unix_s: None  # what its program takes for the time
 
 
@@ -139,7 +140,9 @@ class Board:
 
     def set_rtc_s(self, unix_s: int) -> None:
         """Set the clock chip."""
-        self._hardware.rtc.step_s = unix_s - self._hardware.unix_ms() // 1000
+        now_ms = self._hardware.unix_ms()
+        self._hardware.rtc.step_s = unix_s - now_ms // 1000
+        self._hardware.clock_off_ms = max(self._hardware.clock_off_ms, abs(1000 * unix_s - now_ms))
         self._hardware.on_clock_set(unix_s)
 
     def hold_rtc_s(self, unix_s: int) -> None:

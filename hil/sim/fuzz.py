@@ -3,19 +3,18 @@
 import gc
 import multiprocessing
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 
 import msgspec
 
 from hil.oracle import judge_all
 from hil.oracle.evidence import Finding
-from hil.runner import evidence, written
+from hil.runner import evidence, judge_run
 from hil.sim import plan
 from hil.sim.target import Sim, in_memory
 from hil.sim.world import World
 from hil.target import StoppedError
-from protocol.errors import FrameError
 
 STEP_MS = 300_000
 
@@ -66,7 +65,7 @@ def run(
             plan.arrange(world, chosen)
             target.bring_up(set())
             try:
-                findings, windows = _verdict(target)
+                findings, windows = _verdict(target, plan.refusals(chosen))
             except StoppedError as stopped:
                 findings, windows = [stopped.finding], 0
             if seen is not None:
@@ -78,23 +77,19 @@ def run(
         gc.enable()
 
 
-def _verdict(target: Sim) -> tuple[list[Finding], int]:
-    """Play to the end, wait until all has arrived, and judge."""
+def _verdict(target: Sim, refusals: Collection[str] | None) -> tuple[list[Finding], int]:
+    """Play to the end, wait until all has arrived, and judge. refusals: see runner.judge_run."""
     end_ms = target.scenario.end_ms
     target.advance(end_ms)
     until_ms = end_ms + target.drain_ms
     while True:
         target.advance(target.now_ms() + STEP_MS)
-        try:
-            verdict = judge_all(evidence(target))
-        except FrameError as error:
-            return [Finding(4, "frame_forged", f"the journal keeps a frame that no terminal has sealed: {error}")], 0
+        verdict = judge_all(evidence(target))
         if verdict.passed or target.now_ms() >= until_ms:
             break
-    crashes = target.world.crashes()
-    findings = verdict.findings + [Finding(6, "crash", text) for text in crashes]
-    findings += written(target)
-    return findings, verdict.windows.journalled
+    verdict.findings += [Finding(6, "crash", text) for text in target.world.crashes()]
+    judge_run(target, verdict, refusals)
+    return verdict.findings, verdict.windows.journalled
 
 
 def campaign(seeds: Sequence[int], jobs: int) -> Iterator[Run]:

@@ -12,7 +12,6 @@ from hil.report.files import PAGE, write_all
 from hil.runner import evidence, outcome_of
 from hil.sim import fuzz, plan
 from hil.sim.target import Sim
-from protocol.errors import FrameError
 
 
 def report_into(folder: Path, again: str) -> fuzz.Seen:
@@ -20,10 +19,7 @@ def report_into(folder: Path, again: str) -> fuzz.Seen:
     began = time.monotonic()
 
     def seen(target: Sim, troubles: Sequence[plan.Trouble], findings: list[Finding]) -> None:
-        try:
-            cases = evidence(target)
-        except FrameError:
-            return  # a journal with a forged frame has no windows to show: the finding says which
+        cases = evidence(target)
         start_ms = target.scenario.start_ms
         told = [Told(one.what, start_ms + one.from_ms, start_ms + one.to_ms) for one in troubles]
         cases = [replace(case, truth=replace(case.truth, troubles=told)) for case in cases]

@@ -218,6 +218,11 @@ def _too_full(what: str, found: list[Trouble]) -> bool:
     return what.startswith("flash") and bool(others) and "flash_full" in {what, *others}
 
 
+def refusals(troubles: Sequence[Trouble]) -> set[str] | None:
+    """The reasons by which frames may be refused then; None: any, for somebody forges or alters."""
+    return None if any(one.what.startswith("stranger") for one in troubles) else set()
+
+
 def within(troubles: Sequence[Trouble], hours: int) -> list[Trouble]:
     """What of them lies in a run of so many hours."""
     last_ms = 3_600_000 * hours - QUIET_MS

@@ -1,5 +1,7 @@
 """A small true world for the oracle's tests: meters, a terminal that lived, a journal and a platform that agree."""
 
+from dataclasses import replace
+
 from hil.oracle.evidence import Item, Journal, Kept, Life, Poll, Sink, Truth, Upload
 from protocol.record import NONE_SILENT, Reading, Window, decode_record, encode_window
 
@@ -16,7 +18,7 @@ ITEMS = [
 
 
 def truth(windows: int = 8, silent: frozenset[int] = frozenset()) -> Truth:
-    """Two meters polled once a minute over so many windows; meter 2 is silent in the windows named."""
+    """Two meters polled once a minute over so many windows; meter 2 is silent in the windows named, and asked."""
     polls = {}
     for point in (1, 2):
         polls[point] = [
@@ -25,8 +27,17 @@ def truth(windows: int = 8, silent: frozenset[int] = frozenset()) -> Truth:
             if not (point == 2 and s // WINDOW_S in silent)
         ]
     end_ms = START_MS + windows * WINDOW_S * 1000
+    unanswered = [
+        START_MS + (number * WINDOW_S + s) * 1000 for number in silent for s in range(0, WINDOW_S, INTERVAL_S)
+    ]
     lives = [Life(START_MS - 120_000, end_ms + 120_000)]
-    return Truth(START_MS, end_ms, INTERVAL_S * 1000, lives, polls, [], tolerance_ms=5_000, boot_ms=BOOT_MS)
+    span = (START_MS, end_ms, INTERVAL_S * 1000)
+    return Truth(*span, lives, polls, [], tolerance_ms=5_000, boot_ms=BOOT_MS, unanswered={2: sorted(unanswered)})
+
+
+def with_clock_off(world: Truth, off_ms: int) -> Truth:
+    """The same, with a terminal whose clock may really have been off by so much."""
+    return replace(world, lives=[replace(life, clock_off_ms=off_ms) for life in world.lives])
 
 
 def reading(world: Truth, point: int, number: int) -> Reading | int:

@@ -38,9 +38,8 @@ def test_a_meter_that_was_never_read_proves_nothing() -> None:
     """P-51"""
     truth = world.truth(silent=frozenset(range(WINDOWS)))
     journal = world.journal(world.true_records(truth))
-    assert codes(truth, journal)[1] == {"meter_unread"}
-    silenced = replace(truth, troubles=[Trouble("meter_silent", truth.start_ms, truth.end_ms)])
-    assert codes(silenced, journal)[1] == set()
+    assert codes(truth, journal)[1] == set()
+    assert codes(replace(truth, unanswered={}), journal)[1] == {"meter_unread"}
 
 
 def test_terminals_are_summed_up_and_a_finding_names_its_own() -> None:
@@ -295,7 +294,8 @@ def test_a_clock_is_judged_by_the_error_that_it_owns_up_to() -> None:
     off = replace(truth, polls=late)
     assert "reading_stale" in codes(off, world.journal(records))[1]
     honest = [world.kept(world.body(one)._replace(clock_error_s=40), one.seq) for one in records]
-    assert codes(off, world.journal(honest))[1] == set()
+    assert "reading_stale" in codes(off, world.journal(honest))[1], "it says so, and its clock was right"
+    assert codes(world.with_clock_off(off, 40_000), world.journal(honest))[1] == set()
 
 
 def test_answers_that_were_held_back_need_not_have_been_taken() -> None:

@@ -59,7 +59,7 @@ def test_a_seed_that_fails_leaves_a_report_that_says_how_to_play_it_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """P-214: of a replay, and of the seeds that fail in a campaign."""
-    monkeypatch.setattr(fuzz, "_verdict", lambda _target: ([Finding(1, "window_lost", "made up")], 0))
+    monkeypatch.setattr(fuzz, "_verdict", lambda _target, _refusals: ([Finding(1, "window_lost", "made up")], 0))
     again = CliRunner().invoke(cli.app, ["replay", "3", "--trace", str(tmp_path / "replay.txt")])
     many = CliRunner().invoke(cli.app, ["fuzz", "--seeds", "1", "--first", "3", "--jobs", "1", "--out", str(tmp_path)])
     assert (again.exit_code, many.exit_code) == (1, 1)
