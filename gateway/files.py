@@ -16,6 +16,11 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
+def read_secret(file: str | None) -> str | None:
+    """The password in a file that a configuration names; None: it names none. Raises OSError."""
+    return Path(file).read_text("utf-8").strip() if file else None
+
+
 def write_durably(file: Path, data: bytes) -> None:
     """Put the content in the file's place, as a whole, on the disk."""
     partial = file.with_name(f".{file.name}.partial")

@@ -15,6 +15,7 @@ from gateway.forward.hj212.mapping import check_points, load_mapping
 from gateway.forward.hj212.mapping import warnings as mapping_warnings
 from gateway.forward.hj212.session import Hj212Session
 from gateway.forward.hj212.sink import Hj212Sink
+from gateway.forward.mqtt_sink import MqttSink
 from gateway.forward.outbox import Outbox
 from gateway.forward.runner import MakeSink
 from gateway.forward.sink import Sink
@@ -41,10 +42,10 @@ def load(config: AnySink, registry: Registry | None) -> Loaded:
 
 
 class _Plain:
-    """A sink without files of its own. package: what its extra brings."""
+    """A sink without files of its own. package: what its extra brings; "" where it needs none."""
 
     def __init__(self, config: AnySink, extra: str, package: str, build: Callable[..., Sink]) -> None:
-        if importlib.util.find_spec(package) is None:
+        if package and importlib.util.find_spec(package) is None:
             text = f"{extra}: the package {package} is not installed / 未安装; pip install 'wattline[{extra}]'"
             raise ConfigError([Problem(Path(config.name), "kind", text)])
         self._config = config
@@ -64,8 +65,6 @@ def _postgres(config: PostgresConfig, outbox: Outbox, pause: Callable[[float], o
 
 
 def _mqtt(config: MqttSinkConfig, _outbox: Outbox, pause: Callable[[float], object]) -> Sink:
-    from gateway.forward.mqtt_sink import MqttSink  # noqa: PLC0415  (paho, which an intake over TCP does without)
-
     return MqttSink(config, pause)
 
 
@@ -84,7 +83,7 @@ def _parquet(config: ParquetConfig, _outbox: Outbox, pause: Callable[[float], ob
 # by section: the extra, the package that it brings, how the sink is made
 _PLAIN: dict[type, tuple[str, str, Callable[..., Sink]]] = {
     PostgresConfig: ("postgres", "psycopg", _postgres),
-    MqttSinkConfig: ("", "paho", _mqtt),
+    MqttSinkConfig: ("", "", _mqtt),
     NatsConfig: ("nats", "nats", _nats),
     ParquetConfig: ("export", "pyarrow", _parquet),
 }

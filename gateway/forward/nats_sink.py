@@ -10,14 +10,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from gateway.config import NatsConfig
+from gateway.files import read_secret
 from gateway.forward.documents import documents
-from gateway.forward.sink import Batch, BatchRefusedError, Receipt, SinkError
+from gateway.forward.sink import Batch, BatchRefusedError, PromptSink, Receipt, SinkError
 
 CONNECT_TIMEOUT_S = 5
 ACKS_TIMEOUT_S = 30  # for all of a batch
@@ -27,13 +27,12 @@ PER_SUBJECT = "per subject"
 LOOK_S = 0.2  # how soon a connection that ended is seen
 
 
-class NatsSink:
+class NatsSink(PromptSink[NatsConfig]):
     """What the forwarder drives. An event loop of its own while it is connected. pause: as elsewhere."""
 
     def __init__(self, config: NatsConfig, pause: Callable[[float], object]) -> None:
-        self._config = config
-        self._pause = pause
-        self._password = Path(config.password_file).read_text("utf-8").strip() if config.password_file else None
+        super().__init__(config, pause)
+        self._password = read_secret(config.password_file)
         self._runner: asyncio.Runner | None = None
         self._client: Any = None
         self._inbox = ""
@@ -42,10 +41,6 @@ class NatsSink:
         self._answers: list[bytes] = []
         self._all_there = asyncio.Event()
         self.repeated = 0  # records that were there already
-
-    @property
-    def wants(self) -> int:
-        return self._config.batch_records
 
     def take(self, batch: Batch) -> Receipt:
         """Publish, and wait for every acknowledgement. Raises SinkError, BatchRefusedError."""
@@ -57,11 +52,6 @@ class NatsSink:
             self.close()
             raise
         return Receipt()
-
-    def work(self, wait_ms: int) -> None:
-        """Nothing: what is taken is acknowledged."""
-        if wait_ms:
-            self._pause(wait_ms / 1000)
 
     def close(self) -> None:
         """End the connection; `take` makes another."""

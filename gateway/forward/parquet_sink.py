@@ -19,7 +19,7 @@ from gateway.config import ParquetConfig
 from gateway.export.columns import NAMES, Row
 from gateway.export.writers import writer_of
 from gateway.files import sync_folder
-from gateway.forward.sink import Batch, Receipt, SinkError
+from gateway.forward.sink import Batch, PromptSink, Receipt, SinkError
 from gateway.journal.reader import Stored
 from protocol.record import WINDOW, Reading
 
@@ -31,18 +31,13 @@ _NOTHING = (None,) * len(Reading._fields)
 _ALL = (1 << len(Reading._fields)) - 1
 
 
-class ParquetSink:
+class ParquetSink(PromptSink[ParquetConfig]):
     """What the forwarder drives. pause: as elsewhere."""
 
     def __init__(self, config: ParquetConfig, pause: Callable[[float], object]) -> None:
-        self._config = config
-        self._pause = pause
+        super().__init__(config, pause)
         self._zone = timezone(timedelta(hours=config.utc_offset_h))
         self._counties = sorted(config.counties.items(), key=lambda one: -len(one[0]))  # the longest beginning first
-
-    @property
-    def wants(self) -> int:
-        return self._config.batch_records
 
     def take(self, batch: Batch) -> Receipt:
         """A file for each day, county and chunk of the batch. Raises SinkError."""
@@ -60,11 +55,6 @@ class ParquetSink:
         except OSError as error:
             raise _explained(error) from error
         return receipt
-
-    def work(self, wait_ms: int) -> None:
-        """Nothing: what is taken is on the disk."""
-        if wait_ms:
-            self._pause(wait_ms / 1000)
 
     def close(self) -> None:
         """Nothing is open between two batches."""

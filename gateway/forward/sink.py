@@ -2,9 +2,9 @@
 letters, health) is the forwarder's, and the same for each kind.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple, Protocol
+from typing import Generic, Literal, NamedTuple, Protocol, TypeVar
 
 from cext.decoder import Columns
 from gateway.hj212.packet import Packet
@@ -109,3 +109,31 @@ class Sink(Protocol):
 
     def close(self) -> None:
         """End connections. It may be used again: it connects anew."""
+
+
+class BatchConfig(Protocol):
+    """Of a sink that takes records by the batch."""
+
+    @property
+    def batch_records(self) -> int: ...
+
+
+C = TypeVar("C", bound=BatchConfig)
+
+
+class PromptSink(Generic[C]):
+    """What is alike in sinks that have a batch safe when `take` returns. pause: waits so many seconds, or less."""
+
+    def __init__(self, config: C, pause: Callable[[float], object]) -> None:
+        self._config = config
+        self._pause = pause
+
+    @property
+    def wants(self) -> int:
+        """A batch, always."""
+        return self._config.batch_records
+
+    def work(self, wait_ms: int) -> None:
+        """Nothing: what is taken is safe."""
+        if wait_ms:
+            self._pause(wait_ms / 1000)

@@ -7,9 +7,10 @@ TLS; paho where only WebSocket reaches the broker.
 from collections.abc import Callable
 
 from gateway.config import MqttConfig
-from gateway.intake.deliveries import Delivery, OnState, Token
+from gateway.intake.deliveries import Delivery
 from gateway.intake.paho_carrier import PahoIntake
 from gateway.intake.stream_carrier import StreamIntake
+from gateway.mqtt.session import OnState, Token
 
 __all__ = ["Delivery", "Token", "make_intake"]
 

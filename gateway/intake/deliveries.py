@@ -1,10 +1,9 @@
 """What all of intake's carriers share: what they hand on, what they are called back with, and what bounds them."""
 
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from gateway.config import MqttConfig
+from gateway.mqtt.session import Token
 
 UP = "wattline/up/"
 DOWN = "wattline/down/"
@@ -13,15 +12,6 @@ PACKET_BYTES_MAX = 1 << 20  # one at a time is in memory whole; beyond it the br
 # Acks that wait for the broker, 350 bytes each; beyond it they are dropped and counted. 7,056 terminals with 8 frames
 # under way each are fewer; mosquitto takes one packet of ours a turn, and one of each terminal.
 ACKS_WAITING_MAX = 65_536
-SUBSCRIBE_AGAIN_S = 5.0  # a refused subscription is asked for again: an operator may be mending the ACL
-
-# (number of the connection, packet id): means something to the broker as long as that connection lasts
-Token = tuple[int, int]
-
-
-# Called from a carrier's thread with a state and its detail: connect_failed, connect_refused, connected, subscribed,
-# subscribe_refused, down_refused, disconnected.
-OnState = Callable[[str, dict[str, Any]], None]
 
 
 class Delivery(NamedTuple):
@@ -46,11 +36,3 @@ def subscription(config: MqttConfig) -> tuple[str, int]:
     if config.share is None:
         return UP + "+", config.session_expiry_s
     return f"$share/{config.share}/{UP}+", 0
-
-
-def read_login(config: MqttConfig) -> tuple[str, str | None] | None:
-    """User name and password, where the broker wants them. Raises OSError."""
-    if config.username is None:
-        return None
-    password = Path(config.password_file).read_text("utf-8").strip() if config.password_file else None
-    return config.username, password

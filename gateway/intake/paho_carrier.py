@@ -15,18 +15,9 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
 from gateway.config import MqttConfig
-from gateway.intake.deliveries import (
-    ACKS_WAITING_MAX,
-    DOWN,
-    PACKET_BYTES_MAX,
-    SUBSCRIBE_AGAIN_S,
-    UP,
-    Delivery,
-    OnState,
-    Token,
-    read_login,
-    subscription,
-)
+from gateway.intake.deliveries import ACKS_WAITING_MAX, DOWN, PACKET_BYTES_MAX, UP, Delivery, subscription
+from gateway.mqtt.connection import read_login
+from gateway.mqtt.session import SUBSCRIBE_AGAIN_S, OnState, Token
 from gateway.registry import is_terminal_id
 from protocol import limits
 

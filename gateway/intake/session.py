@@ -1,175 +1,33 @@
-"""One connection's conversation in MQTT 5, without I/O: bytes in, messages out, and what is to be sent.
-
-Every `now_s` is from the same steady clock.
-"""
-
-from collections.abc import Iterable
+"""The intake's conversation with the broker: what it asks for, and how much of a message it keeps."""
 
 from cext import mqtt_stream
-from cext.mqtt_stream import Connack, Packets, Pingresp, Suback
 from gateway.config import MqttConfig
-from gateway.intake import packets
-from gateway.intake.deliveries import PACKET_BYTES_MAX, SUBSCRIBE_AGAIN_S, UP, OnState, Token, subscription
-from gateway.intake.downlink import Downlink
+from gateway.intake.deliveries import PACKET_BYTES_MAX, UP, subscription
+from gateway.mqtt import packets
+from gateway.mqtt.publications import Publications
+from gateway.mqtt.session import OnState, Opening, Session
 from protocol import limits
 
-ANSWER_S = 10.0  # CONNACK and SUBACK: a broker that needs longer has lost them, or itself
 TOPIC_BYTES_MAX = 256  # the longest that names a terminal has 43; of the others, the beginning is evidence enough
-_SUBSCRIBE_ID = 1
-_GRANTED_QOS_1 = 1
-_PROTOCOL_ERROR, _KEEP_ALIVE_TIMEOUT, _QOS_NOT_SUPPORTED = 0x82, 0x8D, 0x9B
 
 
-class SessionError(Exception):
-    """The connection must end; say: the reason of our DISCONNECT, None where the broker has ended it itself."""
+def make_session(
+    config: MqttConfig,
+    login: tuple[str, str | None] | None,
+    number: int,
+    downlink: Publications,
+    on_state: OnState,
+    now_s: float,
+) -> Session:
+    """A session that subscribes to the terminals' topics, and sends what is in the downlink."""
 
-    def __init__(self, what: str, say: int | None) -> None:
-        super().__init__(what)
-        self.say = say
+    def refused(reasons: list[int]) -> None:
+        on_state("down_refused", {"reason": packets.reason_text(reasons[0]), "messages": len(reasons)})
 
-
-class ConnectRefusedError(SessionError):
-    """The broker does not let us in."""
-
-
-class Session:
-    """The conversation over one connection, from CONNECT on. `outgoing` is what is to be sent next."""
-
-    def __init__(
-        self,
-        config: MqttConfig,
-        login: tuple[str, str | None] | None,
-        number: int,
-        downlink: Downlink,
-        on_state: OnState,
-        now_s: float,
-    ) -> None:
-        self.number = number
-        self.connected = False
-        self.subscribed = False
-        self.left = False  # messages are here that `receive` had no leave to give
-        self._filter, session_expiry_s = subscription(config)
-        self.outgoing = bytearray(
-            packets.connect(
-                config.client_id,
-                login,
-                config.keepalive_s,
-                session_expiry_s,
-                config.receive_maximum,
-                PACKET_BYTES_MAX,
-            )
-        )
-        self._keepalive_s: float = config.keepalive_s
-        self._downlink = downlink
-        self._on_state = on_state
-        self._parser = mqtt_stream.Parser(PACKET_BYTES_MAX, TOPIC_BYTES_MAX, limits.FRAME_BYTES_MAX + 1, UP.encode())
-        self._unreleased: set[int] = set()
-        self._heard_s = self._sent_s = self._pinged_s = now_s
-        self._answer_by_s: float | None = now_s + ANSWER_S
-        self._subscribe_at_s: float | None = None
-
-    def receive(self, data: memoryview | bytes, count: int, now_s: float) -> Packets:
-        """Take the next bytes; at most `count` of their messages come back, the others with later calls.
-
-        Raises SessionError where the connection must end; what came before that is lost with it, and comes again.
-        """
-        if data:
-            self._heard_s = now_s
-        found = self._parser.feed(data, count)
-        self.left = found.more
-        for control in found.controls:
-            self._control(control, now_s)
-        if found.fault is not None:
-            raise SessionError(f"{found.fault.what}, at byte {found.fault.offset}", found.fault.reason)
-        if found.pubacks:
-            self._report_refused(self._downlink.acknowledged(found.pubacks))
-        if found.packet_ids:
-            self._unreleased.update(found.packet_ids)
-            self._unreleased.discard(0)
-        return found
-
-    def release(self, tokens: Iterable[Token]) -> None:
-        """PUBACK what came by this connection and has not been before."""
-        number = self.number
-        ids = [packet_id for connection, packet_id in tokens if connection == number]
-        due = self._unreleased.intersection(ids)
-        if len(due) < len(ids):  # QoS 0, or released before
-            ids = [packet_id for packet_id in dict.fromkeys(ids) if packet_id in due]
-        self._unreleased -= due
-        self.outgoing += mqtt_stream.pubacks(ids)
-
-    def send_down(self) -> None:
-        """Add what the downlink may send to `outgoing`."""
-        found, dropped = self._downlink.next()
-        self.outgoing += found
-        self._report_refused(dropped)
-
-    def sent(self, count: int, now_s: float) -> None:
-        """So many bytes of `outgoing` are on their way."""
-        del self.outgoing[:count]
-        self._sent_s = now_s
-
-    def tick(self, now_s: float, *, reading: bool) -> float:
-        """Do what is due; returns when to come again. Raises SessionError where the broker is gone.
-
-        reading: whether we would hear the broker if it said something.
-        """
-        if not reading:
-            self._heard_s = now_s
-        dead_s = 1.5 * self._keepalive_s
-        if self._answer_by_s is not None and now_s >= self._answer_by_s:
-            raise SessionError(f"no answer within {ANSWER_S:g} s", _PROTOCOL_ERROR)
-        if now_s >= self._heard_s + dead_s or (self.outgoing and now_s >= self._sent_s + dead_s):
-            raise SessionError(f"nothing heard or taken for {dead_s:g} s", _KEEP_ALIVE_TIMEOUT)
-        if self._subscribe_at_s is not None and now_s >= self._subscribe_at_s:
-            self._subscribe(now_s)
-        ping_at_s = max(min(self._heard_s, self._sent_s), self._pinged_s) + self._keepalive_s / 2
-        if now_s >= ping_at_s and self._answer_by_s is None:
-            self.outgoing += packets.PINGREQ
-            self._pinged_s = now_s
-            ping_at_s = now_s + self._keepalive_s / 2
-        due = [ping_at_s, self._heard_s + dead_s, self._answer_by_s, self._subscribe_at_s]
-        return min(one for one in due if one is not None)
-
-    def _control(self, control: object, now_s: float) -> None:
-        if isinstance(control, Connack):
-            self._connack(control, now_s)
-        elif isinstance(control, Suback):
-            self._suback(control, now_s)
-        elif not isinstance(control, Pingresp):
-            reason = getattr(control, "reason", 0)
-            raise SessionError(f"the broker disconnects: {packets.reason_text(reason)}", None)
-
-    def _connack(self, connack: Connack, now_s: float) -> None:
-        if connack.reason:
-            raise ConnectRefusedError(packets.reason_text(connack.reason), None)
-        self.connected = True
-        self._on_state("connected", {"connection": self.number})
-        if connack.maximum_qos < 1:
-            raise SessionError("the broker offers QoS 0 only: nothing could wait for its commit", _QOS_NOT_SUPPORTED)
-        if connack.keepalive_s is not None:
-            self._keepalive_s = connack.keepalive_s or float("inf")
-        self._downlink.connected(connack)
-        self._subscribe(now_s)
-
-    def _subscribe(self, now_s: float) -> None:
-        self.outgoing += packets.subscribe(self._filter, _SUBSCRIBE_ID)
-        self._subscribe_at_s = None
-        self._answer_by_s = now_s + ANSWER_S
-
-    def _suback(self, suback: Suback, now_s: float) -> None:
-        if self._answer_by_s is None or suback.packet_id != _SUBSCRIBE_ID or len(suback.reasons) != 1:
-            raise SessionError("a SUBACK that answers nothing", _PROTOCOL_ERROR)
-        self._answer_by_s = None
-        reason = suback.reasons[0]
-        self.subscribed = reason == _GRANTED_QOS_1
-        if self.subscribed:
-            self._on_state("subscribed", {})
-        else:
-            self._subscribe_at_s = now_s + SUBSCRIBE_AGAIN_S
-            text = packets.reason_text(reason) if reason else "QoS 0 only: nothing could wait for its commit"
-            self._on_state("subscribe_refused", {"reason": text})
-
-    def _report_refused(self, reasons: list[int]) -> None:
-        if reasons:
-            self._on_state("down_refused", {"reason": packets.reason_text(reasons[0]), "messages": len(reasons)})
+    topic_filter, session_expiry_s = subscription(config)
+    connect = packets.connect(
+        config.client_id, login, config.keepalive_s, session_expiry_s, config.receive_maximum, PACKET_BYTES_MAX
+    )
+    parser = mqtt_stream.Parser(PACKET_BYTES_MAX, TOPIC_BYTES_MAX, limits.FRAME_BYTES_MAX + 1, UP.encode())
+    opening = Opening(connect, config.keepalive_s, topic_filter)
+    return Session(opening, parser, number, downlink, on_state, refused, now_s)

@@ -15,11 +15,12 @@ from typing import cast
 
 from cext.mqtt_stream import Packets
 from gateway.config import MqttConfig
-from gateway.intake import packets
-from gateway.intake.connection import Connection
-from gateway.intake.deliveries import ACKS_WAITING_MAX, DOWN, Delivery, OnState, Token, read_login
-from gateway.intake.downlink import Downlink
-from gateway.intake.session import ConnectRefusedError, Session, SessionError
+from gateway.intake.deliveries import ACKS_WAITING_MAX, DOWN, Delivery
+from gateway.intake.session import make_session
+from gateway.mqtt import packets
+from gateway.mqtt.connection import Connection, read_login
+from gateway.mqtt.publications import Publications
+from gateway.mqtt.session import ConnectRefusedError, OnState, Session, SessionError, Token
 
 READ_BYTES = 1 << 18  # a read; some 500 messages
 PAUSE_S = 0.005  # between reads: some 150 messages of a broker at full speed; one that comes alone does not wait
@@ -52,7 +53,7 @@ class StreamIntake:
         # Between the threads. Deques, whose ends are safe to use, and under the condition's lock what was received.
         self._asleep = False  # the thread waits for the connection, or to be woken
         self._released: deque[Token] = deque()
-        self._downlink = Downlink(DOWN, ACKS_WAITING_MAX)
+        self._downlink = Publications(DOWN, ACKS_WAITING_MAX)
         self._arrived = threading.Condition()
         self._waiting: list[Delivery] = []
         self._wanted = 0  # how many the taker waits for
@@ -133,7 +134,7 @@ class StreamIntake:
         except OSError as error:
             return "connect_failed", str(error)
         self._connections += 1
-        session = Session(
+        session = make_session(
             self._config, self._login, self._connections, self._downlink, self._on_state, self._steady_s()
         )
         try:
@@ -175,7 +176,7 @@ class StreamIntake:
     def _send(self, connection: Connection, session: Session) -> None:
         """What others handed us, and what is left of earlier; one write."""
         if self._downlink.sendable:
-            session.send_down()
+            session.publish()
         if self._released:
             session.release([self._released.popleft() for _ in range(len(self._released))])
         if session.outgoing:

@@ -9,11 +9,11 @@ import select
 import socket
 import ssl
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 
 import msgspec
 
 from gateway.config import JetStreamConfig
+from gateway.files import read_secret
 from gateway.jetstream.parser import Message, Parser
 
 CONNECT_S = 3.0  # for TCP, TLS and each answer of the first words: a node on another continent needs a tenth
@@ -38,7 +38,7 @@ class Client:
     ) -> None:
         """token(): a word that no other connection has. Nothing is sent before the first request. Raises OSError."""
         self._config, self._name, self._token, self._steady_s = config, name, token, steady_s
-        self._password = Path(config.password_file).read_text("utf-8").strip() if config.password_file else None
+        self._password = read_secret(config.password_file)
         self._socket: socket.socket | None = None
         self._parser = Parser()
         self._waiting: list[Message] = []

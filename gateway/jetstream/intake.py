@@ -12,12 +12,12 @@ import structlog
 from gateway.config import JetStreamConfig
 from gateway.database import StoreUnavailableError
 from gateway.intake import Delivery
-from gateway.intake.deliveries import Token
 from gateway.jetstream import messages, stream
 from gateway.jetstream.client import Client, NatsError
 from gateway.jetstream.consumer import Consumer, Taken
 from gateway.jetstream.position import Position
 from gateway.metrics import Metrics
+from gateway.mqtt.session import Token
 from protocol import limits
 
 RETRY_S = 1.0  # of a cluster that is away

@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from gateway.config import MqttConfig
-from gateway.intake import packets
-from gateway.intake.deliveries import ACKS_WAITING_MAX, DOWN, Delivery, Token
-from gateway.intake.downlink import Downlink
-from gateway.intake.session import Session, SessionError
+from gateway.intake.deliveries import ACKS_WAITING_MAX, DOWN, Delivery
+from gateway.intake.session import make_session
+from gateway.mqtt import packets
+from gateway.mqtt.publications import Publications
+from gateway.mqtt.session import Session, SessionError, Token
 from hil.sim.broker import PORT
 from hil.sim.loop import VirtualLoop
 from hil.sim.network import Network
@@ -43,7 +44,7 @@ class Intake:
         self._point = point
         self._on_release = released
         self._taken: dict[Token, Delivery] = {}
-        self._downlink = Downlink(DOWN, ACKS_WAITING_MAX)
+        self._downlink = Publications(DOWN, ACKS_WAITING_MAX)
         self._released: deque[Token] = deque()
         self._waiting: list[Delivery] = []
         self._bell = Bell()
@@ -112,7 +113,7 @@ class Intake:
     async def _connect(self) -> None:
         reader, writer = await self._network.connect("gateway", PORT, CONNECT_S)
         self._connections += 1
-        session = Session(self._config, None, self._connections, self._downlink, self._on_state, self._loop.time())
+        session = make_session(self._config, None, self._connections, self._downlink, self._on_state, self._loop.time())
         inbox = Inbox(reader, self._bell)
         self._talking = (writer, session)
         try:
@@ -138,7 +139,7 @@ class Intake:
 
     def _send(self, writer: Writer, session: Session) -> None:
         if self._downlink.sendable:
-            session.send_down()
+            session.publish()
         if self._released:
             session.release(list(self._released))
             self._released.clear()

@@ -10,11 +10,12 @@ from random import Random
 import structlog
 
 from gateway.config import ModbusConfig
-from gateway.intake.deliveries import Delivery, Token
+from gateway.intake.deliveries import Delivery
 from gateway.modbus_intake.intake import CONNECTION, DOWN_MAX
 from gateway.modbus_intake.line import Line
 from gateway.modbus_intake.link import READ, WRITE, LinkError
 from gateway.modbus_intake.metrics import ModbusMetrics
+from gateway.mqtt.session import Token
 from hil.sim.loop import VirtualLoop
 from hil.sim.network import Network
 from hil.sim.streams import Reader, Writer

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from gateway.config import PostgresConfig
+from gateway.files import read_secret
 from gateway.forward.outbox import Outbox
 from gateway.forward.postgres.rows import HEADER, TRAILER, Copied, Log, Rows
 from gateway.forward.postgres.schema import migrate
-from gateway.forward.sink import Batch, BatchRefusedError, Receipt, SinkError
+from gateway.forward.sink import Batch, BatchRefusedError, PromptSink, Receipt, SinkError
 from protocol.record import WINDOW
 
 CONNECT_TIMEOUT_S = 5
@@ -54,21 +54,16 @@ _EVENT = (
 )
 
 
-class PostgresSink:
+class PostgresSink(PromptSink[PostgresConfig]):
     """What the forwarder drives. pause: waits so many seconds, or less when there is a reason to."""
 
     def __init__(self, config: PostgresConfig, outbox: Outbox, pause: Callable[[float], object]) -> None:
-        self._config = config
+        super().__init__(config, pause)
         self._outbox = outbox
-        self._pause = pause
         self._connection: Any = None
         self._logs: dict[Log, int] = {}
         self._merges = False  # something of the last batch was there already: so may be the next
         self.merged = self.copied = 0  # batches, either way
-
-    @property
-    def wants(self) -> int:
-        return self._config.batch_records
 
     def take(self, batch: Batch) -> Receipt:
         """One transaction. Raises SinkError, BatchRefusedError."""
@@ -83,11 +78,6 @@ class PostgresSink:
             raise _explained(error) from error
         return Receipt(texts={MARK: str(batch.settled)})
 
-    def work(self, wait_ms: int) -> None:
-        """Nothing: what is taken is safe."""
-        if wait_ms:
-            self._pause(wait_ms / 1000)
-
     def close(self) -> None:
         """End the connection; `take` makes another."""
         if self._connection is not None:
@@ -100,7 +90,7 @@ class PostgresSink:
 
         if self._connection is None or self._connection.closed:
             config = self._config
-            password = Path(config.password_file).read_text("utf-8").strip() if config.password_file else None
+            password = read_secret(config.password_file)
             connection = psycopg.connect(
                 host=config.host, port=config.port, dbname=config.database, user=config.user, password=password,
                 sslmode="verify-full" if config.tls_ca_file else config.sslmode, sslrootcert=config.tls_ca_file,

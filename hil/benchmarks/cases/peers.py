@@ -38,8 +38,7 @@ NOTES = [
     "ThingsBoard: MQTT connector, JSON converter, SQLite storage; a point is a device, all known beforehand.",
     "Node-RED: mqtt in, JSON, range check, JSON, mqtt out; it stores nothing. Neither verifies a signature.",
     "Obvious Python: a row a reading, committed (FULL) before the ack; forwards JSON (hil/benchmarks/peers/naive.py).",
-    "Wattline forwards frames as they came, by an upstream of this bench (hil/benchmarks/peers/ours.py).",
-    "The product's own sink, HJ 212, sends a packet and waits for its answer: that would measure the protocol.",
+    "Wattline forwards frames as they came, by its own sink for brokers (kind mqtt, format frames).",
 ]
 
 

@@ -9,8 +9,8 @@ import sys
 import time
 
 from cext import mqtt_stream
-from gateway.intake import packets
 from gateway.intake.deliveries import UP
+from gateway.mqtt import packets
 from hil.bad_frames import bad_frames
 
 TICK_S = 0.02

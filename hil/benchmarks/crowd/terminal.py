@@ -7,8 +7,8 @@ from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 
 from cext import mqtt_stream
-from gateway.intake import packets
 from gateway.intake.deliveries import DOWN, UP
+from gateway.mqtt import packets
 from hil.benchmarks.ingest.load import BOOT, EPOCH, SECRET
 from hil.process import BenchError
 from protocol import ack, down, frame, mac

@@ -6,8 +6,8 @@ import time
 from dataclasses import dataclass
 
 from cext import mqtt_stream
-from gateway.intake import packets
 from gateway.intake.deliveries import DOWN, UP
+from gateway.mqtt import packets
 from hil.benchmarks.crowd.stand import Stand, stand
 from hil.benchmarks.deployed import Admitted
 from hil.benchmarks.ingest.load import BOOT, EPOCH, SECRET, names

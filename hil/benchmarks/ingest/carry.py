@@ -12,9 +12,9 @@ from gateway import app, memory
 from gateway.carriers import Carrier
 from gateway.clock import steady_s
 from gateway.config import MqttConfig
-from gateway.intake.deliveries import OnState
 from gateway.intake.paho_carrier import PahoIntake
 from gateway.intake.stream_carrier import StreamIntake
+from gateway.mqtt.session import OnState
 
 READY_ACK = bytes(110)  # as large as an ack of one record
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from gateway import app
 from gateway.carriers import Carrier
 from gateway.config import MqttConfig
-from gateway.intake.deliveries import OnState
+from gateway.mqtt.session import OnState
 from hil.benchmarks.ingest import carry
 
 

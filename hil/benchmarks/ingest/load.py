@@ -13,8 +13,8 @@ import sys
 import time
 
 from cext import mqtt_stream
-from gateway.intake import packets
 from gateway.intake.deliveries import DOWN, UP
+from gateway.mqtt import packets
 from hil.benchmarks import realistic
 from protocol import frame, mac
 

@@ -4,6 +4,6 @@ readings.py     the windows, as each contender takes them, and what of them a pl
 feed.py         the process that publishes them, made beforehand
 platform.py     the process upstream: an MQTT server that records what comes before it acknowledges
 contenders.py   how each is configured, started and read; registry of all
-ours.py         our gateway with a plain upstream; naive.py: the obvious Python gateway, a page of code
+naive.py        the obvious Python gateway, a page of code
 arena.py        one contender between broker and platform: what it cost, what was lost or doubled
 """

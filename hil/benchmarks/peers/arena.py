@@ -80,7 +80,7 @@ def run(contender: Contender, load: Load, fault: Fault | None = None) -> Outcome
         gateway = contender.make(Setting(folder, broker.port, upstream_port, points))
         running.enter_context(gateway)
         gateway.start()
-        _wait_until_ready(gateway, broker, upstream)
+        _wait_until_ready(contender, gateway, broker, upstream)
         words = (broker.port, contender.form, load.terminals, load.messages, load.seed, now_s)
         feed = started("peers.feed", words, folder, running)
         before_s = cpu_s(gateway.pid)
@@ -102,10 +102,10 @@ def run(contender: Contender, load: Load, fault: Fault | None = None) -> Outcome
     )
 
 
-def _wait_until_ready(gateway: Process, broker: Broker, upstream: Process) -> None:
-    """It has subscribed at the broker and is connected to the platform."""
+def _wait_until_ready(contender: Contender, gateway: Process, broker: Broker, upstream: Process) -> None:
+    """It has subscribed at the broker and, if it does so before it has a message, is connected to the platform."""
     until_s = time.monotonic() + READY_S
-    while "connected" not in upstream.text() or TOPIC not in broker.process.text():
+    while not (contender.idles_unconnected or "connected" in upstream.text()) or TOPIC not in broker.process.text():
         if not gateway.running:
             raise BenchError(f"{gateway.name} ended with status {gateway.status} / 进程已退出: {gateway.tail()}")
         if time.monotonic() > until_s:

@@ -32,19 +32,27 @@ class Setting:
 
 @dataclass(frozen=True)
 class Contender:
-    """form: of the messages it takes. make: its process. read: what a message to its platform says."""
+    """form: of the messages it takes. make: its process. read: what a message to its platform says.
+
+    idles_unconnected: it connects to its platform with the first message that it has for it.
+    """
 
     name: str
     version: Callable[[], str]
     form: str
     make: Callable[[Setting], Process]
     read: Callable[[str, bytes], Iterator[Seen]]
+    idles_unconnected: bool = False
 
 
 def _make_ours(setting: Setting) -> Process:
+    """With its own sink for brokers, which passes the frames on as they came."""
     terminals = sorted({point.rpartition("-")[0] for point in setting.points})
-    file = write_config(setting.folder, setting.broker_port, map(Admitted, terminals))
-    return _python("ours", [str(file), str(setting.platform_port)], setting)
+    sink = '[[sink]]\nname = "up"\nkind = "mqtt"\nformat = "frames"\nhost = "127.0.0.1"\n'
+    sink += f"port = {setting.platform_port}\n"
+    file = write_config(setting.folder, setting.broker_port, map(Admitted, terminals), sink)
+    command = [sys.executable, "-c", "from gateway.cli import app; app()", "run", "--config", str(file)]
+    return Process("ours", command, setting.folder / "ours.log")
 
 
 def _make_naive(setting: Setting) -> Process:
@@ -273,7 +281,8 @@ ALL = {
         lambda: version("wattline"),
         "frames",
         _make_ours,
-        lambda topic, data: of_frame(topic.split("/")[3], data),
+        lambda topic, data: of_frame(topic.split("/")[-2], data),
+        idles_unconnected=True,
     ),
     "naive": Contender(
         "naive",

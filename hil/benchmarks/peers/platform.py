@@ -1,8 +1,7 @@
 """`python -m hil.benchmarks.peers.platform PORT FILE`: an MQTT server (3.1.1 and 5) that gateways forward to.
 
 Each PUBLISH goes into FILE (length, topic, payload) before its PUBACK; how many came, and when the last one, is in
-FILE.count (two uint64: messages, CLOCK_MONOTONIC ns), mapped into memory, so that who watches costs nothing. A
-subscription to `last` is answered by the topic of the newest PUBLISH of all: a sender may keep its cursor here.
+FILE.count (two uint64: messages, CLOCK_MONOTONIC ns), mapped into memory, so that who watches costs nothing.
 A request by the topics of ThingsBoard's API is answered with what a server without limits says of its limits.
 SIGUSR1 cuts all connections and takes none until the next SIGUSR1: the platform is away.
 """
@@ -41,7 +40,6 @@ class Store:
         with counts.open("r+b") as stream:
             self._counts = mmap.mmap(stream.fileno(), COUNT.size)
         self._count = 0
-        self.last = b""
 
     def add(self, topic: bytes, payload: bytes) -> None:
         """Another message; in the file after `flush`."""
@@ -49,7 +47,6 @@ class Store:
         self._out.write(topic)
         self._out.write(payload)
         self._count += 1
-        self.last = topic
 
     def close(self) -> None:
         """Close the files."""
@@ -127,17 +124,15 @@ class Client:
         return answer
 
     def _subscribe(self, body: bytes) -> bytes:
-        at, granted, wants_last = 2, bytearray(), False
+        at, granted = 2, bytearray()
         if self._version == 5:
             at += 1 + body[at]
         while at < len(body):
             size = int.from_bytes(body[at : at + 2])
-            wants_last |= body[at + 2 : at + 2 + size] == b"last"
             granted.append(body[at + 2 + size] & 1)
             at += 3 + size
         middle = b"\x00" if self._version == 5 else b""
-        answer = bytes((0x90, 2 + len(middle) + len(granted))) + body[:2] + middle + bytes(granted)
-        return answer + self._message(b"last", self._store.last) if wants_last else answer
+        return bytes((0x90, 2 + len(middle) + len(granted))) + body[:2] + middle + bytes(granted)
 
     def _message(self, topic: bytes, payload: bytes) -> bytes:
         """A PUBLISH at QoS 0, of less than 16 KiB."""

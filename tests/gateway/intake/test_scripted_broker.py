@@ -8,8 +8,9 @@ import pytest
 from gateway.carriers import Carrier
 from gateway.clock import steady_s
 from gateway.config import MqttConfig
-from gateway.intake import paho_carrier, session, stream_carrier
+from gateway.intake import paho_carrier, stream_carrier
 from gateway.intake.deliveries import Delivery
+from gateway.mqtt import session
 from tests.cext import mqtt_reference as wire
 from tests.gateway.intake.fake_broker import FakeBroker, Sent, up
 

@@ -1,11 +1,11 @@
-"""The MQTT 5 packets that intake sends seldom (OASIS Standard, 2019); cext.mqtt_stream makes the frequent ones."""
+"""The MQTT 5 packets that a client sends seldom (OASIS Standard, 2019); cext.mqtt_stream makes the frequent ones."""
 
 import struct
 
 PINGREQ = b"\xc0\x00"
 _CONNECT, _SUBSCRIBE, _DISCONNECT = 0x10, 0x82, 0xE0
 _SESSION_EXPIRY, _RECEIVE_MAXIMUM, _MAXIMUM_PACKET_SIZE, _PROBLEM_INFORMATION = 0x11, 0x21, 0x27, 0x17
-_USERNAME, _PASSWORD = 0x80, 0x40
+_CLEAN_START, _USERNAME, _PASSWORD = 0x02, 0x80, 0x40
 _QOS_1 = 1
 
 # reason codes that an operator meets (2.4); others are shown as numbers
@@ -55,8 +55,10 @@ def connect(
     session_expiry_s: int,
     receive_maximum: int,
     packet_bytes_max: int,
+    *,
+    clean_start: bool = False,
 ) -> bytes:
-    """CONNECT, the session kept (clean start 0). login: user name, and a password if there is one."""
+    """CONNECT. login: user name, and a password if there is one; clean_start: drop what an earlier session left."""
     properties = struct.pack(
         ">BIBHBIBB",
         *(_SESSION_EXPIRY, session_expiry_s),
@@ -64,10 +66,10 @@ def connect(
         *(_MAXIMUM_PACKET_SIZE, packet_bytes_max),
         *(_PROBLEM_INFORMATION, 0),  # reason strings would only cost bytes: the codes say it
     )
-    flags, payload = 0, _text(client_id)
+    flags, payload = _CLEAN_START if clean_start else 0, _text(client_id)
     if login is not None:
         user, password = login
-        flags, payload = _USERNAME, payload + _text(user)
+        flags, payload = flags | _USERNAME, payload + _text(user)
         if password is not None:
             flags, payload = flags | _PASSWORD, payload + _text(password)
     head = _text("MQTT") + struct.pack(">BBH", 5, flags, keepalive_s)

@@ -16,7 +16,7 @@ _REFUSED = 0x80  # reason codes from here on
 _TOO_LARGE = 0x95
 
 
-class Downlink:
+class Publications:
     """A bounded queue, and behind it what the broker has not acknowledged yet. Topics are prefix + name."""
 
     def __init__(self, prefix: str, queued_max: int) -> None:
@@ -74,6 +74,11 @@ class Downlink:
     def queued(self) -> int:
         """Messages that wait for the broker's leave."""
         return len(self._queue) + len(self._again)
+
+    @property
+    def unacknowledged(self) -> int:
+        """Messages that the broker has not acknowledged: those that wait, and those in flight."""
+        return len(self._queue) + len(self._in_flight)
 
     @property
     def starved(self) -> bool:

@@ -1,4 +1,4 @@
-"""The downlink over any course of connections: no ack is lost or sent twice on one, none past the broker's leave."""
+"""Publications over any course of connections: no ack is lost or sent twice on one, none past the broker's leave."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -6,7 +6,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from cext import mqtt_stream
 from cext.mqtt_stream import Connack
-from gateway.intake.downlink import ID_MAX, ID_MIN, IN_FLIGHT_MAX, Downlink
+from gateway.mqtt.publications import ID_MAX, ID_MIN, IN_FLIGHT_MAX, Publications
 from tests.cext import mqtt_reference as wire
 
 PACKET_MAX = 60
@@ -33,7 +33,7 @@ class Course(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.downlink = Downlink("", 20)
+        self.publications = Publications("", 20)
         self.number = 0
         self.connected = False
         self.present = False
@@ -48,25 +48,25 @@ class Course(RuleBasedStateMachine):
         self.number += count
         payloads = [b"%d" % number + (bytes(PACKET_MAX) if large else b"") for number in numbers]
         room = 20 - len(self.queued)
-        assert self.downlink.put([("t", one) for one in payloads]) == min(room, count)
+        assert self.publications.put([("t", one) for one in payloads]) == min(room, count)
         self.queued += payloads[:room]
 
     @precondition(lambda self: not self.connected)
     @rule(credit=st.integers(1, 12), present=st.booleans())
     def connect(self, credit: int, present: bool) -> None:
         self.connected, self.present, self.credit, self.here = True, present, credit, {}
-        self.downlink.connected(connack(credit, present=present))
+        self.publications.connected(connack(credit, present=present))
 
     @precondition(lambda self: self.connected)
     @rule()
     def disconnect(self) -> None:
         self.connected = False
-        self.downlink.disconnected()
+        self.publications.disconnected()
 
     @rule()
     def send(self) -> None:
-        sendable = self.downlink.sendable
-        packets, dropped = self.downlink.next()
+        sendable = self.publications.sendable
+        packets, dropped = self.publications.next()
         assert bool(packets or dropped) == sendable
         assert self.connected or not sendable
         large = [one for one in self.queued if len(one) > PACKET_MAX][: len(dropped)]
@@ -87,13 +87,13 @@ class Course(RuleBasedStateMachine):
         packet_id = data.draw(st.sampled_from(sorted(self.here)))
         del self.here[packet_id], self.unacknowledged[packet_id]
         stray = next(one for one in range(ID_MIN, ID_MAX) if one not in self.unacknowledged)
-        assert self.downlink.acknowledged([(packet_id, reason), (stray, reason)]) == [reason] * (reason == 0x97)
+        assert self.publications.acknowledged([(packet_id, reason), (stray, reason)]) == [reason] * (reason == 0x97)
 
     @invariant()
     def nothing_is_forgotten(self) -> None:
         again = len(self.unacknowledged) - len(self.here) if self.connected else 0
-        assert self.downlink.queued >= len(self.queued)
-        assert not self.connected or self.downlink.queued == len(self.queued) + again
+        assert self.publications.queued >= len(self.queued)
+        assert not self.connected or self.publications.queued == len(self.queued) + again
 
 
 TestCourse = Course.TestCase
@@ -101,12 +101,12 @@ TestCourse = Course.TestCase
 
 @given(st.integers(1, 3000), st.integers(0, ID_MAX - ID_MIN))
 def test_ids_never_meet_however_often_they_wrap(count: int, begun: int) -> None:
-    downlink = Downlink("", 10_000)
-    downlink._last_id = ID_MIN + begun
-    downlink.connected(connack(65535, present=False))
+    publications = Publications("", 10_000)
+    publications._last_id = ID_MIN + begun
+    publications.connected(connack(65535, present=False))
     for _ in range(count):
-        downlink.put([("t", b"x")])
-    packets, _ = downlink.next()
+        publications.put([("t", b"x")])
+    packets, _ = publications.next()
     found = [packet_id for packet_id, _, _ in read(packets)]
     assert len(found) == min(count, IN_FLIGHT_MAX)
     assert len(set(found)) == len(found)
@@ -114,8 +114,8 @@ def test_ids_never_meet_however_often_they_wrap(count: int, begun: int) -> None:
 
 
 def test_its_packets_are_those_of_the_standard() -> None:
-    downlink = Downlink("wattline/down/", 10)
-    downlink.connected(connack(10, present=False))
-    downlink.put([("T0001", b"ack")])
-    assert downlink.next() == (wire.publish(b"wattline/down/T0001", ID_MIN, b"ack"), [])
+    publications = Publications("wattline/down/", 10)
+    publications.connected(connack(10, present=False))
+    publications.put([("T0001", b"ack")])
+    assert publications.next() == (wire.publish(b"wattline/down/T0001", ID_MIN, b"ack"), [])
     assert mqtt_stream.PACKET_BYTES_MAX > PACKET_MAX
