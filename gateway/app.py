@@ -49,7 +49,7 @@ from gateway.registry import Registry
 from gateway.replay import AnswersOnly, replayer
 from gateway.verify import bounds_of
 from gateway.wanted.desk import Desk as WantedDesk
-from gateway.watch import enterprises
+from gateway.watch import enterprises, rules
 from gateway.watch.enterprises import Enterprise
 from protocol.host.strict import ConfigError, Problem
 
@@ -80,6 +80,8 @@ class Loaded:
         if self.config.enterprises is not None:
             of_file = partial(enterprises.load, Path(self.config.enterprises), self.registry)
             _collect(found, of_file, list[Enterprise]())
+        if self.config.rules is not None:
+            _collect(found, partial(rules.load, Path(self.config.rules)), rules.Rules())
         for number, sink in enumerate(self.sinks):
             found += sink.warnings(config_path, f"sink[{number}]", self.registry) if sink is not None else []
         return found

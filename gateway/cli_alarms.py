@@ -17,6 +17,8 @@ from gateway.cli_common import (
     fail,
     load,
     load_enterprises,
+    load_registry,
+    load_rules,
     open_journal,
     print_json,
     time_text,
@@ -25,7 +27,7 @@ from gateway.clock import SystemClock
 from gateway.config import GatewayConfig
 from gateway.database import NewerSchemaError, StoreUnavailableError
 from gateway.watch.store import Row, Step, StepRefusedError, Store
-from gateway.watch.watcher import Watcher
+from gateway.watch.watcher import Watched, Watcher, run
 from gateway.watch.words import MEANING, facts_json, facts_text
 
 app = typer.Typer(no_args_is_help=True, help="What the watch found, and what was done about it. 报警")
@@ -44,20 +46,23 @@ def watch(
 ) -> None:
     """Look at what comes into the journal and keep alarms, until SIGTERM. A process beside `run`. 监视联动
 
-    Needs `enterprises` in gateway.toml. What it keeps: `alarms`. It changes nothing but alarms.sqlite3.
+    Linkages need `enterprises` in gateway.toml; `rules` may name a file of rules' parameters. What it keeps: `alarms`.
+    It changes nothing but alarms.sqlite3.
     """
-    loaded = load(config)
-    known, stop = load_enterprises(config, loaded), threading.Event()
+    loaded, stop = load(config), threading.Event()
+    known = load_enterprises(config, loaded) if loaded.enterprises else []
+    watched = Watched(load_registry(loaded), known, load_rules(loaded), loaded.verify.future_refuse_s)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     with closing(_open(loaded)) as store:
         open_journal(Path(loaded.data_dir)).close()  # or the end, with why
-        watcher = Watcher(Path(loaded.data_dir), store, SystemClock(), loaded.verify.future_refuse_s)
+        watcher = Watcher(Path(loaded.data_dir), store, SystemClock(), watched, _say_off)
 
         def wait(pause_s: float) -> bool:
             return stop.wait(0 if once else pause_s) or (once and pause_s > 0)
 
-        watcher.run(known, wait, lambda new: _say_new(new, as_json=as_json), _say_failed)
+        with closing(watcher):
+            run(watcher, wait, lambda new: _say_new(new, as_json=as_json), _say_failed)
 
 
 @app.command("list", epilog=examples("alarms list --config gateway.toml --state open"))
@@ -116,6 +121,11 @@ def _open(loaded: GatewayConfig) -> Store:
         return Store(Path(loaded.data_dir))
     except (StoreUnavailableError, NewerSchemaError) as error:
         fail(str(error))
+
+
+def _say_off(rule: str, error: Exception) -> None:
+    why = f"{type(error).__name__}: {error}"
+    typer.echo(f"rule {rule} is off until the watch starts again / 规则已停用: {why}", err=True)
 
 
 def _say_failed(error: Exception) -> None:

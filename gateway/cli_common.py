@@ -20,7 +20,9 @@ from gateway.journal.rows import OlderSchemaError
 from gateway.journal.spans import Spans
 from gateway.quarantine.quarantine import QuarantineReader
 from gateway.watch import enterprises
+from gateway.watch import rules as watch_rules
 from gateway.watch.enterprises import Enterprise
+from gateway.watch.rules import Rules
 from protocol.host.strict import ConfigError
 
 T = TypeVar("T")
@@ -76,6 +78,14 @@ def load_enterprises(path: Path, loaded: GatewayConfig) -> list[Enterprise]:
         fail(f"{path}: enterprises: missing; it names the file that says what belongs together / 缺少 enterprises")
     try:
         return enterprises.load(Path(loaded.enterprises), load_registry(loaded))
+    except ConfigError as error:
+        fail(*(str(problem) for problem in error.problems))
+
+
+def load_rules(loaded: GatewayConfig) -> Rules:
+    """rules.toml, likewise, or what holds without one."""
+    try:
+        return watch_rules.load(Path(loaded.rules) if loaded.rules else None)
     except ConfigError as error:
         fail(*(str(problem) for problem in error.problems))
 

@@ -217,6 +217,7 @@ class GatewayConfig(Section, frozen=True):
     data_dir: Text
     terminals: Text
     enterprises: Text | None = None  # which treatment belongs to which production (gateway/watch)
+    rules: Text | None = None  # what the watch's rules go by (gateway/watch/rules.py)
     mqtt: MqttConfig | None = None
     modbus: list[ModbusConfig] = msgspec.field(default_factory=list)
     intake: IntakeConfig = IntakeConfig()
@@ -264,6 +265,7 @@ def _absolute(config: GatewayConfig, folder: Path) -> GatewayConfig:
         data_dir=at(config.data_dir),
         terminals=at(config.terminals),
         enterprises=config.enterprises and at(config.enterprises),
+        rules=config.rules and at(config.rules),
         mqtt=config.mqtt and placed(config.mqtt),
         jetstream=config.jetstream and placed(config.jetstream),
         sink=[placed(sink) for sink in config.sink],
@@ -274,7 +276,7 @@ def _check_files(path: Path, config: GatewayConfig) -> list[Problem]:
     sections: dict[str, Section | None] = {"mqtt": config.mqtt, "jetstream": config.jetstream}
     sections |= {f"sink[{number}]": sink for number, sink in enumerate(config.sink)}
     named = [("terminals", config.terminals)]
-    named += [("enterprises", config.enterprises)] if config.enterprises else []
+    named += [(key, name) for key in ("enterprises", "rules") if (name := getattr(config, key))]
     for at, section in sections.items():
         named += [(f"{at}.{key}", name) for key, name in _files_of(section).items()]
     return [

@@ -67,6 +67,13 @@ class Reader:
                 found.append((number, _stored(row)._replace(start_s=start_s)))
         return found
 
+    def remarked_after(self, after: int, limit: int) -> list[tuple[int, Stored]]:
+        """(remark's id, record whose marks it changed) with a greater remark's id, in order."""
+        found = self._connection.execute(
+            "SELECT id, record FROM remarks WHERE id > ? ORDER BY id LIMIT ?", (after, limit)
+        ).fetchall()
+        return [(number, _stored(row)) for number, record in found if (row := self._blocks.row(record)) is not None]
+
     def raw(self, record: int) -> bytes:
         """A record's bytes, out of its frame. Raises KeyError where there is none."""
         return self._blocks.raw(record)

@@ -8,7 +8,7 @@ closed it. The same journal gives the same alarms, in whatever steps it was look
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from gateway.watch import honesty, linkage
+from gateway.watch import honesty, linkage, service
 from gateway.watch.finding import Finding
 
 OPEN, ACKNOWLEDGED, DISPATCHED, ANSWERED, CLOSED, WITHDRAWN = STATES = (
@@ -37,7 +37,9 @@ FAMILIES: Mapping[str, str] = {
     linkage.TREATMENT_SILENT: "silence",
     linkage.ORDER_BROKEN: "order",
     **dict.fromkeys((honesty.PHASE_LOST, honesty.REVERSED, honesty.FACTOR_LOW), "transformer"),
+    **dict.fromkeys((service.SILENT, service.POWER_LOST, service.LINK_LOST), "silent"),
     **{kind: kind for kind in (honesty.FROZEN, honesty.REPLAYED, honesty.ALIKE)},
+    **{kind: kind for kind in service.BY_THEMSELVES},
 }
 
 

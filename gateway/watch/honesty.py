@@ -11,15 +11,12 @@ from typing import NamedTuple
 
 from gateway.export.columns import NAMES, Row
 from gateway.watch.finding import Finding
+from gateway.watch.rules import Repeated, Transformer
 from gateway.watch.slots import SLOT_S
 
 FROZEN, REPLAYED, ALIKE = "frozen", "replayed", "alike"
 PHASE_LOST, REVERSED, FACTOR_LOW = "phase_lost", "reversed", "factor_low"
 HOUR_WINDOWS = 4  # so many equal ones are no chance
-CT_WINDOWS = 2  # so long a transformer's fault has to last: a window may begin in the middle of the work on it
-LOAD_PERCENT = 10  # of rated power, from which on transformers are judged: below, small loads of one phase are usual
-FACTOR_MIN_MILLI = 550  # below it voltage and current of a phase are hardly of one conductor
-LOST_PERCENT = 5  # of the mean of the other two phases' currents
 _NAMES = ("start_unix_s", "length_s", "p_mean_w", "q_mean_var", "pf_milli")
 _REGISTERS = ("e_import_wh", "e_export_wh", "r_import_varh", "r_export_varh")
 _VOLTAGES, _CURRENTS = ("ua_dv", "ub_dv", "uc_dv"), ("ia_ma", "ib_ma", "ic_ma")
@@ -64,10 +61,10 @@ def shown_of(rows: Iterable[Row]) -> list[Shown]:
     return found
 
 
-def frozen(shown: Sequence[Shown]) -> Iterator[Finding]:
-    """Spans in which nothing at all changed for an hour or longer (S-13)."""
+def frozen(shown: Sequence[Shown], rule: Repeated) -> Iterator[Finding]:
+    """Spans in which nothing at all changed for so many windows or longer (S-13)."""
     repeats = [_equal(one, before) for before, one in pairwise(shown)]
-    for one in _runs(FROZEN, shown, [False, *repeats], HOUR_WINDOWS - 1):
+    for one in _runs(FROZEN, shown, [False, *repeats], rule.windows - 1):
         yield one._replace(from_s=one.from_s - SLOT_S)
 
 
@@ -85,28 +82,35 @@ def replayed(shown: Sequence[Shown], from_s: int) -> Iterator[Finding]:
             continue
         if last is not None:
             yield last
-        last = Finding(REPLAYED, begin_s, end_s, {"shown_first_s": first_s})
+        last = Finding(REPLAYED, begin_s, end_s, {"shown_first_unix_s": first_s})
     if last is not None:
         yield last
 
 
-def alike(shown: Sequence[Shown], other: Sequence[Shown]) -> Iterator[Finding]:
-    """Spans of an hour or longer in which two points showed the same (S-14)."""
+def alike(shown: Sequence[Shown], other: Sequence[Shown], rule: Repeated) -> Iterator[Finding]:
+    """Spans of so many windows or longer in which two points showed the same (S-14)."""
     by_start = {one.start_s: one for one in other}
     same = [_equal(one, by_start.get(one.start_s)) for one in shown]
-    yield from _runs(ALIKE, shown, same, HOUR_WINDOWS)
+    yield from _runs(ALIKE, shown, same, rule.windows)
 
 
-def transformers(shown: Sequence[Shown], rated_w: int | None) -> Iterator[Finding]:
-    """Spans of two windows or longer under load in which the transformers can't be right (S-15).
+def transformers(shown: Sequence[Shown], rated_w: int | None, rule: Transformer) -> Iterator[Finding]:
+    """Spans of so many windows or longer under load in which the transformers can't be right (S-15).
 
     rated_w: None where it is not known: then the most that was shown stands for it.
     """
     most_w = rated_w or max((abs(one.power_w or 0) for one in shown), default=0)
-    loaded = [abs(one.power_w or 0) * 100 >= most_w * LOAD_PERCENT and bool(one.power_w) for one in shown]
+    loaded = [abs(one.power_w or 0) * 100 >= most_w * rule.load_percent and bool(one.power_w) for one in shown]
     for kind, judge in ((REVERSED, _is_reversed), (PHASE_LOST, _has_lost_a_phase), (FACTOR_LOW, _has_a_low_factor)):
-        wrong = [is_loaded and judge(one) for is_loaded, one in zip(loaded, shown, strict=True)]
-        yield from _runs(kind, shown, wrong, CT_WINDOWS)
+        wrong = [is_loaded and judge(one, rule) for is_loaded, one in zip(loaded, shown, strict=True)]
+        yield from _runs(kind, shown, wrong, rule.windows)
+
+
+def may_be_wrong(one: Shown, rated_w: int | None, rule: Transformer) -> bool:
+    """Whether a window by itself could be part of a finding of `transformers`, whatever else the point showed."""
+    loaded = bool(one.power_w) and (rated_w is None or abs(one.power_w or 0) * 100 >= rated_w * rule.load_percent)
+    judges = (_is_reversed, _has_lost_a_phase, _has_a_low_factor)
+    return loaded and any(judge(one, rule) for judge in judges)
 
 
 def _hours(shown: Sequence[Shown]) -> Iterator[tuple[int, Hour]]:
@@ -119,20 +123,20 @@ def _hours(shown: Sequence[Shown]) -> Iterator[tuple[int, Hour]]:
             yield some[0].start_s, hour
 
 
-def _is_reversed(one: Shown) -> bool:
+def _is_reversed(one: Shown, _rule: Transformer) -> bool:
     return (one.power_w or 0) < 0 or one.export_rise_wh > 0 or any((each or 0) < 0 for each in one.currents_ma)
 
 
-def _has_lost_a_phase(one: Shown) -> bool:
+def _has_lost_a_phase(one: Shown, rule: Transformer) -> bool:
     currents = [abs(each) for each in one.currents_ma if each is not None]
     if len(currents) < len(_CURRENTS):
         return False
     least, *others = sorted(currents)
-    return least * 100 * len(others) < sum(others) * LOST_PERCENT
+    return least * 100 * len(others) < sum(others) * rule.lost_percent
 
 
-def _has_a_low_factor(one: Shown) -> bool:
-    return one.factor_milli is not None and abs(one.factor_milli) < FACTOR_MIN_MILLI
+def _has_a_low_factor(one: Shown, rule: Transformer) -> bool:
+    return one.factor_milli is not None and abs(one.factor_milli) < rule.factor_min_milli
 
 
 def _equal(one: Shown, other: Shown | None) -> bool:

@@ -22,6 +22,14 @@ KINDS = (TREATMENT_OFF, STARTED_LATE, STOPPED_EARLY, TREATMENT_IDLE, TREATMENT_S
 CONTEXT_SLOTS = 96  # before a span: delays are a day at most
 
 
+class Standing(NamedTuple):
+    """How a linkage stands after the slot before next_s: slots that production has run, or has not, up to then."""
+
+    next_s: int
+    ran: int
+    stood: int
+
+
 class _Judged(NamedTuple):
     start_s: int
     kind: str | None
@@ -42,16 +50,38 @@ def findings(linkage: Linkage, orders: Sequence[Order], slots: Slots, from_s: in
     return sorted(found, key=lambda one: (one.from_s, one.kind))
 
 
+def standing(linkage: Linkage, slots: Slots, to_s: int) -> Standing:
+    """After the last slot before to_s in which any of the linkage's points was measured."""
+    points = (*linkage.production, *linkage.treatment)
+    last_s = max((start_s for point in points for start_s in slots[point] if start_s < to_s), default=to_s - SLOT_S)
+    before = Standing(last_s - CONTEXT_SLOTS * SLOT_S, 0, CONTEXT_SLOTS + 1)
+    while before.next_s <= last_s:
+        before = stepped(before, seen(linkage, slots, before.next_s))
+    return before
+
+
+def stepped(before: Standing, one: Seen) -> Standing:
+    """After one slot more."""
+    is_on = one.production is State.ON
+    return Standing(before.next_s + SLOT_S, before.ran + 1 if is_on else 0, 0 if is_on else before.stood + 1)
+
+
+def is_wrong(linkage: Linkage, orders: Sequence[Order], before: Standing, one: Seen) -> bool:
+    """Whether the slot after `before`, which was seen so, is part of a finding."""
+    (ordered,) = _ordered(linkage, orders, [before.next_s], [one])
+    return ordered.kind is not None or _kind(linkage, one, stepped(before, one)) is not None
+
+
 def _judged(linkage: Linkage, starts: Sequence[int], all_seen: Sequence[Seen]) -> Iterator[_Judged]:
-    ran, stood = 0, CONTEXT_SLOTS + 1  # slots that production has run, or has not, up to and with this one
+    now = Standing(starts[0], 0, CONTEXT_SLOTS + 1)
     for start_s, one in zip(starts, all_seen, strict=True):
-        is_on = one.production is State.ON
-        ran, stood = (ran + 1, 0) if is_on else (0, stood + 1)
-        yield _Judged(start_s, _kind(linkage, one, ran, stood), one)
+        now = stepped(now, one)
+        yield _Judged(start_s, _kind(linkage, one, now), one)
 
 
-def _kind(linkage: Linkage, one: Seen, ran: int, stood: int) -> str | None:
-    """What is wrong in a slot."""
+def _kind(linkage: Linkage, one: Seen, now: Standing) -> str | None:
+    """What is wrong in a slot, with how the linkage stands after it."""
+    ran, stood = now.ran, now.stood
     due = ran > linkage.start_slots or (one.production is State.OFF and stood <= linkage.run_on_slots)
     if not due:
         return None

@@ -4,6 +4,7 @@ import json
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from gateway.database import StoreUnavailableError, connect, migrate, transaction
@@ -35,10 +36,19 @@ class Look(NamedTuple):
 
 
 class Progress(NamedTuple):
-    """The newest record and the newest placement of the journal that were looked at."""
+    """The newest record, placement and remark of the journal that were looked at."""
 
     record: int
     placement: int
+    remark: int = 0
+
+
+class Known(NamedTuple):
+    """What is kept with the alarms of a look. By terminal: when it was heard, until when replays were sought."""
+
+    progress: Progress
+    heard_s: Mapping[str, int] = MappingProxyType({})
+    replayed_s: Mapping[str, int] = MappingProxyType({})
 
 
 class Row(NamedTuple):
@@ -86,9 +96,26 @@ class Store:
 
     def progress(self) -> Progress:
         """How far the journal was looked at."""
-        return Progress(*self._connection.execute("SELECT record, placement FROM progress").fetchone())
+        return Progress(*self._connection.execute("SELECT record, placement, remark FROM progress").fetchone())
 
-    def take(self, looks: Iterable[Look], progress: Progress, now_ms: int) -> int:
+    def heard_s(self) -> dict[str, int]:
+        """When each terminal was heard last."""
+        return dict(self._connection.execute("SELECT terminal, at_s FROM heard"))
+
+    def replayed_s(self) -> dict[str, int]:
+        """Until when each terminal's windows were held against its history."""
+        return dict(self._connection.execute("SELECT terminal, until_s FROM replayed"))
+
+    def begin_s(self, enterprise: str, subject: str, family: str, from_s: int, to_s: int) -> int | None:
+        """When the first alarm of a subject and family began that meets or touches [from_s, to_s); None: none does."""
+        (found,) = self._connection.execute(
+            "SELECT min(from_s) FROM alarms WHERE enterprise = ? AND subject = ? AND family = ? AND to_s >= ?"
+            " AND from_s <= ?",
+            (enterprise, subject, family, from_s, to_s),
+        ).fetchone()
+        return None if found is None else int(found)
+
+    def take(self, looks: Iterable[Look], known: Known, now_ms: int) -> int:
         """What was found, and how far the journal is looked at with it; how many alarms are new.
 
         Raises StoreUnavailableError: nothing is taken.
@@ -98,7 +125,9 @@ class Store:
             for look in looks:
                 for family in look.families:
                     begun += self._take(look, family, now_ms)
-            self._connection.execute("UPDATE progress SET record = ?, placement = ?", progress)
+            self._connection.execute("UPDATE progress SET record = ?, placement = ?, remark = ?", known.progress)
+            self._connection.executemany("INSERT OR REPLACE INTO heard VALUES (?, ?)", known.heard_s.items())
+            self._connection.executemany("INSERT OR REPLACE INTO replayed VALUES (?, ?)", known.replayed_s.items())
         return begun
 
     def rows(self, state: str | None = None, enterprise: str | None = None, limit: int = 100) -> list[Row]:
@@ -138,7 +167,9 @@ class Store:
 
     def _take(self, look: Look, family: str, now_ms: int) -> int:
         found = [one for one in look.found if FAMILIES[one.kind] == family]
-        meeting = self._connection.execute(_MEETING, (look.enterprise, look.subject, family, look.from_s, look.to_s))
+        from_s = min((look.from_s, *(one.from_s for one in found)))  # what meets the span may begin before it
+        to_s = max((look.to_s, *(one.to_s for one in found)))
+        meeting = self._connection.execute(_MEETING, (look.enterprise, look.subject, family, from_s, to_s))
         kept = [
             (state, Alarm(number, kind, from_s, to_s, json.loads(facts)))
             for state, number, kind, from_s, to_s, facts in meeting.fetchall()

@@ -4,116 +4,191 @@ A process of its own (`wattline gateway watch`): it reads the journal, delays no
 """
 
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import takewhile
 from pathlib import Path
 from typing import NamedTuple
 
 from gateway.clock import Clock
 from gateway.database import StoreUnavailableError
-from gateway.export.rows import rows
-from gateway.journal.reader import Reader
-from gateway.journal.spans import Spans
-from gateway.watch.alarms import FAMILIES
+from gateway.journal.reader import Reader, Stored
+from gateway.registry import Registry
+from gateway.watch.came import Asked, Came, came_of
 from gateway.watch.enterprises import Enterprise
-from gateway.watch.linkage import CONTEXT_SLOTS, KINDS, findings
-from gateway.watch.slots import SLOT_S, slots_of
-from gateway.watch.store import Look, Progress, Store
-from protocol.record import WINDOW
+from gateway.watch.looks import CONTEXT_S, DAY_S, Looks
+from gateway.watch.rules import Rules
+from gateway.watch.screen import Screen, Span
+from gateway.watch.slots import SLOT_S
+from gateway.watch.store import Known, Look, Progress, Store
 
 LOOK_EVERY_S = 30.0  # within a window's quarter of an hour many times; a look at nothing costs a millisecond
 SETTLE_S = 600  # after a record came: what belongs to its quarter of an hour is there by then, or its link is down
 RECORDS_A_LOOK = 20_000  # of a backlog at a time: three bursts of a province
-CONTEXT_S = CONTEXT_SLOTS * SLOT_S
-LINKAGE_FAMILIES = sorted({FAMILIES[kind] for kind in KINDS})
+DAYS_BACK_S = 7 * DAY_S  # of a terminal that had no turn for long: a watch that stood still for a holiday
+REPLAYS_A_LOOK = 4  # terminals whose day is held against their history: a province's in half a day
 
 
-class Span(NamedTuple):
-    """[from_s, to_s) of a terminal's windows that came."""
+class Watched(NamedTuple):
+    """What is watched, as the files say. future_s: as verify allows."""
 
-    from_s: int
-    to_s: int
+    registry: Registry
+    enterprises: Sequence[Enterprise]
+    rules: Rules
+    future_s: int
+
+
+class News(NamedTuple):
+    """What is new in the journal. remarked: records whose marks changed since they came.
+
+    unsettled_s: who was heard later than is looked at, and until when that may have been. is_full: there is more.
+    """
+
+    came: list[Came]
+    remarked: list[Came]
+    progress: Progress
+    unsettled_s: Mapping[str, int]
+    is_full: bool
 
 
 class Watcher:
-    """Looks at the journal of a gateway. future_s: as verify allows."""
+    """Looks at the journal of a gateway. off: told of a rule that threw, and why."""
 
-    def __init__(self, folder: Path, store: Store, clock: Clock, future_s: int) -> None:
-        self._folder, self._store, self._clock, self._future_s = folder, store, clock, future_s
-
-    def look(self, enterprises: Sequence[Enterprise]) -> tuple[int, bool]:
-        """(how many alarms are new, whether there is more to look at). Raises sqlite3.Error, StoreUnavailableError."""
-        now_ms = self._clock.now_ms()
-        until_s = now_ms // 1000 - SETTLE_S
-        before = self._store.progress()
-        with closing(Reader(self._folder)) as reader:
-            came, progress = _came(reader, before, reader.first_id(until_s * 1000) - 1)
-        with closing(Spans(self._folder)) as spans:
-            begun = self._store.take(list(self._looks(spans, enterprises, came, until_s)), progress, now_ms)
-        return begun, _is_full(before, progress)
-
-    def run(
-        self,
-        enterprises: Sequence[Enterprise],
-        wait: Callable[[float], bool],
-        told: Callable[[int], None],
-        failed: Callable[[Exception], None],
+    def __init__(
+        self, folder: Path, store: Store, clock: Clock, watched: Watched, off: Callable[[str, Exception], None]
     ) -> None:
-        """Look until `wait`, which is called with s, says to stop.
+        """Raises as Reader does."""
+        self._store, self._clock, self._watched = store, clock, watched
+        self._enterprise_of = {point.terminal: one.id for one in watched.enterprises for point in one.points}
+        self._looks = Looks(folder, watched.rules, watched.future_s, off)
+        self._screen = self._new_screen()
 
-        told: with how many alarms are new, where some are. failed: with why a file can't be used; it is tried again.
-        """
-        stop = False
-        while not stop:
-            more = False
-            try:
-                begun, more = self.look(enterprises)
-                if begun:
-                    told(begun)
-            except (sqlite3.Error, StoreUnavailableError) as error:
-                failed(error)
-            stop = wait(0.0 if more else LOOK_EVERY_S)
+    def close(self) -> None:
+        """Close the connections to the journal."""
+        self._looks.close()
 
-    def _looks(
-        self, spans: Spans, enterprises: Sequence[Enterprise], came: dict[str, Span], until_s: int
-    ) -> Iterator[Look]:
-        """Of each enterprise of which something came: the time around it, as far as it can change what is found."""
-        for one in enterprises:
-            terminals = sorted({point.terminal for point in one.points})
-            some = [came[name] for name in terminals if name in came]
+    def look(self) -> tuple[int, bool]:
+        """(how many alarms are new, whether there is more to look at). Raises sqlite3.Error, StoreUnavailableError."""
+        now_s = self._clock.now_ms() // 1000
+        news = _news(self._looks.reader, self._store.progress(), now_s - SETTLE_S)
+        try:
+            found, replayed_s = self._found(news, now_s)
+            heard_s = {one.terminal: self._screen.heard_s[one.terminal] for one in news.came}
+            known = Known(news.progress, heard_s, replayed_s)
+            return self._store.take(found, known, now_s * 1000), news.is_full
+        except Exception:
+            self._screen = self._new_screen()  # what it has of this look was not stored
+            raise
+
+    def _found(self, news: News, now_s: int) -> tuple[list[Look], dict[str, int]]:
+        """(looks at all that needs one, until when which terminals were held against their history)."""
+        until_s = now_s - SETTLE_S
+        suspects = self._screen.suspects(news.came, news.remarked)
+        found = [*self._linkages(suspects.linkages, until_s), *self._points(suspects.points)]
+        if news.is_full:  # what is known of now is not all that there is
+            return [*found, *self._service(suspects.service, until_s)], {}
+        spans = dict(suspects.service)
+        for name, span in self._screen.silent(now_s, news.unsettled_s).items():
+            spans[name] = span.with_(*spans.get(name, span))
+        replayed_s, looks = self._replays(until_s)
+        return [*found, *self._service(spans, now_s), *looks], replayed_s
+
+    def _linkages(self, suspects: Mapping[tuple[str, str], Span], until_s: int) -> Iterator[Look]:
+        """The time around each, as far as it can change what is found."""
+        kept_s = self._looks.kept_from_s()
+        for enterprise in self._watched.enterprises:
+            some = [one for one in enterprise.linkages if (enterprise.id, one.name) in suspects]
             if not some:
                 continue
-            kept_s = (
-                -(-spans.kept_from_ms() // (1000 * SLOT_S)) * SLOT_S
-            )  # before that nothing can be disproved any more
-            from_s = max(min(span.from_s for span in some) // SLOT_S * SLOT_S - CONTEXT_S, kept_s)
-            newest_s = max(span.to_s for span in some)  # a terminal's clock may be ahead of ours
-            to_s = min(newest_s + CONTEXT_S, max(until_s, newest_s)) // SLOT_S * SLOT_S
+            spans = [suspects[enterprise.id, one.name] for one in some]
+            newest_s = max(span.to_s for span in spans)  # a terminal's clock may be ahead of ours
+            from_s = max(min(span.from_s for span in spans) - CONTEXT_S, kept_s)
+            to_s = min(newest_s + CONTEXT_S, max(until_s // SLOT_S * SLOT_S, newest_s))
             if from_s >= to_s:
                 continue
-            slots = slots_of(rows(spans, terminals, from_s - CONTEXT_S, to_s, self._future_s), one.points)
-            for each in one.linkages:
-                found = findings(each, one.orders, slots, from_s, to_s)
-                yield Look(one.id, each.name, LINKAGE_FAMILIES, found, from_s, to_s)
+            for one, look, standing in self._looks.linkages(enterprise, some, from_s, to_s):
+                self._screen.looked(enterprise, one, max((each.to_s for each in look.found), default=0), standing)
+                yield look
+
+    def _points(self, suspects: Mapping[str, Span]) -> Iterator[Look]:
+        for name, span in suspects.items():
+            terminal = self._watched.registry.get(name)
+            if terminal is not None:
+                yield from self._looks.points(self._of(name), terminal, *span)
+
+    def _service(self, suspects: Mapping[str, Span], until_s: int) -> Iterator[Look]:
+        for name, span in suspects.items():
+            terminal = self._watched.registry.get(name)
+            if terminal is not None:
+                # a silence is looked at as a whole, or what it was is not seen
+                from_s = self._store.begin_s(self._of(name), name, "silent", span.from_s - SLOT_S, span.to_s)
+                begin_s = span.from_s if from_s is None else min(from_s, span.from_s)
+                yield from self._looks.service(self._of(name), terminal, begin_s, span.to_s, until_s)
+
+    def _replays(self, until_s: int) -> tuple[dict[str, int], list[Look]]:
+        """A few terminals' newest day, held against their history; in a day all terminals get their turn."""
+        known_s, looks, done = self._store.replayed_s(), list[Look](), dict[str, int]()
+        for terminal in self._watched.registry.all():
+            from_s = known_s.get(terminal.id, 0)
+            if len(done) < REPLAYS_A_LOOK and until_s - from_s >= DAY_S and terminal.revoked_s is None:
+                from_s = max(from_s, until_s - DAYS_BACK_S) // SLOT_S * SLOT_S
+                to_s = until_s // SLOT_S * SLOT_S
+                looks += self._looks.replays(self._of(terminal.id), terminal, from_s, to_s)
+                done[terminal.id] = to_s
+        return done, looks
+
+    def _of(self, terminal: str) -> str:
+        """The enterprise that a terminal belongs to; "": none."""
+        return self._enterprise_of.get(terminal, "")
+
+    def _new_screen(self) -> Screen:
+        return Screen(self._watched.rules, self._watched.registry, self._watched.enterprises, self._store.heard_s())
 
 
-def _is_full(before: Progress, progress: Progress) -> bool:
-    """Whether a look took as much as it may, so that there is more."""
-    return max(progress.record - before.record, progress.placement - before.placement) >= RECORDS_A_LOOK
+def run(
+    watcher: Watcher,
+    wait: Callable[[float], bool],
+    told: Callable[[int], None],
+    failed: Callable[[Exception], None],
+) -> None:
+    """Look until `wait`, which is called with s, says to stop.
+
+    told: with how many alarms are new, where some are. failed: with why a file can't be used; it is tried again.
+    """
+    stop = False
+    while not stop:
+        more = False
+        try:
+            begun, more = watcher.look()
+            if begun:
+                told(begun)
+        except (sqlite3.Error, StoreUnavailableError) as error:
+            failed(error)
+        stop = wait(0.0 if more else LOOK_EVERY_S)
 
 
-def _came(reader: Reader, before: Progress, last: int) -> tuple[dict[str, Span], Progress]:
-    """By terminal the time of the windows that came or were placed after `before`, up to record `last`."""
+def _news(reader: Reader, before: Progress, until_s: int) -> News:
+    """What came, was placed or marked anew after `before`, of what was accepted until then."""
+    last = reader.first_id((until_s + 1) * 1000) - 1
     records = [one for one in reader.records_after(before.record, RECORDS_A_LOOK) if one.id <= last]
-    # in their own order, which is not that of the records: what comes after one that has to wait waits with it
-    placements = list(
-        takewhile(lambda one: one[1].id <= last, reader.placements_after(before.placement, RECORDS_A_LOOK))
+    placed = _settled(reader.placements_after(before.placement, RECORDS_A_LOOK), last)
+    remarked = _settled(reader.remarked_after(before.remark, RECORDS_A_LOOK), last)
+    progress = Progress(
+        records[-1].id if records else before.record,
+        placed[-1][0] if placed else before.placement,
+        remarked[-1][0] if remarked else before.remark,
     )
-    found: dict[str, Span] = {}
-    for one in [*records, *(window for _, window in placements)]:
-        if one.type == WINDOW and one.start_s is not None:
-            span = found.get(one.terminal, Span(one.start_s, one.start_s))
-            found[one.terminal] = Span(min(span.from_s, one.start_s), max(span.to_s, one.start_s + one.length_s))
-    record = records[-1].id if records else before.record
-    return found, Progress(record, placements[-1][0] if placements else before.placement)
+    came = _came(reader, [*records, *(window for _, window in placed)])
+    marks_changed = _came(reader, [record for _, record in remarked])
+    heard_s = {one.terminal: until_s + SETTLE_S for one in reader.records_after(last, RECORDS_A_LOOK)}
+    is_full = max(len(records), len(placed), len(remarked)) >= RECORDS_A_LOOK
+    return News(came, marks_changed, progress, heard_s, is_full)
+
+
+def _settled(some: list[tuple[int, Stored]], last: int) -> list[tuple[int, Stored]]:
+    """In their own order, which is not that of the records: what comes after one that has to wait waits with it."""
+    return list(takewhile(lambda one: one[1].id <= last, some))
+
+
+def _came(reader: Reader, stored: Sequence[Stored]) -> list[Came]:
+    asked = [Asked(one.terminal, one.start_s, one.marks) for one in stored]
+    return list(came_of(asked, reader.decoded([one.id for one in stored])))

@@ -12,7 +12,7 @@ from gateway.watch import alarms
 from gateway.watch.alarms import ACKNOWLEDGED, ANSWERED, CLOSED, DISPATCHED, OPEN, STEPS, WITHDRAWN, Alarm, settled
 from gateway.watch.finding import Finding
 from gateway.watch.linkage import ORDER_BROKEN, STARTED_LATE, TREATMENT_OFF
-from gateway.watch.store import FILE, SCHEMA, Look, Progress, Step, StepRefusedError, Store
+from gateway.watch.store import FILE, SCHEMA, Known, Look, Progress, Step, StepRefusedError, Store
 
 SLOT_S = 900
 
@@ -83,8 +83,8 @@ def look(*found: Finding, to: int = 40) -> Look:
 def test_a_store_keeps_alarms_and_what_was_done_over_a_restart(tmp_path: Path) -> None:
     """P-249: findings of another family are alarms of their own."""
     store = Store(tmp_path)
-    assert store.take([look(finding(3, 4), finding(3, 4, ORDER_BROKEN))], Progress(9, 2), 1000) == 2
-    assert store.take([look(finding(3, 5))], Progress(11, 2), 2000) == 0
+    assert store.take([look(finding(3, 4), finding(3, 4, ORDER_BROKEN))], Known(Progress(9, 2)), 1000) == 2
+    assert store.take([look(finding(3, 5))], Known(Progress(11, 2)), 2000) == 0
     number = store.rows(OPEN)[0].id
     store.step(number, Step(3000, DISPATCHED, "wang", "督办单 031"))
     store.close()
@@ -133,11 +133,11 @@ def test_only_what_can_follow_can_be_done(tmp_path: Path, state: str) -> None:
         folder = tmp_path / other
         folder.mkdir()
         store = Store(folder)
-        store.take([look(finding(3, 4))], Progress(1, 0), 0)
+        store.take([look(finding(3, 4))], Known(Progress(1, 0)), 0)
         for each in ways.get(state, []):
             store.step(1, Step(1, each, "li", ""))
         if state == WITHDRAWN:
-            store.take([look()], Progress(2, 0), 1)
+            store.take([look()], Known(Progress(2, 0)), 1)
         if other in STEPS[state]:
             store.step(1, Step(2, other, "li", ""))
             assert store.rows()[0].state == other

@@ -24,11 +24,13 @@ from gateway.watch.honesty import (
     shown_of,
     transformers,
 )
+from gateway.watch.rules import Rules
 from gateway.watch.slots import SLOT_S
 from hil.load import Shifts
 from hil.meter_feeder import Feeder, Wiring, WiringFault
 
 BEGIN_S = 1_772_323_200
+RULES = Rules()
 RATED_W = 200_000
 DAY = 96
 REGISTERS = ("e_import_wh", "e_export_wh", "r_import_varh", "r_export_varh")
@@ -60,7 +62,7 @@ def changed(row: Row, **values: int | None) -> Row:
 
 def all_of(rows: list[Row]) -> list[Finding]:
     shown = shown_of(rows)
-    return [*frozen(shown), *replayed(shown, 0), *transformers(shown, RATED_W)]
+    return [*frozen(shown, RULES.frozen), *replayed(shown, 0), *transformers(shown, RATED_W, RULES.transformer)]
 
 
 def at_s(window: int) -> int:
@@ -85,9 +87,9 @@ def test_wrong_transformers_are_told_in_the_second_window(what: Wiring, phase: s
     """S-15: within two windows at a tenth of rated power."""
     fault = WiringFault(what, phase, at_s(40) * 1000 + 1, at_s(50) * 1000 + 1)
     shown = shown_of(played(7, DAY, [fault]))
-    assert [one for one in transformers(shown[:41], RATED_W) if one.kind == kind] == []
-    (first,) = [one for one in transformers(shown[:42], RATED_W) if one.kind == kind]
-    (whole,) = [one for one in transformers(shown, RATED_W) if one.kind == kind]
+    assert [one for one in transformers(shown[:41], RATED_W, RULES.transformer) if one.kind == kind] == []
+    (first,) = [one for one in transformers(shown[:42], RATED_W, RULES.transformer) if one.kind == kind]
+    (whole,) = [one for one in transformers(shown, RATED_W, RULES.transformer) if one.kind == kind]
     assert first == Finding(kind, at_s(40), at_s(42))
     assert (whole.from_s, whole.to_s in {at_s(50), at_s(51)}) == (at_s(40), True)
 
@@ -96,8 +98,8 @@ def test_a_phase_on_another_ones_conductor_shows_in_the_factor() -> None:
     """S-15: phases exchanged; below a tenth of rated power nothing is said."""
     rows = played(7, DAY)
     shown = shown_of([changed(row, pf_milli=400) for row in rows])
-    assert {one.kind for one in transformers(shown, RATED_W)} == {FACTOR_LOW}
-    assert list(transformers(shown, 100 * RATED_W)) == []
+    assert {one.kind for one in transformers(shown, RATED_W, RULES.transformer)} == {FACTOR_LOW}
+    assert list(transformers(shown, 100 * RATED_W, RULES.transformer)) == []
 
 
 @settings(max_examples=30, deadline=None)
@@ -117,7 +119,7 @@ def test_a_frozen_meter_is_told_at_four_equal_windows(first: int, length: int) -
             r_import_varh=end["r_import_varh"] + steps * rise_varh,
         )
     expected = [(at_s(first), at_s(first + length))] if length >= HOUR_WINDOWS else []
-    assert [(one.from_s, one.to_s) for one in frozen(shown_of(rows))] == expected
+    assert [(one.from_s, one.to_s) for one in frozen(shown_of(rows), RULES.frozen)] == expected
 
 
 @settings(max_examples=30, deadline=None)
@@ -133,7 +135,7 @@ def test_a_replayed_hour_is_told_with_when_it_was_shown_first(source: int, at: i
         went = {name: rows[number - 1][i] + rise[name] for name, i in registers.items()}
         rows[number] = changed(same, start_unix_s=at_s(number), **went)
     expected = (
-        [Finding(REPLAYED, at_s(at), at_s(at + length), {"shown_first_s": at_s(source)})]
+        [Finding(REPLAYED, at_s(at), at_s(at + length), {"shown_first_unix_s": at_s(source)})]
         if length >= HOUR_WINDOWS
         else []
     )
@@ -144,11 +146,11 @@ def test_a_replayed_hour_is_told_with_when_it_was_shown_first(source: int, at: i
 def test_two_points_that_show_the_same_for_an_hour_are_told() -> None:
     """S-14: of one meter, or of one table; a gap in one of them is no equality."""
     rows, other = played(17, DAY), played(18, DAY)
-    assert list(alike(shown_of(rows), shown_of(other))) == []
+    assert list(alike(shown_of(rows), shown_of(other), RULES.alike)) == []
     doubled = [*other[:30], *rows[30:50], *other[50:]]
-    (one,) = alike(shown_of(rows), shown_of(doubled))
+    (one,) = alike(shown_of(rows), shown_of(doubled), RULES.alike)
     assert (one.kind, one.from_s, one.to_s) == (ALIKE, at_s(31), at_s(50))
-    assert list(alike(shown_of(rows), shown_of(rows[::3]))) == []
+    assert list(alike(shown_of(rows), shown_of(rows[::3]), RULES.alike)) == []
 
 
 def test_a_feeder_without_load_and_voltages_is_no_frozen_meter() -> None:

@@ -47,7 +47,7 @@ def test_a_replay_is_sought_before_the_span_and_told_in_it(tmp_path: Path) -> No
     journalled(tmp_path, [*live[:30], *live[5:11], *live[36:]])
     code, lines, text = asked(config, 24)
     (one,) = lines
-    assert (code, one["terminal"], one["points"], one["what"]) == (1, "T0001", [1], "replayed")
+    assert (code, one["subject"], one["what"]) == (1, "T0001/1", "replayed")
     assert (one["from"], one["to"]) == (_iso(FROM_S + 900 * 30), _iso(FROM_S + 900 * 36))
     assert one["shown_first"] == _iso(FROM_S + 900 * 5)
     assert "重复历史数据" in text

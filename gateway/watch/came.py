@@ -1,0 +1,91 @@
+"""What came from terminals, out of the journal's columns: each record with when it came and when it tells of."""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from cext.decoder import READING, Columns
+from gateway.journal.reader import Decoded
+from protocol.record import WINDOW
+
+Values = tuple[int | None, ...]  # of a reading, in the order of protocol.record.Reading
+WINDOW_CODE, NO_TIME = 0, -1  # no event has these
+_ALL = (1 << 20) - 1
+
+
+class Came(NamedTuple):
+    """A record. received_s: by the gateway's clock. [from_s, to_s): a window; from_s = to_s: an event's time.
+
+    code, point, values: of an event; code WINDOW_CODE: a window; NO_TIME: it has no time yet, and tells only that the
+    terminal was heard. readings: of a window, by point.
+    """
+
+    terminal: str
+    received_s: int
+    from_s: int
+    to_s: int
+    clock_error_s: int
+    code: int = WINDOW_CODE
+    point: int = 0
+    values: tuple[int, ...] = ()
+    readings: dict[int, Values] = {}  # noqa: RUF012  never changed
+    marks: tuple[tuple[str, int | None], ...] = ()
+
+
+class Asked(NamedTuple):
+    """A record that is wanted. start_s: where the journal has it in time; None: nowhere yet."""
+
+    terminal: str
+    start_s: int | None
+    marks: Sequence[tuple[str, int | None]]
+
+
+def came_of(asked: Sequence[Asked], decoded: Decoded) -> Iterator[Came]:
+    """Those of `asked` that are not retired; decoded: of the same records, in the same order."""
+    columns = decoded.columns
+    readings = _readings(columns)
+    records = zip(
+        *(
+            column.tolist()
+            for column in (
+                columns.records.frame,
+                columns.records.type,
+                columns.records.length_s,
+                columns.records.clock_error_s,
+                columns.records.code,
+                columns.records.point,
+                columns.records.first,
+                columns.records.count,
+            )
+        ),
+        strict=True,
+    )
+    of_row = list(records)
+    for one, row in zip(asked, decoded.rows, strict=True):
+        if row is None:
+            continue
+        frame, kind, length_s, error_s, code, point, first, count = of_row[row]
+        received_s, marks = decoded.received_ms[frame] // 1000, tuple(one.marks)
+        if one.start_s is None:
+            yield Came(one.terminal, received_s, received_s, received_s, 0, NO_TIME)
+        elif kind == WINDOW:
+            end_s = one.start_s + length_s
+            shown = readings.get(row, {})
+            yield Came(one.terminal, received_s, one.start_s, end_s, error_s, readings=shown, marks=marks)
+        else:
+            values = tuple(columns.integers[first : first + count].tolist())
+            yield Came(one.terminal, received_s, one.start_s, one.start_s, error_s, code, point, values, marks=marks)
+
+
+def _readings(columns: Columns) -> dict[int, dict[int, Values]]:
+    """By record's row and point."""
+    slots = columns.slots
+    found: dict[int, dict[int, Values]] = {}
+    for record, point, kind, present, values in zip(
+        *(column.tolist() for column in (slots.record, slots.point, slots.kind, slots.present)),
+        slots.values.tolist(),
+        strict=True,
+    ):
+        if kind == READING:
+            shown = values if present == _ALL else [v if present >> i & 1 else None for i, v in enumerate(values)]
+            found.setdefault(record, {})[point] = tuple(shown)
+    return found

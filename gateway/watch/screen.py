@@ -1,0 +1,209 @@
+"""Which subjects need an exact look: of a province's quarter of an hour nearly none.
+
+Windows that follow those before them are judged as they come, from a few numbers kept of each subject. A screen may
+suspect what is well, never the other way round; what comes late, or after a start, is always looked at exactly.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from gateway.registry import Registry, Terminal
+from gateway.watch import honesty, linkage, service
+from gateway.watch.came import WINDOW_CODE, Came, Values
+from gateway.watch.enterprises import Enterprise, Linkage, PointId
+from gateway.watch.honesty import Shown
+from gateway.watch.linkage import Standing
+from gateway.watch.rules import Rules
+from gateway.watch.slots import SLOT_S, Slot, seen
+from protocol import record
+from protocol.record import Reading
+
+_AT = {name: Reading._fields.index(name) for name in Reading._fields}
+_POWER, _ENERGY, _EXPORT, _FACTOR = (_AT[name] for name in ("p_mean_w", "e_import_wh", "e_export_wh", "pf_milli"))
+_VOLTAGES = slice(_AT["ua_dv"], _AT["uc_dv"] + 1)
+_CURRENTS = slice(_AT["ia_ma"], _AT["ic_ma"] + 1)
+_COMPARED = slice(_AT["ua_dv"], _AT["pf_milli"] + 1)  # no registers: they may rise by the same while all else differs
+_TOLD = frozenset(
+    {
+        *(record.BOOT, record.MAINS_LOST, record.MAINS_BACK, record.LOG_FULL, record.LOW_VOLTAGE),
+        *(record.METER_SWAPPED, record.RATIO_CHANGED),
+    }
+)
+
+
+class Span(NamedTuple):
+    """[from_s, to_s)."""
+
+    from_s: int
+    to_s: int
+
+    def with_(self, from_s: int, to_s: int) -> "Span":
+        """The span of both."""
+        return Span(min(self.from_s, from_s), max(self.to_s, to_s))
+
+
+@dataclass
+class Suspects:
+    """What needs an exact look, and of when. Linkages by (enterprise's id, linkage's name)."""
+
+    linkages: dict[tuple[str, str], Span] = field(default_factory=dict)
+    points: dict[str, Span] = field(default_factory=dict)  # by terminal
+    service: dict[str, Span] = field(default_factory=dict)
+
+
+class _Point(NamedTuple):
+    """Of a point's newest whole window."""
+
+    to_s: int
+    compared: tuple[int | None, ...]
+    export_wh: int | None
+
+
+class Screen:
+    """Of the terminals and enterprises of a gateway. heard_s: when each was heard last, as it was when we stopped."""
+
+    def __init__(
+        self, rules: Rules, registry: Registry, enterprises: Sequence[Enterprise], heard_s: Mapping[str, int]
+    ) -> None:
+        self._rules, self._registry = rules, registry
+        self.heard_s = dict(heard_s)
+        self._told: dict[str, int] = {}  # the quarter of an hour up to which a terminal's silence was told
+        self._points: dict[tuple[str, int], _Point] = {}
+        self._standing: dict[tuple[str, str], Standing] = {}
+        self._alarm_to_s: dict[tuple[str, str], int] = {}
+        self._of_point: dict[PointId, list[tuple[Enterprise, Linkage]]] = {}
+        for enterprise in enterprises:
+            for one in enterprise.linkages:
+                for point in (*one.production, *one.treatment):
+                    self._of_point.setdefault(point, []).append((enterprise, one))
+
+    def suspects(self, came: Sequence[Came], remarked: Sequence[Came]) -> Suspects:
+        """What of this needs an exact look. came: in the order of acceptance; remarked: their marks changed."""
+        found = Suspects()
+        for one in came:
+            self._service(one, found.service)
+        for one in remarked:
+            span = Span(one.from_s, one.to_s)
+            found.service[one.terminal] = found.service.get(one.terminal, span).with_(*span)
+        windows = [one for one in came if one.readings]
+        for one in windows:
+            self._honesty(one, found.points)
+        self._linkages(windows, found.linkages)
+        return found
+
+    def silent(self, until_s: int, unsettled_s: Mapping[str, int]) -> dict[str, Span]:
+        """Terminals of which nothing came for too long, once a quarter of an hour each."""
+        limit_s, found = self._rules.silent.after_min * 60, {}
+        for name, heard_s in self.heard_s.items():
+            if until_s - max(heard_s, unsettled_s.get(name, 0)) > limit_s and until_s // SLOT_S != self._told.get(name):
+                self._told[name] = until_s // SLOT_S
+                found[name] = Span(heard_s, until_s + 1)
+        return found
+
+    def looked(self, enterprise: Enterprise, one: Linkage, alarm_to_s: int, standing: Standing) -> None:
+        """An exact look was taken: alarm_to_s is the end of the last finding, 0 if there is none."""
+        key = (enterprise.id, one.name)
+        self._standing[key], self._alarm_to_s[key] = standing, alarm_to_s
+
+    # --- service
+
+    def _service(self, one: Came, found: dict[str, Span]) -> None:
+        name, span = one.terminal, None
+        heard_s = self.heard_s.get(name, one.received_s)
+        if one.received_s - heard_s > self._rules.silent.after_min * 60:
+            span = Span(heard_s, one.received_s + 1)
+        if one.received_s >= heard_s:
+            self.heard_s[name] = one.received_s
+            self._told.pop(name, None)
+        if self._is_told(one):
+            span = Span(one.from_s, one.to_s + SLOT_S).with_(*(span or (one.from_s, one.to_s)))
+        if span is not None:
+            found[name] = found.get(name, span).with_(*span)
+
+    def _is_told(self, one: Came) -> bool:
+        """Whether a rule of service may find something in this record."""
+        rules = self._rules
+        if one.code == WINDOW_CODE:
+            return (
+                one.received_s - one.to_s > rules.late.after_min * 60
+                or one.clock_error_s > rules.clock.error_max_s
+                or any(check in service.REGISTER_CHECKS for check, _ in one.marks)
+            )
+        return one.code in _TOLD or any(True for _ in (*service.clock([one], rules.clock), *self._filling(one)))
+
+    def _filling(self, one: Came) -> Iterable[object]:
+        return service.log_filling([one], self._rules.log_filling)
+
+    # --- honesty
+
+    def _honesty(self, one: Came, found: dict[str, Span]) -> None:
+        terminal = self._registry.get(one.terminal)
+        if terminal is None or one.to_s - one.from_s != SLOT_S:
+            return
+        there: set[tuple[int | None, ...]] = set()
+        suspected = False
+        for number, values in one.readings.items():
+            key = (one.terminal, number)
+            before = self._points.get(key)
+            compared = (values[_POWER], *values[_COMPARED])
+            is_next = before is not None and one.from_s >= before.to_s
+            suspected = suspected or not is_next or compared in there or self._is_odd(terminal, number, values, before)
+            there.add(compared)
+            if is_next or before is None:
+                self._points[key] = _Point(one.to_s, compared, values[_EXPORT])
+        if suspected:
+            found[one.terminal] = found.get(one.terminal, Span(one.from_s, one.to_s)).with_(one.from_s, one.to_s)
+
+    def _is_odd(self, terminal: Terminal, number: int, values: Values, before: _Point | None) -> bool:
+        power_w = values[_POWER]
+        if power_w is None:
+            return False
+        if before is not None and before.compared == (power_w, *values[_COMPARED]):
+            return True
+        export_wh = values[_EXPORT]
+        rises = export_wh is not None and before is not None and export_wh != before.export_wh
+        shown = Shown(0, power_w, values[_FACTOR], values[_CURRENTS], int(rises), None)
+        rated_w = terminal.points[number].rated_power_w if number in terminal.points else None
+        return honesty.may_be_wrong(shown, rated_w, self._rules.transformer)
+
+    # --- linkage
+
+    def _linkages(self, windows: Iterable[Came], found: dict[tuple[str, str], Span]) -> None:
+        fresh: dict[PointId, dict[int, Slot]] = {}
+        touched: dict[tuple[str, str], tuple[Enterprise, Linkage, set[int]]] = {}
+        for one in windows:
+            for number, values in one.readings.items():
+                point = PointId(one.terminal, number)
+                power_w = values[_POWER]
+                if point not in self._of_point or power_w is None:
+                    continue
+                start_s = one.from_s // SLOT_S * SLOT_S
+                fresh.setdefault(point, {})[start_s] = Slot(one.to_s - one.from_s, float(power_w), values[_ENERGY])
+                for enterprise, each in self._of_point[point]:
+                    touched.setdefault((enterprise.id, each.name), (enterprise, each, set()))[2].add(start_s)
+        for key, (enterprise, each, starts) in touched.items():
+            if self._goes_on(key, enterprise, each, sorted(starts), fresh):
+                continue
+            found[key] = Span(min(starts), max(starts) + SLOT_S)
+
+    def _goes_on(
+        self,
+        key: tuple[str, str],
+        enterprise: Enterprise,
+        one: Linkage,
+        starts: Sequence[int],
+        fresh: Mapping[PointId, Mapping[int, Slot]],
+    ) -> bool:
+        """Whether these slots follow those before, and nothing in them is or becomes part of a finding."""
+        standing = self._standing.get(key)
+        slots = {point: fresh.get(point, {}) for point in (*one.production, *one.treatment)}
+        for start_s in starts:
+            if standing is None or start_s != standing.next_s or self._alarm_to_s[key] >= start_s:
+                return False
+            shown = seen(one, slots, start_s)
+            if linkage.is_wrong(one, enterprise.orders, standing, shown):
+                return False
+            standing = linkage.stepped(standing, shown)
+            self._standing[key] = standing
+        return True
