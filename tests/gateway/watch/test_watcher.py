@@ -116,16 +116,16 @@ def test_commands_find_show_and_close(tmp_path: Path) -> None:
         done = CliRunner().invoke(app, [words[0], *words[1:], "--config", str(config)])
         return done.exit_code, done.stdout
 
-    assert said("watch", "--once", "--json") == (0, '{"new": 3}\n')
+    assert said("watch", "--once", "--json") == (0, '{"new": 4}\n')
     assert said("watch", "--once", "--json") == (0, "")
     rows = [json.loads(line) for line in said("alarms", "list", "--json")[1].splitlines()]
     off = [one for one in rows if one["subject"] == "furnace 1"]
     assert [(one["kind"], one["state"]) for one in off] == [("treatment_off", "open")] * 2
-    assert [one["kind"] for one in rows if one not in off] == ["silent"]
-    number = str(off[0]["id"])
-    assert said("alarms", "step", number, "dispatched", "--note", "督办单 031", "--who", "wang")[0] == 0
-    shown = json.loads(said("alarms", "show", number, "--json")[1])
+    assert {one["kind"] for one in rows if one not in off} == {"silent", "register"}
+    named = str(off[0]["id"])
+    assert said("alarms", "step", named, "dispatched", "--note", "督办单 031", "--who", "wang")[0] == 0
+    shown = json.loads(said("alarms", "show", named, "--json")[1])
     assert (shown["state"], shown["steps"][0]["note"]) == ("dispatched", "督办单 031")
-    assert said("alarms", "step", number, "acknowledged")[0] == 1
+    assert said("alarms", "step", named, "acknowledged")[0] == 1
     assert said("alarms", "show", "9")[0] == 1
     assert "生产开、治污停" in said("alarms", "list")[1]
