@@ -12,16 +12,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import serial
-from mpremote.transport import TransportError, TransportExecError
-from mpremote.transport_serial import SerialTransport
 
+from firmware.field.board.errors import BoardError
+from firmware.field.board.link import READY_S, Link
 from hil.board.bench_file import Console
 from hil.process import BenchError
 
-READY_S = 20.0  # from power on to a prompt
-_START_S = 4.0  # after power on a board says its first word
-_QUIET_S = 1.5  # and is not silent for so long before it runs, or has its prompt
-_PROMPT_S = 2.0  # then it is asked again: what came while it started may be lost
 _AGAIN_S = 0.1
 _READ_S = 0.1
 _LOG_BYTES_MAX = 64 * 1024 * 1024  # a board that prints without end fills no disk
@@ -51,53 +47,18 @@ def put(console: Console, files: Mapping[str, bytes], *, reset: bool) -> None:
 
     reset: then start its program anew.
     """
-    transport = _prompt(console)
     try:
-        folder = transport.exec(_CLEAR).decode().split()[-1]
-        for name, content in files.items():
-            transport.fs_writefile(f"{folder}/{name}", content)
-        transport.exit_raw_repl()
-        if reset:
-            transport.serial.write(b"\x04")
-    except (TransportError, TransportExecError, OSError, IndexError) as error:
-        raise BenchError(f"{console.port}: files could not be put on the board / 无法写入文件: {error}") from error
-    finally:
-        transport.close()
-
-
-def _prompt(console: Console) -> SerialTransport:
-    """The raw REPL. Whatever runs is interrupted, but not its start: that may be making the file system."""
-    deadline = time.monotonic() + READY_S
-    is_new = True
-    while True:
+        board = Link(console.port, console.baud, ready_s=READY_S, wait_start=True)
         try:
-            transport = SerialTransport(console.port, baudrate=console.baud, timeout=_READ_S)  # else a read never ends
-        except (TransportError, OSError) as error:  # a console by USB is not there yet
-            failure: Exception = error
-        else:
-            try:
-                if is_new:
-                    _let_start(transport.serial)
-                is_new = False
-                transport.use_raw_paste = False
-                transport.enter_raw_repl(soft_reset=False, timeout_overall=_PROMPT_S)
-            except (TransportError, OSError) as error:
-                transport.close()
-                failure = error
-            else:
-                return transport
-        if time.monotonic() > deadline:
-            raise BenchError(f"{console.port}: no prompt of MicroPython / 串口无 REPL 提示: {failure}") from failure
-        time.sleep(_AGAIN_S)
-
-
-def _let_start(line: serial.Serial) -> None:
-    """Wait until the board has said something and is quiet again, or has been quiet all the time."""
-    began = heard = time.monotonic()
-    quiet_s = _START_S  # as long as it has said nothing
-    while time.monotonic() - heard < quiet_s and time.monotonic() - began < READY_S:
-        if line.read(max(1, line.in_waiting)):
-            heard, quiet_s = time.monotonic(), _QUIET_S
+            folder = board.run(_CLEAR).decode().split()[-1]
+            for name, content in files.items():
+                board.write(f"{folder}/{name}", content)
+            if reset:
+                board.restart()
+        finally:
+            board.close()
+    except (BoardError, IndexError) as error:
+        raise BenchError(f"{console.port}: files could not be put on the board / 无法写入文件: {error}") from error
 
 
 def record(port: str, baud: int, log: Path, stopped: list[int]) -> None:

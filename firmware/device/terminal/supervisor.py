@@ -20,6 +20,8 @@ _STEADY_MS = 60000  # a task that ran so long had begun well: the next wait is s
 class Supervisor:
     """`add` the tasks, then `run`, which never returns. `on_tick()` is called each second; all times are real."""
 
+    feed = None  # keeps the watchdog quiet that runs; who interrupts the program at its console feeds it in its place
+
     def __init__(self, board, say, on_tick) -> None:  # type: ignore[no-untyped-def]
         self.failures = 0
         self._board = board
@@ -56,7 +58,7 @@ class Supervisor:
             wait_ms = min(2 * wait_ms, _RETRY_MS_MAX)
 
     async def _watch(self) -> None:
-        feed = self._board.watchdog(_WATCHDOG_MS)
+        feed = Supervisor.feed = self._board.watchdog(_WATCHDOG_MS)
         while True:
             feed()
             self._on_tick()
