@@ -47,6 +47,7 @@ from gateway.quarantine.orders import Desk, Done, Order, Work
 from gateway.quarantine.quarantine import Quarantine
 from gateway.registry import Registry
 from gateway.replay import AnswersOnly, replayer
+from gateway.updates.desk import Desk as UpdatesDesk
 from gateway.verify import bounds_of
 from gateway.wanted.desk import Desk as WantedDesk
 from gateway.watch import enterprises, rules
@@ -281,7 +282,7 @@ def _stores(
     log: structlog.typing.FilteringBoundLogger,
     opened: ExitStack,
 ) -> tuple[Journal | StreamJournal, Sequence[DownDesk]]:
-    """The journal of the configured kind; where terminals are heard beside it, what is wanted of them."""
+    """The journal of the configured kind; where terminals are heard beside it, what is wanted of them, and updates."""
     if config.journal.kind == "jetstream" and config.jetstream is not None:
         client = Client(config.jetstream, "wattline-worker", partial(token_hex, 8), steady_s)
         elsewhere = StreamJournal(config.jetstream, client)
@@ -293,7 +294,9 @@ def _stores(
         return journal, []  # a follower's: it hears no terminal
     wanted = WantedDesk(folder, journal, clock, steady_s, metrics, log)
     opened.callback(wanted.close)
-    return journal, [wanted]
+    updates = UpdatesDesk(folder, clock, steady_s, metrics, log)
+    opened.callback(updates.close)
+    return journal, [wanted, updates]
 
 
 def carry_out(config_path: Path, order: Order, clock: Clock) -> Done:

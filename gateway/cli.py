@@ -24,6 +24,7 @@ from gateway import (
     cli_reconcile,
     cli_status,
     cli_tail,
+    cli_update,
     lock,
     registry,
 )
@@ -57,6 +58,7 @@ cli_tail.register(app)
 cli_audit.register(app)
 cli_forward.register(app)
 cli_reconcile.register(app)
+cli_update.register(app)
 
 
 @app.callback()

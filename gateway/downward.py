@@ -11,7 +11,7 @@ from gateway.registry import Terminal
 
 
 class Down(NamedTuple):
-    """A message for a terminal. kind: request, configuration, offer, part."""
+    """A message for a terminal. kind: request, configuration, offer, chunk, abort."""
 
     terminal: str
     data: bytes

@@ -46,6 +46,7 @@ class Metrics:
         self._make_sinks()
         self._make_gaps()
         self._make_wanted()
+        self._make_updates()
 
     def serve(self, port: int) -> tuple[int, Callable[[], None]]:
         """Serve /metrics on loopback, in the background: (the port, for 0 the one that the OS chose; how to end it)."""
@@ -186,7 +187,7 @@ class Metrics:
         registry = self.registry
         self.down = Counter(
             "wattline_down_messages",
-            "Requests and configurations to terminals, by kind and result: sent, dropped.",
+            "What went to terminals beside acks (gateway/downward.py), by kind and result: sent, dropped.",
             ["kind", "result"],
             registry=registry,
         )
@@ -209,4 +210,23 @@ class Metrics:
         )
         self.configurations_pending = Gauge(
             "wattline_configurations_pending", "Terminals whose configuration is not confirmed.", registry=registry
+        )
+
+    def _make_updates(self) -> None:
+        registry = self.registry
+        self.update_terminals = Gauge(
+            "wattline_update_terminals",
+            "Terminals of rollouts that are not over, by state (gateway/updates/stages.py).",
+            ["state"],
+            registry=registry,
+        )
+        self.update_states = Counter(
+            "wattline_update_states", "Terminals that came into this state.", ["state"], registry=registry
+        )
+        self.update_bytes = Counter("wattline_update_bytes", "Bytes of releases that were sent.", registry=registry)
+        self.rollouts = Gauge(
+            "wattline_rollouts", "Rollouts that are not over: running, halted.", ["state"], registry=registry
+        )
+        self.rollouts_halted = Counter(
+            "wattline_rollouts_halted", "Rollouts that halted by themselves.", registry=registry
         )

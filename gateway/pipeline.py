@@ -106,7 +106,8 @@ class Pipeline:
         for one in [message for desk in desks for message in desk.answer(senders.terminals, columns)]:
             result = "sent" if self.intake.publish_down([(one.terminal, one.data)]) else "dropped"
             self.metrics.down.labels(one.kind, result).inc()
-            self.log.info("sent_down", terminal=one.terminal, kind=one.kind, result=result)
+            if one.kind != "chunk":  # of which there are thousands; offers and what became of them say enough
+                self.log.info("sent_down", terminal=one.terminal, kind=one.kind, result=result)
 
     def _settle(self, deliveries: list[Delivery], columns: Columns, committed: Committed, now_ms: int) -> None:
         """Count what became of the batch; keep the other half of each conflict as evidence."""

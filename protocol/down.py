@@ -50,23 +50,37 @@ def configuration_payload(version: int, document: bytes, echo: "tuple[int, int]"
 
 def seal_offer(key: mac.Key, terminal: str, vouched: int, signed: bytes, echo: "tuple[int, int]") -> bytes:
     """The authenticated offer of a release. Raises ValueError where it would pass a bound."""
-    if not 1 <= len(signed) <= limits.SIGNED_BYTES_MAX:
-        raise ValueError("a manifest of %d bytes: at most %d" % (len(signed), limits.SIGNED_BYTES_MAX))
-    items = [cbor.integer(vouched), cbor.bstr(signed), cbor.integers(echo)]
-    return _seal(key, terminal, cbor.array(_head(limits.OFFER) + items))
+    return _seal(key, terminal, offer_payload(vouched, signed, echo))
 
 
 def seal_chunk(key: mac.Key, terminal: str, number: int, offset: int, content: bytes, echo: "tuple[int, int]") -> bytes:
     """An authenticated piece of a release. Raises ValueError where it would pass a bound."""
-    if not 1 <= len(content) <= limits.CHUNK_BYTES_MAX:
-        raise ValueError("a chunk of %d bytes: at most %d" % (len(content), limits.CHUNK_BYTES_MAX))
-    items = [cbor.integer(number), cbor.integer(offset), cbor.bstr(content), cbor.integers(echo)]
-    return _seal(key, terminal, cbor.array(_head(limits.CHUNK) + items))
+    return _seal(key, terminal, chunk_payload(number, offset, content, echo))
 
 
 def seal_abort(key: mac.Key, terminal: str, number: int, echo: "tuple[int, int]") -> bytes:
     """The authenticated end of an unfinished update."""
-    return _seal(key, terminal, cbor.array(_head(limits.ABORT) + [cbor.integer(number), cbor.integers(echo)]))
+    return _seal(key, terminal, abort_payload(number, echo))
+
+
+def offer_payload(vouched: int, signed: bytes, echo: "tuple[int, int]") -> bytes:
+    """What is sealed of an offer. Raises ValueError where it would pass a bound."""
+    if not 1 <= len(signed) <= limits.SIGNED_BYTES_MAX:
+        raise ValueError("a manifest of %d bytes: at most %d" % (len(signed), limits.SIGNED_BYTES_MAX))
+    return cbor.array(_head(limits.OFFER) + [cbor.integer(vouched), cbor.bstr(signed), cbor.integers(echo)])
+
+
+def chunk_payload(number: int, offset: int, content: bytes, echo: "tuple[int, int]") -> bytes:
+    """What is sealed of a piece. Raises ValueError where it would pass a bound."""
+    if not 1 <= len(content) <= limits.CHUNK_BYTES_MAX:
+        raise ValueError("a chunk of %d bytes: at most %d" % (len(content), limits.CHUNK_BYTES_MAX))
+    items = [cbor.integer(number), cbor.integer(offset), cbor.bstr(content), cbor.integers(echo)]
+    return cbor.array(_head(limits.CHUNK) + items)
+
+
+def abort_payload(number: int, echo: "tuple[int, int]") -> bytes:
+    """What is sealed of an end."""
+    return cbor.array(_head(limits.ABORT) + [cbor.integer(number), cbor.integers(echo)])
 
 
 def open_down(

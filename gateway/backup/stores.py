@@ -16,6 +16,7 @@ from gateway.forward import outbox
 from gateway.journal import journal
 from gateway.journal.journal import Journal
 from gateway.journal.reader import Reader
+from gateway.updates import store as updates
 from gateway.wanted import store as wanted
 
 MANIFEST = "manifest.json"
@@ -93,6 +94,7 @@ def check_set(folder: Path) -> int:
     try:
         Journal(folder, VerifyConfig()).close()
         wanted.Store(folder).close()
+        updates.Store(folder).close()
         for sink in _sinks(folder):
             outbox.Outbox(folder, sink).close()
         with closing(Reader(folder)) as reader:

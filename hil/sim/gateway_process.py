@@ -17,6 +17,7 @@ from gateway.metrics import Metrics
 from gateway.modbus_intake.metrics import ModbusMetrics
 from gateway.pipeline import Pipeline
 from gateway.quarantine.quarantine import Quarantine
+from gateway.updates.desk import Desk as UpdatesDesk
 from gateway.verify import bounds_of
 from gateway.wanted.desk import Desk
 from hil.sim.disk import RETRY_S
@@ -106,11 +107,13 @@ class GatewayProcess:
         config = self._loaded.config
         self._intake = intake = self._make_intake()
         journal = Journal(self._machine.data, config.verify)
-        wanted = Desk(self._machine.data, journal, self._clock, self._loop.time, self._metrics, self._log)
+        about = (self._clock, self._loop.time, self._metrics, self._log)
+        wanted = Desk(self._machine.data, journal, *about)
+        updates = UpdatesDesk(self._machine.data, *about)
         self._pipeline = Pipeline(
             intake=intake,
             journal=journal,
-            desks=[wanted],
+            desks=[wanted, updates],
             quarantine=Quarantine(self._machine.data, config.quarantine),
             metrics=self._metrics,
             clock=self._clock,
