@@ -36,19 +36,27 @@ cdef uint32_t OF_PHASES = (
 YEAR_2020_S = <int> YEAR_2020
 
 
-cdef class Points:
-    """A terminal's admitted points, made once a registry."""
+cdef class Log  # ledger.pxi
 
+
+cdef class Points:
+    """A terminal's admitted points, made once a registry. Beside them, by the ledger: the log of its last frame."""
+
+    cdef readonly str terminal
+    cdef Log log
+    cdef uint64_t log_life  # of the ledger that it is a log of
+    cdef uint32_t highest  # of the admitted numbers
     cdef PointLimits limits[POINTS_MAX + 1]  # by number; [0] is not used
 
-    def __cinit__(self, limits):
-        memset(self.limits, 0, sizeof(self.limits))
+    def __cinit__(self, str terminal not None, limits):
+        self.terminal = terminal
         for number, (rated_w, step_wh) in limits.items():
             if not 1 <= number <= POINTS_MAX:
                 raise ValueError("a point's number is 1 to 32")
             self.limits[<int> number].rated_w = 0 if rated_w is None else rated_w
             self.limits[<int> number].step_wh = step_wh
             self.limits[<int> number].admitted = True
+            self.highest = max(self.highest, <uint32_t> number)
 
 
 cdef class Bounds:
@@ -167,15 +175,15 @@ cdef void check_reading(
 
 cdef void check_window(
     FindingRows *found, size_t row, const RecordRow *window, const SlotRow *slots, const PointLimits *points,
-    const RecordBounds *limits
+    uint32_t highest, const RecordBounds *limits
 ) noexcept nogil:
-    cdef int number
+    cdef uint32_t number
     cdef const SlotRow *slot
     if window.has_time and not is_aligned(window):
         add(found, row, WINDOW_NOT_ALIGNED, 0)
     if window.has_time and window.clock_error_s == CLOCK_ERROR_S_MAX:
         add(found, row, CLOCK_UNCERTAIN, 0)
-    for number in range(1, POINTS_MAX + 1):
+    for number in range(1, max(highest, <uint32_t> window.count) + 1):
         slot = &slots[number - 1]
         if number > window.count or slot.kind == SLOT_NO_POINT:
             if points[number].admitted:
@@ -212,7 +220,10 @@ def check_columns(columns, points, now_s, Bounds limits not None):
             if check != NO_CHECK:
                 add(found, row, check, 0)
         if record.type == WINDOW:
-            check_window(found, row, record, &slots[record.first] if record.count else NULL, of_frame.limits, &limits.record)
+            check_window(
+                found, row, record, &slots[record.first] if record.count else NULL, of_frame.limits, of_frame.highest,
+                &limits.record,
+            )
     if found.out_of_memory:
         raise MemoryError
     return findings

@@ -20,9 +20,9 @@ cdef struct Registers:  # 64 bytes without padding: the journal keeps them as th
     uint32_t there  # 1, and 0 where a point has none
 
 cdef struct PointLimits:  # what is known of an admitted point
-    int64_t rated_w  # 0: not known
-    int64_t step_wh  # the coarsest step that its meter's registers show
-    bint admitted
+    uint32_t rated_w  # 0: not known
+    uint32_t step_wh  # the coarsest step that its meter's registers show
+    uint32_t admitted
 
 cdef struct EnergyBounds:
     int64_t excess_percent  # above rated power
@@ -75,7 +75,7 @@ cdef inline int64_t span_s(const Registers *before, const Registers *after) noex
 
 cdef inline bint jumped(int64_t step_wh, int64_t span, const PointLimits *point, const EnergyBounds *most) noexcept nogil:
     """Whether rated power, with its excess, and one step of the register do not explain the energy."""
-    cdef int64_t possible_wh = point.rated_w * span // 3600
+    cdef int64_t possible_wh = <int64_t> point.rated_w * span // 3600
     return step_wh > possible_wh * (100 + most.excess_percent) // 100 + point.step_wh
 
 

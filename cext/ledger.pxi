@@ -61,6 +61,7 @@ cdef class Log:
 
     cdef uint32_t terminal
     cdef uint32_t epoch
+    cdef bint newest  # of its terminal's
     cdef Extent *extents
     cdef size_t count
     cdef size_t room
@@ -407,27 +408,50 @@ cdef void put_little_endian(uint8_t *at, uint64_t value, int size) noexcept nogi
         at[i] = <uint8_t> (value >> (8 * i) & 0xFF)
 
 
+cdef uint64_t lives = 0  # of all ledgers
+
+
 cdef class Ledger:
     """All logs that were touched; see verify.pyi."""
 
     cdef object load
+    cdef object row_of
     cdef dict newest
     cdef dict logs
+    cdef uint64_t life  # another one whenever `logs` begins anew: what a terminal's Points have at hand is told by it
     cdef readonly size_t unindexed
 
-    def __init__(self, load, newest):
+    def __init__(self, load, row_of, newest):
         self.load = load
+        self.row_of = row_of
         self.newest = dict(newest)
+        self.begin()
+
+    cdef int begin(self) except -1:
+        global lives
+        lives += 1
+        self.life = lives
         self.logs = {}
+        return 0
 
     cdef Log log_of(self, uint32_t terminal, uint32_t epoch):
         key = <uint64_t> terminal << 32 | epoch
-        found = self.logs.get(key)
+        cdef Log found = self.logs.get(key)
         if found is None:
             found = self.logs[key] = loaded_log(terminal, epoch, self.load(terminal, epoch))
+            found.newest = self.newest.get(terminal) == epoch
         return found
 
-    def take(self, columns, terminals, points, Findings findings not None, next_id, received_ms, Bounds limits not None):
+    cdef Log log_of_frame(self, Points points, uint32_t epoch):
+        """Mostly that of the terminal's frame before: then nothing is looked up by a name or a number."""
+        if points is None:
+            raise TypeError("points of each frame that is taken")
+        if points.log is None or points.log_life != self.life or points.log.epoch != epoch:
+            points.log = self.log_of(self.row_of(points.terminal), epoch)
+            points.log_life = self.life
+        return points.log
+
+    def take(self, columns, points, Findings findings not None, next_id, received_ms, Bounds limits not None):
         """Which records are new, and what they say of those before and after; see verify.pyi."""
         cdef const uint8_t[::1] frame_rows = columns.frames.rows, record_rows = columns.records.rows
         cdef const uint8_t[::1] slot_rows = columns.slots.rows
@@ -442,16 +466,14 @@ cdef class Ledger:
         batch.most = &limits.energy
         batch.received_ms = received_ms
         for i in range(count):
-            if frames[i].reason or not terminals[i]:
+            if frames[i].reason:
                 taken.masks.append(0)
-                continue
-            self.take_frame(batch, taken, &frames[i], i, terminals[i], points[i])
+            else:
+                self.take_frame(batch, taken, &frames[i], i, points[i])
         return taken
 
-    cdef int take_frame(
-        self, Batch batch, Taken taken, const FrameRow *frame, size_t index, uint32_t terminal, Points points
-    ) except -1:
-        cdef Log log = self.log_of(terminal, frame.epoch)
+    cdef int take_frame(self, Batch batch, Taken taken, const FrameRow *frame, size_t index, Points points) except -1:
+        cdef Log log = self.log_of_frame(points, frame.epoch)
         cdef bint starts = log.count == 0
         cdef int64_t first_id = taken.next_id
         cdef uint64_t mask = 0
@@ -464,13 +486,23 @@ cdef class Ledger:
             if outcome == NEW:
                 mask |= <uint64_t> 1 << j
         taken.masks.append(mask)
-        if mask and self.newest.get(terminal) != frame.epoch:
+        if mask and not log.newest:
             if starts:
-                taken.started.append((terminal, frame.epoch, first_id))
-                self.newest[terminal] = frame.epoch
+                taken.started.append((log.terminal, log.epoch, first_id))
+                self.begin_log(log)
             else:
                 taken.epochs_back.append(index)
                 taken.counts[<int> EPOCH_BACK] += 1
+        return 0
+
+    cdef int begin_log(self, Log log) except -1:
+        """It is its terminal's newest from here on."""
+        cdef Log before
+        if log.terminal in self.newest:
+            before = self.log_of(log.terminal, self.newest[log.terminal])
+            before.newest = False
+        self.newest[log.terminal] = log.epoch
+        log.newest = True
         return 0
 
     cdef Outcome take_record(self, Batch batch, Taken taken, Log log, uint32_t row, Points points) except *:
@@ -491,8 +523,7 @@ cdef class Ledger:
             taken.mark(id, <Check> finding.check, finding.point)
             finding += 1
         batch.read_registers(record, id)
-        if points is not None:
-            self.judge_steps(batch, taken, log, at, id, points)
+        self.judge_steps(batch, taken, log, at, id, points)
         log.put(at, record.seq, id, batch.registers, batch.points)
         log.remember(record, id, batch.received_ms)
         self.unindexed += 1
@@ -575,7 +606,7 @@ cdef class Ledger:
                 if log.extents[i].first > expected:
                     absent += log.extents[i].first - expected
                 expected = <uint64_t> log.extents[i].last + 1
-            if absent and self.newest.get(log.terminal) == log.epoch:
+            if absent and log.newest:
                 found.append((log.terminal, log.epoch, absent, log.extents[log.count - 1].last))
         return found
 
@@ -636,7 +667,7 @@ cdef class Ledger:
             log.tail = NULL
         self.unindexed = 0
         if len(self.logs) > <Py_ssize_t> logs_most:
-            self.logs.clear()
+            self.begin()
 
 
 cdef class Batch:

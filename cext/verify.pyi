@@ -18,7 +18,10 @@ ENDS_BYTES: int  # of a point in a row of `extents`
 
 @final
 class Points:
-    def __init__(self, limits: Mapping[int, tuple[int | None, int]]) -> None: ...  # number: (rated W, register step Wh)
+    # number: (rated W, register step Wh)
+    def __init__(self, terminal: str, limits: Mapping[int, tuple[int | None, int]]) -> None: ...
+    @property
+    def terminal(self) -> str: ...
 
 @final
 class Bounds:
@@ -71,15 +74,17 @@ _ExtentRow: TypeAlias = tuple[int, int, int, int, int, int, bytes]  # terminal, 
 
 @final
 class Ledger:
-    # load(terminal, epoch): a log's extents in order. newest: a terminal's newest epoch
-    def __init__(self, load: Callable[[int, int], list[_Extent]], newest: Mapping[int, int]) -> None: ...
+    # A terminal is a number, by row_of(its name). load(terminal, epoch): a log's extents in order. newest: by terminal,
+    # its newest epoch
+    def __init__(
+        self, load: Callable[[int, int], list[_Extent]], row_of: Callable[[str], int], newest: Mapping[int, int]
+    ) -> None: ...
     @property
     def unindexed(self) -> int: ...  # records since `settle`
-    # Takes in what is new. terminals[i]: the row of frame i's terminal, 0 where the frame is not taken
+    # Takes in what is new. points[i]: of the terminal that sent frame i; row_of is asked for those it does not know yet
     def take(
         self,
         columns: Columns,
-        terminals: Sequence[int],
         points: Sequence[Points],
         findings: Findings,
         next_id: int,

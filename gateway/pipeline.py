@@ -81,7 +81,7 @@ class Pipeline:
             _refused_record(deliveries, columns, row, check, now_ms) for row, check in findings.refused().items()
         ]
         self._keep(refused)
-        committed = self._commit(Batch(now_ms, frames, senders.ids, senders.points, columns, findings))
+        committed = self._commit(Batch(now_ms, frames, senders, columns, findings))
         self._settle(deliveries, columns, committed, now_ms)
         for desk in self.desks:
             self._insist(desk.name, partial(desk.learn, senders.ids, columns, committed.outcomes))

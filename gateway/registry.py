@@ -107,7 +107,7 @@ class Terminal:
 
     def __post_init__(self) -> None:
         limits = {number: (point.rated_power_w, point.register_step_wh) for number, point in self.points.items()}
-        object.__setattr__(self, "limits", Points(limits))
+        object.__setattr__(self, "limits", Points(self.id, limits))
 
 
 class Senders(NamedTuple):

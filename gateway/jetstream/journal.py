@@ -103,7 +103,7 @@ def _messages(
     for row, (number, seq) in enumerate(zip(records.frame.tolist(), records.seq.tolist(), strict=True)):
         if row in refused:
             continue
-        terminal, data, digest = batch.terminals[number], batch.frames[number], digests[32 * row : 32 * row + 32]
+        terminal, data, digest = batch.senders.ids[number], batch.frames[number], digests[32 * row : 32 * row + 32]
         subject = messages.record_subject(name, terminal, epochs[number], seq)
         if counts[number] == 1:
             found.append((row, subject, messages.alone(digest, data)))

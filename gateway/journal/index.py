@@ -3,6 +3,7 @@
 import sqlite3
 import struct
 from collections.abc import Iterable, Iterator
+from functools import partial
 from typing import Any, NamedTuple
 
 from cext.verify import Ledger
@@ -34,7 +35,10 @@ class Entry(NamedTuple):
 
 
 def load(connection: sqlite3.Connection, terminals: dict[str, int]) -> tuple[Ledger, int]:
-    """A ledger that knows every record of the journal, and the next record's number."""
+    """A ledger that knows every record of the journal, and the next record's number.
+
+    terminals: name to row; those that are new are added.
+    """
 
     def extents(terminal: int, epoch: int) -> list[tuple[int, int, int, int, bytes]]:
         return connection.execute(
@@ -44,7 +48,7 @@ def load(connection: sqlite3.Connection, terminals: dict[str, int]) -> tuple[Led
         ).fetchall()
 
     newest = connection.execute("SELECT terminal, epoch, max(first_record) FROM logs GROUP BY terminal")
-    ledger = Ledger(extents, {terminal: epoch for terminal, epoch, _ in newest})
+    ledger = Ledger(extents, partial(row_of, connection, terminals), {terminal: epoch for terminal, epoch, _ in newest})
     (indexed,) = connection.execute("SELECT indexed FROM progress").fetchone()
     next_id = int(indexed) + 1
     rows = connection.execute("SELECT received_ms, frames FROM blocks WHERE first >= ? ORDER BY first", (next_id,))
@@ -59,6 +63,14 @@ def load(connection: sqlite3.Connection, terminals: dict[str, int]) -> tuple[Led
             next_id,
         )
     return ledger, next_id
+
+
+def row_of(connection: sqlite3.Connection, terminals: dict[str, int], name: str) -> int:
+    """A terminal's row, made at its first frame, within the transaction that takes it."""
+    if name not in terminals:
+        cursor = connection.execute("INSERT INTO terminals (name) VALUES (?)", (name,))
+        terminals[name] = int(cursor.lastrowid or 0)
+    return terminals[name]
 
 
 def write(connection: sqlite3.Connection, ledger: Ledger, last: int) -> None:

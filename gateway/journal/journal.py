@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from cext.decoder import Columns
-from cext.verify import OUTCOMES, Findings, Ledger, Points, Taken, Tally, tally
+from cext.verify import OUTCOMES, Findings, Ledger, Taken, Tally, tally
 from gateway.config import VerifyConfig
 from gateway.database import StoreUnavailableError, checkpoint, connect, migrate, transaction
 from gateway.journal import blocks, chain, history, index, retention
 from gateway.journal.chain import Head
 from gateway.journal.migration import STEPS
 from gateway.journal.retention import Retired, Rule, Settled
+from gateway.registry import Senders
 from gateway.verify import bounds_of
 
 SCHEMA = Path(__file__).parent / "schema"
@@ -34,8 +35,7 @@ class Batch(NamedTuple):
 
     received_ms: int
     frames: list[bytes]
-    terminals: list[str]
-    points: list[Points]
+    senders: Senders
     columns: Columns
     findings: Findings
 
@@ -81,9 +81,8 @@ class Journal:
         opened = self._open()
         try:
             with transaction(opened.connection):
-                rows = _terminal_rows(opened, batch)
                 taken = opened.ledger.take(
-                    batch.columns, rows, batch.points, batch.findings, opened.next_id, batch.received_ms, self._limits
+                    batch.columns, batch.senders.points, batch.findings, opened.next_id, batch.received_ms, self._limits
                 )
                 _resolve(opened.connection, taken, batch.columns)
                 link = _store(opened, batch, taken)
@@ -187,24 +186,6 @@ def _remember(connection: sqlite3.Connection) -> _Open:
     return _Open(connection, terminals, ledger, next_id, chain.head(connection))
 
 
-def _terminal_rows(opened: _Open, batch: Batch) -> list[int]:
-    """Each frame's terminal's row, made at its first frame; 0 where the frame is not taken."""
-    known = opened.terminals
-    rows = [known.get(name, 0) for name in batch.terminals]
-    if all(rows) and not any(bytes(batch.columns.frames.reason)):
-        return rows
-    rows = []
-    for name, reason in zip(batch.terminals, bytes(batch.columns.frames.reason), strict=True):
-        if reason:
-            rows.append(0)
-            continue
-        if name not in known:
-            cursor = opened.connection.execute("INSERT INTO terminals (name) VALUES (?)", (name,))
-            known[name] = int(cursor.lastrowid or 0)
-        rows.append(known[name])
-    return rows
-
-
 def _resolve(connection: sqlite3.Connection, taken: Taken, columns: Columns) -> None:
     """Repeated or conflict: of the records that are in the index already. By another time it is another record."""
     for row, terminal, epoch, seq, day in taken.asked:
@@ -220,7 +201,7 @@ def _store(opened: _Open, batch: Batch, taken: Taken) -> bytes:
     """Write what is new, and what follows from it; returns the chain's new head."""
     connection, link = opened.connection, opened.link
     remarks = taken.remarks
-    rows = taken.blocks(batch.frames, batch.terminals, blocks.FRAMES_MAX)
+    rows = taken.blocks(batch.frames, batch.senders.ids, blocks.FRAMES_MAX)
     for number, (first, records, frames, marks) in enumerate(rows):
         of_commit = remarks if number == 0 else ()
         link = chain.link_of(link, (first, records, batch.received_ms), marks, frames, of_commit)

@@ -232,7 +232,7 @@ def batch_of(accepted: Sequence[Accepted]) -> Batch:
     assert not decode.refusals(columns)
     now_ms = accepted[0].now_s * 1000 if accepted else 0
     findings = verify.check_batch(columns, senders, now_ms, verify.bounds_of(VerifyConfig()))
-    return Batch(now_ms, frames, senders.ids, senders.points, columns, findings)
+    return Batch(now_ms, frames, senders, columns, findings)
 
 
 def commit(journal: Journal, accepted: Sequence[Accepted]) -> list[list[str]]:

@@ -256,4 +256,4 @@ def steps_of(raws: list[bytes], now_s: int = NOW_S, point: Point = POINT) -> dic
 def test_a_points_number_is_one_of_the_wire_formats() -> None:
     for number in (0, 33):
         with pytest.raises(ValueError, match="1 to 32"):
-            Points({number: (None, 1)})
+            Points("T0001", {number: (None, 1)})

@@ -17,7 +17,7 @@ from gateway.jetstream.client import Client
 from gateway.jetstream.journal import StreamJournal
 from gateway.journal.journal import Journal
 from hil.bench import MOSQUITTO
-from hil.benchmarks.cases.journal import OF_A_BURST, batches, frames_per_s
+from hil.benchmarks.cases.journal import OF_A_BURST, batches, frames_per_s, terminals
 from hil.benchmarks.deployed import Admitted, write_config
 from hil.benchmarks.ingest.bench import BROKER, Running
 from hil.benchmarks.ingest.load import POINTS, names, windows
@@ -115,9 +115,9 @@ def _until_ready(journal: StreamJournal) -> None:
 
 def commits(journal: Journal | StreamJournal, rounds: int, seed: int, most: int | None) -> Samples:
     """Frames a second, a value a round; the first round is not measured."""
-    now_s, values = int(time.time()), list[float]()
+    now_s, everyone, values = int(time.time()), terminals(), list[float]()
     for number, raw in enumerate(windows(rounds + 1, random.Random(seed).randrange(1000), now_s)):
-        rate = frames_per_s(journal, list(batches(raw, number, OF_A_BURST, now_s))[:most])
+        rate = frames_per_s(journal, list(batches(everyone, raw, number, OF_A_BURST, now_s))[:most])
         values += [rate] if number else []
     return Samples(values)
 

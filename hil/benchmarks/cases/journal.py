@@ -6,12 +6,12 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from cext.decoder import KeyState, decode_columns
-from cext.verify import Points, check_columns
+from cext.decoder import KeyState
+from gateway import decode, verify
 from gateway.config import VerifyConfig
 from gateway.journal.journal import Batch, Journal
 from gateway.pipeline import Journal as AnyJournal
-from gateway.verify import bounds_of
+from gateway.registry import Point, Senders, Terminal
 from hil.benchmarks import realistic
 from hil.benchmarks.ingest.load import BOOT, EPOCH, POINTS, SECRET, names, windows
 from hil.benchmarks.result import Bar, Chart, Figure, Options, Result
@@ -31,17 +31,26 @@ NOTES = [
 ]
 
 
-def batches(raw: bytes, number: int, size: int, now_s: int) -> Iterator[Batch]:
+def terminals() -> list[Terminal]:
+    """The province's, alike."""
+    rated_w, states = max(realistic.NOMINAL_W) * 2, {1: KeyState(SECRET)}
+    points = {
+        number: Point(number=number, name="p", kind="production", rated_power_w=rated_w, register_step_wh=1)
+        for number in range(1, POINTS + 1)
+    }
+    return [Terminal(name, states, points) for name in names(TERMINALS)]
+
+
+def batches(everyone: list[Terminal], raw: bytes, number: int, size: int, now_s: int) -> Iterator[Batch]:
     """A frame of each terminal with this record, in batches."""
-    key, all_names, config = mac.Key(SECRET, 1), names(TERMINALS), VerifyConfig()
-    points = Points({one: (max(realistic.NOMINAL_W) * 2, 1) for one in range(1, POINTS + 1)})
-    states = {1: KeyState(SECRET)}
-    for at in range(0, TERMINALS, size):
-        some = all_names[at : at + size]
-        frames = [frame.seal_frame(key, name, EPOCH, BOOT, 900_000 * number + 1, [raw]) for name in some]
-        columns = decode_columns(frames, some, [states] * len(some), digests=True)
-        findings = check_columns(columns, [points] * len(some), now_s, bounds_of(config))
-        yield Batch(now_s * 1000, frames, some, [points] * len(some), columns, findings)
+    key, limits = mac.Key(SECRET, 1), verify.bounds_of(VerifyConfig())
+    for at in range(0, len(everyone), size):
+        some = everyone[at : at + size]
+        frames = [frame.seal_frame(key, one.id, EPOCH, BOOT, 900_000 * number + 1, [raw]) for one in some]
+        senders = Senders.of(some)
+        columns = decode.decode_batch(frames, senders)
+        findings = verify.check_batch(columns, senders, now_s * 1000, limits)
+        yield Batch(now_s * 1000, frames, senders, columns, findings)
 
 
 def frames_per_s(journal: AnyJournal, ready: list[Batch]) -> float:
@@ -58,13 +67,14 @@ def measure(options: Options) -> Result:
     """See the module."""
     rounds, now_s = max(2, min(options.rounds, ROUNDS_MAX)), int(time.time())
     raws = windows(rounds + 1 + len(OTHERS), random.Random(options.seed).randrange(1000), now_s)
+    everyone = terminals()
     (ROOT / "build").mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(dir=ROOT / "build") as name:
         journal = Journal(Path(name), VerifyConfig())
         bars, values = [], []
         for number, raw in enumerate(raws):
             size = OF_A_BURST if number <= rounds else OTHERS[number - rounds - 1]
-            ready = list(batches(raw, number, size, now_s))[: None if size == OF_A_BURST else SMALL_COMMITS]
+            ready = list(batches(everyone, raw, number, size, now_s))[: None if size == OF_A_BURST else SMALL_COMMITS]
             rate = frames_per_s(journal, ready)
             if size != OF_A_BURST:
                 bars.append(Bar(f"{size} a commit", rate, ours=True))

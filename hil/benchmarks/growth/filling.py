@@ -75,7 +75,7 @@ class Filling:
             columns = decode.decode_batch(frames, senders)
             now_ms = (self.slot_start_s() + 900) * 1000
             findings = verify.check_batch(columns, senders, now_ms, self._bounds)
-            self.journal.commit(Batch(now_ms, frames, senders.ids, senders.points, columns, findings))
+            self.journal.commit(Batch(now_ms, frames, senders, columns, findings))
             self.journal.tidy(idle=False)
 
     def _write_index(self) -> None:

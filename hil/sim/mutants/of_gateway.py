@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +67,8 @@ def dedup_forgets() -> Iterator[Patch]:
     def making(load: Any) -> Any:
         def forgetful(connection: sqlite3.Connection, terminals: dict[str, int]) -> tuple[Ledger, int]:
             _, next_id = load(connection, terminals)
-            return Ledger(lambda _terminal, _epoch: [], {}), next_id
+            rows = partial(index.row_of, connection, terminals)
+            return Ledger(lambda _terminal, _epoch: [], rows, {}), next_id
 
         return forgetful
 
