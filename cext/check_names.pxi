@@ -18,6 +18,7 @@ cdef enum Check:
     CLOCK_UNCERTAIN = 14
     FLAG_UNKNOWN = 15
     EPOCH_BACK = 16
+    METER_NOT_COMMISSIONED = 17
     CHECK_COUNT
 
 cdef enum Severity:
@@ -29,4 +30,4 @@ cdef enum Severity:
 cdef inline Severity severity_of(Check check) noexcept nogil:
     if check <= TIME_FAR_IN_FUTURE:
         return IS_REFUSE
-    return IS_MARK if check <= SAMPLES_NONE else IS_NOTE
+    return IS_MARK if check <= SAMPLES_NONE or check == METER_NOT_COMMISSIONED else IS_NOTE

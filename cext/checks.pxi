@@ -5,6 +5,11 @@ cdef struct RecordBounds:
     int64_t future_refuse_s
     int64_t phases_percent
 
+cdef struct CommissionedMeter:  # what a point's meter said of itself when it was commissioned; NOT_TOLD: nothing
+    int64_t serial
+    int64_t ct_milli
+    int64_t pt_milli
+
 cdef struct FindingRow:
     uint32_t record  # its row
     uint8_t check
@@ -18,6 +23,9 @@ cdef struct FindingRows:
     bint out_of_memory
 
 cdef enum:
+    NOT_TOLD = -1
+    METER_SWAPPED = 21  # protocol.record's events: the serial before and now
+    RATIO_CHANGED = 22  # CT before and now, PT before and now; 0: not told
     YEAR_2020 = 1577836800  # older than this product: a clock that was never set
     FLAG_FEW_SAMPLES = 1
     FLAG_ENERGY_STEP = 2
@@ -47,9 +55,11 @@ cdef class Points:
     cdef uint64_t log_life  # of the ledger that it is a log of
     cdef uint32_t highest  # of the admitted numbers
     cdef PointLimits limits[POINTS_MAX + 1]  # by number; [0] is not used
+    cdef CommissionedMeter meters[POINTS_MAX + 1]  # likewise
 
-    def __cinit__(self, str terminal not None, limits):
+    def __cinit__(self, str terminal not None, limits, meters=None):
         self.terminal = terminal
+        memset(self.meters, 0xff, sizeof(self.meters))  # NOT_TOLD
         for number, (rated_w, step_wh) in limits.items():
             if not 1 <= number <= POINTS_MAX:
                 raise ValueError("a point's number is 1 to 32")
@@ -57,6 +67,12 @@ cdef class Points:
             self.limits[<int> number].step_wh = step_wh
             self.limits[<int> number].admitted = True
             self.highest = max(self.highest, <uint32_t> number)
+        for number, (serial, ct_milli, pt_milli) in (meters or {}).items():
+            if number not in limits:
+                raise ValueError("a meter measures a point")
+            self.meters[<int> number].serial = NOT_TOLD if serial is None else serial
+            self.meters[<int> number].ct_milli = NOT_TOLD if ct_milli is None else ct_milli
+            self.meters[<int> number].pt_milli = NOT_TOLD if pt_milli is None else pt_milli
 
 
 cdef class Bounds:
@@ -195,12 +211,26 @@ cdef void check_window(
             check_reading(found, row, window, slot, <uint8_t> number, &points[number], limits)
 
 
+cdef inline bint differs(int64_t commissioned, int64_t now) noexcept nogil:
+    return commissioned > 0 and now > 0 and now != commissioned
+
+
+cdef bint is_another_meter(const RecordRow *event, const int64_t *values, const CommissionedMeter *meter) noexcept nogil:
+    """Whether an event tells of a meter, or of transformer settings, that were not commissioned (S-29)."""
+    if event.code == METER_SWAPPED and event.count >= 2:
+        return differs(meter.serial, values[1])
+    if event.code == RATIO_CHANGED and event.count >= 4:
+        return differs(meter.ct_milli, values[1]) or differs(meter.pt_milli, values[3])
+    return False
+
+
 def check_columns(columns, points, now_s, Bounds limits not None):
     """What each record of the frames that were taken says of itself.
 
     points[i]: of the terminal that sent frame i; None: its records are not looked at. now_s: Unix.
     """
     cdef const uint8_t[::1] record_rows = columns.records.rows, slot_rows = columns.slots.rows
+    cdef const int64_t[::1] integers = columns.integers
     cdef const RecordRow *records = <const RecordRow *> &record_rows[0] if record_rows.shape[0] else NULL
     cdef const SlotRow *slots = <const SlotRow *> &slot_rows[0] if slot_rows.shape[0] else NULL
     cdef size_t count = <size_t> record_rows.shape[0] // sizeof(RecordRow), row
@@ -224,6 +254,9 @@ def check_columns(columns, points, now_s, Bounds limits not None):
                 found, row, record, &slots[record.first] if record.count else NULL, of_frame.limits, of_frame.highest,
                 &limits.record,
             )
+        elif record.count and record.point <= POINTS_MAX:
+            if is_another_meter(record, &integers[record.first], &of_frame.meters[record.point]):
+                add(found, row, METER_NOT_COMMISSIONED, record.point)
     if found.out_of_memory:
         raise MemoryError
     return findings

@@ -18,8 +18,13 @@ ENDS_BYTES: int  # of a point in a row of `extents`
 
 @final
 class Points:
-    # number: (rated W, register step Wh)
-    def __init__(self, terminal: str, limits: Mapping[int, tuple[int | None, int]]) -> None: ...
+    # by number: (rated W, register step Wh); (serial, CT, PT in thousandths) of its meter as it was commissioned
+    def __init__(
+        self,
+        terminal: str,
+        limits: Mapping[int, tuple[int | None, int]],
+        meters: Mapping[int, tuple[int | None, int | None, int | None]] | None = None,
+    ) -> None: ...
     @property
     def terminal(self) -> str: ...
 

@@ -29,6 +29,7 @@ NAMES = (
     "", "time_before_2020", "time_far_in_future", "time_in_future", "window_not_aligned", "point_unknown",
     "energy_fell", "energy_jumped", "energy_step", "energy_not_power", "phases_not_total", "samples_none",
     "point_missing", "few_samples", "clock_uncertain", "flag_unknown", "epoch_back",
+    "meter_not_commissioned",
 )
 SEVERITIES = {
     name: ("note", "mark", "refuse")[<int> severity_of(<Check> number) - 1] for number, name in enumerate(NAMES) if number

@@ -3,7 +3,6 @@
 Exit codes everywhere: 0 done; 1 not done or not all well, for the reason printed; 2 wrong usage.
 """
 
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,6 +10,7 @@ import typer
 
 from gateway import app as application
 from gateway import (
+    cli_admit,
     cli_alarms,
     cli_audit,
     cli_backup,
@@ -26,7 +26,6 @@ from gateway import (
     cli_tail,
     cli_update,
     lock,
-    registry,
 )
 from gateway.cli_common import (
     NOT_WELL,
@@ -41,11 +40,11 @@ from gateway.cli_common import (
     time_text,
 )
 from gateway.database import NewerSchemaError, StoreUnavailableError
-from gateway.files import WATCH_EVERY_S
-from protocol.host.strict import ConfigError, Problem, convert
+from protocol.host.strict import ConfigError, Problem
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_show_locals=False)
 app.add_typer(cli_quarantine.app, name="quarantine")
+cli_admit.register(app)
 cli_status.register(app)
 cli_gaps.register(app)
 cli_linkage.register(app)
@@ -165,83 +164,3 @@ def unknown(config: Config, as_json: AsJson = False) -> None:
         state = "  revoked / 已吊销" if row["revoked"] else ""
         typer.echo(f"{row['terminal']:<32}  {row['frames']} frames  {row['first']} .. {row['last']}{state}")
     typer.echo(f"{len(rows)} not admitted / 个终端未登记")
-
-
-@app.command(
-    epilog=examples(
-        "admit --config gateway.toml T0042 --key-file keys/T0042.hex --point 1:furnace:production:250000",
-    )
-)
-def admit(
-    config: Config,
-    terminal: Annotated[str, typer.Argument(help="Its id, as `unknown` lists it. 终端编号")],
-    key_file: Annotated[
-        str, typer.Option(help="64 hex digits, mode 600; a relative name is from terminals.toml's folder.")
-    ],
-    generation: Annotated[int, typer.Option(min=1, max=255, help="The key's generation. 密钥代号")] = 1,
-    point: Annotated[
-        list[str] | None,
-        typer.Option(metavar="NUMBER:NAME:KIND[:RATED_W]", help="A measured point; again for each. 测点，可重复"),
-    ] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Add a terminal to terminals.toml; a running gateway takes it in within seconds, at SIGHUP at once. 登记终端
-
-    The file is replaced as a whole, and only if the result is valid.
-    """
-    loaded = load(config)
-    path = Path(loaded.terminals)
-    row = {
-        "id": terminal,
-        "keys": [{"generation": generation, "file": key_file}],
-        "points": [_point(text) for text in point or []],
-    }
-    try:
-        registry.admit(path, convert(row, registry.TerminalEntry, path))
-    except (ConfigError, OSError) as error:
-        fail(*str(error).splitlines())
-    pid = lock.running_pid(Path(loaded.data_dir))
-    if as_json:
-        print_json({"admitted": terminal, "reload_pid": pid})
-        return
-    typer.echo(f"{terminal}: admitted / 已登记 -> {path}")
-    typer.echo(f"next / 下一步: kill -HUP {pid}" if pid else "the gateway does not run / 网关未运行")
-
-
-@app.command(epilog=examples("revoke --config gateway.toml T0042", "revoke --config gateway.toml T0042 --json"))
-def revoke(
-    config: Config,
-    terminal: Annotated[str, typer.Argument(help="Its id. 终端编号")],
-    as_json: AsJson = False,
-) -> None:
-    """Refuse a terminal from now on: its keys count no more. 吊销终端
-
-    Marks it as revoked in terminals.toml; a running gateway refuses it within seconds, without a restart. What it sent
-    before stays in the journal. To take it back, give it a new key and delete the line `revoked`.
-    """
-    loaded = load(config)
-    try:
-        registry.revoke(Path(loaded.terminals), terminal, datetime.now(UTC))
-    except (ConfigError, OSError) as error:
-        fail(*str(error).splitlines())
-    pid = lock.running_pid(Path(loaded.data_dir))
-    if as_json:
-        print_json({"revoked": terminal, "running_pid": pid})
-        return
-    typer.echo(f"{terminal}: revoked / 已吊销 -> {loaded.terminals}")
-    typer.echo(
-        f"the gateway (pid {pid}) sees it within {WATCH_EVERY_S:.0f} s / 运行中的网关将在数秒内生效"
-        if pid
-        else "the gateway does not run / 网关未运行"
-    )
-
-
-def _point(text: str) -> dict[str, Any]:
-    """A point as the file has it; what is wrong with its parts is said by the file's own checks."""
-    parts = text.split(":")
-    if len(parts) not in {3, 4} or not all(part.isascii() and part.isdigit() for part in parts[:1] + parts[3:]):
-        raise typer.BadParameter(
-            f"{text!r}: allowed / 允许: NUMBER:NAME:KIND[:RATED_W], as 1:furnace:production:250000"
-        )
-    found: dict[str, Any] = {"number": int(parts[0]), "name": parts[1], "kind": parts[2]}
-    return {**found, "rated_power_w": int(parts[3])} if len(parts) == 4 else found

@@ -124,6 +124,13 @@ class QuarantineConfig(Section, frozen=True):
     max_mib: Annotated[int, msgspec.Meta(ge=1, le=1_048_576)] = 256
 
 
+class CommissioningConfig(Section, frozen=True):
+    """[commissioning]: whose reports are taken, and our key for what is sealed to us (gateway/commissioning)."""
+
+    technicians: Text = "technicians.toml"
+    sealing_key_file: Text = "sealing.key"
+
+
 class MetricsConfig(Section, frozen=True):
     """[metrics]: Prometheus, on loopback only."""
 
@@ -227,6 +234,7 @@ class GatewayConfig(Section, frozen=True):
     jetstream: JetStreamConfig | None = None
     quarantine: QuarantineConfig = QuarantineConfig()
     metrics: MetricsConfig = MetricsConfig()
+    commissioning: CommissioningConfig = CommissioningConfig()
     sink: list[AnySink] = msgspec.field(default_factory=list)
 
 
@@ -270,6 +278,7 @@ def _absolute(config: GatewayConfig, folder: Path) -> GatewayConfig:
         update_keys=config.update_keys and at(config.update_keys),
         mqtt=config.mqtt and placed(config.mqtt),
         jetstream=config.jetstream and placed(config.jetstream),
+        commissioning=placed(config.commissioning),
         sink=[placed(sink) for sink in config.sink],
     )
 
@@ -288,7 +297,7 @@ def _check_files(path: Path, config: GatewayConfig) -> list[Problem]:
     ]
 
 
-_FILES = ("mapping", "password_file", "tls_ca_file")
+_FILES = ("mapping", "password_file", "tls_ca_file", "technicians", "sealing_key_file")
 
 
 def _folder_of(section: Section) -> dict[str, str]:

@@ -35,6 +35,22 @@ def write_durably(file: Path, data: bytes) -> None:
     sync_folder(file.resolve().parent)
 
 
+def write_secret(file: Path, text: str) -> None:
+    """Put a secret into a new file, for its owner alone, as a whole, on the disk. Raises FileExistsError, OSError."""
+    partial = file.with_name(f".{file.name}.partial")
+    partial.unlink(missing_ok=True)
+    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        with os.fdopen(descriptor, "w", encoding="ascii") as stream:
+            stream.write(text)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.link(partial, file)  # unlike a rename it replaces nothing
+    finally:
+        partial.unlink(missing_ok=True)
+    sync_folder(file.resolve().parent)
+
+
 class Watched:
     """A file that may be edited or replaced while we run. Made before the file is read, so that no change is missed."""
 

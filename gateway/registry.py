@@ -11,12 +11,10 @@ revoked = 2026-09-01T00:00:00Z                            # refused from the mom
 import os
 import re
 import stat
-import tempfile
-import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
 
@@ -24,14 +22,12 @@ import msgspec
 
 from cext.decoder import KeyState
 from cext.verify import Points
-from gateway.files import sync_folder
 from protocol import configuration, limits
 from protocol.host.strict import ConfigError, Problem, read
 from protocol.host.tables import Name, Section, Text, duplicates
 
 KEY_FILE_BYTES_MAX = 256  # 64 hex digits and white space; anything longer is some other file
 _KEY_FILE = "a file of 64 hex digits (32 bytes) / 含 64 个十六进制数字的文件"
-_HEAD = re.compile(r"[ \t]*\[\[[ \t]*terminal[ \t]*\]\][ \t]*(#.*)?\r?\n?")
 _TERMINAL = re.compile(rf"[A-Za-z0-9_-]{{1,{limits.TERMINAL_CHARS_MAX}}}", re.ASCII)
 
 
@@ -107,7 +103,12 @@ class Terminal:
 
     def __post_init__(self) -> None:
         limits = {number: (point.rated_power_w, point.register_step_wh) for number, point in self.points.items()}
-        object.__setattr__(self, "limits", Points(self.id, limits))
+        meters = {
+            number: (point.meter.serial, point.meter.ct_milli, point.meter.pt_milli)
+            for number, point in self.points.items()
+            if point.meter is not None
+        }
+        object.__setattr__(self, "limits", Points(self.id, limits, meters))
 
 
 class Senders(NamedTuple):
@@ -224,87 +225,3 @@ def read_secret(file: Path) -> bytes:
     if len(content) > KEY_FILE_BYTES_MAX or not re.fullmatch(rb"[0-9A-Fa-f]{64}", text):
         raise ValueError(f"not a key / 不是有效密钥; allowed / 允许: {_KEY_FILE}")
     return bytes.fromhex(text.decode("ascii"))
-
-
-def admit(path: Path, entry: TerminalEntry) -> None:
-    """Add a terminal to the file, atomically; the file stays as it was if the result would not load.
-
-    Raises ConfigError.
-    """
-    text = path.read_text(encoding="utf-8")
-    if text and not text.endswith("\n"):
-        text += "\n"
-    _replace(path, text + "\n" + _toml(entry))
-
-
-def revoke(path: Path, terminal: str, at: datetime) -> None:
-    """Mark a terminal of the file as revoked at this time, atomically; nothing else of the file changes.
-
-    Raises ConfigError, also where it is not in the file, or stands there in a form that must be edited by hand.
-    """
-    text = path.read_text(encoding="utf-8")
-    entries = read(path, RegistryFile).terminal
-    number = next((number for number, entry in enumerate(entries) if entry.id == terminal), None)
-    if number is None:
-        raise ConfigError([Problem(path, "terminal", f"{terminal}: not in this file / 文件中没有此终端")])
-    if entries[number].revoked is not None:
-        raise ConfigError([Problem(path, f"terminal[{number}].revoked", f"{terminal}: revoked already / 已吊销")])
-    stamp = at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    lines = text.splitlines(keepends=True)
-    heads = [at_line for at_line, line in enumerate(lines) if _HEAD.fullmatch(line)]
-    if len(heads) == len(entries):
-        lines.insert(heads[number] + 1, f"revoked = {stamp}\n")
-    expected = tomllib.loads(text)
-    expected["terminal"][number]["revoked"] = datetime.fromisoformat(stamp)
-    try:
-        is_exact = tomllib.loads("".join(lines)) == expected
-    except tomllib.TOMLDecodeError:
-        is_exact = False
-    if not is_exact:
-        cure = f"add by hand / 请手工加入: revoked = {stamp}"
-        raise ConfigError([Problem(path, f"terminal[{number}]", f"{terminal}: not written as [[terminal]]; {cure}")])
-    _replace(path, "".join(lines))
-
-
-def _replace(path: Path, text: str) -> None:
-    """Put the text in the file's place if it loads. Raises ConfigError."""
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    candidate = Path(name)
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-            stream.write(text)
-            stream.flush()
-            os.fsync(stream.fileno())
-        candidate.chmod(stat.S_IMODE(path.stat().st_mode))
-        load(candidate)
-        candidate.replace(path)
-        sync_folder(path.parent)
-    except ConfigError as error:
-        raise ConfigError([Problem(path, one.key, one.text) for one in error.problems]) from error
-    finally:
-        candidate.unlink(missing_ok=True)
-
-
-def _toml(entry: TerminalEntry) -> str:
-    lines = ["[[terminal]]", f"id = {_quoted(entry.id)}", f"keys = [{', '.join(map(_inline, entry.keys))}]"]
-    for name in ("commissioned", "revoked"):
-        at: datetime | None = getattr(entry, name)
-        if at is not None:
-            lines.append(f"{name} = {at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}")
-    return "\n".join([*lines, "points = [", *(f"    {_inline(point)}," for point in entry.points), "]", ""])
-
-
-def _inline(table: Section) -> str:
-    """A table on one line, without what is left out."""
-    parts = []
-    for known in msgspec.structs.fields(table):
-        value = getattr(table, known.name)
-        if value is not None and value != known.default:
-            shown = _inline(value) if isinstance(value, Section) else _quoted(value)
-            parts.append(f"{known.encode_name} = {shown}")
-    return f"{{{', '.join(parts)}}}"
-
-
-def _quoted(value: str | int) -> str:
-    # JSON's escapes are a subset of those of a TOML basic string; its integers are TOML's
-    return msgspec.json.encode(value).decode("utf-8")

@@ -34,6 +34,7 @@ CHECKS: Mapping[str, str] = {
     "clock_uncertain": "the terminal does not know its clock's error",
     "flag_unknown": "a quality flag that this gateway does not know",
     "epoch_back": "a new record of a log that is not the terminal's newest: an old flash image, or a late frame",
+    "meter_not_commissioned": "a meter, or a ratio set in it, that is not the one of the commissioning report (S-29)",
 }
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from gateway import registry
+from gateway import registry, registry_edit
 from gateway.cli import app
 from gateway.files import Watched
 from hil.broker import Broker
@@ -29,7 +29,7 @@ def terminals(tmp_path: Path) -> Path:
 def test_revoking_changes_that_terminal_alone_and_needs_its_keys_no_more(terminals: Path) -> None:
     text = terminals.read_text() + "# a comment stays\n"
     terminals.write_text(text)
-    registry.revoke(terminals, "T0002", AT)
+    registry_edit.revoke(terminals, "T0002", AT)
     (terminals.parent / "T0002.hex").unlink()
     loaded = registry.load(terminals)
     assert [name for name in ("T0001", "T0002", "T0003") if loaded.get(name) is None] == ["T0002"]
@@ -51,7 +51,7 @@ def test_revoking_changes_that_terminal_alone_and_needs_its_keys_no_more(termina
 def test_what_can_not_be_revoked_is_said_and_left_alone(terminals: Path, text: str, said: str) -> None:
     terminals.write_text(text)
     with pytest.raises(ConfigError, match=said):
-        registry.revoke(terminals, "T0002", AT)
+        registry_edit.revoke(terminals, "T0002", AT)
     assert terminals.read_text() == text
 
 

@@ -13,7 +13,7 @@ from cext.verify import MARK, NAMES, REFUSE, SEVERITIES, Points
 from gateway.config import VerifyConfig
 from gateway.journal.journal import Journal
 from gateway.journal.reader import Reader
-from gateway.registry import Point
+from gateway.registry import Meter, Point
 from gateway.verify import CHECKS
 from protocol import record
 from tests.gateway import verify_model
@@ -71,6 +71,32 @@ def test_every_check_has_a_name_a_severity_and_a_sentence() -> None:
     refusing = {name for name, severity in SEVERITIES.items() if severity == REFUSE}
     assert refusing == {"time_before_2020", "time_far_in_future"}  # only what cannot be true
     assert SEVERITIES["energy_fell"] == SEVERITIES["energy_jumped"] == SEVERITIES["energy_not_power"] == MARK
+
+
+METERED = Point(number=1, name="furnace", kind="production", meter=Meter(serial=7001, ct_milli=80_000, pt_milli=1000))
+
+
+@pytest.mark.parametrize(
+    ("code", "values", "point", "is_marked"),
+    [
+        (record.METER_SWAPPED, [7001, 7002], 1, True),
+        (record.METER_SWAPPED, [7002, 7001], 1, False),  # back to the one that was commissioned
+        (record.METER_SWAPPED, [7001], 1, False),  # of a later text: nothing to compare
+        (record.RATIO_CHANGED, [80_000, 8000, 1000, 1000], 1, True),
+        (record.RATIO_CHANGED, [80_000, 80_000, 1000, 2000], 1, True),
+        (record.RATIO_CHANGED, [8000, 80_000, 0, 0], 1, False),
+        (record.RATIO_CHANGED, [80_000, 8000, 1000, 1000], 2, False),  # no meter of this point was commissioned
+        (record.METER_BACK, [7001, 7002], 1, False),
+    ],
+)
+def test_a_meter_that_was_not_commissioned_is_a_mark(
+    code: int, values: list[int], point: int, *, is_marked: bool
+) -> None:
+    """S-29: a meter that was swapped, or whose ratio was set anew, unless to what the report says."""
+    other = Point(number=2, name="fan", kind="treatment")
+    marks = found(event(1, code=code, point=point, values=values), {1: METERED, 2: other})
+    assert marks == ([("meter_not_commissioned", point)] if is_marked else [])
+    assert SEVERITIES["meter_not_commissioned"] == MARK
 
 
 # --- against the model --------------------------------------------------------------------------------------------
