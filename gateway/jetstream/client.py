@@ -9,6 +9,7 @@ import select
 import socket
 import ssl
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 
 import msgspec
 
@@ -182,24 +183,28 @@ class Client:
         if self._socket is None:
             self.tries += 1
             host, _, port = self.server.rpartition(":")
-            plain = socket.create_connection((host, int(port)), timeout=CONNECT_S)
-            try:
-                self._socket = self._greet(plain, host)
-            except BaseException:
-                plain.close()
-                raise
+            with ExitStack() as closing:
+                plain = closing.enter_context(socket.create_connection((host, int(port)), timeout=CONNECT_S))
+                secure = closing.enter_context(self._secured(plain, host))
+                self._greet(secure)
+                closing.pop_all()
+                self._socket = secure
         return self._socket
 
-    def _greet(self, plain: socket.socket, host: str) -> socket.socket:
-        """INFO, TLS if it is asked for, CONNECT, the inbox's subscription; a PING is answered when all that is well."""
+    def _secured(self, plain: socket.socket, host: str) -> socket.socket:
+        """INFO, and TLS if it is asked for."""
         plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # what is sent is whole
         info = _line(plain)
         if not info.startswith(b"INFO "):
             raise ValueError(f"no NATS server: it says {info[:40]!r}")
         if self._config.tls_ca_file is not None:
-            plain = ssl.create_default_context(cafile=self._config.tls_ca_file).wrap_socket(plain, server_hostname=host)
-        elif msgspec.json.decode(info[5:]).get("tls_required"):
+            return ssl.create_default_context(cafile=self._config.tls_ca_file).wrap_socket(plain, server_hostname=host)
+        if msgspec.json.decode(info[5:]).get("tls_required"):
             raise NatsError("denied", f"{self.server}: takes TLS only: tls_ca_file is missing")
+        return plain
+
+    def _greet(self, connection: socket.socket) -> None:
+        """CONNECT, the inbox's subscription; a PING is answered when all that is well."""
         words: dict[str, object] = {
             "verbose": False,
             "pedantic": False,
@@ -211,12 +216,11 @@ class Client:
         login = {"user": self._config.user, "pass": self._password} if self._config.user else {}
         said = msgspec.json.encode(words | login)
         self._inbox, self._number = f"_INBOX.{self._token()}".encode(), 0
-        plain.sendall(b"CONNECT %b\r\nSUB %b.> 1\r\nPING\r\n" % (said, self._inbox))
-        while not (line := _line(plain)).startswith(b"PONG"):
+        connection.sendall(b"CONNECT %b\r\nSUB %b.> 1\r\nPING\r\n" % (said, self._inbox))
+        while not (line := _line(connection)).startswith(b"PONG"):
             if line.startswith(b"-ERR"):
                 raise _refused(f"{self.server}: {line[4:].decode('utf-8', 'replace').strip()}")
-        plain.setblocking(False)  # noqa: FBT003  (the socket's own word)
-        return plain
+        connection.setblocking(False)  # noqa: FBT003  (the socket's own word)
 
 
 def _publish(subject: bytes, reply: bytes, data: bytes) -> bytes:

@@ -15,7 +15,8 @@ DAY_NS = 86_400 * 10**9
 _NO_RESPONDERS = 503
 # err_code of JetStream's API (server/errors.json)
 _NOT_THERE, _NO_MESSAGE, _IS_THERE = 10059, 10037, 10077
-_NOT_ENABLED = {10005, 10035, 10039, 10076}  # 10005: a cluster that has not found its nodes yet
+_NO_PEERS = 10005  # too few servers for the replicas that are wanted
+_NOT_ENABLED = {_NO_PEERS, 10035, 10039, 10076}
 _FULL = {10023, 10028, 10047, 10122}
 _PER_SUBJECT = "per subject"
 
@@ -121,6 +122,8 @@ def raise_if_refused(found: dict[str, Any]) -> None:
     code, text = _code(found), _text(found)
     if not code and not text:
         return
+    if code == _NO_PEERS:
+        text += ": a server is away, or the cluster has left it out at its first start (docs/scale.md)"
     if code in _NOT_ENABLED:
         raise NatsError("no_jetstream", text)
     raise NatsError("full" if code in _FULL or code == _IS_THERE else "protocol", f"{text} ({code})")

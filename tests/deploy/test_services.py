@@ -162,23 +162,13 @@ def test_a_configuration_passes_the_check_once_its_files_are_there(form: str, na
     (tmp_path / "gateway.toml").write_text(text.replace("/var/lib/wattline", str(tmp_path / "data")), encoding="utf-8")
     for password in ("mqtt.password", "nats.password"):
         (tmp_path / password).write_text(f"{PASSWORD}\n")
+    (tmp_path / "nats-ca.pem").write_bytes(Authority().own.certificate_bytes(PEM))
     (tmp_path / "keys").mkdir()
     key = tmp_path / "keys/T0001.1.hex"
     key.touch(mode=0o600)
     key.write_text(os.urandom(32).hex())
     done = CliRunner().invoke(app, ["check", "--config", str(tmp_path / "gateway.toml")])
     assert done.exit_code == 0, done.output
-
-
-def test_the_nats_configuration_is_taken_by_the_server(tmp_path: Path) -> None:
-    """P-237."""
-    text = (DEPLOY / "several-machines/nats.conf").read_text(encoding="utf-8")
-    (tmp_path / "nats.conf").write_text(text.replace("/var/lib/nats", str(tmp_path / "store")), encoding="utf-8")
-    command = [str(ROOT / "build/nats/nats-server"), "-t", "-c", str(tmp_path / "nats.conf"), "-n", "nats-1"]
-    done = subprocess.run(
-        command, capture_output=True, text=True, check=False, timeout=60, env={**os.environ, "NATS_PASSWORD": "secret"}
-    )
-    assert done.returncode == 0, done.stderr
 
 
 class Peer:

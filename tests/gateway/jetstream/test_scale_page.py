@@ -23,7 +23,7 @@ def block(kind: str, begins: str) -> str:
 def test_the_workers_configuration_is_taken_and_its_followers_too(tmp_path: Path) -> None:
     """P-227."""
     write_config(tmp_path, 1883, [Sender()])
-    for name in ("nats.password", "ca.pem"):
+    for name in ("nats.password", "nats-ca.pem"):
         (tmp_path / name).write_text("x\n")
     text = block("toml", "data_dir")
     text = text.replace("/var/lib/wattline/worker1", "data").replace("/etc/wattline/terminals.toml", "terminals.toml")
@@ -38,9 +38,9 @@ def test_the_workers_configuration_is_taken_and_its_followers_too(tmp_path: Path
 def test_the_servers_configuration_is_taken(tmp_path: Path) -> None:
     """P-227."""
     authority = Authority()
-    _, certificate, key = authority.server_files(authority.issue("n1"), tmp_path)
-    certificate.rename(tmp_path / "n1.pem")
-    key.rename(tmp_path / "n1.key")
+    files = authority.server_files(authority.issue("n1"), tmp_path)
+    for made, name in zip(files, ("ca.pem", "server.pem", "server.key"), strict=True):
+        made.rename(tmp_path / name)
     (tmp_path / "nats.conf").write_text(block("", "server_name"))
     command = [str(NATS), "-t", "-c", "nats.conf"]
     env = {**os.environ, "NATS_PASSWORD": "secret"}
