@@ -15,6 +15,7 @@ from gateway import (
     cli_audit,
     cli_backup,
     cli_configure,
+    cli_console,
     cli_export,
     cli_forward,
     cli_gaps,
@@ -54,6 +55,7 @@ cli_export.register(app)
 cli_backup.register(app)
 cli_configure.register(app)
 cli_tail.register(app)
+cli_console.register(app)
 cli_audit.register(app)
 cli_forward.register(app)
 cli_reconcile.register(app)

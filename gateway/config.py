@@ -137,6 +137,19 @@ class MetricsConfig(Section, frozen=True):
     port: Annotated[int, msgspec.Meta(ge=0, le=65535)] = 9212  # 0: any free one, named in the ready line
 
 
+class ConsoleConfig(Section, frozen=True):
+    """[console]: the web console (`wattline gateway console`)."""
+
+    users: Text | None = None  # users.toml: who may log in (gateway/console/users.py)
+    host: Literal["127.0.0.1", "::1"] = "127.0.0.1"  # a reverse proxy with TLS brings it to others
+    port: Annotated[int, msgspec.Meta(ge=0, le=65535)] = 9213  # 0: any free one, named in the ready line
+    hosts: list[Text] = msgspec.field(default_factory=lambda: ["127.0.0.1", "localhost", "[::1]"])  # it is reached by
+    https: bool = False  # a proxy brings it by HTTPS: cookies go by that alone
+    session_h: Annotated[int, msgspec.Meta(ge=1, le=168)] = 12
+    connections_max: Annotated[int, msgspec.Meta(ge=10, le=10_000)] = 200
+    utc_offset_h: Annotated[int, msgspec.Meta(ge=-12, le=14)] = 8  # of the times that are shown
+
+
 class SinkConfig(Section, frozen=True, kw_only=True):
     """[[sink]]: where readings are forwarded to; `kind` says which of the tables below it is."""
 
@@ -235,6 +248,7 @@ class GatewayConfig(Section, frozen=True):
     quarantine: QuarantineConfig = QuarantineConfig()
     metrics: MetricsConfig = MetricsConfig()
     commissioning: CommissioningConfig = CommissioningConfig()
+    console: ConsoleConfig = ConsoleConfig()
     sink: list[AnySink] = msgspec.field(default_factory=list)
 
 
@@ -279,6 +293,7 @@ def _absolute(config: GatewayConfig, folder: Path) -> GatewayConfig:
         mqtt=config.mqtt and placed(config.mqtt),
         jetstream=config.jetstream and placed(config.jetstream),
         commissioning=placed(config.commissioning),
+        console=msgspec.structs.replace(config.console, users=config.console.users and at(config.console.users)),
         sink=[placed(sink) for sink in config.sink],
     )
 

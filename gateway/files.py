@@ -21,11 +21,12 @@ def read_secret(file: str | None) -> str | None:
     return Path(file).read_text("utf-8").strip() if file else None
 
 
-def write_durably(file: Path, data: bytes) -> None:
-    """Put the content in the file's place, as a whole, on the disk."""
+def write_durably(file: Path, data: bytes, mode: int = 0o666) -> None:
+    """Put the content in the file's place, as a whole, on the disk. mode: less the process's umask."""
     partial = file.with_name(f".{file.name}.partial")
     try:
-        with partial.open("wb") as stream:
+        partial.unlink(missing_ok=True)  # of a process that was killed: it may have another mode
+        with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode), "wb") as stream:
             stream.write(data)
             stream.flush()
             os.fsync(stream.fileno())

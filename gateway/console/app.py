@@ -1,0 +1,223 @@
+"""The console as an ASGI application: routes, and what each request passes before one is called."""
+
+import json
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Mount
+from starlette.routing import Route as Path_
+from starlette.staticfiles import StaticFiles
+
+from gateway.console import openapi
+from gateway.console.audit import Audit, Entry
+from gateway.console.guard import Guard
+from gateway.console.openapi import Error, Why
+from gateway.console.pages import alarms
+from gateway.console.rates import LOGIN, REQUEST, Limiter
+from gateway.console.route import Call, House, RefusedError, Route
+from gateway.console.sessions import COOKIE, Session, Sessions
+from gateway.console.users import PASSWORD_CHARS_MAX, User, Users
+from gateway.database import NewerSchemaError, StoreUnavailableError
+from protocol.host.tables import Name
+
+ROUTES: Sequence[Route] = (*alarms.ROUTES,)
+BODY_BYTES_MAX = 64 * 1024  # a note of 2,000 characters, a list of a few thousand ids
+STATIC = Path(__file__).parent / "static"
+_VERSION = "1"  # of the API
+
+
+class Login(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A name and its password."""
+
+    name: Name
+    password: str
+
+
+class Me(msgspec.Struct, frozen=True):
+    """Who is logged in. csrf: to be sent as X-CSRF-Token with each change. utc_offset_h: of the times shown."""
+
+    name: str
+    role: str
+    csrf: str
+    utc_offset_h: int
+
+
+class Console:
+    """The application of a gateway's folder. steady_s, random_bytes: of sessions and rates."""
+
+    def __init__(
+        self,
+        house: House,
+        users: Users,
+        steady_s: Callable[[], float],
+        random_bytes: Callable[[int], bytes],
+        routes: Sequence[Route] = ROUTES,
+    ) -> None:
+        self._house, self._users = house, users
+        self._sessions = Sessions(house.config.console.session_h * 3600, steady_s, random_bytes)
+        self._logins, self._requests = Limiter(LOGIN, steady_s), Limiter(REQUEST, steady_s)
+        self._audit_lock = threading.Lock()
+        self._document = json.dumps(openapi.document(routes, _VERSION)).encode()
+        self.app = Starlette(
+            routes=[
+                Path_("/api/login", self._answered(self._login), methods=["POST"]),
+                Path_("/api/logout", self._answered(self._logout), methods=["POST"]),
+                Path_("/api/me", self._answered(self._me), methods=["GET"]),
+                Path_("/api/openapi.json", self._answered(self._openapi), methods=["GET"]),
+                *(Path_(one.path, self._answered(self._endpoint(one)), methods=[one.method]) for one in routes),
+                Mount("/", StaticFiles(directory=STATIC, html=True)),
+            ],
+            middleware=[Middleware(Guard, hosts=house.config.console.hosts)],
+        )
+
+    def _endpoint(self, route: Route) -> Callable[[Request], Any]:
+        async def endpoint(request: Request) -> Response:
+            session, asked, status = self._session(request), b"", 500
+            try:
+                _check_role(session, route)
+                if route.is_change:
+                    _check_token(request, session)
+                    asked = await _body(request)
+                call = Call(self._house, session.user, request.path_params, _asked(request, route, asked))
+                given = await run_in_threadpool(route.answer, call)
+                status = 200
+                response = _json(given)
+            except RefusedError as error:
+                status = error.status
+                raise
+            finally:
+                if route.is_change:
+                    await self._note(request, session.user.name, asked, status)
+            return response
+
+        return endpoint
+
+    async def _login(self, request: Request) -> Response:
+        data = await _body(request)
+        login = _decoded(data, Login)
+        keys = [f"name {login.name}", f"address {_address(request)}"]
+        if not all(self._logins.is_free(key) for key in keys):
+            await self._note(request, login.name, b"", 429)
+            raise RefusedError(429, "logins", "too many wrong passwords; wait a minute", "密码错误次数过多，请稍后再试")
+        password = login.password[:PASSWORD_CHARS_MAX]
+        user = await run_in_threadpool(self._users.login, login.name, password)
+        await self._note(request, login.name, b"", 200 if user else 401)
+        if user is None:
+            for key in keys:
+                self._logins.take(key)
+            raise RefusedError(401, "login", "wrong name or password", "用户名或密码错误")
+        token, session = self._sessions.begin(user)
+        response = _json(self._who(session))
+        response.set_cookie(COOKIE, token, httponly=True, samesite="strict", secure=self._house.config.console.https)
+        return response
+
+    async def _logout(self, request: Request) -> Response:
+        session = self._session(request)
+        _check_token(request, session)
+        self._sessions.end(request.cookies.get(COOKIE))
+        await self._note(request, session.user.name, b"", 200)
+        response = _json({"done": True})
+        response.delete_cookie(COOKIE)
+        return response
+
+    async def _me(self, request: Request) -> Response:
+        return _json(self._who(self._session(request)))
+
+    async def _openapi(self, request: Request) -> Response:
+        self._session(request)
+        return Response(self._document, media_type="application/json")
+
+    def _who(self, session: Session) -> Me:
+        user: User = session.user
+        return Me(user.name, user.role.name.lower(), session.csrf, self._house.config.console.utc_offset_h)
+
+    def _session(self, request: Request) -> Session:
+        if not self._requests.take(_address(request)):
+            raise RefusedError(429, "requests", "too many requests; wait a second", "请求过于频繁，请稍后再试")
+        session = self._sessions.find(request.cookies.get(COOKIE))
+        if session is None:
+            raise RefusedError(401, "session", "nobody is logged in", "未登录")
+        return session
+
+    async def _note(self, request: Request, who: str, asked: bytes, status: int) -> None:
+        action = f"{request.method} {request.url.path}"
+        text = asked.decode("utf-8", "backslashreplace")
+        entry = Entry(self._house.clock.now_ms(), who, _address(request), action, text, status)
+        await run_in_threadpool(self._add, entry)
+
+    def _add(self, entry: Entry) -> None:
+        with self._audit_lock, closing(Audit(Path(self._house.config.data_dir))) as audit:
+            audit.add(entry)
+
+    def _answered(self, endpoint: Callable[[Request], Any]) -> Callable[[Request], Any]:
+        """What is refused, answered; a store that can't be used is not our bug."""
+
+        async def answered(request: Request) -> Response:
+            try:
+                response: Response = await endpoint(request)
+            except RefusedError as error:
+                return _json(Error(Why(error.code, error.en, error.zh)), error.status)
+            except msgspec.ValidationError as error:
+                text, _, field = str(error).partition(" - at ")
+                return _json(Error(Why("asked", text, f"请求内容有误：{text}", field.strip("`"))), 400)
+            except (StoreUnavailableError, NewerSchemaError) as error:
+                return _json(Error(Why("store", str(error), f"存储暂不可用：{error}")), 503)
+            return response
+
+        return answered
+
+
+def _asked(request: Request, route: Route, data: bytes) -> Any:
+    """The query, or the body, as the route takes it. Raises msgspec.ValidationError, RefusedError."""
+    if route.is_change:
+        return _decoded(data or b"{}", route.asks)
+    pairs = request.query_params.multi_items()
+    if len(dict(pairs)) != len(pairs):
+        raise RefusedError(400, "asked", "a name stands twice in the query", "查询参数重复")
+    return msgspec.convert(dict(pairs), route.asks, strict=False)
+
+
+def _decoded(data: bytes, kind: type[Any]) -> Any:
+    try:
+        return msgspec.json.decode(data, type=kind)
+    except msgspec.ValidationError:
+        raise
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise RefusedError(400, "json", f"not JSON: {error}", "不是 JSON") from error
+
+
+async def _body(request: Request) -> bytes:
+    data = b""
+    async for chunk in request.stream():
+        data += chunk
+        if len(data) > BODY_BYTES_MAX:
+            raise RefusedError(413, "body", f"longer than {BODY_BYTES_MAX} bytes", "请求过长")
+    return data
+
+
+def _check_role(session: Session, route: Route) -> None:
+    if session.user.role < route.role:
+        name = route.role.name.lower()
+        raise RefusedError(403, "role", f"needs the role {name}", f"需要 {name} 权限")
+
+
+def _check_token(request: Request, session: Session) -> None:
+    if request.headers.get("x-csrf-token") != session.csrf:
+        raise RefusedError(403, "csrf", "X-CSRF-Token is not this session's: load the page again", "页面已失效，请刷新")
+
+
+def _address(request: Request) -> str:
+    return request.client.host if request.client else ""
+
+
+def _json(given: Any, status: int = 200) -> Response:
+    return Response(msgspec.json.encode(given), status, media_type="application/json")

@@ -1,0 +1,128 @@
+"""Alarms: what the watch found, and what people do about it."""
+
+from contextlib import closing
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+
+from gateway.console.route import Call, Done, Nothing, RefusedError, Route, not_found
+from gateway.console.users import Role
+from gateway.watch.alarms import STATES, STEPS
+from gateway.watch.store import Row, Step, StepRefusedError, Store
+from gateway.watch.words import MEANING, facts_json
+
+Limit = Annotated[int, msgspec.Meta(ge=1, le=1000)]
+Note = Annotated[str, msgspec.Meta(max_length=2000)]
+State = Annotated[str, msgspec.Meta(pattern=f"^({'|'.join(STATES)})$")]
+
+
+class AskAlarms(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Only these; the newest first."""
+
+    state: State | None = None
+    enterprise: Annotated[str, msgspec.Meta(max_length=32)] | None = None
+    limit: Limit = 100
+
+
+class Alarm(msgspec.Struct, frozen=True):
+    """One alarm. meaning: English and Chinese. may: the states that a person may give it next."""
+
+    id: int
+    enterprise: str
+    subject: str
+    kind: str
+    meaning: list[str]
+    from_s: int
+    to_s: int
+    facts: dict[str, int | str]
+    state: str
+    found_ms: int
+    changed_ms: int
+    may: list[str]
+
+
+class TakenStep(msgspec.Struct, frozen=True):
+    """What somebody did."""
+
+    at_ms: int
+    state: str
+    who: str
+    note: str
+
+
+class AlarmShown(msgspec.Struct, frozen=True):
+    """An alarm, and what was done about it."""
+
+    alarm: Alarm
+    steps: list[TakenStep]
+
+
+class TakeStep(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What is done about it: acknowledged, dispatched (as a supervision notice), answered, closed."""
+
+    state: State
+    note: Note = ""
+
+
+def _list(call: Call) -> list[Alarm]:
+    asked: AskAlarms = call.asked
+    with closing(_store(call)) as store:
+        return [_alarm(row) for row in store.rows(asked.state, asked.enterprise, asked.limit)]
+
+
+def _show(call: Call) -> AlarmShown:
+    with closing(_store(call)) as store:
+        row = store.row(_number(call))
+        if row is None:
+            raise not_found(call.path["id"])
+        return AlarmShown(_alarm(row), [TakenStep(*one) for one in store.steps(row.id)])
+
+
+def _step(call: Call) -> Done:
+    asked: TakeStep = call.asked
+    with closing(_store(call)) as store:
+        if store.row(_number(call)) is None:
+            raise not_found(call.path["id"])
+        try:
+            store.step(_number(call), Step(call.house.clock.now_ms(), asked.state, call.user.name, asked.note))
+        except StepRefusedError as error:
+            en, _, zh = str(error).partition(" / ")
+            raise RefusedError(409, "step", en, zh) from error
+    return Done()
+
+
+ROUTES = [
+    Route("GET", "/api/alarms", Role.VIEWER, "Alarms, the newest first", AskAlarms, list[Alarm], _list),
+    Route("GET", "/api/alarms/{id}", Role.VIEWER, "An alarm and its steps", Nothing, AlarmShown, _show),
+    Route("POST", "/api/alarms/{id}/steps", Role.OPERATOR, "Do something about an alarm", TakeStep, Done, _step),
+]
+
+
+def _store(call: Call) -> Store:
+    return Store(Path(call.house.config.data_dir))
+
+
+def _number(call: Call) -> int:
+    text = call.path["id"]
+    if not (text.isascii() and text.isdigit() and len(text) <= 18):
+        raise not_found(text)
+    return int(text)
+
+
+def _alarm(row: Row) -> Alarm:
+    meaning = MEANING[row.kind].split(" / ")
+    return Alarm(
+        row.id,
+        row.enterprise,
+        row.subject,
+        row.kind,
+        meaning,
+        row.from_s,
+        row.to_s,
+        facts_json(row.facts),
+        row.state,
+        row.found_ms,
+        row.changed_ms,
+        list(STEPS[row.state]),
+    )

@@ -1,0 +1,72 @@
+"""What a route of the API is: declared once, checked, answered and documented from the same declaration."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import msgspec
+
+from gateway.clock import Clock
+from gateway.config import GatewayConfig
+from gateway.console.users import Role, User
+
+
+class House(NamedTuple):
+    """What views and acts reach the gateway's stores by. config_path: of gateway.toml."""
+
+    config: GatewayConfig
+    config_path: str
+    clock: Clock
+
+
+class Call(NamedTuple):
+    """A request that was admitted. path: the route's {names}; asked: the query, or the body of a change."""
+
+    house: House
+    user: User
+    path: dict[str, str]
+    asked: Any
+
+
+class Nothing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Nothing is asked."""
+
+
+class Done(msgspec.Struct, frozen=True):
+    """A change was made."""
+
+    done: bool = True
+
+
+class RefusedError(Exception):
+    """The answer is no: `status`, a `code` for programs, and why in English and Chinese."""
+
+    def __init__(self, status: int, code: str, en: str, zh: str) -> None:
+        super().__init__(f"{code}: {en}")
+        self.status, self.code, self.en, self.zh = status, code, en, zh
+
+
+def not_found(what: str) -> RefusedError:
+    """404."""
+    return RefusedError(404, "not_found", f"{what}: there is none", f"{what}：不存在")
+
+
+@dataclass(frozen=True)
+class Route:
+    """METHOD path, who may call it, and what it does. asks: of the query (GET) or the body; gives: of the answer.
+
+    answer: called in a thread of its own with a Call. It may raise RefusedError; StoreUnavailableError is a 503.
+    """
+
+    method: str
+    path: str
+    role: Role
+    summary: str
+    asks: type[msgspec.Struct]
+    gives: Any
+    answer: Callable[[Call], Any]
+
+    @property
+    def is_change(self) -> bool:
+        """Whether it changes something: then it needs the session's CSRF token, and is written into the audit log."""
+        return self.method != "GET"

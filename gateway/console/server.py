@@ -1,0 +1,35 @@
+"""The console served over HTTP, on loopback."""
+
+import os
+import socket
+from collections.abc import Callable
+
+import uvicorn
+
+from gateway.clock import steady_s
+from gateway.console.app import Console
+from gateway.console.route import House
+from gateway.console.users import Users
+
+BACKLOG = 128  # connections that wait to be taken: a browser opens six
+
+
+def serve(house: House, known: Users, ready: Callable[[str], None]) -> None:
+    """Serve until SIGTERM or Ctrl-C. ready: called with the address once it can be opened. Raises OSError."""
+    config = house.config.console
+    family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((config.host, config.port))
+        listener.listen(BACKLOG)
+        settings = uvicorn.Config(
+            Console(house, known, steady_s, os.urandom).app,
+            log_level="warning",
+            server_header=False,
+            limit_concurrency=config.connections_max,
+            timeout_keep_alive=30,
+            timeout_graceful_shutdown=3,
+        )
+        name = f"[{config.host}]" if family == socket.AF_INET6 else config.host
+        ready(f"http://{name}:{listener.getsockname()[1]}/")
+        uvicorn.Server(settings).run(sockets=[listener])

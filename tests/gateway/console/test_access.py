@@ -1,0 +1,174 @@
+"""Who gets into the console, and what nobody gets past: over every route that it declares."""
+
+import asyncio
+import json
+import re
+from contextlib import closing
+from pathlib import Path
+
+import httpx
+import pytest
+
+from gateway.console import users
+from gateway.console.app import BODY_BYTES_MAX, ROUTES, Console
+from gateway.console.audit import Audit
+from gateway.console.route import Route
+from gateway.console.sessions import COOKIE
+from gateway.console.users import Role
+from protocol.host.strict import ConfigError
+from tests.gateway.console.support import NAMES, PASSWORD, Browser, Steady, console_of, folder_of
+from tests.gateway.support import Sender, StillClock
+
+SENDER = Sender()
+BELOW = {Role.VIEWER: None, Role.OPERATOR: "vera", Role.ADMIN: "olga"}
+
+
+@pytest.fixture
+def steady() -> Steady:
+    return Steady()
+
+
+@pytest.fixture
+def console(tmp_path: Path, steady: Steady) -> Console:
+    return console_of(folder_of(tmp_path, SENDER), tmp_path, steady, StillClock())
+
+
+def name_of(route: Route) -> str:
+    return f"{route.method} {route.path}"
+
+
+def path_of(route: Route) -> str:
+    return re.sub(r"{\w+}", "1", route.path)
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=name_of)
+def test_no_route_answers_somebody_who_is_not_logged_in(console: Console, route: Route) -> None:
+    """P-310: nor one whose session ended, nor a made-up one."""
+
+    async def play() -> None:
+        for cookie in ("", "0" * 64):
+            browser = Browser(console)
+            browser.cookies = {COOKIE: cookie} if cookie else {}
+            answer = await browser.ask(route.method, path_of(route), {} if route.is_change else None)
+            assert (answer.status_code, answer.json()["error"]["code"]) == (401, "session")
+
+    asyncio.run(play())
+
+
+@pytest.mark.parametrize(
+    "route", [one for one in ROUTES if BELOW[one.role]], ids=lambda one: f"{one.method} {one.path}"
+)
+def test_no_route_answers_a_role_below_its_own(console: Console, route: Route) -> None:
+    """P-310: and no change without the token of the session's page."""
+
+    async def play() -> None:
+        lower, fitting = Browser(console), Browser(console)
+        lower.enter(BELOW[route.role] or "")
+        answer = await lower.ask(route.method, path_of(route), {})
+        assert (answer.status_code, answer.json()["error"]["code"]) == (403, "role")
+        fitting.enter(next(name for name, role in NAMES.items() if role == route.role.name.lower()))
+        answer = await fitting.ask(route.method, path_of(route), {}, **{"x-csrf-token": lower.csrf})
+        assert (answer.status_code, answer.json()["error"]["code"]) == (403, "csrf")
+
+    asyncio.run(play())
+
+
+def test_wrong_passwords_become_slow_and_are_written_down(console: Console, steady: Steady, tmp_path: Path) -> None:
+    """P-311: five at once, then one a minute; the right one has to wait too. No password stands in the audit log."""
+
+    async def play() -> None:
+        browser = Browser(console)
+        for _ in range(5):
+            assert (await browser.login("ada", "wrong password")).status_code == 401
+        assert (await browser.login("ada")).status_code == 429
+        steady.now_s += 61
+        answer = await browser.login("ada")
+        assert (answer.status_code, answer.json()["role"]) == (200, "admin")
+        assert (await Browser(console).login("nobody")).status_code == 401
+
+    asyncio.run(play())
+    with closing(Audit(tmp_path / "data")) as audit:
+        entries = audit.newest(100)
+    assert [one.status for one in entries] == [401, 200, 429, 401, 401, 401, 401, 401]
+    assert PASSWORD not in repr(entries)
+    assert "wrong" not in repr(entries)
+
+
+def test_a_session_ends_by_time_and_by_logging_out(console: Console, steady: Steady) -> None:
+    """P-311."""
+
+    async def play() -> None:
+        browser = Browser(console)
+        await browser.login("vera")
+        assert (await browser.ask("GET", "/api/me")).json()["name"] == "vera"
+        assert (await browser.ask("POST", "/api/logout")).status_code == 200
+        browser.cookies = {COOKIE: "0" * 64}
+        assert (await browser.ask("GET", "/api/me")).status_code == 401
+        await browser.login("vera")
+        steady.now_s += 12 * 3600
+        assert (await browser.ask("GET", "/api/me")).status_code == 401
+
+    asyncio.run(play())
+
+
+def test_every_answer_carries_the_policy_and_unknown_hosts_get_none(console: Console) -> None:
+    """P-312: scripts from here alone; a page that points its own name at us is not answered."""
+
+    async def play() -> None:
+        browser = Browser(console)
+        for path in ("/", "/api/me", "/nothing"):
+            answer = await browser.ask("GET", path)
+            assert "script-src 'self';" in answer.headers["content-security-policy"]
+            assert answer.headers["x-content-type-options"] == "nosniff"
+        cookie = (await browser.login("vera")).headers["set-cookie"].lower()
+        assert {"httponly", "samesite=strict"} <= {one.strip() for one in cookie.split(";")}
+        assert (await browser.ask("GET", "/api/me", host="evil.example")).status_code == 400
+
+    asyncio.run(play())
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "code"),
+    [
+        (b"{", 400, "json"),
+        (b"\xff", 400, "json"),
+        (b'{"name": 1, "password": ""}', 400, "asked"),
+        (b'{"name": "a", "password": "b", "more": 1}', 400, "asked"),
+        (b"[" * 30_000, 400, "asked"),
+        (b" " * (BODY_BYTES_MAX + 1), 413, "body"),
+    ],
+)
+def test_what_is_not_a_question_is_told_so(console: Console, body: bytes, status: int, code: str) -> None:
+    """P-312."""
+
+    async def play() -> httpx.Response:
+        transport = httpx.ASGITransport(app=console.app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+            return await client.post("/api/login", content=body)
+
+    answer = asyncio.run(play())
+    assert (answer.status_code, answer.json()["error"]["code"]) == (status, code)
+
+
+def test_users_that_others_may_read_are_refused(tmp_path: Path) -> None:
+    """P-311, S-20."""
+    folder_of(tmp_path, SENDER)
+    (tmp_path / "users.toml").chmod(0o644)
+    with pytest.raises(ConfigError, match="others can read it"):
+        users.load(tmp_path / "users.toml")
+
+
+def test_the_document_has_every_route(console: Console) -> None:
+    """P-313."""
+
+    async def play() -> dict[str, object]:
+        browser = Browser(console)
+        browser.enter("vera")
+        found: dict[str, object] = json.loads((await browser.ask("GET", "/api/openapi.json")).content)
+        return found
+
+    paths = asyncio.run(play())["paths"]
+    assert isinstance(paths, dict)
+    assert {(one.method.lower(), one.path) for one in ROUTES} == {
+        (method, path) for path, operations in paths.items() for method in operations
+    }
