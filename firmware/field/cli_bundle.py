@@ -81,7 +81,9 @@ def make(
     precursors = _digests(precursor or [])
     try:
         version, built_s = image.version_here(), image.built_here_s()
-        files = release.application_of(folder) if folder else release.built(board, version, built_s)
+        files = image.application(folder) if folder else release.built(board, version, built_s)
+        if not files:
+            _end(f"{folder}: no application in it / 目录中没有应用程序")
         before_s = int(time.time()) + best_before_days * DAY_S
         one = release.described(number or built_s, ".".join(map(str, version)), board, before_s, precursors)
         data = release.make(files, one, keys.load(key))

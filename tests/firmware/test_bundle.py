@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from firmware import image as images
 from firmware.field.cli import app
 from firmware.field.update import keys, release
 from protocol import sign1, update
@@ -60,7 +61,7 @@ def test_a_release_of_this_checkout_is_its_image(tmp_path: Path, key: Path) -> N
     assert status == 0, said
     found = bundle.read(out.read_bytes())
     assert {"terminal/app.mpy", "protocol/update.mpy", "boards/esp32s3.mpy"} <= {one.path for one in found.files}
-    assert not any(one.path.startswith(release.LOADED_BY) for one in found.files)
+    assert not any(one.path.startswith(images.LOADED_BY) for one in found.files)
     assert len(found.payload) < update.PAYLOAD_BYTES_MAX // 2
 
 

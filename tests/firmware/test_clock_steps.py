@@ -28,7 +28,9 @@ class Terminal:
         self.clock = clock.Clock(self, 4, self)
         self.recorder = recorder.Recorder(self.clock, lambda *_: None)
         self.recorder.attach(self._append, lambda: None)
-        self.answers = answers.Answers((NAME, KEY), self.clock, self, self, self.recorder, self, lambda *_: None)
+        self.answers = answers.Answers(
+            (NAME, KEY), self.clock, self, self, self.recorder, (self, self), lambda *_: None
+        )
         point = window.Point(1, 0, 1000, 1000, [0, 0, 0, 0])
         self.windows = window.Aggregator([point], INTERVAL_S, 4, self._now())
 

@@ -8,6 +8,19 @@ NAME = "T0001"
 EPOCH = 77
 
 
+class Updates:
+    """What is said to terminal.update: the calls are noted."""
+
+    def __init__(self, calls: "list[tuple[object, ...]]") -> None:
+        self.calls = calls
+
+    def heard(self) -> None:
+        self.calls.append(("update heard",))
+
+    def take(self, found: object) -> None:
+        self.calls.append(("release", found))
+
+
 class World:
     """A clock that is real, and everything else by its name: the calls are noted."""
 
@@ -20,7 +33,8 @@ class World:
         self.gone: list[tuple[int, int]] = []
         self.records_refused = 0
         self.next_seq = 100
-        self.answers = answers.Answers((NAME, KEY), self.clock, self, self, self, self, lambda *_: None)
+        orders = (self, Updates(self.calls))
+        self.answers = answers.Answers((NAME, KEY), self.clock, self, self, self, orders, lambda *_: None)
         self.echo = (self.clock.boot_id, self.clock.stamp())
 
     def uptime_ms(self) -> int:
@@ -71,7 +85,7 @@ def test_an_ack_frees_sets_the_clock_and_ends_a_trial() -> None:
     world = World()
     data = ack.seal_ack(KEY, NAME, EPOCH, [(1, 2)], [], 1790000000000, world.echo)
     assert world.answers.take(data, 0)
-    assert [one[0] for one in world.calls] == ["heard", "rtc", "acknowledged"]
+    assert [one[0] for one in world.calls] == ["heard", "update heard", "rtc", "acknowledged"]
     assert world.events == [(record.CLOCK_SET, [0])]
 
 

@@ -71,7 +71,9 @@ class Terminal:
         settings = configuration.Uplink(TIMEOUT_MS, 1 + self.chance.below(8), 1 + self.chance.below(6))
         self.uplink = uplink.Uplink(self.log, settings, self.random_bytes)
         self.uplink.connected(session_present=False)
-        self.answers = answers.Answers((NAME, KEY), self.clock, self.log, self.uplink, self, self, lambda *_: None)
+        self.answers = answers.Answers(
+            (NAME, KEY), self.clock, self.log, self.uplink, self, (self, self), lambda *_: None
+        )
 
     def rtc_s(self) -> None:
         return None

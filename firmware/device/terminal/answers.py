@@ -1,5 +1,5 @@
 # What the gateway says, whichever way it came: authenticated, then obeyed. The only place where a record is freed, the
-# clock set, a record asked for again or a configuration taken.
+# clock set, a record asked for again, a configuration or a release taken.
 from protocol import ack, down, limits, record
 from protocol.errors import FrameError
 
@@ -7,16 +7,17 @@ UNMET_MAX = 16  # events a request (SPEC.md, FR-38)
 
 
 class Answers:
-    """`identity` (terminal's id, protocol.mac.Key); `remote` terminal.remote_config; the others are named so too."""
+    """`identity` (terminal's id, protocol.mac.Key); `orders` (terminal.remote_config, terminal.update); the others are
+    named as their modules."""
 
-    def __init__(self, identity, clock, log, uplink, recorder, remote, say) -> None:  # type: ignore[no-untyped-def]
+    def __init__(self, identity, clock, log, uplink, recorder, orders, say) -> None:  # type: ignore[no-untyped-def]
         self._terminal, key = identity
         self._keys = {key.generation: key}
         self._clock = clock
         self._log = log
         self._uplink = uplink
         self._recorder = recorder
-        self._remote = remote
+        self._remote, self._update = orders
         self._say = say
         self.ignored = 0
         self.heard_ms: "int | None" = None  # uptime of the last fresh ack
@@ -38,7 +39,7 @@ class Answers:
         elif isinstance(found, down.Configuration):
             self._remote.offer(found.version, found.document)
         else:
-            self._ignore("an update")
+            self._update.take(found)
         return True
 
     def _ack(self, found: ack.Ack, now_ms: int, read_ms: "int | None") -> None:
@@ -50,6 +51,7 @@ class Answers:
             return
         if self._clock.is_fresh(found.echo):
             self._remote.heard()
+            self._update.heard()
             self.heard_ms = self._clock.uptime_ms()
         step_s = self._clock.heard(found.time_ms, found.echo, read_ms)
         if step_s is not None:

@@ -24,6 +24,7 @@ from terminal import (
     sampler,
     sntp_task,
     supervisor,
+    update,
     uplink,
     uplink_task,
 )
@@ -35,9 +36,10 @@ _LOOK_BACK = 16  # records; a restart writes one or two before the gateway tells
 
 
 class App:
-    """One terminal on one board. `run` never returns."""
+    """One terminal on one board; `slots` is loader.slots.Slots, None where no application can be replaced. `run` never
+    returns."""
 
-    def __init__(self, board) -> None:  # type: ignore[no-untyped-def]
+    def __init__(self, board, slots=None) -> None:  # type: ignore[no-untyped-def]
         self._board = board
         folder = board.data_dir
         self._say = Console(board.uptime_ms).say
@@ -58,8 +60,10 @@ class App:
         self._clock.not_before(_newest_s(self._log))
         settings = self._config.uplink if self._config.mqtt else mailbox_uplink.patient(self._config.uplink)
         self._uplink = uplink.Uplink(self._log, settings, board.random_bytes)
+        self._update = update.Update(board, slots, self._clock, self._say)
+        identity, orders = (self._config.terminal, key), (self._remote, self._update)
         self._answers = answers.Answers(
-            (self._config.terminal, key), self._clock, self._log, self._uplink, self._recorder, self._remote, self._say
+            identity, self._clock, self._log, self._uplink, self._recorder, orders, self._say
         )
         self._task: "uplink_task.UplinkTask | None" = None
         self._server: "modbus_task.ModbusTask | None" = None
@@ -127,6 +131,7 @@ class App:
         )  # fmt: skip
         self._recorder.event(record.BOOT, None, [board.reset_cause(), image.number(), board.reset_detail()])
         self._remote.tell(self._recorder.event)
+        self._update.tell(self._recorder.event)
         sampler_ms = 1000 * (2 * self._config.sample_interval_s) + _ROUND_MS_MAX
         self._supervisor.add("sampler", self._sample, sampler_ms, self._sampler_alive_ms)
         task, server = self._task, self._server
@@ -143,6 +148,7 @@ class App:
         if board.has_led:
             lamp = led.Led(board, self._state)
             self._supervisor.add("led", lamp.run, led.ALLOWANCE_MS, lambda: lamp.alive_ms)
+        self._supervisor.add("update", self._update.run, update.ALLOWANCE_MS, lambda: self._update.alive_ms)
         await self._supervisor.run()
 
     def _state(self) -> int:
@@ -178,16 +184,22 @@ class App:
         self._remote.due(uptime_ms)
         if self._modem is not None:
             self._modem.due()  # type: ignore[attr-defined]
+        self._update.due(uptime_ms, is_up=self._task.is_up if self._task else True)
         if self._remote.restart:
-            self._say("starting anew: another configuration")
-            self._log.close()
-            self._board.reset(supervisor.CAUSE_CONFIG)
+            self._start_anew("another configuration", supervisor.CAUSE_CONFIG)
+        if self._update.restart:
+            self._start_anew("another application", supervisor.CAUSE_UPDATE)
         values = self._health.due(uptime_ms)
         if values is not None:
             self._recorder.event(record.HEALTH, None, values)
         if uptime_ms - self._status_ms >= _STATUS_MS:
             self._status_ms = uptime_ms
             self._status()
+
+    def _start_anew(self, why: str, cause: int) -> None:
+        self._say("starting anew:", why)
+        self._log.close()
+        self._board.reset(cause)
 
     def _figures(self) -> "list[int]":
         """What the event `health` tells behind the heap."""

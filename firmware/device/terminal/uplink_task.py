@@ -38,6 +38,7 @@ class UplinkTask:
         self._changed = asyncio.Event()
         self._closed = asyncio.Event()  # a window was
         self.connections = 0
+        self.is_up = False  # there is a connection
         self.alive_ms = board.real_ms()
 
     def wake(self) -> None:
@@ -102,10 +103,12 @@ class UplinkTask:
             if session.payload_max < 2 * FRAME_OVERHEAD:
                 raise MqttError("the broker takes no frame", PACKET_TOO_LARGE)
             self.connections += 1
+            self.is_up = True
             self._uplink.connected(session_present=session.session_present)
             self._say("uplink: connected,", self._log.pending_count(), "records pending")
             await together(session.run(), session.keep_alive(), self._send(session))
         finally:
+            self.is_up = False
             await session.close()
 
     async def _send(self, session: mqtt.Session) -> None:

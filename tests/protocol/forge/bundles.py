@@ -118,6 +118,7 @@ def forgeries(good: Release) -> list[Forgery]:
     manifest = good.manifest()
     other = replace(good, number=good.number + 1, files={**good.files, "terminal/app.mpy": b"other" * 32})
     paths = {"../main.py": b"x", **good.files}
+    short = replace(good, payload_bytes=len(payload) - 1)
     lying = Forgery("MFST.MODIFICATION", "signature", _replaced(good), payload, "a higher number, not signed again")
     return [
         of(replace(good, number=NEWEST), "IMG.EXPIRED", "stale", "a release that the terminal had"),
@@ -136,7 +137,7 @@ def forgeries(good: Release) -> list[Forgery]:
         of(good, "freeze", "superseded", "an older release while there is a newer one", vouched=good.number + 1),
         Forgery("mix-and-match", "index", good.signed(), other.payload(), "the files of a newer release"),
         Forgery("mix-and-match", "file", other.signed(), _mixed(other, good), "one file of an older release"),
-        of(replace(good, payload_bytes=len(payload) - 1), "IMG.EXTRA", "size", "more files than its size says"),
+        Forgery("IMG.EXTRA", "size", short.signed(), payload[:-1], "more files than its size says"),
         of(replace(good, payload_bytes=393_217), "oversized", "size", "larger than any application"),
         Forgery("truncated", "malformed", good.signed()[:-1], payload, "a manifest that is cut short"),
     ]
@@ -178,7 +179,7 @@ def _right(good: Release) -> dict[str, Release]:
         "a release": good,
         "that may replace what runs": replace(good, precursors=(bytes(32), RUNNING)),
         "with a file of no bytes": replace(good, files={**good.files, "terminal/none.mpy": b""}),
-        "with 160 files": replace(good, files={f"t/{n:03}": bytes([n]) for n in range(160)}),
+        "with 160 files": replace(good, files={f"t/{n:03}": bytes(n // 159) for n in range(160)}),
         "the last second, the next number": replace(good, number=NEWEST + 1, best_before_s=NOW_S + 1),
     }
 

@@ -1,0 +1,58 @@
+# Begins the application that the boot record names (slots.py). One that can't be begun with is given up, and the
+# program ends: on a board that is a start anew, on the unix port whoever started it does.
+import gc
+import sys
+import time
+
+from loader.slots import Slots
+
+_PAUSE_S = 1  # before the next start of an application that ends at once: a console can be read, a flash is not worn
+_ITS_OWN = ("terminal", "protocol", "boards")
+_WRONG_CONFIGURATION = 2  # what an application exits with that can't work by its configuration
+
+
+def run() -> None:
+    """Never returns but by an exception."""
+    slots = _chosen()
+    try:
+        from terminal import begin
+
+        begin.main(slots)
+    except SystemExit as error:
+        if slots.on_trial and error.args and error.args[0] == _WRONG_CONFIGURATION:
+            slots.crashed()
+        raise
+    except Exception as error:  # noqa: BLE001  whatever it is, the next start has another application or tries again
+        sys.print_exception(error)  # MicroPython's
+        slots.crashed()
+        time.sleep(_PAUSE_S)
+        sys.exit(1)
+
+
+def _chosen() -> Slots:
+    from terminal import image
+
+    slots = Slots(_prefix(), image.BUILT_S)
+    try:
+        folder = slots.begin()
+    except OSError as error:  # a flash that takes nothing: what can be read still runs
+        print("boot record not kept:", error)
+        folder = slots.folder(slots.active)
+    if slots.active:
+        _forget()
+        sys.path.insert(0, folder)
+    return slots
+
+
+def _prefix() -> str:
+    """Of what is at the root: this file is in a folder of it."""
+    parts = __file__.rsplit("/", 2)
+    return parts[0] + "/" if len(parts) == 3 else ""
+
+
+def _forget() -> None:
+    """The modules of the root's application that this one has used: the chosen one brings its own."""
+    for name in list(sys.modules):
+        if name.split(".")[0] in _ITS_OWN:
+            del sys.modules[name]
+    gc.collect()

@@ -1,0 +1,124 @@
+# An update of the application, as far as it concerns a terminal that none comes to: the trial of what runs, and events.
+# What takes a release in (update_intake.py and what it needs) is loaded when the first one is offered.
+#
+# What a gateway says to it, and what it answers: protocol/UPDATES.md, sections 2 and 3. What happens when something
+# fails: docs/updates.md.
+import asyncio
+
+from protocol import record
+from protocol.checked import ConfigError
+
+ALLOWANCE_MS = 600000  # without a sign of life: a step of the work takes a second at most
+_ALIVE_MS = 60000
+TRIAL_UP_MS = 3600000  # four windows' frames that the gateway could have acknowledged while the link was up
+TRIAL_MS = 259200000  # three days: no outage that is not mended by then; what can't connect at all ends here
+_REFUSALS_MAX = 16  # told a start; who offers the same again is answered once
+
+
+class Update:
+    """`board_name` names the class of board; `slots` is loader.slots.Slots, or None where there is nothing to update;
+    `clock` terminal.clock; `say` prints a line. `run` is a task."""
+
+    def __init__(self, board, slots, clock, say) -> None:  # type: ignore[no-untyped-def]
+        self.restart = False  # the terminal is to start anew
+        self.alive_ms = board.real_ms()
+        self._board = board
+        self._slots = slots
+        self._clock = clock
+        self._say = say
+        self._event = None
+        self._intake = None
+        self._wanted = asyncio.Event()  # the intake has something to do
+        self._refused: "list[tuple[int, int]]" = []
+        self._seen_ms = 0  # uptime when the link was looked at last
+        self._up_ms = 0  # how long it was up since the start
+
+    def tell(self, event) -> None:  # type: ignore[no-untyped-def]
+        """Write the events of what happened before this start; `event(code, point, values)` writes one, now and
+        later."""
+        self._event = event
+        if self._slots is None:
+            return
+        taken, given_up = self._slots.to_tell()
+        if taken:
+            event(record.UPDATE_TAKEN, None, (self._slots.newest,))
+        if given_up:
+            event(record.UPDATE_ROLLED_BACK, None, (self._slots.given_up, self._slots.number, self._slots.why))
+        if taken or given_up:
+            self._slots.told()
+
+    def heard(self) -> None:
+        """The gateway has acknowledged a frame of this start: what is on trial has passed."""
+        if self._slots is None or self.restart:
+            return
+        if self._slots.passed():
+            self.event(record.UPDATE_GOOD, (self._slots.number,))
+
+    def due(self, uptime_ms: int, *, is_up: bool) -> None:
+        """Each second: give up what is on trial if the gateway was not heard in time. is_up: the link is."""
+        if is_up:
+            self._up_ms += uptime_ms - self._seen_ms
+        self._seen_ms = uptime_ms
+        if self._slots is None or not self._slots.on_trial or self.restart:
+            return
+        if self._up_ms >= TRIAL_UP_MS or uptime_ms >= TRIAL_MS:
+            self._say("the application has not reached the gateway: back to the last good one")
+            self._slots.go_back(record.BACK_NO_ACK)
+            self.restart = True
+
+    def take(self, found) -> None:  # type: ignore[no-untyped-def]
+        """A down.Offer, down.Chunk or down.Abort, authentic and fresh."""
+        if self.restart:
+            return
+        if self._intake is None:
+            self._intake = self._open()  # type: ignore[no-untyped-call]
+        if self._intake is not None:
+            self._intake.take(found)
+
+    async def run(self) -> None:
+        """Do what a release needs, in pieces. Never returns."""
+        while True:
+            self.alive_ms = self._board.real_ms()
+            try:
+                await self._board.wait_for_ms(self._wanted.wait(), _ALIVE_MS)
+            except asyncio.TimeoutError:
+                continue
+            self._wanted.clear()
+            for _ in self.work():  # type: ignore[no-untyped-call]
+                self.alive_ms = self._board.real_ms()
+                await asyncio.sleep(0)
+
+    def work(self):  # type: ignore[no-untyped-def]
+        """What a release needs done; an iterator."""
+        if self._intake is not None:
+            yield from self._intake.work()
+
+    def wake(self) -> None:
+        """There is work."""
+        self._wanted.set()
+
+    def refuse(self, number: int, reason: int) -> None:
+        """Say so by an event, once a start."""
+        if (number, reason) in self._refused or len(self._refused) >= _REFUSALS_MAX:
+            return
+        self._refused.append((number, reason))
+        newest = self._slots.newest_known if self._slots else 0
+        self.event(record.UPDATE_REFUSED, (number, reason, newest))
+
+    def event(self, code: int, values) -> None:  # type: ignore[no-untyped-def]
+        self._say("update: event", code, *values)
+        self._event(code, None, values)  # type: ignore[misc]
+
+    def _open(self):  # type: ignore[no-untyped-def]
+        """What takes a release in; None, told: this terminal takes none."""
+        from terminal import update_intake  # 12 KB of heap that a terminal need not have before
+
+        try:
+            if self._slots is not None:
+                keys = update_intake.load_keys(self._board.data_dir)
+                return update_intake.Intake(self, self._board.name, self._slots, self._clock, keys)
+            self._say("update: no place for another application")
+        except ConfigError as error:
+            self._say("update:", error)
+        self.refuse(0, update_intake.NOT_HERE)
+        return None

@@ -1,0 +1,182 @@
+# Takes a release in: verifies what was offered, writes what comes, reads it back, and has it run at the next start.
+# protocol/UPDATES.md, sections 2 and 3, has what comes and what is answered.
+from protocol import down, p256, record, sign1, update
+from protocol.checked import ConfigError, Table, base_name, read_json
+from protocol.update import UpdateError
+from terminal import update_slot
+
+NOT_HERE = update.NOT_HERE
+REPORT_BYTES = 16000  # stored between two events: four of the longest chunks
+_UNFIT_MS = 10000  # between two answers to what does not fit
+_HEX_DIGITS = 2 * sign1.POINT_BYTES
+
+
+def load_keys(folder: str) -> "dict[bytes, bytes]":
+    """The points of the release keys by their ids, from `update_keys.json`. Raises ConfigError."""
+    path = folder + "/" + update.KEYS_NAME
+    file = base_name(path)
+    table = Table(file, "", read_json(path))
+    texts = table.get("keys")
+    table.done()
+    allowed = "1 to %d texts of %d hex digits" % (update.KEYS_MAX, _HEX_DIGITS)
+    if not isinstance(texts, list) or not 1 <= len(texts) <= update.KEYS_MAX:
+        raise table.error("keys", texts, allowed)
+    points = [_point(file, one, allowed) for one in texts]
+    return {sign1.key_id(point): point for point in points}
+
+
+def _point(file: str, text, allowed: str) -> bytes:  # type: ignore[no-untyped-def]
+    try:
+        point = bytes.fromhex(text)
+    except (TypeError, ValueError):
+        raise ConfigError(file, "keys", text, allowed)  # noqa: B904  it says what is wrong
+    if len(point) != sign1.POINT_BYTES:
+        raise ConfigError(file, "keys", text, allowed)
+    return point
+
+
+class Intake:
+    """`owner` terminal.update.Update; `slots` loader.slots.Slots; `keys` of load_keys. `take` does what is done at
+    once; `work` is an iterator that does the rest, called after each `owner.wake()`."""
+
+    def __init__(self, owner, board_name: str, slots, clock, keys: "dict[bytes, bytes]") -> None:  # type: ignore[no-untyped-def]
+        self._owner = owner
+        self._board_name = board_name
+        self._slots = slots
+        self._clock = clock
+        self._keys = keys
+        self._offer: "down.Offer | None" = None  # to be judged
+        self._writer: "update_slot.SlotWriter | None" = None  # of the release that comes
+        self._told = 0  # bytes that the last event told
+        self._unfit_ms = -_UNFIT_MS  # uptime of the last answer to what did not fit
+
+    def take(self, found) -> None:  # type: ignore[no-untyped-def]
+        """A down.Offer, down.Chunk or down.Abort."""
+        writer = self._writer
+        if isinstance(found, down.Offer):
+            self._offered(found)
+        elif writer is None or found.number != writer.manifest.number:
+            return
+        elif isinstance(found, down.Chunk):
+            try:
+                self._write(writer, found)
+            except UpdateError as error:
+                self._refuse(found.number, error.refusal)
+            except OSError:
+                self._refuse(found.number, update.NOT_STORED)
+        else:
+            self._drop()
+
+    def work(self):  # type: ignore[no-untyped-def]
+        """What takes long; an iterator."""
+        if self._offer is not None:
+            try:
+                yield from self._guarded(self._judge, self._offer)  # type: ignore[no-untyped-call]
+            finally:
+                self._offer = None
+        writer = self._writer
+        if writer is not None and writer.is_whole:
+            yield from self._guarded(self._finish, writer)  # type: ignore[no-untyped-call]
+
+    def _guarded(self, do, what):  # type: ignore[no-untyped-def]
+        """`do(what, number)`, whose errors are refusals of the release number[0]; 0 while it can't be believed."""
+        number = [0]
+        try:
+            yield from do(what, number)
+        except UpdateError as error:
+            self._refuse(number[0], error.refusal)
+        except OSError:
+            self._refuse(number[0], update.NOT_STORED)
+
+    # --- offers
+
+    def _offered(self, found: down.Offer) -> None:
+        self._slots.vouch(found.vouched)
+        if self._writer is not None and found.signed == self._writer.signed:
+            self._unfit(self._writer)
+        elif self._slots.on_trial:
+            self._owner.refuse(0, update.ON_TRIAL)
+        elif self._offer is None:  # else one is being judged; this one is offered again
+            self._offer = found
+            self._owner.wake()
+
+    def _judge(self, offer: down.Offer, number: "list[int]"):  # type: ignore[no-untyped-def]
+        """Verify an offer, and make room for it."""
+        signed = update.signed_of(offer.signed)
+        yield from self._verify(signed)
+        manifest = update.read_manifest(signed.payload)
+        number[0] = manifest.number
+        reason = update.refusal(manifest, self._here(), self._slots.vouched)
+        if reason:
+            raise UpdateError(reason)
+        self._drop()
+        folder = self._slots.folder(self._slots.spare)
+        yield from update_slot.wipe_steps(folder)
+        room = update_slot.room(self._slots.prefix)
+        self._writer = update_slot.SlotWriter(folder, manifest, offer.signed, room)
+        self._report(self._writer)
+
+    def _verify(self, signed: sign1.Signed):  # type: ignore[no-untyped-def]
+        if signed.kid not in self._keys:
+            raise UpdateError(update.KEY)
+        found = False
+        for one in p256.steps(self._keys[signed.kid], signed.digest, signed.signature):
+            found = one is True
+            yield
+        if not found:
+            raise UpdateError(update.SIGNATURE)
+
+    def _here(self) -> update.Here:
+        now_s = None
+        if self._clock.source == record.CLOCK_GATEWAY:
+            now_s = self._clock.unix_ms(self._clock.uptime_ms()) // 1000
+        application = update_slot.application_of(self._slots.folder(self._slots.active))
+        return update.Here(
+            self._board_name, update.LOADER, self._slots.newest_known, application, now_s, update.PAYLOAD_BYTES_MAX
+        )
+
+    # --- chunks
+
+    def _write(self, writer: update_slot.SlotWriter, found: down.Chunk) -> None:
+        end = found.offset + len(found.content)
+        if end > writer.manifest.payload_bytes:
+            raise UpdateError(update.EXTRA)
+        if not found.offset <= writer.stored < end:
+            self._unfit(writer)
+            return
+        writer.write(found.content[writer.stored - found.offset :])
+        if writer.is_whole or writer.stored - self._told >= REPORT_BYTES:
+            self._report(writer)
+        if writer.is_whole:
+            self._owner.wake()
+
+    def _finish(self, writer: update_slot.SlotWriter, number: "list[int]"):  # type: ignore[no-untyped-def]
+        """All has come: read it back, and have it run."""
+        number[0] = writer.manifest.number
+        slot = self._slots.spare
+        yield from update_slot.check_steps(self._slots.folder(slot), writer.manifest.application)
+        self._slots.take(slot, number[0])
+        self._drop()
+        self._owner.restart = True
+
+    def _refuse(self, number: int, reason: int) -> None:
+        if self._writer is not None and number == self._writer.manifest.number:
+            self._drop()
+        self._owner.refuse(number, reason)
+
+    def _drop(self) -> None:
+        """Forget what was coming."""
+        if self._writer is not None:
+            self._writer.close()
+        self._writer = None
+
+    def _unfit(self, writer: update_slot.SlotWriter) -> None:
+        now_ms = self._clock.uptime_ms()
+        if now_ms - self._unfit_ms >= _UNFIT_MS:
+            self._unfit_ms = now_ms
+            self._report(writer)
+
+    def _report(self, writer: update_slot.SlotWriter) -> None:
+        self._told = writer.stored
+        values = (writer.manifest.number, writer.stored, writer.manifest.payload_bytes)
+        self._owner.event(record.UPDATE_PROGRESS, values)
