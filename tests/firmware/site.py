@@ -3,7 +3,7 @@
 import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
@@ -58,9 +58,15 @@ class Site:
         self.terminal = Terminal(micropython, folder / "terminal", self.clock, uart, rtc, program, root)
 
     def provision(
-        self, keepalive_s: int = 60, port: int = 0, sntp_port: int = 0, sample_interval_s: int = 60, **uplink: int
+        self,
+        keepalive_s: int = 60,
+        port: int = 0,
+        sntp_port: int = 0,
+        sample_interval_s: int = 60,
+        files: Mapping[str, bytes] | None = None,
+        **uplink: int,
     ) -> None:
-        """`port`: of what stands between terminal and broker."""
+        """`port`: of what stands between terminal and broker; `files`: more of them."""
         meter = {"address": 1, "profile": "dtsu666", "point": 1, "ct_ratio": 1, "pt_ratio": 1, "timeout_ms": 20}
         mqtt: dict[str, Any] = {"host": "127.0.0.1", "port": port or self.broker.port, "keepalive_s": keepalive_s}
         if self.tls:
@@ -75,7 +81,7 @@ class Site:
         }
         if sntp_port:
             config["sntp"] = {"host": "127.0.0.1", "port": sntp_port}
-        files = self.tls.files if self.tls else {}
+        files = {**(self.tls.files if self.tls else {}), **(files or {})}
         self.terminal.provision(config, {"generation": 1, "secret": SECRET.hex()}, files)
 
     def prefill(self, count: int) -> tuple[int, int]:

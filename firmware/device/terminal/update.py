@@ -12,7 +12,7 @@ ALLOWANCE_MS = 600000  # without a sign of life: a step of the work takes a seco
 _ALIVE_MS = 60000
 TRIAL_UP_MS = 3600000  # four windows' frames that the gateway could have acknowledged while the link was up
 TRIAL_MS = 259200000  # three days: no outage that is not mended by then; what can't connect at all ends here
-_REFUSALS_MAX = 16  # told a start; who offers the same again is answered once
+_REFUSALS_MAX = 32  # told a start; who offers the same again is answered once
 
 
 class Update:
