@@ -16,7 +16,7 @@ class Board:
     name = "unix"
 
     def __init__(self) -> None:
-        self.prefix = folders.new_folder() + "/"
+        self.prefix = folders.new_folder(16) + "/"
         os.mkdir(self.prefix[:-1])
         self.events: list[tuple[int, list[int]]] = []
         self.root = ROOT
