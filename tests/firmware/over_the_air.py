@@ -21,11 +21,11 @@ AHEAD = 4  # chunks that are sent for each event
 
 
 @contextmanager
-def updatable(folder: Path, root: Path, points: list[bytes], vm: str = "vm64", factor: int = 1) -> Iterator[Site]:
+def updatable(folder: Path, root: Path, points: list[bytes], vm: str = "vm64") -> Iterator[Site]:
     """A terminal that runs from an image of its own, knows these keys, and is started."""
     own = folder / "root"
     shutil.copytree(root, own)
-    with site(folder, vm, factor, root=own) as made:
+    with site(folder, vm, root=own) as made:
         made.provision(files={update.KEYS_NAME: json.dumps({"keys": [one.hex() for one in points]}).encode()})
         made.broker.start()
         yield made

@@ -1,5 +1,6 @@
 """Updates of the whole terminal on the real VM, over a real broker: one that works, and those that must not last."""
 
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from terminal import supervisor
 
 from firmware import image
 from firmware.field.update import keys
+from hil.clock import ScaledClock
 from protocol import down, record
 from tests.firmware import over_the_air as air
 from tests.firmware.gateway_double import GatewayDouble
@@ -92,11 +94,13 @@ def test_an_application_that_the_gateway_does_not_answer_is_given_up_after_an_ho
 ) -> None:
     """P-264: while its link is up."""
     data = air.changed(root, newer(root, tmp_path), SILENT, key)
-    with air.updatable(tmp_path, root, [key.point], factor=1200) as made, made.gateway() as gateway:
+    with air.updatable(tmp_path, root, [key.point]) as made, made.gateway() as gateway:
         made.terminal.start()
         gateway.wait("the boot", lambda: bool(gateway.events(record.BOOT)))
         air.deliver(gateway, data)
         gateway.answering = False
+        fast = ScaledClock(time.time_ns(), made.clock.now_ms(), 1200)  # from the next start on: an hour in 3 s
+        made.terminal.process.env.update(fast.env())
         air.ended(made)
         air.ended(made)
         gateway.answering = True
