@@ -12,6 +12,7 @@ from gateway.registry import Registry, Terminal
 from gateway.watch import honesty, linkage, service
 from gateway.watch.came import WINDOW_CODE, Came, Values
 from gateway.watch.enterprises import Enterprise, Linkage, PointId
+from gateway.watch.heard import Heard, after
 from gateway.watch.honesty import Shown
 from gateway.watch.linkage import Standing
 from gateway.watch.rules import Rules
@@ -61,13 +62,13 @@ class _Point(NamedTuple):
 
 
 class Screen:
-    """Of the terminals and enterprises of a gateway. heard_s: when each was heard last, as it was when we stopped."""
+    """Of the terminals and enterprises of a gateway. heard: as it was when we stopped."""
 
     def __init__(
-        self, rules: Rules, registry: Registry, enterprises: Sequence[Enterprise], heard_s: Mapping[str, int]
+        self, rules: Rules, registry: Registry, enterprises: Sequence[Enterprise], heard: Mapping[str, Heard]
     ) -> None:
         self._rules, self._registry = rules, registry
-        self.heard_s = dict(heard_s)
+        self.heard = dict(heard)
         self._told: dict[str, int] = {}  # the quarter of an hour up to which a terminal's silence was told
         self._points: dict[tuple[str, int], _Point] = {}
         self._standing: dict[tuple[str, str], Standing] = {}
@@ -95,7 +96,8 @@ class Screen:
     def silent(self, until_s: int, unsettled_s: Mapping[str, int]) -> dict[str, Span]:
         """Terminals of which nothing came for too long, once a quarter of an hour each."""
         limit_s, found = self._rules.silent.after_min * 60, {}
-        for name, heard_s in self.heard_s.items():
+        for name, heard in self.heard.items():
+            heard_s = heard.at_s
             if until_s - max(heard_s, unsettled_s.get(name, 0)) > limit_s and until_s // SLOT_S != self._told.get(name):
                 self._told[name] = until_s // SLOT_S
                 found[name] = Span(heard_s, until_s + 1)
@@ -110,11 +112,11 @@ class Screen:
 
     def _service(self, one: Came, found: dict[str, Span]) -> None:
         name, span = one.terminal, None
-        heard_s = self.heard_s.get(name, one.received_s)
-        if one.received_s - heard_s > self._rules.silent.after_min * 60:
-            span = Span(heard_s, one.received_s + 1)
-        if one.received_s >= heard_s:
-            self.heard_s[name] = one.received_s
+        before = self.heard.get(name)
+        if before is not None and one.received_s - before.at_s > self._rules.silent.after_min * 60:
+            span = Span(before.at_s, one.received_s + 1)
+        self.heard[name] = after(before, one)
+        if before is None or one.received_s >= before.at_s:
             self._told.pop(name, None)
         if self._is_told(one):
             span = Span(one.from_s, one.to_s + SLOT_S).with_(*(span or (one.from_s, one.to_s)))

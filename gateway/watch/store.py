@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from gateway.database import StoreUnavailableError, connect, migrate, transaction
 from gateway.watch.alarms import CLOSED, FAMILIES, OPEN, STEPS, WITHDRAWN, Alarm, settled
 from gateway.watch.finding import Finding
+from gateway.watch.heard import Heard
 
 SCHEMA = Path(__file__).parent / "schema"
 FILE = "alarms.sqlite3"
@@ -19,6 +20,11 @@ _MEETING = (
     f" AND to_s >= ? AND from_s <= ? AND state != '{WITHDRAWN}' ORDER BY from_s"
 )
 _ROW = "id, enterprise, subject, kind, from_s, to_s, facts, state, found_ms, changed_ms"
+
+_HEARD = (
+    f"INSERT OR REPLACE INTO heard (terminal, {', '.join(Heard._fields)})"  # noqa: S608
+    f" VALUES (?, {', '.join('?' * len(Heard._fields))})"
+)
 
 
 class Look(NamedTuple):
@@ -44,10 +50,10 @@ class Progress(NamedTuple):
 
 
 class Known(NamedTuple):
-    """What is kept with the alarms of a look. By terminal: when it was heard, until when replays were sought."""
+    """What is kept with the alarms of a look. By terminal: what it told last, until when replays were sought."""
 
     progress: Progress
-    heard_s: Mapping[str, int] = MappingProxyType({})
+    heard: Mapping[str, Heard] = MappingProxyType({})
     replayed_s: Mapping[str, int] = MappingProxyType({})
 
 
@@ -98,9 +104,10 @@ class Store:
         """How far the journal was looked at."""
         return Progress(*self._connection.execute("SELECT record, placement, remark FROM progress").fetchone())
 
-    def heard_s(self) -> dict[str, int]:
-        """When each terminal was heard last."""
-        return dict(self._connection.execute("SELECT terminal, at_s FROM heard"))
+    def heard(self) -> dict[str, Heard]:
+        """What each terminal told last."""
+        rows = self._connection.execute(f"SELECT terminal, {', '.join(Heard._fields)} FROM heard")  # noqa: S608
+        return {terminal: Heard(*row) for terminal, *row in rows}
 
     def replayed_s(self) -> dict[str, int]:
         """Until when each terminal's windows were held against its history."""
@@ -126,7 +133,7 @@ class Store:
                 for family in look.families:
                     begun += self._take(look, family, now_ms)
             self._connection.execute("UPDATE progress SET record = ?, placement = ?, remark = ?", known.progress)
-            self._connection.executemany("INSERT OR REPLACE INTO heard VALUES (?, ?)", known.heard_s.items())
+            self._connection.executemany(_HEARD, [(name, *one) for name, one in known.heard.items()])
             self._connection.executemany("INSERT OR REPLACE INTO replayed VALUES (?, ?)", known.replayed_s.items())
         return begun
 

@@ -72,8 +72,8 @@ class Watcher:
         news = _news(self._looks.reader, self._store.progress(), now_s - SETTLE_S)
         try:
             found, replayed_s = self._found(news, now_s)
-            heard_s = {one.terminal: self._screen.heard_s[one.terminal] for one in news.came}
-            known = Known(news.progress, heard_s, replayed_s)
+            heard = {one.terminal: self._screen.heard[one.terminal] for one in news.came}
+            known = Known(news.progress, heard, replayed_s)
             return self._store.take(found, known, now_s * 1000), news.is_full
         except Exception:
             self._screen = self._new_screen()  # what it has of this look was not stored
@@ -141,7 +141,7 @@ class Watcher:
         return self._enterprise_of.get(terminal, "")
 
     def _new_screen(self) -> Screen:
-        return Screen(self._watched.rules, self._watched.registry, self._watched.enterprises, self._store.heard_s())
+        return Screen(self._watched.rules, self._watched.registry, self._watched.enterprises, self._store.heard())
 
 
 def run(
