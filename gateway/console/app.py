@@ -11,6 +11,7 @@ import msgspec
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Mount
@@ -21,7 +22,7 @@ from gateway.console import openapi
 from gateway.console.audit import Audit, Entry
 from gateway.console.guard import Guard
 from gateway.console.openapi import Error, Why
-from gateway.console.pages import alarms
+from gateway.console.pages import alarms, fleet
 from gateway.console.rates import LOGIN, REQUEST, Limiter
 from gateway.console.route import Call, House, RefusedError, Route
 from gateway.console.sessions import COOKIE, Session, Sessions
@@ -29,7 +30,7 @@ from gateway.console.users import PASSWORD_CHARS_MAX, User, Users
 from gateway.database import NewerSchemaError, StoreUnavailableError
 from protocol.host.tables import Name
 
-ROUTES: Sequence[Route] = (*alarms.ROUTES,)
+ROUTES: Sequence[Route] = (*fleet.ROUTES, *alarms.ROUTES)
 BODY_BYTES_MAX = 64 * 1024  # a note of 2,000 characters, a list of a few thousand ids
 STATIC = Path(__file__).parent / "static"
 _VERSION = "1"  # of the API
@@ -76,7 +77,7 @@ class Console:
                 *(Path_(one.path, self._answered(self._endpoint(one)), methods=[one.method]) for one in routes),
                 Mount("/", StaticFiles(directory=STATIC, html=True)),
             ],
-            middleware=[Middleware(Guard, hosts=house.config.console.hosts)],
+            middleware=[Middleware(Guard, hosts=house.config.console.hosts), Middleware(GZipMiddleware)],
         )
 
     def _endpoint(self, route: Route) -> Callable[[Request], Any]:

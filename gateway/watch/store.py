@@ -146,6 +146,14 @@ class Store:
         )
         return [_row(one) for one in found]
 
+    def open_counts(self) -> dict[str, int]:
+        """How many alarms each subject has that nobody closed and nothing disproved."""
+        return dict(
+            self._connection.execute(
+                "SELECT subject, count(*) FROM alarms WHERE state NOT IN (?, ?) GROUP BY subject", (CLOSED, WITHDRAWN)
+            )
+        )
+
     def row(self, number: int) -> Row | None:
         """An alarm by its id."""
         found = self._connection.execute(f"SELECT {_ROW} FROM alarms WHERE id = ?", (number,)).fetchone()  # noqa: S608
