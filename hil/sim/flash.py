@@ -31,13 +31,15 @@ class Flash:
         self.counters = bytearray(b"\xff" * COUNTERS_BLOCKS * BLOCK_BYTES)  # outside the file system
         self.on_cut: Callable[[], None] = lambda: None
         self.on_commit: Callable[[str, bytes], None] = lambda _path, _content: None
+        self.torn_bytes = 0  # of what the power fails in that is programmed byte by byte, so many are there
         self._cut_at = 0
         self._cut_after = False
 
-    def cut_in(self, operations: int, *, after: bool) -> None:
+    def cut_in(self, operations: int, *, after: bool, torn_bytes: int = 0) -> None:
         """The power fails at the so-many-th operation from now (1: the next), before or after its effect."""
         self._cut_at = self.operations + operations
         self._cut_after = after
+        self.torn_bytes = torn_bytes
 
     def disarm(self) -> None:
         """The power does not fail after all."""
@@ -158,21 +160,21 @@ class Blocks:
 
     def writeblocks(self, block: int, buffer: bytearray, offset: int = 0) -> None:
         """Program bytes. Raises OSError."""
-        self._put(block * BLOCK_BYTES + offset, bytes(buffer))
+        self._put(block * BLOCK_BYTES + offset, bytes(buffer), self._mount.alive().torn_bytes)
 
     def ioctl(self, operation: int, argument: int) -> int:
         """Block count, block size, erase, sync. Raises OSError."""
         if operation == _ERASE:
-            self._put(argument * BLOCK_BYTES, b"\xff" * BLOCK_BYTES)
+            self._put(argument * BLOCK_BYTES, b"\xff" * BLOCK_BYTES, BLOCK_BYTES // 2)
         return {_BLOCK_COUNT: COUNTERS_BLOCKS, _BLOCK_SIZE: BLOCK_BYTES}.get(operation, 0)
 
-    def _put(self, at: int, data: bytes) -> None:
+    def _put(self, at: int, data: bytes, torn_bytes: int) -> None:
         flash = self._mount.alive()
 
         def program(size: int) -> None:
             flash.counters[at : at + size] = data[:size]
 
-        flash.operate(lambda: program(len(data)), lambda: program(len(data) // 2))
+        flash.operate(lambda: program(len(data)), lambda: program(min(torn_bytes, len(data))))
 
 
 class File:

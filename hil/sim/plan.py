@@ -29,6 +29,7 @@ DAY_S = 86_400
 RTC_JUMPS_EVERY = 3  # at so many power cuts one moves the clock chip
 # such as a terminal can tell (firmware/device/terminal/rtc_memory.py): back behind when it was set, or two weeks ahead
 RTC_JUMPS_S = (-18 * 365 * DAY_S, -DAY_S, 20 * DAY_S, 18 * 365 * DAY_S)
+COUNTER_BYTES = 16  # of the one thing on the flash that a power cut tears (firmware/device/terminal/counters.py)
 SPAN_MS_MIN = 5_000  # of a trouble that is made shorter
 QUIET_MS = 1_800_000  # before the end everything is well again
 CLIENTS = ((TERMINAL, BROKER_PORT), ("gateway", BROKER_PORT), ("gateway", PLATFORM_PORT))
@@ -66,7 +67,8 @@ def _terminal_cut(world: World, number: int) -> None:
 
 
 def _cut_in_flash(world: World, number: int) -> None:
-    _terminal(world, number).flash.cut_in(1 + number % 40, after=number % 2 == 0)
+    flash = _terminal(world, number).flash
+    flash.cut_in(1 + number % 40, after=number % 2 == 0, torn_bytes=number // 40 % (COUNTER_BYTES + 1))
 
 
 def _flash_well(world: World, number: int) -> None:

@@ -45,6 +45,7 @@ SEEDS = {
     "dedup_forgets": 5,
     "dropped_fsync": 0,
     "energy_reckoned": 15,
+    "epoch_forgotten": 0,
     "free_at_puback": 0,
     "gap_filled": 87,
     "last_window_dropped": 20,
@@ -57,6 +58,7 @@ SEEDS = {
     "sent_is_confirmed": 16,
     "stale_values": 15,
     "time_guessed": 3,
+    "torn_counter_believed": 0,
     "unauthenticated_accept": 13,
 }
 
