@@ -10,12 +10,24 @@ from hil.oracle.windows import Placed
 
 
 def made_by(journal: Journal, own: Sequence[Life], others: Sequence[Life]) -> Journal:
-    """Without the records that were made in starts that only the others had. What both may have made is in it."""
+    """Without the records that were made in starts that only the others had. Of starts that both count as the same
+    number each has what it sent itself; where nobody knows who sent it, it is both's. A record that was refused because
+    another stands under its number is no record, though the frame that brought it is kept for what else is in it.
+    """
     foreign = {life.boot for life in others} - {life.boot for life in own} - {None}
-    if not foreign:
-        return journal
-    theirs = {(one.epoch, one.seq, one.raw) for one in journal.kept if one.body.boot in foreign}
-    kept = [one for one in journal.kept if (one.epoch, one.seq, one.raw) not in theirs]
+    senders = {life.boot_id for life in others} - {life.boot_id for life in own} - {None}
+    shared = {life.boot for life in others} & {life.boot for life in own}
+    theirs = {
+        (one.epoch, one.seq, one.raw)
+        for one in journal.kept
+        if one.body.boot in foreign or (one.body.boot in shared and one.sent_boot_id in senders)
+    }
+    listed = {(epoch, seq): raw for epoch, seq, raw in journal.rows}
+    kept = [
+        one
+        for one in journal.kept
+        if (one.epoch, one.seq, one.raw) not in theirs and listed.get((one.epoch, one.seq), one.raw) == one.raw
+    ]
     return replace(journal, kept=kept, rows=[row for row in journal.rows if row not in theirs])
 
 

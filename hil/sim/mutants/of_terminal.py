@@ -191,13 +191,17 @@ def torn_counter_believed() -> Iterator[Patch]:
     yield Patch(counters.Counters, "_take", making)
 
 
-def epoch_forgotten() -> Iterator[Patch]:
-    """Each number is taken for one of the newest epoch."""
+def epoch_lost() -> Iterator[Patch]:
+    """After a start the log goes on under another epoch, as if it were another log."""
 
-    def making(_honest: Any) -> Any:
-        def of(self: Any, _seq: int) -> tuple[int, int, int]:
-            return self.newest, 1, 0xFFFFFFFF
+    def making(honest: Any) -> Any:
+        def load(self: Any) -> bool:
+            there: bool = honest(self)
+            if there:
+                epoch, first = self._all[-1]
+                self._all[-1] = epoch ^ 1, first
+            return there
 
-        return of
+        return load
 
-    yield Patch(epochs.Epochs, "of", making)
+    yield Patch(epochs.Epochs, "load", making)
