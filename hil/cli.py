@@ -27,6 +27,7 @@ from hil.load import Recorded
 from hil.load_file import LoadFileError, Order, read_intervals
 from hil.meter_bus import share_permille
 from hil.meter_cli import bus
+from hil.miswired.cli import miswired
 from hil.platform_rules import Rules
 from hil.powercut import cli as powercut
 from hil.process import BenchError
@@ -147,6 +148,11 @@ app.command(epilog=suite_cli.EPILOG)(suite_cli.suite)
 
 
 app.command(epilog=accuracy.EPILOG)(accuracy.accuracy)
+app.command(
+    epilog="Examples / 示例:\n\n"
+    "  wattline hil miswired --model sdm630 --model dlt645_3p --draws 1000\n\n"
+    "  wattline hil miswired --load plant.csv --reactive lagging_kvarh --reactive leading_kvarh"
+)(miswired)
 app.command(epilog=board_cli.EPILOG)(board_cli.bench)
 
 
