@@ -7,7 +7,9 @@ import threading
 from pathlib import Path
 
 from hil import micropython
+from hil.powercut import releases
 from hil.powercut.plan import KINDS, Full, Kind, Start, Trial
+from hil.powercut.update_witness import UpdateWitness
 from hil.powercut.witness import Witness, WitnessError
 from hil.process import BenchError
 
@@ -33,14 +35,14 @@ class Machine:
 
     def __init__(self, image: Path, kind: Kind, vm: int, run: int) -> None:
         self.image = image
-        self.witness = Witness()
+        self.witness: Witness | UpdateWitness = UpdateWitness() if kind.updates else Witness()
         self._kind = kind
         self._vm = vm
         self._run = run
 
     def work(self, cut: str = "") -> int:
         """One start, and its work. Returns the status it ended with. Raises WitnessError."""
-        status, said = micropython.run("log_work", *self._next(), cut, vm=self._vm, blocks=self._kind.blocks)
+        status, said = micropython.run(self._script("work"), *self._next(), cut, vm=self._vm, blocks=self._kind.blocks)
         self.witness.hear(self._run, said)
         if status not in {0, CUT_STATUS}:
             raise WitnessError(f"the run ended with {status}: {said[-2000:]}")
@@ -48,9 +50,9 @@ class Machine:
 
     def work_until(self, lines: int) -> None:
         """One start, killed at some moment after it has said so many lines. Raises WitnessError."""
-        with micropython.started("log_work", *self._next(), vm=self._vm, blocks=self._kind.blocks) as process:
+        with micropython.started(self._script("work"), *self._next(), vm=self._vm, blocks=self._kind.blocks) as process:
             if process.stdout is None:
-                raise BenchError("log_work: no output")
+                raise BenchError("the work has no output")
             heard = list(itertools.islice(process.stdout, lines))
             process.kill()
             heard += process.stdout
@@ -59,14 +61,20 @@ class Machine:
     def _next(self) -> tuple[object, ...]:
         """The arguments of the next run."""
         self._run += 1
+        if self._kind.updates:
+            return self.image, self._run, releases.KEY.point.hex(), releases.written(self.image.parent, self._run)
         return self.image, self._kind.segments, self._run, self._kind.steps, self._kind.mix
 
     def check(self, *write: str) -> None:
-        """Open the log and hold it against what was said. Raises WitnessError."""
-        status, said = micropython.run("log_dump", self.image, self._kind.segments, *write, vm=self._vm)
+        """Open what was worked on and hold it against what was said. Raises WitnessError."""
+        segments = () if self._kind.updates else (self._kind.segments,)
+        status, said = micropython.run(self._script("dump"), self.image, *segments, *write, vm=self._vm)
         if status:
-            raise WitnessError(f"the log does not open: {said[-2000:]}")
+            raise WitnessError(f"it does not open: {said[-2000:]}")
         self.witness.check(said)
+
+    def _script(self, doing: str) -> str:
+        return f"{'update' if self._kind.updates else 'log'}_{doing}"
 
     def copy_to(self, image: Path) -> "Machine":
         """Another one, in the same state."""
@@ -104,7 +112,7 @@ class Bases:
         return whole.witness.operations
 
 
-def play(bases: Bases, trial: Trial, image: Path) -> Witness:
+def play(bases: Bases, trial: Trial, image: Path) -> Witness | UpdateWitness:
     """One trial, on an image of its own. Raises WitnessError, BenchError."""
     machine = bases.of(trial.start).copy_to(image)
     for cut in trial.cuts:

@@ -4,7 +4,7 @@ A trial's id is `KIND-VM-SEED/CUT` or `KIND-VM-SEED/CUT+CUT`: a kind of work, on
 seed, cut, and cut again in the start that follows. CUT is `OPERATION.PERCENT.NOISE.ORDER.SEED` (hil/vm/cut_flash.py).
 
 Or `KIND-VM-SEED/full.STEP.FREE`: before a step of the work, somebody else's file leaves so many blocks of the file
-system free; it is still there in the start that follows, and goes at its end (hil/vm/log_work.py).
+system free; it is still there in the start that follows, and goes at its end (hil/vm/log_work.py). Of the log alone.
 """
 
 import re
@@ -26,7 +26,9 @@ START_OPERATIONS = 40  # a start has so many at most: mounting, counting, recove
 
 
 class Kind(NamedTuple):
-    """A kind of work. mix: weights of append, free, recall, renumber."""
+    """A kind of work. mix: weights of append, free, recall, renumber. With `updates` it is the board's root file system
+    on which an application is updated, and not the log: without segments, steps and mix.
+    """
 
     title: str
     segments: int
@@ -34,6 +36,7 @@ class Kind(NamedTuple):
     runs_before: int
     steps: int
     mix: str
+    updates: bool = False
 
 
 # No kind recalls and renumbers: a gateway has no reason to ask for a number of which it has another record.
@@ -43,6 +46,7 @@ KINDS = {
     "tight": Kind("a full log: its oldest records go", 3, 64, 3, 40, "80.10.0.8"),
     "freed": Kind("a full log: what is acknowledged goes", 3, 64, 3, 40, "50.40.10.0"),
     "moved": Kind("the gateway has other records by these names", 8, 64, 1, 30, "40.15.0.40"),
+    "update": Kind("an application comes, is tried out, and passes or goes back", 0, 96, 3, 0, "", updates=True),
 }
 
 

@@ -54,7 +54,7 @@ class Witness:
 
     def _hear_boot(self, words: list[str]) -> None:
         boot = int(words[0])
-        _hold(boot > self.boot, f"start {boot} after {self.boot}")
+        hold(boot > self.boot, f"start {boot} after {self.boot}")
         self.boot = boot
 
     def _hear_epoch(self, words: list[str]) -> None:
@@ -90,7 +90,7 @@ class Witness:
         """A record that the log has: copied, or there at the start; from now on it must stay."""
         self._see(int(words[0]), words[1])
         if words[1] not in self.state:
-            _hold(words[1] in self.unsaid, f"{words[1]} was never appended")
+            hold(words[1] in self.unsaid, f"{words[1]} was never appended")
             self.state[words[1]] = KEPT
 
     def _hear_event(self, words: list[str]) -> None:
@@ -124,9 +124,9 @@ class Witness:
         except ValueError:
             raise WitnessError(f"the log does not open: {dumped[-2000:]}") from None
         if lines and "writable" in lines[-1]:
-            _hold(lines.pop()["writable"], "the log can't be written any more")
-        _hold(head["boot"] >= self.boot, f"start {self.boot} is forgotten: {head['boot']}")
-        _hold(head["damaged"] == 0, "a power cut is no damage")
+            hold(lines.pop()["writable"], "the log can't be written any more")
+        hold(head["boot"] >= self.boot, f"start {self.boot} is forgotten: {head['boot']}")
+        hold(head["damaged"] == 0, "a power cut is no damage")
         self.known_epochs.add(head["epoch"])
         found = [line["name"] for line in lines if "name" in line]
         for line in lines:
@@ -134,26 +134,26 @@ class Witness:
             if "event" in line:
                 self._event(line["event"], line["values"])
             else:
-                _hold(line["name"] is not None, f"record {line['seq']} is not what was written")
+                hold(line["name"] is not None, f"record {line['seq']} is not what was written")
                 self._see(line["seq"], line["name"])
-        _hold(all(seq < head["next"] for seq in self.names), "a number would be used again")
+        hold(all(seq < head["next"] for seq in self.names), "a number would be used again")
         self._compare(found)
 
     def _compare(self, found: list[str]) -> None:
         for name, times in Counter(found).items():
-            _hold(times == 1, f"{name} is there {times} times")
+            hold(times == 1, f"{name} is there {times} times")
         for name in found:
             if name not in self.state:
-                _hold(name in self.unsaid, f"{name} was never appended")
+                hold(name in self.unsaid, f"{name} was never appended")
                 self.state[name] = KEPT
         self.unsaid.clear()  # what is not there now never will be
         there = set(found)
         for name, state in self.state.items():
             if state == KEPT and name not in there:
-                _hold(self._was_dropped(name), f"{name} is lost")
+                hold(self._was_dropped(name), f"{name} is lost")
                 self.state[name] = FREED
             elif state == FREED:
-                _hold(name not in there, f"{name} was freed and is back")
+                hold(name not in there, f"{name} was freed and is back")
             elif state == EITHER:
                 self.state[name] = KEPT if name in there else FREED
 
@@ -165,17 +165,17 @@ class Witness:
         if code == LOG_FULL:
             self.told.append((values[0], values[1]))
         elif code == NUMBERS_SKIPPED:
-            _hold(values[0] == values[1] and values[0] not in self.names, f"passed over: {values}")
+            hold(values[0] == values[1] and values[0] not in self.names, f"passed over: {values}")
         else:
-            _hold(
+            hold(
                 code == LOG_RENUMBERED and values[0] in self.known_epochs, f"an event without a reason: {code} {values}"
             )
 
     def _see(self, seq: int, name: str) -> None:
-        _hold(self.names.setdefault(seq, name) == name, f"number {seq} is used twice: {self.names[seq]}, {name}")
+        hold(self.names.setdefault(seq, name) == name, f"number {seq} is used twice: {self.names[seq]}, {name}")
 
     def _see_epoch(self, seq: int, epoch: int) -> None:
-        _hold(self.epochs.setdefault(seq, epoch) == epoch, f"number {seq} is of another epoch now")
+        hold(self.epochs.setdefault(seq, epoch) == epoch, f"number {seq} is of another epoch now")
         self.known_epochs.add(epoch)
 
     def _among(self, words: list[str], state: str) -> list[str]:
@@ -187,6 +187,7 @@ class Witness:
         self.state.update(dict.fromkeys(names, state))
 
 
-def _hold(holds: object, otherwise: str) -> None:
+def hold(holds: object, otherwise: str) -> None:
+    """Raises WitnessError unless it holds."""
     if not holds:
         raise WitnessError(otherwise)

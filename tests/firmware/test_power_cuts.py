@@ -13,10 +13,11 @@ import pytest
 from hil.powercut import campaign
 from hil.powercut.machine import Bases, Machine, play
 from hil.powercut.plan import KINDS, Cut, Start, fillings, starts, trial_of, trials
-from hil.powercut.witness import WitnessError
+from hil.powercut.witness import Witness, WitnessError
 
 SEED = int(os.environ.get("WATTLINE_SEED", time.time_ns())) % 100_000
 FULL_EVERY = 6
+UPDATE_EVERY = 6
 SHOWN = f"seed {SEED} (replay: WATTLINE_SEED={SEED})"
 
 
@@ -56,6 +57,19 @@ def test_a_power_cut_at_every_single_operation_of_one_start(tmp_path: Path) -> N
 
 
 @pytest.mark.slow
+def test_a_power_cut_at_any_operation_of_an_update_leaves_one_application_whole(tmp_path: Path) -> None:
+    """R-23: every sixth operation or so of a release that comes, is read back, and is taken, and of its trial: the
+    board begins one of the two applications, byte for byte, and can be updated again.
+    """
+    bases, start = Bases(tmp_path), Start("update", (64, 32)[SEED % 2], SEED)
+    every = list(trials(start, bases.operations(start)))[SEED % UPDATE_EVERY :: UPDATE_EVERY]
+    assert len(every) >= 6
+    for trial in every:
+        failure = campaign.failure_of(bases, trial, tmp_path / "trial.img")
+        assert failure is None, f"wattline hil powercut --replay {failure.id}: {failure.what}"
+
+
+@pytest.mark.slow
 def test_a_file_system_that_gets_full_before_any_step_loses_nothing(tmp_path: Path) -> None:
     """P-181: somebody else's file takes the room, and is there at the next start too: what append returned for is there
     or was told as dropped; what it refused is refused, and when there is room again the log goes on.
@@ -64,7 +78,8 @@ def test_a_file_system_that_gets_full_before_any_step_loses_nothing(tmp_path: Pa
     for start in starts(SEED):
         for trial in list(fillings(start))[SEED % FULL_EVERY :: FULL_EVERY]:
             try:
-                refused += play(bases, trial, tmp_path / "trial.img").refused
+                witness = play(bases, trial, tmp_path / "trial.img")
+                refused += witness.refused if isinstance(witness, Witness) else 0
             except WitnessError as error:
                 pytest.fail(f"wattline hil powercut --replay {trial}: {error}")
     assert refused, "some find no room"
@@ -81,6 +96,7 @@ def test_killed_at_any_moment_again_and_again(tmp_path: Path, vm: int) -> None:
             machine.check()
         except WitnessError as error:
             pytest.fail(f"{SHOWN}, run {number}: {error}")
+    assert isinstance(machine.witness, Witness)
     assert machine.witness.boot == 30
     assert machine.witness.state, SHOWN  # few, where the machine is busy: it is killed sooner
 
