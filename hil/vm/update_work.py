@@ -93,7 +93,7 @@ def bring(intake: Intake, bundle: str) -> int:
     begin, end = reader.bstr(1, 1024)
     signed = data[begin:end]
     begin, end = reader.bstr(1, update.PAYLOAD_BYTES_MAX)
-    number = update.read_manifest(update.signed_of(signed).payload).number
+    number: int = update.read_manifest(update.signed_of(signed).payload).number
     intake.take(down.Offer(1, 0, signed, (0, 0)))
     for _ in intake.work():  # type: ignore[no-untyped-call]
         pass
