@@ -18,7 +18,8 @@ EPILOG = (
     "Examples / 示例:\n\n"
     "  wattline hil accuracy\n\n"
     "  wattline hil accuracy --profile dtsu666 --target unix --json\n\n"
-    "Exit status / 退出码: 0 every quantity is within its limit, 1 some is not, 2 the bench could not run."
+    "Exit status / 退出码: 0 every quantity is within its limit, 1 some is not, or the oracle objects,"
+    " 2 the bench could not run."
 )
 
 
@@ -40,11 +41,13 @@ def accuracy(
         typer.echo(f"the bench could not run / 测试台无法运行: {error}", err=True)
         raise typer.Exit(2) from error
     if as_json:
-        told = [{**msgspec.structs.asdict(row), "held": row.held} for row in found]
+        told = [{**msgspec.structs.asdict(row), "held": row.held} for row in found.rows]
         sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(told), indent=2) + b"\n")
     else:
-        _show(found)
-    raise typer.Exit(0 if all(row.held for row in found) else 1)
+        _show(found.rows)
+    for finding in found.findings:  # none of them is a matter of limits
+        typer.echo(f"{finding.code}: {finding.text}", err=True)
+    raise typer.Exit(0 if found.held else 1)
 
 
 def _show(found: list[Row]) -> None:

@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from gateway.export.export import export
 from gateway.export.rows import rows as export_rows
@@ -17,6 +17,7 @@ from hil.meter import read_profile
 from hil.meter_bus import meters_json
 from hil.meter_stand import stand_of
 from hil.meter_types import places
+from hil.oracle.evidence import Finding
 from hil.process import BenchError
 from hil.scenario import Point, Scenario
 
@@ -27,7 +28,19 @@ UNIX_FACTOR = 900
 _FUTURE_S = 900
 
 
-def measure(profiles: Sequence[str], target: Literal["sim", "unix"], folder: Path, watch: runner.Watch) -> list[Row]:
+class Measured(NamedTuple):
+    """What came of each quantity; and what the oracle objects to in the run that gave it."""
+
+    rows: list[Row]
+    findings: Sequence[Finding]
+
+    @property
+    def held(self) -> bool:
+        """Whether all is within its limit, and nothing is wrong with the run."""
+        return not self.findings and all(row.held for row in self.rows)
+
+
+def measure(profiles: Sequence[str], target: Literal["sim", "unix"], folder: Path, watch: runner.Watch) -> Measured:
     """What came of each quantity of meters of these profiles. Raises BenchError where not every window came."""
     played = scenario_of(profiles, target)
     outcome = runner.run(played, folder, watch)
@@ -43,7 +56,7 @@ def measure(profiles: Sequence[str], target: Literal["sim", "unix"], folder: Pat
         read = places(read_profile(point.profile), "quantities", (point.ct_ratio, 1))
         at_stand = Meter(point.profile, [one for one in read if one.circuit == 1], stand)
         found += rows(at_stand, case.truth.polls[number], exported[number], 1000 * played.sample_interval_s)
-    return found
+    return Measured(found, outcome.report.findings)
 
 
 def scenario_of(profiles: Sequence[str], target: Literal["sim", "unix"]) -> Scenario:

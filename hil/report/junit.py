@@ -10,7 +10,7 @@ from hil.report.result import Report
 def junit(report: Report) -> bytes:
     """The file's bytes."""
     failures = sum(any(one.invariant == number for one in report.findings) for number in words.INVARIANT)
-    missed = sum(not one.held for one in report.measurements)
+    missed = sum(one.value is None or not one.held for one in report.measurements)
     cases = len(words.INVARIANT) + len(report.measurements)
     about = {"tests": str(cases), "failures": str(failures), "skipped": str(missed), "time": f"{report.real_s:g}"}
     suite = ET.Element("testsuite", {"name": visible(report.scenario), **about})
@@ -28,7 +28,9 @@ def junit(report: Report) -> bytes:
     for one in report.measurements:
         case = ET.SubElement(suite, "testcase", {"classname": f"hil.{report.target}.measured", "name": one.name})
         said = f"{one.value} {one.unit}, at most {one.at_most:g} {one.unit}"
-        if not one.held:
+        if one.value is None:
+            ET.SubElement(case, "skipped", {"message": "there was nothing to measure"})
+        elif not one.held:
             ET.SubElement(case, "skipped", {"message": f"limit missed, no verdict: {said}"})
         ET.SubElement(case, "system-out").text = said
     return bytes(ET.tostring(suite, encoding="utf-8", xml_declaration=True))

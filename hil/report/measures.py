@@ -27,7 +27,7 @@ class Measurement(msgspec.Struct, frozen=True):
 
     @property
     def held(self) -> bool:
-        """Whether it is within its limit."""
+        """Whether it is within its limit, as far as it was measured."""
         return self.value is None or self.value <= self.at_most
 
 

@@ -1,6 +1,7 @@
 """Known registers through the whole chain: each quantity of the export against its declared limit."""
 
 import json
+from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,12 @@ from terminal import quantity
 from typer.testing import CliRunner
 
 from hil import cli
-from hil.accuracy import points
+from hil.accuracy import check, points, run
+from hil.accuracy import cli as accuracy_cli
+from hil.accuracy.check import Exported, Meter
 from hil.meter import read_profile
 from hil.meter_stand import Phase, Stand, Step
+from hil.oracle.evidence import Finding, Poll
 from hil.scenario import profiles
 
 START_MS = 1_772_380_800_000
@@ -51,6 +55,41 @@ def test_a_terminal_that_rounds_wrongly_is_caught(tmp_path: Path, monkeypatch: p
     status, rows = call(tmp_path, "--profile", "dtsu666")
     assert status == 1
     assert any(not row["held"] for row in rows)
+
+
+def test_each_limit_can_be_missed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """P-217: a value of the export that is off by somewhat more than its limit is seen, in each quantity."""
+    given: list[tuple[Meter, Sequence[Poll], Sequence[Exported], int]] = []
+
+    def noted(*args: Any) -> list[check.Row]:
+        given.append(args)
+        return check.rows(*args)
+
+    monkeypatch.setattr(run, "rows", noted)
+    measured = run.measure(["dtsu666"], "sim", tmp_path / "run", lambda _share, _text: None)
+    assert measured.held
+    (meter, polls, exported, every_ms) = given[0]
+    for row in measured.rows:
+        column, _, turning = row.quantity.partition(", ")
+        at = len(exported) - 1 if turning else 1  # the last one looked at turns, the first does not
+        value = int(exported[at].columns[column]) + int(2 * row.limit) + 2
+        off = Exported(exported[at].start_ms, {**exported[at].columns, column: str(value)})
+        found = check.rows(meter, polls, [*exported[:at], off, *exported[at + 1 :]], every_ms)
+        assert [one.quantity for one in found if not one.held] == [row.quantity]
+        absent = Exported(exported[at].start_ms, {**exported[at].columns, column: ""})
+        found = check.rows(meter, polls, [*exported[:at], absent, *exported[at + 1 :]], every_ms)
+        assert [one.quantity for one in found if not one.held] == [row.quantity]
+
+
+def test_what_the_oracle_objects_to_fails_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """P-217: all is within its limits, and a window counts twice at the platform."""
+    found = run.Measured([], [Finding(2, "forward_twice", "made up")])
+    monkeypatch.setattr(accuracy_cli, "measure", lambda *_: found)
+    result = CliRunner().invoke(cli.app, ["accuracy", "--out", str(tmp_path)])
+    assert result.exit_code == 1
+    assert "forward_twice: made up" in result.output
+    assert not found.held
+    assert run.Measured([], []).held
 
 
 def test_an_unknown_meter_is_refused_naming_those_there_are(tmp_path: Path) -> None:
