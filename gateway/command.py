@@ -25,7 +25,8 @@ HELP_OF = {
     "field": "Tools for the technician at the switchboard. 现场工具",
     "hil": "The bench: real firmware against emulated meters and faults. 测试台",
 }
-EXTRA_OF = {"hil": "wattline[hil]"}  # what brings a group's own packages, where `pip install wattline` does not
+# what brings a group's own packages, where `pip install wattline` does not
+EXTRA_OF = {"hil": "wattline[hil]", "field": "wattline[field]"}
 TEXT_PROTOCOL = "hj212"  # the one protocol whose messages are plain text
 
 OK, SOME_NOT_OK, USAGE = 0, 1, 2

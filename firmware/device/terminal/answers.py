@@ -4,6 +4,7 @@ from protocol import ack, down, limits, record
 from protocol.errors import FrameError
 
 UNMET_MAX = 16  # events a request (SPEC.md, FR-38)
+_TOLD_MAX = 3  # acks of a start that the console tells: a technician waits for the first
 
 
 class Answers:
@@ -20,6 +21,7 @@ class Answers:
         self._remote, self._update = orders
         self._say = say
         self.ignored = 0
+        self._told = 0
         self.heard_ms: "int | None" = None  # uptime of the last fresh ack
 
     def take(self, data: bytes, now_ms: int, read_ms: "int | None" = None) -> bool:
@@ -59,6 +61,10 @@ class Answers:
             self._recorder.event(record.CLOCK_SET, None, [step_s])
         refused = self._uplink.records_refused
         self._uplink.acknowledged(found, now_ms)
+        if found.durable and self._told < _TOLD_MAX:
+            self._told += 1
+            newest = found.durable[-1][1]
+            self._say("uplink: acknowledged by the gateway: epoch %08x record %d" % (found.epoch, newest))
         if self._uplink.records_refused > refused:
             self._say("uplink: refused by the gateway:", found.refused[:4])
 

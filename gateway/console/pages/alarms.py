@@ -1,6 +1,7 @@
 """Alarms: what the watch found, and what people do about it."""
 
 from contextlib import closing
+from pathlib import Path
 from typing import Annotated
 
 import msgspec
@@ -67,7 +68,7 @@ class TakeStep(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def _list(call: Call) -> list[Alarm]:
     asked: AskAlarms = call.asked
     with closing(_store(call)) as store:
-        return [alarm_of(row) for row in store.rows(asked.state, asked.enterprise, asked.limit)]
+        return [_alarm(row) for row in store.rows(asked.state, asked.enterprise, asked.limit)]
 
 
 def _show(call: Call) -> AlarmShown:
@@ -75,7 +76,7 @@ def _show(call: Call) -> AlarmShown:
         row = store.row(_number(call))
         if row is None:
             raise not_found(call.path["id"])
-        return AlarmShown(alarm_of(row), [TakenStep(*one) for one in store.steps(row.id)])
+        return AlarmShown(_alarm(row), [TakenStep(*one) for one in store.steps(row.id)])
 
 
 def _step(call: Call) -> Done:
@@ -99,7 +100,7 @@ ROUTES = [
 
 
 def _store(call: Call) -> Store:
-    return Store(call.house.folder)
+    return Store(Path(call.house.config.data_dir))
 
 
 def _number(call: Call) -> int:
@@ -109,8 +110,7 @@ def _number(call: Call) -> int:
     return int(text)
 
 
-def alarm_of(row: Row) -> Alarm:
-    """A kept alarm as the console shows it."""
+def _alarm(row: Row) -> Alarm:
     meaning = MEANING[row.kind].split(" / ")
     return Alarm(
         row.id,

@@ -109,7 +109,7 @@ class Checks:
 
     def released(self, terminal: str, data: bytes) -> None:
         """The gateway is about to tell the broker that it has a frame."""
-        if not self._quarantine.has_another(terminal, data):
+        if data not in self._quarantine.kept:
             self._look(lambda: self._check_taken(terminal, data))
 
     def acknowledged(self, terminal: str, data: bytes) -> None:

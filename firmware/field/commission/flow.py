@@ -1,0 +1,46 @@
+"""The steps in their order. What was done is not done again; after a failure the same command goes on there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+from firmware.field.commission import steps
+from firmware.field.commission.session import Session, time_text
+from firmware.field.commission.steps import Step
+from firmware.field.commission.work import Work
+from firmware.field.outcome import Outcome
+
+Told = Callable[[Step, Outcome, float], None]
+
+
+def todo(session: Session, start: str | None, every: Sequence[Step] = steps.STEPS) -> list[Step]:
+    """The steps to be done: from the first that is not done yet, or from `start`, on; those behind are done again."""
+    names = [step.name for step in every]
+    first = (
+        names.index(start)
+        if start is not None
+        else next((at for at, name in enumerate(names) if not session.is_done(name)), len(names))
+    )
+    return list(every[first:])
+
+
+def run(
+    work: Work,
+    session: Session,
+    wanted: Sequence[Step],
+    clock: Callable[[], float],
+    every: Sequence[Step] = steps.STEPS,
+) -> Iterator[tuple[Step, Outcome, float]]:
+    """Do these steps, each (step, what it came to, seconds) as it ends; the session is on the disk by then.
+
+    Ends with the last one, or behind the first that can't be gone on from. Raises OSError if the session can't be kept.
+    """
+    names = [step.name for step in every]
+    for step in wanted:
+        session.forget(names[names.index(step.name) :])
+        began = clock()
+        outcome = steps.attempt(step, work, session)
+        session.keep(outcome, time_text(work.now()))
+        yield step, outcome, clock() - began
+        if not outcome.is_done:
+            return

@@ -1,0 +1,48 @@
+"""What a commissioning works on: the plan, the ports, the technician, and how they are spoken to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from firmware.field.site import Site
+from firmware.field.site.plan import Terminal
+
+
+@dataclass(frozen=True)
+class Signer:
+    """The technician: name, and the key that proves it."""
+
+    name: str
+    key: Ed25519PrivateKey
+
+
+@dataclass(frozen=True)
+class Work:
+    """port: of the board's console; bus_port: of an adapter on the meters' bus, None: the board itself asks the meters.
+
+    folder: where session, enrolment and report are. tell: a line to whoever waits. now: the laptop's clock. erase: what
+    another terminal left on the board may go. timeout_s: of the test upload.
+    """
+
+    site: Site
+    terminal: Terminal
+    port: str
+    folder: Path
+    signer: Signer
+    now: Callable[[], datetime]
+    tell: Callable[[str], None]
+    bus_port: str | None = None
+    erase: bool = False
+    generation: int = 1  # of the key that `provision` makes
+    timeout_s: float = 120.0  # joining a network takes 20, a first connection and its retries 60
+    photos: tuple[Path, ...] = ()
+    note: str = ""
+
+    def file(self, kind: str) -> Path:
+        """A file of this terminal: T0001.session.json, .enrolment.json, .report.json, .report.html, .label.svg"""
+        return self.folder / f"{self.terminal.id}.{kind}"

@@ -1,1 +1,0 @@
-"""Meters wired wrongly in every way that a technician does it, and how many of them the wiring check names."""

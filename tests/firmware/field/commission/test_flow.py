@@ -1,0 +1,152 @@
+"""A commissioning that is broken off anywhere goes on there, and its file holds what it needs and no secret."""
+
+import errno
+import json
+import os
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from firmware.field import site
+from firmware.field.board.errors import BoardRefusedError, BoardSilentError, PortError
+from firmware.field.bus.reach import ReachError
+from firmware.field.commission import flow, session
+from firmware.field.commission.session import Session
+from firmware.field.commission.steps import Step
+from firmware.field.commission.work import Signer, Work
+from firmware.field.outcome import Finding, Outcome, failed, passed
+from tests.firmware.field.test_site import laid_out
+
+NOW = datetime(2026, 3, 1, 8, tzinfo=UTC)
+FINDING = Finding("loose", "a wire is loose", "有线松动", "fasten it", "拧紧")
+
+
+@pytest.fixture
+def work(tmp_path: Path) -> Work:
+    found = site.load(laid_out(tmp_path), now=NOW)
+    signer = Signer("li.wei", Ed25519PrivateKey.from_private_bytes(b"t" * 32))
+    return Work(found, found.terminal(None), "/dev/none", tmp_path, signer, lambda: NOW, lambda _: None)
+
+
+def steps_of(done: list[str], broken: dict[str, Exception | Outcome]) -> list[Step]:
+    """Three steps that say in `done` that they ran; a broken one raises, or ends so."""
+
+    def step(name: str) -> Step:
+        def run(_: Work, kept: Session) -> Outcome:
+            done.append(name)
+            found = broken.get(name)
+            if isinstance(found, Exception):
+                raise found
+            kept.facts[name] = len(done)
+            return found or passed(name, at=len(done))
+
+        return Step(name, name, run)
+
+    return [step(name) for name in ("one", "two", "three")]
+
+
+def played(work: Work, kept: Session, every: list[Step], start: str | None = None) -> list[tuple[str, str]]:
+    wanted = flow.todo(kept, start, every)
+    return [(step.name, outcome.state) for step, outcome, _ in flow.run(work, kept, wanted, time.monotonic, every)]
+
+
+def test_it_goes_on_with_the_step_that_failed_and_repeats_none_that_passed(work: Work) -> None:
+    """P-305"""
+    done: list[str] = []
+    broken: dict[str, Exception | Outcome] = {"two": failed("two", FINDING)}
+    path = work.file("session.json")
+    assert played(work, session.begun(path, "T0001"), steps_of(done, broken)) == [("one", "passed"), ("two", "failed")]
+    again = session.begun(path, "T0001")
+    assert (again.outcomes["two"].findings, again.facts) == ((FINDING,), {"one": 1, "two": 2})
+    assert played(work, again, steps_of(done, {})) == [("two", "passed"), ("three", "passed")]
+    assert done == ["one", "two", "two", "three"]
+    kept = session.begun(path, "T0001")
+    assert flow.todo(kept, None, steps_of([], {})) == []
+    assert played(work, kept, steps_of([], {}), "two") == [("two", "passed"), ("three", "passed")]
+    assert played(work, kept, steps_of([], {"one": failed("one", FINDING)}), "one") == [("one", "failed")]
+    assert not session.begun(path, "T0001").is_done("two")  # what stood on an earlier `one` is done again
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "status"),
+    [
+        (BoardSilentError("no prompt / 无提示符"), "no_answer", 3),
+        (PortError("held / 被占用"), "no_answer", 3),
+        (ReachError("no adapter / 无适配器"), "no_answer", 3),
+        (BoardRefusedError("the board says no / 拒绝"), "board_refused", 4),
+        (OSError(errno.ENOSPC, "full"), "file", 1),
+    ],
+)
+def test_what_is_in_the_way_is_an_outcome_and_a_fault_of_ours_is_none(
+    work: Work, error: Exception, code: str, status: int
+) -> None:
+    """P-305"""
+    kept = session.begun(work.file("session.json"), "T0001")
+    assert played(work, kept, steps_of([], {"two": error})) == [("one", "passed"), ("two", "failed")]
+    found = kept.outcomes["two"]
+    assert (found.findings[0].code, found.exit_status) == (code, status)
+    with pytest.raises(ZeroDivisionError):
+        played(work, kept, steps_of([], {"two": ZeroDivisionError()}))
+    assert session.begun(work.file("session.json"), "T0001").is_done("one")
+
+
+def test_a_cut_while_the_session_is_kept_leaves_the_one_before(work: Work, monkeypatch: pytest.MonkeyPatch) -> None:
+    """P-305"""
+    path = work.file("session.json")
+    kept = session.begun(path, "T0001")
+    kept.keep(passed("one"), "2026-03-01T08:00:00Z")
+    before = path.read_bytes()
+    for name in ("fsync", "replace"):
+        with monkeypatch.context() as cut:
+            cut.setattr(*_place(name), _refuse)
+            with pytest.raises(OSError, match="cut"):
+                kept.keep(passed("two"), "2026-03-01T08:01:00Z")
+        assert path.read_bytes() == before
+    assert [one.name for one in work.folder.iterdir() if one.suffix == ".part"] == []
+
+
+def _place(name: str) -> tuple[object, str]:
+    return (os, "fsync") if name == "fsync" else (Path, "replace")
+
+
+def _refuse(*_: object) -> None:
+    raise OSError(errno.EIO, "cut")
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda text: text[:-20],
+        lambda text: f"[{text}]",
+        lambda text: text.replace('"version": 1', '"version": 2'),
+        lambda text: text.replace('"began"', '"begun"'),
+        lambda text: text.replace('"step": "one"', '"stop": "one"'),
+    ],
+)
+def test_a_file_that_is_no_session_or_of_another_terminal_is_said_and_left_alone(
+    work: Work, damage: Callable[[str], str]
+) -> None:
+    """P-305"""
+    path = work.file("session.json")
+    session.begun(path, "T0001").keep(passed("one"), "2026-03-01T08:00:00Z")
+    with pytest.raises(session.SessionError, match="of terminal T0001, not T0002"):
+        session.begun(path, "T0002")
+    text = damage(path.read_text(encoding="utf-8"))
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(session.SessionError, match="move it away"):
+        session.begun(path, "T0001")
+    assert path.read_text(encoding="utf-8") == text
+
+
+def test_outcomes_are_json_and_come_back_the_same(work: Work) -> None:
+    found = Outcome("one", "cannot_tell", (FINDING,), {"points": [{"point": 1}]}, 3)
+    assert Outcome.from_json(json.loads(json.dumps(found.as_json()))) == found
+    assert list(found.lines()) == [
+        "one: cannot_tell / 无法判断",
+        "  a wire is loose / 有线松动",
+        "    do / 处理: fasten it / 拧紧",
+    ]

@@ -1,1 +1,0 @@
-from tests.firmware.field.bus.conftest import meters  # noqa: F401  the same emulated buses
