@@ -9,7 +9,7 @@ import typer
 from gateway.cli_common import AsJson, Config, examples, fail, load, print_json
 from gateway.clock import SystemClock
 from gateway.console import users
-from gateway.console.route import House
+from gateway.console.house import House
 from gateway.console.users import PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN, RoleName, UserEntry
 from protocol.host.strict import ConfigError
 
@@ -32,7 +32,7 @@ def console(config: Config, as_json: AsJson = False) -> None:
         fail("starlette and uvicorn are missing / 缺少依赖: pip install 'wattline[console]'")
     try:
         server.serve(
-            House(loaded, str(config.resolve()), SystemClock()),
+            House(loaded, config.resolve(), SystemClock()),
             users.load(Path(loaded.console.users)),
             lambda address: _say_ready(address, as_json=as_json),
         )

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import sys
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal, NoReturn
 
@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from gateway.hj212.stream import no_keys
-from hil import known_failing, platform, runner, suite_cli, versions
+from hil import again, known_failing, platform, runner, suite_cli, versions
 from hil import scenario as scenarios
 from hil.abuse import cli as abuse_cli
 from hil.accuracy import cli as accuracy
@@ -27,6 +27,7 @@ from hil.load import Recorded
 from hil.load_file import LoadFileError, Order, read_intervals
 from hil.meter_bus import share_permille
 from hil.meter_cli import bus
+from hil.miswired.cli import miswired
 from hil.platform_rules import Rules
 from hil.powercut import cli as powercut
 from hil.process import BenchError
@@ -105,8 +106,12 @@ def run(  # noqa: PLR0913, PLR0917  (a command's options are its parameters)
     folder = out or OUT / "hil" / f"{chosen.name}-{chosen.seed}"
     if bench is not None:
         _repeat_first(name, chosen, bench, folder.with_name(folder.name + "-first"), as_json=as_json)
-    again = f"wattline hil run {name} --seed {chosen.seed} --target {chosen.target}"
-    passed = _play(chosen, folder, again, as_json=as_json)
+    options: dict[str, object] = {"--seed": chosen.seed, "--target": chosen.target, "--bench": bench}
+    options |= {"--days": days, "--factor": factor}
+    if profile is not None:
+        columns = {"--time-column": time_column, "--energy-column": energy_column, "--date-order": date_order}
+        options |= {"--profile": profile, **columns}
+    passed = _play(chosen, folder, again.command(name, options), as_json=as_json)
     if bench is not None:
         first.remember(bench, first.Failed(name, chosen.seed, versions.commit()), passed=passed)
     raise typer.Exit(0 if passed else 1)
@@ -115,11 +120,12 @@ def run(  # noqa: PLR0913, PLR0917  (a command's options are its parameters)
 @app.command(name="list")
 def list_() -> None:
     """The scenarios and provinces that come with the bench. 场景列表"""
-    known = known_failing.load()
+    fails: dict[str, str] = {}
+    for name, target in known_failing.load(date.min):
+        fails[name] = fails.get(name, "") + f"  [known to fail on / 已知失败: {target}]"
     for name in scenarios.names():
         one = _scenario(name)
-        fails = f"  [known to fail until / 已知失败至 {known[name].until}]" if name in known else ""
-        typer.echo(f"{name:16} {one.hours:3} h  x{one.factor:<4}  {one.title} / {one.title_zh}{fails}")
+        typer.echo(f"{name:16} {one.hours:3} h  x{one.factor:<4}  {one.title} / {one.title_zh}{fails.get(name, '')}")
     for name in fleet_plan.provinces():
         province = fleet_plan.load(name, {})
         typer.echo(f"{name:16} `wattline hil fleet {name}`  {province.title} / {province.title_zh}")
@@ -142,6 +148,11 @@ app.command(epilog=suite_cli.EPILOG)(suite_cli.suite)
 
 
 app.command(epilog=accuracy.EPILOG)(accuracy.accuracy)
+app.command(
+    epilog="Examples / 示例:\n\n"
+    "  wattline hil miswired --model sdm630 --model dlt645_3p --draws 1000\n\n"
+    "  wattline hil miswired --load plant.csv --reactive lagging_kvarh --reactive leading_kvarh"
+)(miswired)
 app.command(epilog=board_cli.EPILOG)(board_cli.bench)
 
 
@@ -243,22 +254,22 @@ def _repeat_first(name: str, chosen: Scenario, bench: Path, folder: Path, *, as_
     typer.echo(f"failed last time, played first / 先重放上次失败: {before.scenario}, seed {before.seed}", err=True)
     changes = {"seed": before.seed, "target": "board", "bench": str(bench)}
     earlier = msgspec.structs.replace(_scenario(before.scenario), **changes)
-    again = f"wattline hil run {before.scenario} --seed {before.seed} --bench {bench}"
-    passed = _play(earlier, folder, again, as_json=as_json)
+    told = again.command(before.scenario, {"--seed": before.seed, "--bench": bench})
+    passed = _play(earlier, folder, told, as_json=as_json)
     first.remember(bench, before, passed=passed)
     if not passed:
         _end_with(1, "it fails again: nothing else is played / 再次失败，其余未运行")
 
 
-def _play(chosen: Scenario, out: Path, again: str, *, as_json: bool) -> bool:
-    """Play it, and write its report; whether it passed."""
+def _play(chosen: Scenario, out: Path, told: str, *, as_json: bool) -> bool:
+    """Play it, and write its report; whether it passed. told: the command that plays it again."""
     console = Console(stderr=as_json)
     try:
         with _progress(chosen, console) as watch:
             outcome = runner.run(chosen, out, watch)
     except (BenchError, ConfigError) as error:
         _end_with(2, f"the bench could not run / 测试台无法运行: {error}")
-    report_files.write_all(chosen, outcome, out, again)
+    report_files.write_all(chosen, outcome, out, told)
     if as_json:
         typer.echo((out / report_files.JSON).read_text(encoding="utf-8"), nl=False)
     reports.show(outcome.report, console)

@@ -1,8 +1,10 @@
-"""Scenarios that are known to fail: why, whose that is, and until when it may stay so. One file, checked by schema."""
+"""Scenarios that are known to fail: on which target, why, whose that is, and until when it may stay so. One file,
+checked by schema.
+"""
 
 from datetime import date
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -11,12 +13,14 @@ from protocol.host import strict
 
 FILE = Path(__file__).with_name("known_failing.toml")
 _Text = Annotated[str, msgspec.Meta(min_length=1, max_length=500)]
+Known = dict[tuple[str, str], "Entry"]  # by scenario and target
 
 
 class Entry(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    """A scenario by its name. until: the last day on which its failure is none."""
+    """A scenario of the bench's own, by its name, on one target. until: the last day on which its failure is none."""
 
     name: str
+    target: Literal["sim", "unix"]
     reason: _Text
     owner: _Text
     until: date
@@ -26,20 +30,20 @@ class _List(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     scenario: list[Entry] = []
 
 
-def load(file: Path = FILE) -> dict[str, Entry]:
-    """The entries by name. Raises protocol.host.strict.ConfigError."""
+def load(today: date, file: Path = FILE) -> Known:
+    """The entries by scenario and target. Raises protocol.host.strict.ConfigError, also for one whose day is past."""
     entries = strict.read(file, _List).scenario
-    problems = [
-        strict.Problem(file, f"scenario[{number}].name", f'no scenario "{one.name}", or there twice / 不存在或重复')
-        for number, one in enumerate(entries)
-        if one.name not in scenario.names() or one.name in {other.name for other in entries[:number]}
-    ]
+    problems = []
+    for number, one in enumerate(entries):
+        at = f"scenario[{number}]"
+        if one.name not in scenario.names():
+            problems.append(strict.Problem(file, f"{at}.name", f'no scenario "{one.name}" / 没有这个场景'))
+        if (one.name, one.target) in {(other.name, other.target) for other in entries[:number]}:
+            problems.append(strict.Problem(file, f"{at}.name", f"{one.name} on {one.target} is there twice / 重复"))
+        if one.until < today:
+            text = f"{one.until} is past: mend {one.name}, or ask {one.owner} for another day / 已过期: {one.reason}"
+            problems.append(strict.Problem(file, f"{at}.until", text))
     with strict.lines_named(file):
         if problems:
             raise strict.ConfigError(problems)
-    return {one.name: one for one in entries}
-
-
-def overdue(entries: dict[str, Entry], today: date) -> list[Entry]:
-    """Those whose day is past: what they excuse is a failure again."""
-    return [one for one in entries.values() if one.until < today]
+    return {(one.name, one.target): one for one in entries}

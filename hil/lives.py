@@ -52,6 +52,6 @@ class Lives:
         said = [log[begin:end] for begin, end in itertools.pairwise([*self._said, len(log)])]
         boots = [int(found[1]) if (found := _BOOT.search(text)) else None for text in said]
         return [
-            Life(from_ms, to_ms, knows_time, boot, CLOCK_OFF_MS + (to_ms - from_ms) // DRIFT_PER)
+            Life(from_ms, to_ms, knows_time, boot, None, CLOCK_OFF_MS + (to_ms - from_ms) // DRIFT_PER)
             for from_ms, to_ms, boot in zip(self._starts, ends, boots, strict=True)
         ]

@@ -9,7 +9,8 @@ from hil import load
 from hil.meter import Meter, Served, read_profile
 from hil.meter_feeder import Feeder, Wiring, WiringFault
 from hil.meter_frames import Request, framed, framed_645
-from hil.meter_stand import Stand, stand_of
+from hil.meter_phasors import phasors_of
+from hil.meter_stand import stand_of
 
 PIECES_GAP_MS = 100
 _TWIN_LATER = 2  # bytes by which the second meter at an address begins after the first
@@ -90,7 +91,7 @@ class Slave:
         ]
         self._meter = Meter(
             read_profile(first.profile),
-            _load(first),
+            _load(first, start_ms),
             start_ms,
             first.start_import_wh,
             (first.ct_ratio, first.pt_ratio),
@@ -212,9 +213,11 @@ def _part(served: Served, part: int) -> Served:
     return Served(data, served.circuits if is_last else {}, 0, more=not is_last)
 
 
-def _load(config: MeterConfig) -> load.Load | Stand:
+def _load(config: MeterConfig, start_ms: int) -> load.Load | Feeder:
     if config.load.get("kind") == "stand":
         return stand_of(config.load, config.start_import_wh)
+    if config.load.get("kind") == "phasors":
+        return phasors_of(config.load, start_ms)
     return load.from_config(config.load)
 
 

@@ -2,14 +2,14 @@
 
 import time
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hil import faults, versions, wiring
 from hil.expectations import Expected, Seen, excused, held_against
 from hil.oracle import judge_all
 from hil.oracle.evidence import Case, Finding, Sink, Truth, Verdict
-from hil.oracle.namesakes import made_by
+from hil.oracle.namesakes import made_by, told_of
 from hil.oracle.nobody import check_nobody, check_refused
 from hil.oracle.sources import (
     frames_of_others,
@@ -20,6 +20,7 @@ from hil.oracle.sources import (
     uploads_of_others,
     writes_of,
 )
+from hil.oracle.windows import spanned
 from hil.report import measures
 from hil.report.result import Frames, Report, TerminalWindows, verdict_word
 from hil.report.stories import Story, tell
@@ -114,7 +115,23 @@ def _drain(target: Target, watch: Watch, crashes: list[str]) -> bool:
 
 def evidence(target: Target) -> list[Case]:
     """What there is to judge by, now: a case for each terminal."""
-    return [_case(target, terminal) for terminal in target.scenario.terminals]
+    cases = [_case(target, terminal) for terminal in target.scenario.terminals]
+    return [_without_namesakes(case, target.scenario, cases) for case in cases]
+
+
+def _without_namesakes(case: Case, scenario: Scenario, cases: Sequence[Case]) -> Case:
+    """Without what platforms were told of other terminals of the same name."""
+    ids = {one.name: one.id for one in scenario.terminals}
+    others = [
+        window
+        for other in cases
+        if ids[other.terminal] == ids[case.terminal] and other is not case
+        for window in spanned(other.journal, other.truth)
+    ]
+    if not others:
+        return case
+    own = spanned(case.journal, case.truth)
+    return replace(case, sinks={name: told_of(sink, own, others) for name, sink in case.sinks.items()})
 
 
 def judge_run(target: Target, verdict: Verdict, refusals: Collection[str] | None) -> None:

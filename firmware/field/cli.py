@@ -10,7 +10,7 @@ import typer
 from terminal import config, profile, sampler
 
 from firmware import DEVICE, image
-from firmware.field import cli_bundle, cli_bus, cli_commission, cli_site, dlt645_find
+from firmware.field import cli_bundle, cli_bus, cli_commission, cli_site, cli_wiring, dlt645_find
 from protocol.checked import ConfigError
 
 PROFILES = DEVICE / "profiles"  # meters as data: the files that a terminal carries
@@ -19,6 +19,7 @@ app = typer.Typer(help="Tools for the technician at the switchboard. 现场工�
 cli_site.register(app)
 app.add_typer(cli_bundle.app, name="bundle")
 cli_bus.register(app)
+cli_wiring.register(app)
 cli_commission.register(app)
 
 

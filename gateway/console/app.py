@@ -1,6 +1,7 @@
 """The console as an ASGI application: routes, and what each request passes before one is called."""
 
 import json
+import sqlite3
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import closing
@@ -21,16 +22,19 @@ from starlette.staticfiles import StaticFiles
 from gateway.console import openapi
 from gateway.console.audit import Audit, Entry
 from gateway.console.guard import Guard
+from gateway.console.house import House
 from gateway.console.openapi import Error, Why
-from gateway.console.pages import alarms, fleet
+from gateway.console.pages import alarms, enterprise, fleet
 from gateway.console.rates import LOGIN, REQUEST, Limiter
-from gateway.console.route import Call, House, RefusedError, Route
+from gateway.console.route import Call, RefusedError, Route
 from gateway.console.sessions import COOKIE, Session, Sessions
 from gateway.console.users import PASSWORD_CHARS_MAX, User, Users
 from gateway.database import NewerSchemaError, StoreUnavailableError
+from gateway.journal.rows import OlderSchemaError
+from protocol.host.strict import ConfigError
 from protocol.host.tables import Name
 
-ROUTES: Sequence[Route] = (*fleet.ROUTES, *alarms.ROUTES)
+ROUTES: Sequence[Route] = (*fleet.ROUTES, *enterprise.ROUTES, *alarms.ROUTES)
 BODY_BYTES_MAX = 64 * 1024  # a note of 2,000 characters, a list of a few thousand ids
 STATIC = Path(__file__).parent / "static"
 _VERSION = "1"  # of the API
@@ -156,7 +160,7 @@ class Console:
         await run_in_threadpool(self._add, entry)
 
     def _add(self, entry: Entry) -> None:
-        with self._audit_lock, closing(Audit(Path(self._house.config.data_dir))) as audit:
+        with self._audit_lock, closing(Audit(self._house.folder)) as audit:
             audit.add(entry)
 
     def _answered(self, endpoint: Callable[[Request], Any]) -> Callable[[Request], Any]:
@@ -170,7 +174,7 @@ class Console:
             except msgspec.ValidationError as error:
                 text, _, field = str(error).partition(" - at ")
                 return _json(Error(Why("asked", text, f"请求内容有误：{text}", field.strip("`"))), 400)
-            except (StoreUnavailableError, NewerSchemaError) as error:
+            except (StoreUnavailableError, NewerSchemaError, sqlite3.Error, OlderSchemaError, ConfigError) as error:
                 return _json(Error(Why("store", str(error), f"存储暂不可用：{error}")), 503)
             return response
 

@@ -6,17 +6,8 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from gateway.clock import Clock
-from gateway.config import GatewayConfig
+from gateway.console.house import House
 from gateway.console.users import Role, User
-
-
-class House(NamedTuple):
-    """What views and acts reach the gateway's stores by. config_path: of gateway.toml."""
-
-    config: GatewayConfig
-    config_path: str
-    clock: Clock
 
 
 class Call(NamedTuple):

@@ -8,7 +8,7 @@ import uvicorn
 
 from gateway.clock import steady_s
 from gateway.console.app import Console
-from gateway.console.route import House
+from gateway.console.house import House
 from gateway.console.users import Users
 
 BACKLOG = 128  # connections that wait to be taken: a browser opens six

@@ -154,6 +154,20 @@ class Store:
             )
         )
 
+    def open_counts_by_enterprise(self) -> dict[str, int]:
+        """Likewise, of each enterprise."""
+        query = "SELECT enterprise, count(*) FROM alarms WHERE state NOT IN (?, ?) GROUP BY enterprise"
+        return dict(self._connection.execute(query, (CLOSED, WITHDRAWN)))
+
+    def meeting(self, enterprise: str, from_s: int, to_s: int, limit: int) -> list[Row]:
+        """An enterprise's alarms that meet [from_s, to_s) and nothing disproved, the newest first."""
+        found = self._connection.execute(
+            f"SELECT {_ROW} FROM alarms WHERE enterprise = ? AND to_s > ? AND from_s < ? AND state != ?"  # noqa: S608
+            " ORDER BY from_s DESC, id DESC LIMIT ?",
+            (enterprise, from_s, to_s, WITHDRAWN, limit),
+        )
+        return [_row(one) for one in found]
+
     def row(self, number: int) -> Row | None:
         """An alarm by its id."""
         found = self._connection.execute(f"SELECT {_ROW} FROM alarms WHERE id = ?", (number,)).fetchone()  # noqa: S608

@@ -28,6 +28,7 @@ class Life:
     to_ms: int
     knows_time: bool = True  # its clock was set at its start
     boot: int | None = None  # what it counted this start as, where that is known
+    boot_id: int | None = None  # what it calls this start in its frames, where that is known
     clock_off_ms: int = 0  # by so much its clock may really have been off in it, whatever it said itself
 
 
@@ -35,7 +36,8 @@ class Life:
 class Kept:
     """One record of the journal, out of a frame that the oracle has authenticated itself.
 
-    sent_boot, sent_uptime_ms: when that frame was sealed, as the terminal counts. committed_ms: by the gateway's clock.
+    sent_boot, sent_uptime_ms: when that frame was sealed, as the terminal counts; sent_boot_id: its name for that
+    start. committed_ms: by the gateway's clock.
     """
 
     epoch: int
@@ -45,6 +47,7 @@ class Kept:
     sent_boot: int = 0
     sent_uptime_ms: int = 0
     committed_ms: int = 0
+    sent_boot_id: int = 0
 
 
 @dataclass(frozen=True)

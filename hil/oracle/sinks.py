@@ -1,7 +1,7 @@
 """Whether a platform got every window of the journal, once, with its values. Invariants 1, 2 and 3 at the sink."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 
 from hil.oracle.evidence import Finding, Item, Sink, Tally, Truth
@@ -27,7 +27,7 @@ def check_sink(name: str, sink: Sink, windows: Sequence[Placed], truth: Truth) -
             tally.lost += 1
             findings.append(Finding(1, "forward_lost", f"{where} never came", why, *span))
             continue
-        wrong = [text for item in sink.items for text in _wrong(item, one, got[start_ms])]
+        wrong = differences(sink.items, one, got[start_ms])
         if wrong:
             findings.append(Finding(3, "forward_altered", f"{where}: {'; '.join(wrong)}", why, *span))
         tally.delivered += not wrong
@@ -40,6 +40,11 @@ def check_sink(name: str, sink: Sink, windows: Sequence[Placed], truth: Truth) -
             text = f"{name}: window {shown(start_ms)} is in no journal"
             findings.append(Finding(3, "forward_invented", text, "", start_ms, start_ms + WINDOW_MS))
     return tally, findings
+
+
+def differences(items: Iterable[Item], one: Placed, values: Mapping[str, str]) -> list[str]:
+    """What differs between a window and what came of it at a platform."""
+    return [text for item in items for text in _wrong(item, one, values)]
 
 
 def _by_start(sink: Sink) -> tuple[dict[int, dict[str, str]], dict[int, list[str]]]:

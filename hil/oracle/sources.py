@@ -46,7 +46,8 @@ def read_journal(file: Path, terminal: str, keys: Mapping[int, mac.Key]) -> Jour
                 is_new = mask >> number & 1
                 counted[frame.boot_id] = max(counted[frame.boot_id], one.body.boot)
                 if is_new or identity not in kept:
-                    kept[identity] = Kept(*identity[:2], one.body, one.raw, frame.boot_id, frame.sent_ms, received_ms)
+                    sent = (frame.boot_id, frame.sent_ms, received_ms, frame.boot_id)
+                    kept[identity] = Kept(*identity[:2], one.body, one.raw, *sent)
                 if is_new:
                     rows.append(identity)
     except UNREADABLE as error:
@@ -91,6 +92,11 @@ def frames_in(packed: bytes) -> Iterator[tuple[int, str, bytes]]:
         if at > len(packed):
             raise ValueError(f"a block ends {at - len(packed)} bytes early")
         yield mask, packed[name_at : name_at + name_size].decode("ascii"), packed[at - size : at]
+
+
+def packed_frame(mask: int, terminal: str, data: bytes) -> bytes:
+    """A frame as a block of the journal has it: the reverse of `frames_in`."""
+    return _HEAD.pack(mask, len(data), len(terminal)) + terminal.encode("ascii") + data
 
 
 def read_uploads(file: Path, mn: str, zone: tzinfo, virtual_ms: Callable[[int], int]) -> list[Upload]:

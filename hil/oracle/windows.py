@@ -108,6 +108,11 @@ def in_span(placed: Sequence[Placed], truth: Truth) -> list[Placed]:
     return [one for one in placed if one.from_ms >= truth.start_ms - slack_ms and one.to_ms <= truth.end_ms + slack_ms]
 
 
+def spanned(journal: Journal, truth: Truth) -> list[Placed]:
+    """The windows of a journal that lie in the scenario, in order of time."""
+    return in_span(place(journal, truth), truth)
+
+
 def check_windows(journal: Journal, placed: Sequence[Placed], truth: Truth) -> tuple[Count, list[Finding]]:
     """The account of windows, and a finding for each that is lost, there twice or invented."""
     findings = [*_identities(journal), *_kept_and_listed(journal)]

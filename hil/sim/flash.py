@@ -31,17 +31,19 @@ class Flash:
         self.counters = bytearray(b"\xff" * COUNTERS_BLOCKS * BLOCK_BYTES)  # outside the file system
         self.on_cut: Callable[[], None] = lambda: None
         self.on_commit: Callable[[str, bytes], None] = lambda _path, _content: None
-        self._cut_at = 0
+        self.torn_bytes: int | None = None
+        self._cut_in = 0
         self._cut_after = False
 
-    def cut_in(self, operations: int, *, after: bool) -> None:
-        """The power fails at the so-many-th operation from now (1: the next), before or after its effect."""
-        self._cut_at = self.operations + operations
-        self._cut_after = after
+    def cut_in(self, operations: int, *, after: bool, torn_bytes: int | None = None) -> None:
+        """The power fails at the so-many-th operation from now (1: the next), before or after its effect. torn_bytes:
+        at the so-many-th of those that a cut tears, and so many bytes of it are there.
+        """
+        self._cut_in, self._cut_after, self.torn_bytes = operations, after, torn_bytes
 
     def disarm(self) -> None:
         """The power does not fail after all."""
-        self._cut_at = 0
+        self._cut_in = 0
 
     def used(self) -> int:
         """Of the size; what a file takes is rounded up by nothing: LittleFS's own share is not modelled."""
@@ -58,7 +60,7 @@ class Flash:
         Raises OSError, PowerCutError.
         """
         self.operations += 1
-        if self.operations == self._cut_at:
+        if self._is_cut(tears=torn is not None):
             if self._cut_after and not self.refusing:
                 act()
             elif torn is not None:
@@ -68,6 +70,13 @@ class Flash:
         if self.refusing:
             raise OSError(errno.EIO, "the flash refuses")
         act()
+
+    def _is_cut(self, *, tears: bool) -> bool:
+        """Whether the power fails in this operation."""
+        if not self._cut_in or not (tears or self.torn_bytes is None):
+            return False
+        self._cut_in -= 1
+        return self._cut_in == 0
 
 
 class Mount:
@@ -158,21 +167,21 @@ class Blocks:
 
     def writeblocks(self, block: int, buffer: bytearray, offset: int = 0) -> None:
         """Program bytes. Raises OSError."""
-        self._put(block * BLOCK_BYTES + offset, bytes(buffer))
+        self._put(block * BLOCK_BYTES + offset, bytes(buffer), self._mount.alive().torn_bytes or 0)
 
     def ioctl(self, operation: int, argument: int) -> int:
         """Block count, block size, erase, sync. Raises OSError."""
         if operation == _ERASE:
-            self._put(argument * BLOCK_BYTES, b"\xff" * BLOCK_BYTES)
+            self._put(argument * BLOCK_BYTES, b"\xff" * BLOCK_BYTES, BLOCK_BYTES // 2)
         return {_BLOCK_COUNT: COUNTERS_BLOCKS, _BLOCK_SIZE: BLOCK_BYTES}.get(operation, 0)
 
-    def _put(self, at: int, data: bytes) -> None:
+    def _put(self, at: int, data: bytes, torn_bytes: int) -> None:
         flash = self._mount.alive()
 
         def program(size: int) -> None:
             flash.counters[at : at + size] = data[:size]
 
-        flash.operate(lambda: program(len(data)), lambda: program(len(data) // 2))
+        flash.operate(lambda: program(len(data)), lambda: program(min(torn_bytes, len(data))))
 
 
 class File:

@@ -63,7 +63,7 @@ def run(
         with in_memory() as folder, World(scenario, folder, write) as world:
             target = Sim(world)
             plan.arrange(world, chosen)
-            target.bring_up(set())
+            target.bring_up({plan.CLONE} if plan.has_clone(scenario) else set())
             try:
                 findings, windows = _verdict(target, plan.refusals(chosen))
             except StoppedError as stopped:

@@ -22,13 +22,18 @@ START = datetime(2026, 3, 2, 4, tzinfo=timezone(timedelta(hours=8)))  # the plat
 MODELS = ("sdm630", "dtsu666")
 # of so many factories one has a second terminal, from whose mailbox the gateway fetches each 10 s: no part costs more
 MAILBOX_EVERY = 8
+CLONE_EVERY = 16  # of so many factories one has a terminal that is a copy of the first, and reads other meters
 HOURS = (1, 1, 1, 2, 2, 3)
 SAMPLE_INTERVALS_S = (60, 180, 180, 300)  # a fault of a meter is one at any rate; that of life, 5 s, is the scenarios'
+CLONE = "copy"
 TROUBLES_MAX = 6
 DAY_S = 86_400
 RTC_JUMPS_EVERY = 3  # at so many power cuts one moves the clock chip
 # such as a terminal can tell (firmware/device/terminal/rtc_memory.py): back behind when it was set, or two weeks ahead
 RTC_JUMPS_S = (-18 * 365 * DAY_S, -DAY_S, 20 * DAY_S, 18 * 365 * DAY_S)
+# the counters are all that a power cut tears (firmware/device/terminal/counters.py): of so many cuts one is at them
+TORN_EVERY = 3
+COUNTER_BYTES = 16
 SPAN_MS_MIN = 5_000  # of a trouble that is made shorter
 QUIET_MS = 1_800_000  # before the end everything is well again
 CLIENTS = ((TERMINAL, BROKER_PORT), ("gateway", BROKER_PORT), ("gateway", PLATFORM_PORT))
@@ -43,6 +48,7 @@ class Trouble(msgspec.Struct, frozen=True):
     number: int
 
 
+CLONED = "terminal_cloned"
 OF_TERMINAL = {"terminal_cut", "flash_cut", "flash_full", "flash_refuses"}  # what flash has not, dies with the power
 LINE_FAULTS: tuple[Line, ...] = ("silent", "garbled", "pieces", "delay", "exception")
 Effect = Callable[[World, int], None]
@@ -54,7 +60,7 @@ def _part(world: World, number: int) -> tuple[str, int]:
 
 
 def _terminal(world: World, number: int) -> Terminal:
-    terminals = list(world.terminals.values())
+    terminals = [world.terminals[one.name] for one in world.scenario.terminals if one.clone_of is None]
     return terminals[number % len(terminals)]
 
 
@@ -66,7 +72,11 @@ def _terminal_cut(world: World, number: int) -> None:
 
 
 def _cut_in_flash(world: World, number: int) -> None:
-    _terminal(world, number).flash.cut_in(1 + number % 40, after=number % 2 == 0)
+    flash = _terminal(world, number).flash
+    if number % TORN_EVERY:
+        flash.cut_in(1 + number % 40, after=number % 2 == 0)
+    else:
+        flash.cut_in(1 + number // TORN_EVERY % 8, after=False, torn_bytes=number // 8 % (COUNTER_BYTES + 1))
 
 
 def _flash_well(world: World, number: int) -> None:
@@ -119,6 +129,13 @@ def _platform(world: World, number: int) -> None:
     world.set_platform(modes[number % len(modes)])
 
 
+def _cloned(world: World, number: int) -> None:
+    del number
+    copy = world.terminals[CLONE]
+    copy.copy_flash(world.terminals[TERMINAL])
+    copy.start()
+
+
 def _strange(deed: Deed) -> Effect:
     return lambda world, _number: world.stranger.act(deed)
 
@@ -156,11 +173,15 @@ EFFECTS: dict[str, tuple[Effect, Effect]] = {
     "stranger_forges": (_strange("forge"), _strange("forge")),
     "stranger_replays": (_strange("replay"), _strange("replay")),
     "stranger_replays_acks": (_strange("replay_acks"), _strange("replay_acks")),
+    CLONED: (_cloned, lambda _world, _n: None),
     "meter": (
         lambda world, n: _meters(world, n, well=False),
         lambda world, n: _meters(world, n, well=True),
     ),
 }
+
+
+DRAWN = sorted(EFFECTS.keys() - {CLONED})  # that comes with its factory
 
 
 def scenario_of(seed: int) -> Scenario:
@@ -185,10 +206,21 @@ def scenario_of(seed: int) -> Scenario:
         uplink=Uplink(draw.choice((1, 4, 8)), draw.choice((2, 8))),
     )
     if draw.randrange(MAILBOX_EVERY):
-        return plain
+        return plain if draw.randrange(CLONE_EVERY) else _with_clone(plain, draw)
     points.append(Point("mixer", "production", draw.choice(MODELS), 1, 90_000, terminal="T0002"))
     terminals = [*plain.terminals, PlannedTerminal("T0002", "modbus_tcp")]
     return msgspec.structs.replace(plain, points=points, terminals=terminals)
+
+
+def _with_clone(plain: Scenario, draw: random.Random) -> Scenario:
+    """The factory with a terminal that will have a copy of the first one's flash; its meters show other values. No
+    clock hours ahead: with what the copied flash says of it no terminal could tell that it is wrong.
+    """
+    points = [msgspec.structs.replace(one, name=f"copy_{one.name}", terminal=CLONE) for one in plain.points]
+    points = [msgspec.structs.replace(one, rated_w=one.rated_w + draw.randint(1, 9) * 1_000) for one in points]
+    terminals = [*plain.terminals, PlannedTerminal(CLONE, clone_of=TERMINAL)]
+    rtc = "set" if plain.rtc == "wrong" else plain.rtc
+    return msgspec.structs.replace(plain, points=[*plain.points, *points], terminals=terminals, rtc=rtc)
 
 
 def troubles_of(scenario: Scenario) -> list[Trouble]:
@@ -197,7 +229,7 @@ def troubles_of(scenario: Scenario) -> list[Trouble]:
     last_ms = scenario.end_ms - scenario.start_ms - QUIET_MS
     found: list[Trouble] = []
     for _ in range(draw.randint(1, TROUBLES_MAX)):
-        what = draw.choice(sorted(EFFECTS))
+        what = draw.choice(DRAWN)
         from_ms = draw.randrange(last_ms)
         to_ms = min(from_ms + draw.choice((10_000, 120_000, 1_200_000, 4_800_000)) + draw.randrange(10_000), last_ms)
         group = what.split("_", maxsplit=1)[0]
@@ -209,7 +241,15 @@ def troubles_of(scenario: Scenario) -> list[Trouble]:
         )
         if apart and not both and from_ms < to_ms and not _too_full(what, found):
             found.append(Trouble(what, from_ms, to_ms, draw.randrange(1 << 20)))
+    if has_clone(scenario):
+        wakes_ms = draw.randrange(last_ms // 2)
+        found.append(Trouble(CLONED, wakes_ms, last_ms, 0))
     return sorted(found, key=lambda one: (one.from_ms, one.what))
+
+
+def has_clone(scenario: Scenario) -> bool:
+    """Whether a terminal of it is a copy, which has no power before it is made."""
+    return any(one.clone_of for one in scenario.terminals)
 
 
 def _too_full(what: str, found: list[Trouble]) -> bool:
@@ -220,7 +260,8 @@ def _too_full(what: str, found: list[Trouble]) -> bool:
 
 def refusals(troubles: Sequence[Trouble]) -> set[str] | None:
     """The reasons by which frames may be refused then; None: any, for somebody forges or alters."""
-    return None if any(one.what.startswith("stranger") for one in troubles) else set()
+    forging = any(one.what.startswith("stranger") or one.what == CLONED for one in troubles)
+    return None if forging else set()
 
 
 def within(troubles: Sequence[Trouble], hours: int) -> list[Trouble]:

@@ -48,7 +48,9 @@ class Terminal:
         self._domain = Domain(self.name)
         self._mount = Mount(self.flash)
         self._board: Board | None = None
-        self._lives: list[list[Any]] = []  # [from ms, to ms or None, knows time, boot, how far its clock was off]
+        self._lives: list[
+            list[Any]
+        ] = []  # [from ms, to ms or None, knows time, boot, boot_id, how far its clock was off]
         self._started_ms: dict[int, int] = {}  # by boot_id
 
     def provision(self, config: Mapping[str, Any], key: Mapping[str, Any], *, rtc_is_told: bool) -> None:
@@ -68,8 +70,8 @@ class Terminal:
         """Its starts, each to its end or to now; those in which it did not come to count its start are left out."""
         now_ms, off_now_ms = self._unix_ms(), self.hardware.clock_off_ms
         return [
-            Life(from_ms, to_ms or now_ms, knows_time, boot, off_now_ms if to_ms is None else off_ms)
-            for from_ms, to_ms, knows_time, boot, off_ms in self._lives
+            Life(from_ms, to_ms or now_ms, knows_time, boot, boot_id, off_now_ms if to_ms is None else off_ms)
+            for from_ms, to_ms, knows_time, boot, boot_id, off_ms in self._lives
             if boot is not None
         ]
 
@@ -101,7 +103,7 @@ class Terminal:
         self._mount = micropython.mounts[self.name] = Mount(self.flash)
         self.flash.on_cut = self.kill
         self._board = board = Board(self.hardware, self._mount, micropython.ROOT + self.name, cause, detail)
-        self._lives.append([self._unix_ms(), None, self.hardware.rtc.is_right, None, 0])
+        self._lives.append([self._unix_ms(), None, self.hardware.rtc.is_right, None, None, 0])
         self.hardware.clock_off_ms = 0
         self._loop.spawn(domain, self._run(board))
         self._loop.at_us(self._loop.now_us + WATCH_US, self._watch, board)
@@ -118,7 +120,7 @@ class Terminal:
             self.app = App(board)
             clock = self.app._clock  # noqa: SLF001  what it calls this start
             believes = clock.source != CLOCK_NONE
-            self._lives[-1][2:4] = self._lives[-1][2] and believes, clock.boot
+            self._lives[-1][2:5] = self._lives[-1][2] and believes, clock.boot, clock.boot_id
             self.hardware.clock_off_ms = 1000 * abs(self.hardware.rtc.step_s or 0) if believes else 0
             self._started_ms[clock.boot_id] = self._lives[-1][0]
             await self.app.run()
@@ -160,7 +162,7 @@ class Terminal:
                 network.end_server(port, silent=True)
         self._board = None
         self.app = None
-        self._lives[-1][1], self._lives[-1][4] = self._unix_ms(), self.hardware.clock_off_ms
+        self._lives[-1][1], self._lives[-1][5] = self._unix_ms(), self.hardware.clock_off_ms
 
     def _watch(self, board: Board) -> None:
         """The watchdog's hardware: resets a board whose program has not fed it."""

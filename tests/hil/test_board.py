@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from firmware.field.board import link
+from firmware.field.board import link, raw_repl
 from hil import cli, scenario
 from hil.board import console, first, lock, ports
 from hil.board.bench_file import Console, Power, read
@@ -140,7 +140,7 @@ def test_a_supply_that_does_not_switch_ends_the_run() -> None:
 def test_a_console_that_says_nothing_ends_the_run(line: tuple[int, str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(console, "READY_S", 0.2)
     monkeypatch.setattr(link, "_START_S", 0.2)
-    monkeypatch.setattr(link, "_PROMPT_S", 0.3)
+    monkeypatch.setattr(raw_repl, "PROMPT_S", 0.3)
     with pytest.raises(BenchError, match=r"no prompt"):
         console.put(Console(line[1]), {}, reset=False)
 

@@ -1,6 +1,7 @@
 """`wattline hil`: what a user is told before anything is started. (What a run does: tests/e2e.)"""
 
 import json
+import shlex
 import signal
 import socket
 import subprocess
@@ -8,9 +9,11 @@ import sys
 from pathlib import Path
 
 import pytest
+import typer
 from typer.testing import CliRunner, Result
 
 from hil import cli, runner, scenario
+from hil.board import first
 from hil.fleet.plan import provinces
 from hil.process import BenchError
 
@@ -106,3 +109,32 @@ def test_the_platform_serves_until_it_is_interrupted() -> None:
         socket.create_connection(("127.0.0.1", port), 5).close()
         process.send_signal(signal.SIGINT)
         assert process.wait(20) == 0
+
+
+def test_the_command_that_plays_a_run_again_plays_the_same(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """P-196: with every option that changes what is played, and paths that a shell would split."""
+    played: list[tuple[scenario.Scenario, str]] = []
+
+    def note(chosen: scenario.Scenario, _out: Path, told: str, *, as_json: bool) -> bool:
+        del as_json
+        played.append((chosen, told))
+        return True
+
+    monkeypatch.setattr(cli, "_play", note)
+    monkeypatch.setattr(cli, "_repeat_first", lambda *_, **_json: None)
+    monkeypatch.setattr(first, "remember", lambda *_, **_passed: None)
+    folder = tmp_path / "a plant"
+    folder.mkdir()
+    profile = ["--profile", str(csv_of(folder, 2)), "--time-column", "time", "--energy-column", "kWh"]
+    days = ["--days", "2", "--factor", "900", "--date-order", "year-first"]
+    told_of = set()
+    for asked in ([], ["--seed", "7", "--target", "sim"], [*days, *profile], ["--bench", str(folder / "shelf.toml")]):
+        assert call("run", "day", *asked, "--out", str(tmp_path / "out")).exit_code == 0
+        before = played[-1]
+        words = shlex.split(before[1])
+        assert words[:2] == ["wattline", "hil"]
+        assert call(*words[2:]).exit_code == 0
+        assert played[-1] == before
+        told_of |= {word.partition("=")[0] for word in words[4:]}
+    command = typer.main.get_command(cli.app).commands["run"]  # type: ignore[attr-defined]
+    assert told_of == {one.opts[-1] for one in command.params} - {"name", "--json", "--out"}  # these change no run

@@ -322,6 +322,21 @@ def test_of_two_terminals_of_one_name_each_has_what_it_made_itself() -> None:
     assert made_by(journal, own, own) == journal, "what both may have made is both's"
 
 
+def test_of_starts_that_two_terminals_of_one_name_count_the_same_each_has_what_it_sent() -> None:
+    """P-205: both were started once after the flash was copied; a record that was refused in a kept frame is none."""
+    own, copy = [Life(0, 10, boot=2, boot_id=77)], [Life(5, 10, boot=2, boot_id=88)]
+    truth = world.truth()
+    kept = [
+        replace(world.kept(world.window(truth, seq)._replace(boot=2), seq), sent_boot_id=boot_id)
+        for seq, boot_id in ((1, 77), (2, 88))
+    ]
+    journal = world.journal(kept)
+    assert [one.seq for one in made_by(journal, own, copy).kept] == [1]
+    assert [one.seq for one in made_by(journal, copy, own).kept] == [2]
+    refused = replace(world.kept(world.window(truth, 3)._replace(boot=2), 1), sent_boot_id=77)
+    assert made_by(replace(journal, kept=[*kept, refused]), own, copy).kept == kept[:1]
+
+
 def test_a_meter_that_cannot_show_its_power_for_a_while_is_judged_by_what_it_showed() -> None:
     # P-51: more than its digits hold, in one sample of a window
     truth = world.truth()

@@ -13,6 +13,7 @@ from hil import faults, runner, scenario, wiring
 from hil.oracle import judge
 from hil.oracle.evidence import Journal, Life, Sink, Truth, Upload
 from hil.oracle.matching import match
+from hil.oracle.namesakes import told_of
 from hil.oracle.nobody import check_nobody, check_refused
 from hil.oracle.sources import frames_of_others, read_journal, unanswered_of, uploads_of_others
 from hil.oracle.windows import place
@@ -190,3 +191,20 @@ def test_a_message_that_the_journal_does_not_have_is_invented_and_says_when() ->
     more = Upload("more", truth.start_ms + 60_000, {})
     (finding,) = judge(truth, world.journal(records), {"platform": Sink([*sink.uploads, more], sink.items)}).findings
     assert (finding.code, finding.from_ms) == ("forward_invented", more.start_ms)
+
+
+def test_what_a_namesake_told_a_platform_is_its_own_and_excuses_nothing_else() -> None:
+    """P-205: a message counts for the copy only where it says what a window of the copy says, to the last value."""
+    truth = world.truth()
+    own = world.true_records(truth)
+    theirs = [world.altered(one, 1, p_mean_w=7_000, p_max_w=8_000) for one in own[:4]]
+    places = [place(world.journal(records), truth) for records in (own, theirs)]
+    uploads = [*world.sink(own).uploads, *world.sink(theirs).uploads]
+    left = told_of(Sink(uploads, world.ITEMS), *places)
+    assert left.uploads == uploads[:WINDOWS]
+    assert told_of(Sink(uploads, world.ITEMS), *places[::-1]).uploads == uploads[WINDOWS:]
+    again = [*uploads, replace(uploads[-1], number="again")]
+    assert told_of(Sink(again, world.ITEMS), *places).uploads == [*uploads[:WINDOWS], again[-1]], "each explains one"
+    wrong = [*uploads[:-1], replace(uploads[-1], values={**uploads[-1].values, "i33201-Avg": "7.01"})]
+    assert told_of(Sink(wrong, world.ITEMS), *places).uploads == [*uploads[:WINDOWS], wrong[-1]]
+    assert codes(truth, world.journal(own), told_of(Sink(uploads, world.ITEMS), *places)) == []

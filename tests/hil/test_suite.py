@@ -2,12 +2,13 @@
 
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from typer.testing import CliRunner
 
-from hil import cli, known_failing, suite
-from hil.known_failing import Entry
+from hil import cli, known_failing, scenario, suite
+from hil.known_failing import Entry, Known
 from protocol.host.strict import ConfigError
 
 TODAY = date(2026, 3, 2)
@@ -31,13 +32,13 @@ def file(folder: Path, name: str, more: str = "", target: str = "sim") -> str:
     return str(path)
 
 
-def entry(name: str, until: date) -> dict[str, Entry]:
-    return {name: Entry(name, "the reason", "the owner", until)}
+def entry(name: str, target: Literal["sim", "unix"] = "sim") -> Known:
+    return {(name, target): Entry(name, target, "the reason", "the owner", TODAY)}
 
 
-def results(folder: Path, names: list[str], known: dict[str, Entry]) -> dict[str, tuple[str, str]]:
+def results(folder: Path, names: list[str], known: Known) -> dict[str, tuple[str, str]]:
     told: list[suite.Result] = []
-    found = suite.play(names, None, folder / "runs", known, TODAY, told.append)
+    found = suite.play(names, None, folder / "runs", known, told.append)
     assert found == told
     return {one.name: (one.status, one.reason) for one in found}
 
@@ -55,33 +56,53 @@ def test_what_was_not_played_or_failed_has_not_passed(tmp_path: Path) -> None:
     assert CliRunner().invoke(cli.app, ["suite", *names, "--out", str(tmp_path / "runs")]).exit_code == 1
 
 
-def test_a_known_failure_is_none_until_its_day_is_past(tmp_path: Path) -> None:
-    """P-207"""
-    names = [file(tmp_path, "bad", UNSEEN)]
-    status, reason = results(tmp_path, names, entry("bad", TODAY))["bad"]
+def test_a_known_failure_is_excused_on_its_target_alone_and_by_its_own_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """P-207: neither another target of it nor another file of the same name."""
+    bad = file(tmp_path, "bad", UNSEEN)
+    monkeypatch.setattr(scenario, "FOLDER", tmp_path)
+    status, reason = results(tmp_path, ["bad"], entry("bad"))["bad"]
     assert status == "known_failing"
     assert "the reason (the owner, until / 截止 2026-03-02)" in reason
-    assert results(tmp_path, names, entry("bad", date(2026, 3, 1)))["bad"][0] == "failed"
-    status, reason = results(tmp_path, [file(tmp_path, "good")], entry("good", TODAY))["good"]
+    assert results(tmp_path, ["bad"], entry("bad", "unix"))["bad"][0] == "failed"
+    assert results(tmp_path, [bad], entry("bad"))["bad"][0] == "failed"
+    file(tmp_path, "good")
+    status, reason = results(tmp_path, ["good"], entry("good"))["good"]
     assert (status, "take it off the list" in reason) == ("passed", True)
 
 
 def test_no_known_failure_of_the_bench_is_overdue() -> None:
     """P-207: this test fails on the day after an entry's."""
-    assert known_failing.overdue(known_failing.load(), datetime.now(UTC).date()) == []
+    known_failing.load(datetime.now(UTC).date())
+
+
+def test_the_list_with_an_entry_whose_day_is_past_is_an_error(tmp_path: Path) -> None:
+    """P-207"""
+    path = tmp_path / "known.toml"
+    more = 'reason = "the modem"\nowner = "firmware"\nuntil = 2026-03-02'
+    path.write_text(f'[[scenario]]\nname = "monsoon"\ntarget = "unix"\n{more}\n', encoding="utf-8")
+    assert list(known_failing.load(TODAY, path)) == [("monsoon", "unix")]
+    with pytest.raises(ConfigError) as error:
+        known_failing.load(date(2026, 3, 3), path)
+    assert ":6: scenario[0].until: 2026-03-02 is past: mend monsoon, or ask firmware" in str(error.value)
 
 
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ('name = "monsoonn"\nreason = "x"\nowner = "x"\nuntil = 2026-03-02', ":2: scenario[0].name: no scenario"),
-        ('name = "monsoon"\nreason = "x"\nowner = "x"', "scenario[0].until: missing"),
-        ('name = "monsoon"\nreason = ""\nowner = "x"\nuntil = 2026-03-02', ":3: scenario[0].reason"),
+        ('name = "monsoon"\nreason = "x"\nowner = "x"\nuntil = 2026-03-02', "scenario[0].target: missing"),
+        (
+            'name = "monsoonn"\ntarget = "sim"\nreason = "x"\nowner = "x"\nuntil = 2026-03-02',
+            ":2: scenario[0].name: no scenario",
+        ),
+        ('name = "monsoon"\ntarget = "sim"\nreason = "x"\nowner = "x"', "scenario[0].until: missing"),
+        ('name = "monsoon"\ntarget = "sim"\nreason = ""\nowner = "x"\nuntil = 2026-03-02', ":4: scenario[0].reason"),
     ],
 )
 def test_an_entry_without_scenario_reason_or_day_is_refused(text: str, said: str, tmp_path: Path) -> None:
     path = tmp_path / "known.toml"
     path.write_text(f"[[scenario]]\n{text}\n", encoding="utf-8")
     with pytest.raises(ConfigError) as error:
-        known_failing.load(path)
+        known_failing.load(TODAY, path)
     assert said in str(error.value)

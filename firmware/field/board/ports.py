@@ -67,13 +67,13 @@ def holders(port: Path) -> list[Holder]:
 
 def _not_allowed(path: Path) -> str:
     try:
-        group = path.group()
-    except (KeyError, NotImplementedError):
-        group = "?"
-    advice = f"sudo usermod -aG {group} $USER" if group not in ("?", "root") else "sudo chmod"
+        group = path.group()  # dialout on Debian, uucp on Arch
+    except (KeyError, OSError):
+        group = str(path.stat().st_gid)
+    advice = f"sudo usermod -aG {group} $USER"
     return (
-        f"{path} may not be opened by this user: it belongs to the group {group}; `{advice}`, then log in anew / "
-        f"当前用户无权打开该端口：所属用户组为 {group}，请执行 `{advice}` 后重新登录"
+        f"{path} may not be opened by this user: only by the group {group}; `{advice}`, then log in anew / "
+        f"当前用户无权打开该端口，只允许用户组 {group}：请执行 `{advice}` 后重新登录"
     )
 
 

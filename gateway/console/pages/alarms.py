@@ -1,7 +1,6 @@
 """Alarms: what the watch found, and what people do about it."""
 
 from contextlib import closing
-from pathlib import Path
 from typing import Annotated
 
 import msgspec
@@ -68,7 +67,7 @@ class TakeStep(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def _list(call: Call) -> list[Alarm]:
     asked: AskAlarms = call.asked
     with closing(_store(call)) as store:
-        return [_alarm(row) for row in store.rows(asked.state, asked.enterprise, asked.limit)]
+        return [alarm_of(row) for row in store.rows(asked.state, asked.enterprise, asked.limit)]
 
 
 def _show(call: Call) -> AlarmShown:
@@ -76,7 +75,7 @@ def _show(call: Call) -> AlarmShown:
         row = store.row(_number(call))
         if row is None:
             raise not_found(call.path["id"])
-        return AlarmShown(_alarm(row), [TakenStep(*one) for one in store.steps(row.id)])
+        return AlarmShown(alarm_of(row), [TakenStep(*one) for one in store.steps(row.id)])
 
 
 def _step(call: Call) -> Done:
@@ -100,7 +99,7 @@ ROUTES = [
 
 
 def _store(call: Call) -> Store:
-    return Store(Path(call.house.config.data_dir))
+    return Store(call.house.folder)
 
 
 def _number(call: Call) -> int:
@@ -110,7 +109,8 @@ def _number(call: Call) -> int:
     return int(text)
 
 
-def _alarm(row: Row) -> Alarm:
+def alarm_of(row: Row) -> Alarm:
+    """A kept alarm as the console shows it."""
     meaning = MEANING[row.kind].split(" / ")
     return Alarm(
         row.id,

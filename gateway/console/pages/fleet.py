@@ -2,17 +2,14 @@
 
 from collections import Counter
 from contextlib import closing
-from pathlib import Path
 
 import msgspec
 
-from gateway import registry
 from gateway.console.route import Call, Nothing, Route
 from gateway.console.users import Role
-from gateway.watch import enterprises
+from gateway.registry import Terminal
 from gateway.watch.heard import Heard
 from gateway.watch.store import Store
-from protocol.host.strict import ConfigError
 
 FIRMWARE_MAJOR, FIRMWARE_MINOR = 1_000_000, 1_000
 
@@ -40,21 +37,21 @@ class Fleet(msgspec.Struct, frozen=True):
 
 
 def _fleet(call: Call) -> Fleet:
-    config = call.house.config
-    known = registry.load(Path(config.terminals))
-    enterprise_of = _enterprise_of(config.enterprises, known)
-    with closing(Store(Path(config.data_dir))) as store:
+    house = call.house
+    enterprise_of = {point.terminal: one.id for one in house.enterprises() for point in one.points}
+    with closing(Store(house.folder)) as store:
         heard = store.heard()
         alarms = _by_terminal(store.open_counts())
-    rows = [_row(one, enterprise_of.get(one.id, ""), heard.get(one.id), alarms[one.id]) for one in known.all()]
-    rows.sort(key=lambda one: (one.revoked, -one.alarms, one.heard_s or 0))
-    return Fleet(call.house.clock.now_ms() // 1000, rows)
+    known = house.registry().all()
+    found = [_row(one, enterprise_of.get(one.id, ""), heard.get(one.id), alarms[one.id]) for one in known]
+    found.sort(key=lambda one: (one.revoked, -one.alarms, one.heard_s or 0))
+    return Fleet(house.now_s, found)
 
 
 ROUTES = [Route("GET", "/api/terminals", Role.VIEWER, "All terminals, red first", Nothing, Fleet, _fleet)]
 
 
-def _row(one: registry.Terminal, enterprise: str, heard: Heard | None, alarms: int) -> TerminalRow:
+def _row(one: Terminal, enterprise: str, heard: Heard | None, alarms: int) -> TerminalRow:
     revoked = one.revoked_s is not None
     if heard is None:
         return TerminalRow(one.id, enterprise, len(one.points), revoked, alarms, None, None, None, None, None)
@@ -74,13 +71,3 @@ def _by_terminal(open_counts: dict[str, int]) -> Counter[str]:
     for subject, count in open_counts.items():
         found[subject.partition("/")[0]] += count
     return found
-
-
-def _enterprise_of(file: str | None, known: registry.Registry) -> dict[str, str]:
-    if file is None:
-        return {}
-    try:
-        loaded = enterprises.load(Path(file), known)
-    except ConfigError:
-        return {}  # `check` says what is wrong with it; terminals are shown all the same
-    return {point.terminal: one.id for one in loaded for point in one.points}

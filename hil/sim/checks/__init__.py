@@ -109,7 +109,7 @@ class Checks:
 
     def released(self, terminal: str, data: bytes) -> None:
         """The gateway is about to tell the broker that it has a frame."""
-        if data not in self._quarantine.kept:
+        if not self._quarantine.has_another(terminal, data):
             self._look(lambda: self._check_taken(terminal, data))
 
     def acknowledged(self, terminal: str, data: bytes) -> None:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from hil.sim.checks.violation import ViolationError
 from protocol.errors import FrameError
-from protocol.record import LOG_DAMAGED, LOG_FULL, Event, decode_record
+from protocol.record import LOG_FULL, Event, decode_record
 
 RECORDS, ACKED = "log/records/", "log/acked"
 _HEAD = struct.Struct("<4sIII")  # firmware/device/terminal/segment.py: magic, epoch, first number, CRC
@@ -92,14 +92,14 @@ class FlashLog:
 
 
 def _tells_loss(raw: bytes, seq: int) -> bool:
-    """Whether a record is the event that this number was lost; of damage it can't say which."""
+    """Whether a record is the event that this number had to go for want of room. One of damage (LOG_DAMAGED) excuses
+    nothing: nothing in the simulation damages what a flash has committed.
+    """
     try:
         body = decode_record(raw).body
     except FrameError:
         return False
-    if not isinstance(body, Event):
+    if not isinstance(body, Event) or body.code != LOG_FULL:
         return False
-    if body.code == LOG_FULL:
-        first, last = body.values
-        return bool(first <= seq <= last)
-    return bool(body.code == LOG_DAMAGED)
+    first, last = body.values
+    return bool(first <= seq <= last)

@@ -11,7 +11,7 @@ from hil.sim import fuzz, micropython
 
 micropython.install()  # the terminal's modules are patched as they run here
 
-from hil.sim.mutants import of_gateway, of_terminal  # noqa: E402
+from hil.sim.mutants import of_conflicts, of_gateway, of_terminal  # noqa: E402
 from hil.sim.mutants.patch import Patch, applied  # noqa: E402
 
 
@@ -41,10 +41,13 @@ SEEDS = {
     "acked_forgotten": 84,
     "append_not_flushed": 0,
     "backlog_first": 17,
+    "clone_accepted": 8,
+    "conflict_overwrites": 8,
     "cursor_not_kept": 12,
     "dedup_forgets": 5,
     "dropped_fsync": 0,
     "energy_reckoned": 15,
+    "epoch_lost": 18,
     "free_at_puback": 0,
     "gap_filled": 87,
     "last_window_dropped": 20,
@@ -57,14 +60,15 @@ SEEDS = {
     "sent_is_confirmed": 16,
     "stale_values": 15,
     "time_guessed": 3,
+    "torn_counter_believed": 317,
     "unauthenticated_accept": 13,
 }
 
 
 def _all() -> Iterator[Mutant]:
-    for module in (of_gateway, of_terminal):
+    for module in (of_gateway, of_conflicts, of_terminal):
         for name, found in vars(module).items():
-            if inspect.isfunction(found) and found.__module__ == module.__name__:
+            if inspect.isfunction(found) and found.__module__ == module.__name__ and not name.startswith("_"):
                 yield Mutant(name, (found.__doc__ or "").strip(), found, SEEDS[name])
 
 

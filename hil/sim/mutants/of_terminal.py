@@ -1,9 +1,10 @@
 """Faults of the terminal. Each function gives the patches of one; its docstring says what is wrong."""
 
+import struct
 from collections.abc import Iterator
 from typing import Any
 
-from terminal import bus, clock, image, log, recovery, segment, uplink, window
+from terminal import bus, clock, counters, epochs, image, log, recovery, segment, uplink, window
 
 from hil.sim.mutants.patch import Patch
 
@@ -172,3 +173,35 @@ def replayed_ack_sets_clock() -> Iterator[Patch]:
         return stamp_of
 
     yield Patch(clock.Clock, "_stamp_of", making)
+
+
+def torn_counter_believed() -> Iterator[Patch]:
+    """What a power cut left half written in the counters' flash is taken for whole, whatever its check value."""
+
+    def making(_honest: Any) -> Any:
+        def take(self: Any) -> bool:
+            seq, boot = struct.unpack_from("<II", self._buffer, 4)
+            if (seq, boot) <= (self.seq, self.boot):
+                return False
+            self.seq, self.boot = seq, boot
+            return True
+
+        return take
+
+    yield Patch(counters.Counters, "_take", making)
+
+
+def epoch_lost() -> Iterator[Patch]:
+    """After a start the log goes on under another epoch, as if it were another log."""
+
+    def making(honest: Any) -> Any:
+        def load(self: Any) -> bool:
+            there: bool = honest(self)
+            if there:
+                epoch, first = self._all[-1]
+                self._all[-1] = epoch ^ 1, first
+            return there
+
+        return load
+
+    yield Patch(epochs.Epochs, "load", making)

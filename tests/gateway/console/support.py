@@ -10,7 +10,7 @@ from gateway import config as configuration
 from gateway.config import GatewayConfig
 from gateway.console import users
 from gateway.console.app import Console
-from gateway.console.route import House
+from gateway.console.house import House
 from gateway.console.sessions import COOKIE
 from gateway.console.users import Role, RoleName, User, UserEntry, Users
 from tests.gateway.support import Sender, StillClock
@@ -45,7 +45,7 @@ def folder_of(folder: Path, sender: Sender) -> GatewayConfig:
 def console_of(config: GatewayConfig, folder: Path, steady: Steady, clock: StillClock) -> Console:
     known: Users = users.load(folder / "users.toml")
     counter = itertools.count()
-    house = House(config, str(folder / "gateway.toml"), clock)
+    house = House(config, folder / "gateway.toml", clock)
     return Console(house, known, steady, lambda size: next(counter).to_bytes(size, "big"))
 
 

@@ -72,10 +72,11 @@ def test_a_long_scenario_passes_in_the_simulation(name: str, tmp_path: Path) -> 
 
 
 def test_a_cloned_terminal_loses_nothing_and_nothing_of_it_is_altered(tmp_path: Path) -> None:
-    """P-205: of the true one as of the copy; only the platform, which is told two things, has more."""
+    """P-205: of the true one as of the copy; a platform is told each window of either, once."""
     report = play("cloned_terminal", tmp_path / "run")
     assert (report.windows.lost, report.windows.duplicated, report.windows.invented) == (0, 0, 0)
     assert {one.name: one.windows.journalled for one in report.terminals} == {"T0001": 20, "copy": 15}
+    assert report.sinks == {"platform": Tally(delivered=35)}
     assert {one.what: one.seen for one in report.expected}["quarantined conflict"] > 0
 
 

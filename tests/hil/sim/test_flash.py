@@ -116,3 +116,7 @@ def test_the_counters_blocks_are_torn_by_a_cut() -> None:
     with pytest.raises(PowerCutError):
         blocks.ioctl(6, 1)
     assert flash.counters[BLOCK_BYTES + 256 : BLOCK_BYTES + 512] == b"\xff" * 256
+    flash.cut_in(1, after=False, torn_bytes=6)
+    with pytest.raises(PowerCutError):
+        Blocks(Mount(flash)).writeblocks(0, page)
+    assert flash.counters[:256] == bytes(6) + b"\xff" * 250

@@ -76,3 +76,19 @@ def test_what_is_no_seed_is_refused() -> None:
     result = CliRunner().invoke(cli.app, ["replay", "x@y"])
     assert result.exit_code == 2
     assert "SEED@COMMIT" in result.output
+
+
+def test_a_factory_of_sixteen_has_a_copied_terminal_that_reads_other_meters() -> None:
+    """P-205: drawn from seeds, too."""
+    cloned = [scenario for seed in SEEDS if plan.has_clone(scenario := plan.scenario_of(seed))]
+    assert len(SEEDS) / 32 < len(cloned) < len(SEEDS) / 8
+    scenario = cloned[0]
+    assert {one.name for one in scenario.terminals} == {"T0001", plan.CLONE}
+    assert plan.troubles_of(scenario) == plan.troubles_of(scenario)
+    wakes = [one for one in plan.troubles_of(scenario) if one.what == plan.CLONED]
+    assert len(wakes) == 1
+    assert plan.refusals(wakes) is None
+    assert plan.refusals([]) == set()
+    written: list[str] = []
+    assert fuzz.run(scenario.seed, write=written.append).findings == []
+    assert any("starts" in line and plan.CLONE in line for line in written)

@@ -1,0 +1,133 @@
+"""An enterprise: production against treatment, with alarms, gaps and quality, over a span."""
+
+from collections.abc import Iterable, Sequence
+from contextlib import closing
+from typing import Annotated
+
+import msgspec
+
+from gateway.console.pages.alarms import Alarm, alarm_of
+from gateway.console.route import Call, Nothing, RefusedError, Route, not_found
+from gateway.console.users import Role
+from gateway.export.columns import NAMES, Row
+from gateway.export.rows import rows
+from gateway.journal.spans import Spans
+from gateway.watch.enterprises import Enterprise, Linkage, PointId
+from gateway.watch.slots import SLOT_S
+from gateway.watch.store import Store
+
+DAYS_MAX = 62  # two months of a point are 6,000 numbers: as many as a chart has columns
+ALARMS_MAX = 500  # of a span: a chart with more is a wall
+_TERMINAL, _POINT, _START, _POWER, _MARKS = (
+    NAMES.index(name) for name in ("terminal", "point", "start_unix_s", "p_mean_w", "marks")
+)
+Second = Annotated[int, msgspec.Meta(ge=0, le=2**32)]
+
+
+class LinkageShown(msgspec.Struct, frozen=True):
+    """Which treatment belongs to which production, by TERMINAL/POINT, and from which power on each runs."""
+
+    name: str
+    production: list[str]
+    treatment: list[str]
+    production_on_w: int
+    treatment_on_w: int
+
+
+class EnterpriseShown(msgspec.Struct, frozen=True):
+    """An enterprise. alarms: that nobody has closed."""
+
+    id: str
+    name: str
+    alarms: int
+    linkages: list[LinkageShown]
+
+
+class AskCurves(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """[from_s, to_s) in Unix seconds."""
+
+    from_s: Second
+    to_s: Second
+
+
+class Curve(msgspec.Struct, frozen=True):
+    """A point's mean power by quarter of an hour; null: not measured. marked: places whose reading verify marked."""
+
+    point: str
+    name: str
+    kind: str
+    power_w: list[int | None]
+    marked: list[int]
+
+
+class Curves(msgspec.Struct, frozen=True):
+    """Place i of each curve is the quarter of an hour that begins at from_s + 900 i."""
+
+    from_s: int
+    to_s: int
+    step_s: int
+    curves: list[Curve]
+    alarms: list[Alarm]
+
+
+def _list(call: Call) -> list[EnterpriseShown]:
+    with closing(Store(call.house.folder)) as store:
+        counts = store.open_counts_by_enterprise()
+    return [
+        EnterpriseShown(one.id, one.name, counts.get(one.id, 0), [_linkage(each) for each in one.linkages])
+        for one in call.house.enterprises()
+    ]
+
+
+def _curves(call: Call) -> Curves:
+    asked: AskCurves = call.asked
+    enterprise = _find(call.house.enterprises(), call.path["id"])
+    from_s, to_s = asked.from_s // SLOT_S * SLOT_S, -(-asked.to_s // SLOT_S) * SLOT_S
+    if not from_s < to_s <= from_s + DAYS_MAX * 86_400:
+        raise RefusedError(400, "span", f"a span has up to {DAYS_MAX} days", f"时间跨度最多 {DAYS_MAX} 天")
+    terminals = sorted({point.terminal for point in enterprise.points})
+    with closing(Spans(call.house.folder)) as spans:
+        found = rows(spans, terminals, from_s, to_s, call.house.config.verify.future_refuse_s)
+        curves = _drawn(call, enterprise, found, from_s, (to_s - from_s) // SLOT_S)
+    with closing(Store(call.house.folder)) as store:
+        alarms = [alarm_of(row) for row in store.meeting(enterprise.id, from_s, to_s, ALARMS_MAX)]
+    return Curves(from_s, to_s, SLOT_S, curves, alarms)
+
+
+ROUTES = [
+    Route("GET", "/api/enterprises", Role.VIEWER, "All enterprises", Nothing, list[EnterpriseShown], _list),
+    Route("GET", "/api/enterprises/{id}/curves", Role.VIEWER, "An enterprise's powers", AskCurves, Curves, _curves),
+]
+
+
+def _drawn(call: Call, enterprise: Enterprise, found: Iterable[Row], from_s: int, count: int) -> list[Curve]:
+    powers: dict[PointId, list[int | None]] = {point: [None] * count for point in sorted(enterprise.points)}
+    marked: dict[PointId, list[int]] = {point: [] for point in powers}
+    for row in found:
+        point = PointId(row[_TERMINAL], row[_POINT])
+        if point not in powers or row[_POWER] is None:
+            continue
+        place = (row[_START] - from_s) // SLOT_S
+        powers[point][place] = row[_POWER]
+        if row[_MARKS]:
+            marked[point].append(place)
+    registry = call.house.registry()
+    curves = []
+    for point, power_w in powers.items():
+        terminal = registry.get(point.terminal) or registry.revoked(point.terminal)
+        known = terminal.points.get(point.number) if terminal else None
+        name, kind = (known.name, known.kind) if known else (str(point), "other")
+        curves.append(Curve(str(point), name, kind, power_w, marked[point]))
+    return curves
+
+
+def _find(known: Sequence[Enterprise], identity: str) -> Enterprise:
+    for one in known:
+        if one.id == identity:
+            return one
+    raise not_found(identity)
+
+
+def _linkage(one: Linkage) -> LinkageShown:
+    production, treatment = list(map(str, one.production)), list(map(str, one.treatment))
+    return LinkageShown(one.name, production, treatment, one.production_on_w, one.treatment_on_w)

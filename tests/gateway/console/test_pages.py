@@ -1,0 +1,80 @@
+"""What the pages show is what the journal and the alarms' store have."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+from gateway.config import VerifyConfig
+from gateway.journal.journal import Journal
+from gateway.watch.store import Store
+from gateway.watch.watcher import SETTLE_S
+from tests.gateway.console.support import Browser, Steady, console_of, folder_of
+from tests.gateway.support import NOW_S, Sender, StillClock
+from tests.gateway.watch.test_watcher import COUNT, FROM_S, powers_w, readings_of, send, watching
+
+SENDER = Sender()
+MISSING = 30
+
+
+def watched(folder: Path) -> StillClock:
+    """A plant's journal with one window missing, and what the watch finds in it."""
+    journal, clock = Journal(folder / "data", VerifyConfig()), StillClock(NOW_S)
+    for number in range(COUNT):
+        if number != MISSING:
+            send(journal, number, number, readings_of(powers_w(number), number), FROM_S + 900 * (number + 1))
+    journal.close()
+    clock.now_s += SETTLE_S + 1
+    store = Store(folder / "data")
+    watcher = watching(folder, store, clock)
+    watcher.look()
+    watcher.close()
+    store.close()
+    return clock
+
+
+def asked(browser: Browser, method: str, path: str, body: Any = None) -> Any:
+    answer = asyncio.run(browser.ask(method, path, body))
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+def test_an_enterprise_is_drawn_as_it_was_measured_and_its_alarm_can_be_dispatched(tmp_path: Path) -> None:
+    """P-314: what is missing is null, never 0; who did what about an alarm stands beside it."""
+    config = folder_of(tmp_path, SENDER)
+    clock = watched(tmp_path)
+    browser = Browser(console_of(config, tmp_path, Steady(), clock))
+    browser.enter("olga")
+    (enterprise,) = asked(browser, "GET", "/api/enterprises")
+    assert (enterprise["id"], enterprise["linkages"][0]["production"]) == ("E1", ["T0001/1"])
+    shown = asked(browser, "GET", f"/api/enterprises/E1/curves?from_s={FROM_S}&to_s={NOW_S}")
+    furnace, cleaner = shown["curves"]
+    expected = [None if number == MISSING else powers_w(number) for number in range(COUNT)]
+    assert furnace["power_w"] == [one and one[0] for one in expected]
+    assert cleaner["power_w"] == [one and one[1] for one in expected]
+    assert (furnace["kind"], cleaner["kind"]) == ("production", "treatment")
+    alarm = next(one for one in shown["alarms"] if one["kind"] == "treatment_off")
+    assert alarm["meaning"][1] == "生产开、治污停"
+    asked(browser, "POST", f"/api/alarms/{alarm['id']}/steps", {"state": "dispatched", "note": "督办单 031"})
+    after = asked(browser, "GET", f"/api/alarms/{alarm['id']}")
+    assert (after["alarm"]["state"], after["steps"][0]["who"], after["alarm"]["may"]) == (
+        "dispatched",
+        "olga",
+        ["answered", "closed"],
+    )
+    again = asyncio.run(browser.ask("POST", f"/api/alarms/{alarm['id']}/steps", {"state": "acknowledged"}))
+    assert (again.status_code, again.json()["error"]["code"]) == (409, "step")
+    (terminal,) = asked(browser, "GET", "/api/terminals")["terminals"]
+    assert (terminal["id"], terminal["enterprise"], terminal["window_s"]) == ("T0001", "E1", NOW_S - 900)
+    assert terminal["alarms"] == len([one for one in asked(browser, "GET", "/api/alarms") if "T0001" in one["subject"]])
+
+
+def test_absurd_spans_are_refused(tmp_path: Path) -> None:
+    """P-314."""
+    config = folder_of(tmp_path, SENDER)
+    clock = watched(tmp_path)
+    browser = Browser(console_of(config, tmp_path, Steady(), clock))
+    browser.enter("vera")
+    for from_s, to_s in ((0, NOW_S), (NOW_S, FROM_S), (NOW_S, NOW_S), (-1, 5), ("a", 5), (0, 2**33)):
+        answer = asyncio.run(browser.ask("GET", f"/api/enterprises/E1/curves?from_s={from_s}&to_s={to_s}"))
+        assert answer.status_code == 400, (from_s, to_s)
+    assert asyncio.run(browser.ask("GET", "/api/enterprises/E9/curves?from_s=0&to_s=900")).status_code == 404
