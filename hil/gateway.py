@@ -5,6 +5,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
 
@@ -19,14 +20,16 @@ BURST_WAIT_S = 4.0  # a gateway that has just been started needs one or two to i
 
 
 class Gateway:
-    """A gateway in `folder` (gateway.toml, keys, data/). frail: its disk can be made to fail."""
+    """A gateway in `folder` (gateway.toml, keys, data/). frail: its disk can be made to fail; more: its environment."""
 
-    def __init__(self, config: Path, clock: ScaledClock, *, frail: bool = False) -> None:
+    def __init__(
+        self, config: Path, clock: ScaledClock, *, frail: bool = False, more: Mapping[str, str] | None = None
+    ) -> None:
         self.data = config.parent / "data"
         self.metrics = config.parent / "metrics.txt"
         command = [sys.executable, "-m", "hil.gateway_process", str(config)]
         self._disk = Disk(self.data) if frail else None
-        env = {**clock.env(), **(self._disk.env() if self._disk else {})}
+        env = {**clock.env(), **(self._disk.env() if self._disk else {}), **(more or {})}
         self.process = Process("gateway", command, config.parent / "gateway.log", env)
         self._start = 0
         self._is_wanted = False

@@ -50,8 +50,7 @@ class ParquetSink(PromptSink[ParquetConfig]):
                 receipt.skipped.append((one.id, "event"))
         try:
             for (day, county, chunk), chosen in groups.items():
-                folder = Path(self._config.folder) / f"day={day}" / f"county={county}"
-                _write(folder, f"{chunk:09d}.parquet", rows_of(batch, chosen))
+                _write(Path(self._config.folder), day, county, f"{chunk:09d}.parquet", rows_of(batch, chosen))
         except OSError as error:
             raise _explained(error) from error
         return receipt
@@ -66,8 +65,9 @@ class ParquetSink(PromptSink[ParquetConfig]):
         return next((county for begin, county in self._counties if terminal.startswith(begin)), OTHERS)
 
 
-def _write(folder: Path, name: str, rows: list[Row]) -> None:
+def _write(root: Path, day: str, county: str, name: str, rows: list[Row]) -> None:
     """These rows, and those that the file has of other records, as a whole in its place, on the disk."""
+    folder = root / f"day={day}" / f"county={county}"
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / name
     partial = folder / f".{name}.partial"
@@ -79,7 +79,8 @@ def _write(folder: Path, name: str, rows: list[Row]) -> None:
         partial.rename(file)
     finally:
         partial.unlink(missing_ok=True)
-    sync_folder(folder)
+    for one in (root, folder.parent, folder):  # whoever made a folder may have been killed before it was on the disk
+        sync_folder(one)
 
 
 def _others(file: Path, rows: list[Row]) -> list[Row]:

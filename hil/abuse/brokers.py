@@ -19,6 +19,7 @@ from hil.bench import MOSQUITTO
 from hil.broker import Broker
 from hil.link import Link
 from hil.nats import Nats
+from hil.process import BenchError
 from hil.terminal import ROOT
 
 SESSION_S = 86_400
@@ -51,6 +52,7 @@ class Mqtt:
     copies_of_refeed = 1
     sees_put_back = False
     forgets = True  # mosquitto writes its persistence file now and then
+    disk = None
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder / "broker"
@@ -58,8 +60,10 @@ class Mqtt:
         self.link = Link(folder / "link", self._broker.port)
         self._came: dict[bytes, None] = {}  # the reader's store: what came twice is one
         self._lock = threading.Lock()
+        self._reads = threading.Event()
         self._reader = paho.Client(CallbackAPIVersion.VERSION2, client_id="abuse-reader", protocol=paho.MQTTv5)
         self._reader.on_connect = lambda client, *_: client.subscribe("up/#", qos=1)
+        self._reader.on_subscribe = lambda *_: self._reads.set()
         self._reader.on_message = self._on_message
         self._reader.reconnect_delay_set(1, 1)
 
@@ -75,7 +79,8 @@ class Mqtt:
         )
 
     def start(self) -> None:
-        """See Victim."""
+        """See Victim. A broker that was killed may have lost its reader's subscription: it works once that is back."""
+        self._reads.clear()
         self._broker.start()
         if not self.link.port:
             self.link.start()
@@ -83,6 +88,8 @@ class Mqtt:
             properties.SessionExpiryInterval = SESSION_S
             self._reader.connect("127.0.0.1", self._broker.port, clean_start=False, properties=properties)
             self._reader.loop_start()
+        if not self._reads.wait(READ_TIMEOUT_S):
+            raise BenchError("the reader behind the broker did not come back")
 
     def stop(self) -> None:
         """See Victim."""
@@ -116,7 +123,7 @@ class Mqtt:
         """See Victim."""
         self._reader.disconnect()
         self._reader.loop_stop()
-        self._reader.on_connect = self._reader.on_message = None
+        self._reader.on_connect = self._reader.on_subscribe = self._reader.on_message = None
         self._broker.kill()
         self.link.process.kill()
 
@@ -128,6 +135,7 @@ class JetStream:
     copies_of_refeed = 0
     sees_put_back = False
     forgets = False
+    disk = None
 
     def __init__(self, folder: Path) -> None:
         self._server = Nats(ROOT / "build/nats/nats-server", folder)

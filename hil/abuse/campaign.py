@@ -1,5 +1,6 @@
 """The real gateway with a sink of each kind on real servers, windows all the time, one abuse after another."""
 
+import errno
 import shutil
 import time
 from collections import Counter
@@ -13,7 +14,7 @@ from gateway.journal.reader import Reader
 from hil.abuse.brokers import JetStream, Mqtt
 from hil.abuse.hj212 import Hj212
 from hil.abuse.load import EPOCH, POINTS, SECRET, TERMINALS, Load
-from hil.abuse.plan import FOLDER, SERVER, Turn
+from hil.abuse.plan import FOLDER, FULL, READ_ONLY, SERVER, Turn
 from hil.abuse.report import Report, TurnReport
 from hil.abuse.sink import Victim
 from hil.abuse.tables import Database, Files
@@ -30,6 +31,9 @@ BURST_S = 6.0
 SETTLE_S = 180.0  # to have everything: pauses between tries grow to a minute, and the machine may be busy
 LOOK_S = 0.05
 SLOWER = 10
+SLOW_CALL_MS = 50  # each call to a folder's disk; a file takes some ten of them, and 20 ms
+# what its disk answers to a folder's sink
+DISK = {"slowed": None, FULL: errno.ENOSPC, READ_ONLY: errno.EROFS}
 QUEUED_MAX = 100_000  # frames that the broker keeps while the gateway is dead
 
 
@@ -74,7 +78,8 @@ class Campaign:
         for victim in self.victims.values():
             victim.start()
         config = self._write_config()
-        self._gateway = self._stack.enter_context(Gateway(config, ScaledClock(0, 0, 1)))
+        (disk,) = (one.disk for one in self.victims.values() if one.disk is not None)
+        self._gateway = self._stack.enter_context(Gateway(config, ScaledClock(0, 0, 1), more=disk.env()))
         self._gateway.start()
         self._gateway.wait_until_ready()
         self._load = Load(self._broker.port, int(time.time()), BURST_S / self._burst)
@@ -120,6 +125,8 @@ class Campaign:
         others_s, felt = time.monotonic() - began_s, self._settled(victim.name) < target
         if late:
             self._findings.append(f"{', '.join(late)} waited for {victim.name}, which was {turn.abuse}")
+        if turn.abuse in {FULL, READ_ONLY} and not self._says(victim, turn.abuse):
+            self._findings.append(f"{victim.name} was {turn.abuse}, and its status did not say so")
         self._end(victim, turn.abuse, kept_ms)
         began_s = time.monotonic()
         self._come_back(self.victims)
@@ -128,6 +135,15 @@ class Campaign:
             TurnReport(turn.sink, turn.abuse, turn.gateway_dies, felt, round(others_s, 2), round(back_s, 2))
         )
 
+    def _says(self, victim: Victim, reason: str) -> bool:
+        """Whether the sink's status comes to name this reason."""
+        deadline_s = time.monotonic() + SETTLE_S
+        while outbox.status(self._gateway.data, victim.name).get("reason") != reason:
+            if time.monotonic() > deadline_s:
+                return False
+            time.sleep(LOOK_S)
+        return True
+
     def _begin(self, victim: Victim, abuse: str) -> None:
         if abuse in {"killed", "put_back"}:
             victim.kill()
@@ -135,12 +151,18 @@ class Campaign:
             victim.stop()
         elif abuse == "slowed" and victim.link is not None:
             victim.link.set(bytes_per_s=self._slow_bytes_per_s[victim.name])
+        elif victim.disk is not None and abuse in DISK:
+            victim.disk.slow(SLOW_CALL_MS if abuse == "slowed" else None)
+            victim.disk.fail(DISK[abuse])
         elif abuse == "fed_twice":
             self._refeed(victim, 0)
 
     def _end(self, victim: Victim, abuse: str, kept_ms: int) -> None:
         if abuse == "slowed" and victim.link is not None:
             victim.link.set()
+        if victim.disk is not None:
+            victim.disk.slow(None)
+            victim.disk.fail(None)
         if abuse == "put_back":
             victim.put_back(self._kept(victim))
         if abuse in {"killed", "put_back", "restarted"}:

@@ -31,6 +31,7 @@ class Hj212:
     copies_of_refeed = 1
     sees_put_back = False
     forgets = False
+    disk = None
 
     def __init__(self, folder: Path, edition: int) -> None:
         self.name = f"hj212-{edition}"

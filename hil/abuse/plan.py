@@ -5,8 +5,9 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 KILLED, RESTARTED, SLOWED, PUT_BACK, FED_TWICE = "killed", "restarted", "slowed", "put_back", "fed_twice"
+FULL, READ_ONLY = "full", "read_only"
 SERVER = (KILLED, RESTARTED, SLOWED, PUT_BACK, FED_TWICE)
-FOLDER = (KILLED, PUT_BACK, FED_TWICE)  # it has no process, and no speed of its own
+FOLDER = (KILLED, SLOWED, FULL, READ_ONLY, PUT_BACK, FED_TWICE)  # it has no process that could be restarted
 DELAY_MAX_S = 0.3  # a burst takes about so long to reach all sinks
 
 

@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 from hil.abuse.load import Truth
 from hil.abuse.verdict import Name
+from hil.disk import Disk
 from hil.link import Link
 
 
@@ -19,6 +20,10 @@ class Victim(Protocol):
     @property
     def link(self) -> Link | None:
         """What lies between the gateway and it; None: it is no server."""
+
+    @property
+    def disk(self) -> Disk | None:
+        """What the gateway writes to; None: it is a server."""
 
     @property
     def copies_of_refeed(self) -> int:

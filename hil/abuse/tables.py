@@ -7,6 +7,7 @@ from typing import Any
 
 from hil.abuse.load import EPOCH, Truth
 from hil.abuse.verdict import Name
+from hil.disk import Disk
 from hil.link import Link
 from hil.postgres import Postgres
 from hil.terminal import ROOT
@@ -31,6 +32,7 @@ class Database:
     copies_of_refeed = 0
     sees_put_back = True
     forgets = False
+    disk = None
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True)
@@ -100,6 +102,7 @@ class Files:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self.disk = Disk(folder)
         self._aside = folder.with_name("parquet-aside")
 
     def section(self) -> str:

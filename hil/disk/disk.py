@@ -26,7 +26,7 @@ class Disk:
     def __init__(self, folder: Path) -> None:
         self.folder = folder.resolve()
         self._durable = Path(f"{self.folder}.durable")
-        self._fault = Path(f"{self.folder}.fault")
+        self._fault, self._slow = Path(f"{self.folder}.fault"), Path(f"{self.folder}.slow")
         self.folder.mkdir(parents=True, exist_ok=True)
         self._settle()
 
@@ -60,9 +60,14 @@ class Disk:
         if number is None:
             self._fault.unlink(missing_ok=True)
             return
-        partial = Path(f"{self._fault}.partial")
-        partial.write_text(f"{number}{'s' if syncs_only else ''}", encoding="ascii")
-        partial.rename(self._fault)
+        _order(self._fault, f"{number}{'s' if syncs_only else ''}")
+
+    def slow(self, call_ms: int | None) -> None:
+        """From now on each of these calls takes so much longer; None: no longer."""
+        if call_ms is None:
+            self._slow.unlink(missing_ok=True)
+        else:
+            _order(self._slow, str(call_ms))
 
     def _unsynced_names(self) -> dict[Path, Path]:
         """By name in the folder as it is now: where its synced content is."""
@@ -88,6 +93,13 @@ class Disk:
             shutil.copyfile(one, inode)
             name.parent.mkdir(parents=True, exist_ok=True)
             os.link(inode, name)
+
+
+def _order(file: Path, text: str) -> None:
+    """For the shim, which reads it whole or not at all."""
+    partial = Path(f"{file}.partial")
+    partial.write_text(text, encoding="ascii")
+    partial.rename(file)
 
 
 def shim() -> Path:

@@ -8,6 +8,7 @@
  *   $WATTLINE_DISK_DIE_AT=n   kill -9 itself at the n-th of the calls below (writes, truncations, syncs, new files)
  *   $WATTLINE_DISK.fault      while this file is there, these calls fail with the errno that it names in digits; with an
  *                             "s" behind it syncs only, and as with a kernel what could not be synced is then forgotten
+ *   $WATTLINE_DISK.slow       while this file is there, each of these calls takes so many milliseconds more
  *
  * Not seen: what is written through mmap. SQLite maps its -shm only, which it never syncs and makes anew.
  */
@@ -27,7 +28,8 @@
 #include <unistd.h>
 
 #define PATH_BYTES 8192 /* PATH_MAX, a name, and what we add */
-#define INODES_MOST 1024 /* files below the folder that one process writes to: a gateway has less than twenty */
+#define TEXT_BYTES 16
+#define INODES_MOST 1024 /* files below the folder that have something unsynced at once: a gateway has less than twenty */
 
 typedef struct {
     ino_t number;
@@ -86,20 +88,29 @@ static void inode_path(char *path, ino_t number) {
     durable(path, "inodes", name);
 }
 
-/* A call that the disk sees: it may be the last one, and it may fail. Returns the errno, 0 for none. */
-static int seen(int is_sync) {
-    char path[PATH_BYTES], text[16] = "";
-    const char *last = getenv("WATTLINE_DISK_DIE_AT");
+/* What stands in a file beside the folder; "" where there is none. `text` has TEXT_BYTES. */
+static void order(const char *name, char *text) {
+    char path[PATH_BYTES];
     int fd;
+    memset(text, 0, TEXT_BYTES);
+    if (snprintf(path, sizeof path, "%s.%s", root(), name) >= PATH_BYTES) abort();
+    fd = REAL(open)(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return;
+    if (REAL(read)(fd, text, TEXT_BYTES - 1) < 0) text[0] = 0;
+    REAL(close)(fd);
+}
+
+/* A call that the disk sees: it may be the last one, be slow, and fail. Returns the errno, 0 for none. */
+static int seen(int is_sync) {
+    char text[TEXT_BYTES];
+    const char *last = getenv("WATTLINE_DISK_DIE_AT");
     if (last != NULL && ++calls >= atol(last)) {
         kill(getpid(), SIGKILL);
         pause();
     }
-    if (snprintf(path, sizeof path, "%s.fault", root()) >= PATH_BYTES) abort();
-    fd = REAL(open)(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) return 0;
-    if (REAL(read)(fd, text, sizeof text - 1) < 0) text[0] = 0;
-    REAL(close)(fd);
+    order("slow", text);
+    if (atoi(text) > 0) usleep(1000u * (unsigned)atoi(text));
+    order("fault", text);
     return is_sync || strchr(text, 's') == NULL ? atoi(text) : 0;
 }
 
@@ -107,6 +118,11 @@ static Dirty *dirt_of(ino_t number) {
     size_t i;
     for (i = 0; i < dirty_count; i++)
         if (dirty[i].number == number) return &dirty[i];
+    for (i = 0; i < dirty_count; i++)
+        if (dirty[i].from == dirty[i].to) { /* it is synced: another one takes its place */
+            dirty[i] = (Dirty){number, 0, 0};
+            return &dirty[i];
+        }
     if (dirty_count == INODES_MOST) abort();
     dirty[dirty_count] = (Dirty){number, 0, 0};
     return &dirty[dirty_count++];

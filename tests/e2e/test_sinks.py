@@ -8,8 +8,8 @@ from typer.testing import CliRunner
 
 from hil.cli import app
 
-SEED = 677  # put back, killed with loss, slowed while the gateway dies: nats, mqtt, hj212-2025
-TURNS = 3
+SEED = 20315  # put back, killed with loss, slowed while the gateway dies, full: nats, mqtt, hj212-2025, parquet
+TURNS = 4
 
 
 @pytest.mark.e2e

@@ -96,6 +96,27 @@ def test_a_number_that_is_used_again_does_not_bring_back_another_files_content(t
         assert {data for _, data in files} == {b""}
 
 
+def test_a_slow_disk_takes_its_time_for_each_call(tmp_path: Path) -> None:
+    disk = Disk(tmp_path / "d")
+    program = (
+        "import time\nbegan = time.monotonic()\nopen(F + 'a', 'wb', 0).write(b'x')\nprint(time.monotonic() - began)\n"
+    )
+    disk.slow(100)
+    assert float(run(disk, program).stdout) >= 0.2
+    disk.slow(None)
+    assert not list(tmp_path.glob("d.slow*"))
+
+
+def test_more_files_than_can_be_unsynced_at_once_are_written_one_after_another(tmp_path: Path) -> None:
+    disk = Disk(tmp_path / "d")
+    program = (
+        "for n in range(1200):\n"
+        "    f = os.open(F + str(n), os.O_CREAT | os.O_RDWR)\n"
+        "    os.write(f, b'x'); os.fsync(f); os.close(f)\n"
+    )
+    assert run(disk, program).returncode == 0
+
+
 def test_a_process_dies_at_the_call_that_it_was_told(tmp_path: Path) -> None:
     disk = Disk(tmp_path / "d")
     program = "f = os.open(F + 'a', os.O_CREAT | os.O_RDWR)\nfor n in range(9): os.write(f, b'%d' % n)\n"
