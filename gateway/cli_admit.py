@@ -1,5 +1,6 @@
 """`wattline gateway admit`, `revoke`, `sealing-key`: which terminals count, and whose word about them does."""
 
+import sqlite3
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -8,12 +9,13 @@ from typing import Annotated, Any
 import typer
 
 from gateway import lock, registry, registry_edit
-from gateway.cli_common import AsJson, Config, examples, fail, load, open_spans, print_json
-from gateway.commissioning import admission, sealing_key, technicians
+from gateway.cli_common import AsJson, Config, examples, fail, load, print_json
+from gateway.commissioning import admission, sealing_key, taking
 from gateway.config import GatewayConfig
+from gateway.database import NewerSchemaError
 from gateway.files import WATCH_EVERY_S
+from gateway.journal.rows import OlderSchemaError
 from protocol.host import sealing, signed
-from protocol.host.commissioning import Enrolment
 from protocol.host.strict import ConfigError, convert
 
 DOCUMENT = ".json"  # no terminal's id ends so: it has no dot
@@ -109,29 +111,12 @@ def _document(loaded: GatewayConfig, path: Path) -> dict[str, Any]:
     try:
         with path.open("rb") as file:
             data = file.read(signed.BYTES_MAX + 1)
-        kept = Path(loaded.data_dir) / "commissioning"
-        known = technicians.load(Path(loaded.commissioning.technicians))
-        desk = admission.Desk(Path(loaded.terminals), kept, known)
-        found, _ = admission.open_document(data, known)
-        if isinstance(found, Enrolment):
-            private = sealing_key.load(Path(loaded.commissioning.sealing_key_file))
-            admission.admit_enrolment(desk, data, private)
-            return {"admitted": found.terminal, "document": "enrolment"}
-        admission.admit_report(desk, data, lambda *name: _has_record(loaded, *name))
-        return {"admitted": found.terminal, "document": "report"}
+        terminal, kind = taking.take(loaded, data)
     except admission.RefusedError as error:
         fail(f"{path}: {error.reason}: {error}")
-    except (ConfigError, OSError, ValueError) as error:
+    except (ConfigError, OSError, ValueError, sqlite3.Error, OlderSchemaError, NewerSchemaError) as error:
         fail(*str(error).splitlines())
-
-
-def _has_record(loaded: GatewayConfig, terminal: str, epoch: int, seq: int) -> bool:
-    spans = open_spans(Path(loaded.data_dir))
-    try:
-        row = spans.terminals().get(terminal)
-        return row is not None and seq in spans.numbers(row, epoch, seq, seq)
-    finally:
-        spans.close()
+    return {"admitted": terminal, "document": kind}
 
 
 def _or_fail(change: Callable[[], None]) -> None:

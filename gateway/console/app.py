@@ -24,7 +24,7 @@ from gateway.console.audit import Audit, Entry
 from gateway.console.guard import Guard
 from gateway.console.house import House
 from gateway.console.openapi import Error, Why
-from gateway.console.pages import alarms, enterprise, fleet
+from gateway.console.pages import admission, alarms, enterprise, fleet, gaps, quarantine, sinks
 from gateway.console.rates import LOGIN, REQUEST, Limiter
 from gateway.console.route import Call, RefusedError, Route
 from gateway.console.sessions import COOKIE, Session, Sessions
@@ -34,7 +34,15 @@ from gateway.journal.rows import OlderSchemaError
 from protocol.host.strict import ConfigError
 from protocol.host.tables import Name
 
-ROUTES: Sequence[Route] = (*fleet.ROUTES, *enterprise.ROUTES, *alarms.ROUTES)
+ROUTES: Sequence[Route] = (
+    *fleet.ROUTES,
+    *enterprise.ROUTES,
+    *gaps.ROUTES,
+    *alarms.ROUTES,
+    *quarantine.ROUTES,
+    *sinks.ROUTES,
+    *admission.ROUTES,
+)
 BODY_BYTES_MAX = 64 * 1024  # a note of 2,000 characters, a list of a few thousand ids
 STATIC = Path(__file__).parent / "static"
 _VERSION = "1"  # of the API

@@ -66,6 +66,8 @@ def test_no_route_answers_a_role_below_its_own(console: Console, route: Route) -
         lower.enter(BELOW[route.role] or "")
         answer = await lower.ask(route.method, path_of(route), {})
         assert (answer.status_code, answer.json()["error"]["code"]) == (403, "role")
+        if not route.is_change:
+            return
         fitting.enter(next(name for name, role in NAMES.items() if role == route.role.name.lower()))
         answer = await fitting.ask(route.method, path_of(route), {}, **{"x-csrf-token": lower.csrf})
         assert (answer.status_code, answer.json()["error"]["code"]) == (403, "csrf")

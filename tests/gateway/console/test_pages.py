@@ -6,10 +6,11 @@ from typing import Any
 
 from gateway.config import VerifyConfig
 from gateway.journal.journal import Journal
+from gateway.quarantine.quarantine import Quarantine, Refused
 from gateway.watch.store import Store
 from gateway.watch.watcher import SETTLE_S
 from tests.gateway.console.support import Browser, Steady, console_of, folder_of
-from tests.gateway.support import NOW_S, Sender, StillClock
+from tests.gateway.support import NOW_S, Sender, StillClock, window
 from tests.gateway.watch.test_watcher import COUNT, FROM_S, powers_w, readings_of, send, watching
 
 SENDER = Sender()
@@ -78,3 +79,58 @@ def test_absurd_spans_are_refused(tmp_path: Path) -> None:
         answer = asyncio.run(browser.ask("GET", f"/api/enterprises/E1/curves?from_s={from_s}&to_s={to_s}"))
         assert answer.status_code == 400, (from_s, to_s)
     assert asyncio.run(browser.ask("GET", "/api/enterprises/E9/curves?from_s=0&to_s=900")).status_code == 404
+
+
+def test_a_gap_has_its_cause_and_is_asked_for_again(tmp_path: Path) -> None:
+    """P-315: by number, of the log that it is in."""
+    config = folder_of(tmp_path, SENDER)
+    clock = watched(tmp_path)
+    browser = Browser(console_of(config, tmp_path, Steady(), clock))
+    browser.enter("olga")
+    span = {"from_s": FROM_S, "to_s": NOW_S}
+    shown = asked(browser, "GET", f"/api/terminals/T0001/gaps?from_s={FROM_S}&to_s={NOW_S}")
+    missing = FROM_S + 900 * MISSING
+    assert {(one["point"], one["from_s"], one["to_s"]) for one in shown["gaps"]} == {
+        (number, missing, missing + 900) for number in (1, 2)
+    }
+    assert sum(one["due"] - one["received"] for one in shown["days"]) == 2
+    assert asked(browser, "POST", "/api/terminals/T0001/backfill", span) == {"numbers": 1}
+    (request,) = asked(browser, "GET", f"/api/terminals/T0001/gaps?from_s={FROM_S}&to_s={NOW_S}")["asked"]
+    assert (request["first"], request["last"], request["outcome"], request["asked_by"]) == (
+        MISSING,
+        MISSING,
+        "open",
+        "operator",
+    )
+
+
+def test_a_refused_frame_is_explained_and_taken_once_its_terminal_is_admitted(tmp_path: Path) -> None:
+    """P-315: no gateway runs, so the console does it; what comes of it is said."""
+    config = folder_of(tmp_path, SENDER)
+    quarantine = Quarantine(tmp_path / "data", config.quarantine)
+    sealed = SENDER.frame([window(1, NOW_S - 900, readings_of((5000, 900), 1))])
+    quarantine.add([Refused(NOW_S * 1000, "T0001", "wattline/up/T0001", "terminal", 0, len(sealed), sealed)])
+    quarantine.close()
+    browser = Browser(console_of(config, tmp_path, Steady(), StillClock(NOW_S + 60)))
+    browser.enter("olga")
+    (frame,) = asked(browser, "GET", "/api/quarantine")["frames"]
+    assert (frame["reason"], frame["source"]) == ("terminal", "T0001")
+    shown = asked(browser, "GET", f"/api/quarantine/{frame['id']}")
+    assert (shown["data"], shown["explained"]["verdict"]) == (sealed.hex(), "ok")
+    became = asked(browser, "POST", "/api/quarantine/orders", {"do": "replay", "ids": [frame["id"]]})
+    assert (became["taken"], became["refused"], became["under_way"]) == (1, 0, False)
+    assert asked(browser, "GET", "/api/quarantine")["frames"] == []
+
+
+def test_a_revoked_terminal_counts_no_more_and_the_change_is_written_down(tmp_path: Path) -> None:
+    """P-315, S-23."""
+    config = folder_of(tmp_path, SENDER)
+    browser = Browser(console_of(config, tmp_path, Steady(), StillClock()))
+    browser.enter("ada")
+    asked(browser, "POST", "/api/terminals/T0001/revocation", {})
+    (terminal,) = asked(browser, "GET", "/api/terminals")["terminals"]
+    assert terminal["revoked"]
+    change = asked(browser, "GET", "/api/audit")[0]
+    assert (change["who"], change["action"], change["status"]) == ("ada", "POST /api/terminals/T0001/revocation", 200)
+    again = asyncio.run(browser.ask("POST", "/api/terminals/T0001/revocation", {}))
+    assert again.status_code == 409

@@ -1,0 +1,34 @@
+"""A technician's document taken by a gateway's files: what the command and the console do."""
+
+from contextlib import closing
+from pathlib import Path
+
+from gateway.commissioning import admission, sealing_key, technicians
+from gateway.config import GatewayConfig
+from gateway.journal.spans import Spans
+from protocol.host.commissioning import Enrolment
+
+FOLDER = "commissioning"  # in data_dir: documents that were taken
+
+
+def take(config: GatewayConfig, data: bytes) -> tuple[str, str]:
+    """Take an enrolment or a report: (terminal, which of the two).
+
+    Raises admission.RefusedError, ConfigError, OSError, ValueError (our sealing key can't be used); of the journal
+    sqlite3.Error, OlderSchemaError, NewerSchemaError.
+    """
+    known = technicians.load(Path(config.commissioning.technicians))
+    desk = admission.Desk(Path(config.terminals), Path(config.data_dir) / FOLDER, known)
+    found, _ = admission.open_document(data, known)
+    if isinstance(found, Enrolment):
+        private = sealing_key.load(Path(config.commissioning.sealing_key_file))
+        admission.admit_enrolment(desk, data, private)
+        return found.terminal, "enrolment"
+    admission.admit_report(desk, data, lambda *name: _has_record(Path(config.data_dir), *name))
+    return found.terminal, "report"
+
+
+def _has_record(folder: Path, terminal: str, epoch: int, seq: int) -> bool:
+    with closing(Spans(folder)) as spans:
+        row = spans.terminals().get(terminal)
+        return row is not None and seq in spans.numbers(row, epoch, seq, seq)
