@@ -60,6 +60,7 @@ def test_a_compose_file_names_only_what_there_is(form: str) -> None:
     used = set()
     for service in found.services.values():
         assert service.restart == "always"
+        assert service.image == "wattline" or re.fullmatch(r"[a-z/-]+:v?\d[\d.]*", service.image)
         assert not service.ports or service.ports == ["8883:8883"]  # terminals' alone is open to others
         others = [
             *service.depends_on,
@@ -95,6 +96,14 @@ def test_the_image_starts_what_the_package_installs() -> None:
     )
     assert lines[-2] == "USER wattline"
     assert any("--require-hashes" in line for line in lines)
+    bases = [line.split()[1:] for line in lines if line.startswith("FROM ")]
+    assert all(not base.endswith(":latest") and ":" in base for base, *_ in bases)
+    stages = {words[2] for words in bases if len(words) == 3}
+    for line in lines:
+        if line.startswith("COPY --from="):
+            assert line.split()[1].removeprefix("--from=") in stages
+        elif line.startswith("COPY "):
+            assert all((ROOT / source).exists() for source in line.split()[1:-1])
 
 
 def test_no_secret_of_an_operator_becomes_a_layer_of_the_image() -> None:
