@@ -14,7 +14,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 from starlette.routing import Mount
 from starlette.routing import Route as Path_
 from starlette.staticfiles import StaticFiles
@@ -23,6 +23,7 @@ from gateway.console import openapi
 from gateway.console.audit import Audit, Entry
 from gateway.console.guard import Guard
 from gateway.console.house import House
+from gateway.console.live import Heart, events
 from gateway.console.openapi import Error, Why
 from gateway.console.pages import admission, alarms, enterprise, fleet, gaps, quarantine, sinks
 from gateway.console.rates import LOGIN, REQUEST, Limiter
@@ -78,13 +79,14 @@ class Console:
         self._house, self._users = house, users
         self._sessions = Sessions(house.config.console.session_h * 3600, steady_s, random_bytes)
         self._logins, self._requests = Limiter(LOGIN, steady_s), Limiter(REQUEST, steady_s)
-        self._audit_lock = threading.Lock()
+        self._audit_lock, self._heart = threading.Lock(), Heart(house, steady_s)
         self._document = json.dumps(openapi.document(routes, _VERSION)).encode()
         self.app = Starlette(
             routes=[
                 Path_("/api/login", self._answered(self._login), methods=["POST"]),
                 Path_("/api/logout", self._answered(self._logout), methods=["POST"]),
                 Path_("/api/me", self._answered(self._me), methods=["GET"]),
+                Path_("/api/live", self._answered(self._live), methods=["GET"]),
                 Path_("/api/openapi.json", self._answered(self._openapi), methods=["GET"]),
                 *(Path_(one.path, self._answered(self._endpoint(one)), methods=[one.method]) for one in routes),
                 Mount("/", StaticFiles(directory=STATIC, html=True)),
@@ -144,6 +146,12 @@ class Console:
 
     async def _me(self, request: Request) -> Response:
         return _json(self._who(self._session(request)))
+
+    async def _live(self, request: Request) -> Response:
+        self._session(request)
+        token = request.cookies.get(COOKIE)
+        stream = events(self._heart, lambda: self._sessions.find(token) is not None)
+        return StreamingResponse(stream, media_type="text/event-stream")
 
     async def _openapi(self, request: Request) -> Response:
         self._session(request)

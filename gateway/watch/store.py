@@ -168,6 +168,11 @@ class Store:
         )
         return [_row(one) for one in found]
 
+    def changed_ms(self) -> int:
+        """When an alarm changed last; 0: there was never one."""
+        (found,) = self._connection.execute("SELECT coalesce(max(changed_ms), 0) FROM alarms").fetchone()
+        return int(found)
+
     def row(self, number: int) -> Row | None:
         """An alarm by its id."""
         found = self._connection.execute(f"SELECT {_ROW} FROM alarms WHERE id = ?", (number,)).fetchone()  # noqa: S608

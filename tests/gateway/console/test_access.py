@@ -55,6 +55,13 @@ def test_no_route_answers_somebody_who_is_not_logged_in(console: Console, route:
     asyncio.run(play())
 
 
+@pytest.mark.parametrize("path", ["/api/me", "/api/live", "/api/openapi.json"])
+def test_nor_do_the_others_that_tell_something(console: Console, path: str) -> None:
+    """P-310."""
+    answer = asyncio.run(Browser(console).ask("GET", path))
+    assert (answer.status_code, answer.json()["error"]["code"]) == (401, "session")
+
+
 @pytest.mark.parametrize(
     "route", [one for one in ROUTES if BELOW[one.role]], ids=lambda one: f"{one.method} {one.path}"
 )

@@ -1,0 +1,70 @@
+"""What changed, as it happens: server-sent events (WHATWG HTML, 9.2), so that pages ask again only then."""
+
+import asyncio
+import json
+import sqlite3
+import threading
+from collections.abc import AsyncIterator, Callable
+from contextlib import closing
+from typing import NamedTuple
+
+from starlette.concurrency import run_in_threadpool
+
+from gateway.console.house import House
+from gateway.database import NewerSchemaError, StoreUnavailableError
+from gateway.journal.reader import Reader
+from gateway.journal.rows import OlderSchemaError
+from gateway.watch.store import Store
+
+LOOK_EVERY_S = 2.0  # an operator waits; the stores are looked at once for all who listen
+BEAT_EVERY = 8  # looks between signs of life: a proxy closes what is silent for a minute
+LOOKS_MAX = 1_800  # an hour; the browser comes again
+
+
+class Pulse(NamedTuple):
+    """Numbers that change when what they count does. -1: it can't be looked at now."""
+
+    journal: int
+    alarms: int
+
+
+class Heart:
+    """Looks at the stores, at most once in LOOK_EVERY_S, whoever asks. steady_s: a clock that never goes back."""
+
+    def __init__(self, house: House, steady_s: Callable[[], float]) -> None:
+        self._house, self._steady_s = house, steady_s
+        self._lock = threading.Lock()
+        self._pulse, self._until_s = Pulse(-1, -1), 0.0
+
+    def pulse(self) -> Pulse:
+        """How things are. Thread-safe."""
+        with self._lock:
+            if self._steady_s() >= self._until_s:
+                self._pulse, self._until_s = self._look(), self._steady_s() + LOOK_EVERY_S
+            return self._pulse
+
+    def _look(self) -> Pulse:
+        journal = alarms = -1
+        try:
+            with closing(Reader(self._house.folder)) as reader:
+                journal = reader.last_id()
+            with closing(Store(self._house.folder)) as store:
+                alarms = store.changed_ms()
+        except (sqlite3.Error, OlderSchemaError, NewerSchemaError, StoreUnavailableError):
+            pass  # the page that asks is told why
+        return Pulse(journal, alarms)
+
+
+async def events(heart: Heart, goes_on: Callable[[], bool]) -> AsyncIterator[str]:
+    """One listener's stream, as long as `goes_on` and at most an hour: an event for each pulse that differs."""
+    before: Pulse | None = None
+    for number in range(LOOKS_MAX):
+        if not goes_on():
+            return
+        pulse = await run_in_threadpool(heart.pulse)
+        if pulse != before:
+            yield f"event: changed\ndata: {json.dumps(pulse._asdict())}\n\n"
+        elif number % BEAT_EVERY == 0:
+            yield ":\n\n"
+        before = pulse
+        await asyncio.sleep(LOOK_EVERY_S)
