@@ -10,7 +10,16 @@ import typer
 from terminal import config, profile, sampler
 
 from firmware import DEVICE, image
-from firmware.field import cli_bundle, cli_bus, cli_commission, cli_site, cli_wiring, dlt645_find
+from firmware.field import (
+    cli_board,
+    cli_bundle,
+    cli_bus,
+    cli_commission,
+    cli_flash,
+    cli_site,
+    cli_wiring,
+    dlt645_find,
+)
 from protocol.checked import ConfigError
 
 PROFILES = DEVICE / "profiles"  # meters as data: the files that a terminal carries
@@ -21,6 +30,8 @@ app.add_typer(cli_bundle.app, name="bundle")
 cli_bus.register(app)
 cli_wiring.register(app)
 cli_commission.register(app)
+cli_board.register(app)
+cli_flash.register(app)
 
 
 @app.callback()

@@ -11,3 +11,17 @@ def open_board():  # type: ignore[no-untyped-def]
     else:
         from boards.unix import Board
     return Board()
+
+
+def mount_data() -> str:
+    """The data's file system and nothing else of the board, for who looks at it from the REPL; the folder it is at."""
+    if sys.platform == "esp32":
+        from boards.esp32s3 import mount
+    elif sys.platform == "rp2":
+        from boards.rp2 import mount
+    else:
+        from boards.unix import mount
+    from boards.base import DATA_DIR
+
+    mount()
+    return DATA_DIR

@@ -16,7 +16,7 @@ class Board(mcu.McuBoard):
     name = "esp32s3"
 
     def __init__(self) -> None:
-        _mount()
+        mount()
         super().__init__()
         self._lamp(4)
         self._feel(8, (9, 10))  # power-fail comparator; cover, CT terminals
@@ -54,7 +54,7 @@ class Board(mcu.McuBoard):
         raise OSError("no Wi-Fi yet")
 
 
-def _mount() -> None:
+def mount() -> None:
     base.mount(_partition("wattline"))
 
 

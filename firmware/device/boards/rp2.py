@@ -23,7 +23,7 @@ class Board(mcu.McuBoard):
     name = "rp2"
 
     def __init__(self) -> None:
-        _mount()
+        mount()
         super().__init__()
         self._lamp(
             15
@@ -66,7 +66,7 @@ class Board(mcu.McuBoard):
         raise OSError("no Wi-Fi yet")
 
 
-def _mount() -> None:
+def mount() -> None:
     size = _flash_bytes() - CODE_BYTES - _COUNTERS_BYTES
     base.mount(rp2.Flash(start=CODE_BYTES, len=size), base.DATA_DIR, _PROG_BYTES)
 

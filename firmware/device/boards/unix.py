@@ -111,9 +111,8 @@ class Board(base.BaseBoard):
     name = "unix"
 
     def __init__(self) -> None:
-        blocks = int(os.getenv("WATTLINE_FLASH_BLOCKS") or BLOCKS)
-        self._image = os.getenv("WATTLINE_FLASH") or "flash.img"
-        base.mount(FileFlash(self._image, blocks))
+        self._image = _image()
+        mount()
         super().__init__(base.WATCHDOG if os.getenv("WATTLINE_RESET") == "watchdog" else base.POWER_ON)
         strap = os.getenv("WATTLINE_BENCH_CLOCK")
         self._clock = BenchClock(strap) if strap else None
@@ -188,6 +187,14 @@ class Board(base.BaseBoard):
 
     def _restart(self) -> None:
         sys.exit(0)
+
+
+def mount() -> None:
+    base.mount(FileFlash(_image(), int(os.getenv("WATTLINE_FLASH_BLOCKS") or BLOCKS)))
+
+
+def _image() -> str:
+    return os.getenv("WATTLINE_FLASH") or "flash.img"
 
 
 def counters_flash(image: str) -> FileFlash:

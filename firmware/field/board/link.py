@@ -200,11 +200,18 @@ class Link:
     def restart(self) -> None:
         """Start the board anew, as the reset button does (a VM without one: as Ctrl-D), and close the link."""
         resets = self.run("import machine\nprint(hasattr(machine, 'reset'))").strip() == b"True"
+        if resets:
+            return self.end_with("import machine\nmachine.reset()")
         try:
-            if resets:
-                self._repl.send("import machine\nmachine.reset()")
-            else:
-                self._repl.leave(reset=True)
+            self._repl.leave(reset=True)
+        finally:
+            self._shut()
+        return None
+
+    def end_with(self, code: str) -> None:
+        """Run code that ends the conversation, and close the link."""
+        try:
+            self._repl.send(code)
         finally:
             self._shut()
 

@@ -1,0 +1,161 @@
+"""`wattline field ports`, `identify`, `install`: which boards are plugged in, what they are, the application on one."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from firmware import image
+from firmware.field.board import identify as identifying
+from firmware.field.board import install as installing
+from firmware.field.board import ports as serial_ports
+from firmware.field.board.errors import BoardError, BoardRefusedError
+from firmware.field.board.link import BAUD, Link
+from firmware.field.outcome import NO_ANSWER, REFUSED, Finding, Outcome, passed
+
+Port = Annotated[
+    str | None, typer.Option(help="The board's serial port, or rfc2217://HOST:PORT; the only one if left out. 板子串口")
+]
+Baud = Annotated[int, typer.Option(min=1200, help="Of the console. 控制台波特率")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would change. 只显示将要改变的内容")]
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON object. 输出 JSON")]
+Cross = Annotated[bool, typer.Option("--allow-cross-flash", help="Another board's too. 允许写入其他板型的映像")]
+Older = Annotated[bool, typer.Option("--allow-downgrade", help="An older one too. 允许降级")]
+EXIT = "Exit status / 退出码: 0 done, 2 usage, 3 port, cable or board does not answer, 4 refused."
+
+
+def ports(as_json: AsJson = False) -> None:
+    """List the serial ports, who holds them, and boards in BOOTSEL mode. 列出串口及占用情况"""
+    found = [{**one._asdict(), "held_by": _held(one.device)} for one in serial_ports.found()]
+    if as_json:
+        typer.echo(json.dumps({"ports": found}, ensure_ascii=False))
+    elif not found:
+        typer.echo(
+            "no serial port: is the board plugged in, with a cable that has data wires? / 未发现串口，请检查数据线"
+        )
+    else:
+        for one in found:
+            held = f"  held by / 占用: {', '.join(one['held_by'])}" if one["held_by"] else ""
+            typer.echo(f"{one['device']}  {one['description']}{held}")
+    raise typer.Exit(0 if found else NO_ANSWER)
+
+
+def identify(port: Port = None, baud: Baud = BAUD, as_json: AsJson = False) -> None:
+    """Say what board is on a port and what runs on it, which is then started anew. 识别板子及其程序"""
+    with told(), Link(chosen(port), baud) as link:
+        found = identifying.over(link)
+    typer.echo(json.dumps(asdict(found), ensure_ascii=False) if as_json else found.text())
+
+
+def install(
+    port: Port = None,
+    board: Annotated[str | None, typer.Option(help=f"{', '.join(image.BOARDS)}; as found if left out. 板型")] = None,
+    baud: Baud = BAUD,
+    allow_cross_flash: Cross = False,
+    allow_downgrade: Older = False,
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+) -> None:
+    """Put this version's application on a board: only what differs, compared afterwards. 安装或更新终端应用"""
+    if board is not None and board not in image.BOARDS:
+        raise typer.BadParameter(f"{board}: {', '.join(image.BOARDS)}", param_hint="--board")
+    with told(), tempfile.TemporaryDirectory() as folder:
+        version, built_s = image.version_here(), image.built_here_s()
+        with Link(chosen(port), baud) as link:
+            found = identifying.over(link)
+            made = board or found.board
+            if made is None:
+                raise BoardRefusedError(f"{found.machine}: no image for this board; --board names one / 无对应映像")
+            installing.refuse_unfit(found, made, version, cross=allow_cross_flash, older=allow_downgrade)
+            image.build(made, Path(folder), version, built_s)
+            todo = installing.plan(link, Path(folder))
+            if not dry_run:
+                installing.carry_out(link, todo, Path(folder), _quiet if as_json else _say)
+    finish(_installed(todo, version, dry_run=dry_run), as_json=as_json)
+
+
+def _installed(todo: installing.Plan, version: tuple[int, int, int], *, dry_run: bool) -> Outcome:
+    name = identifying.version_text(version)
+    if not todo.put and not todo.remove:
+        code, en, zh = "same", f"{name} is there already, all {todo.same} files", f"板上已是 {name}，无需改动"
+    elif dry_run:
+        code, en, zh = "would_change", f"{name} would be put there", f"将安装 {name}"
+    else:
+        code, en, zh = (
+            "installed",
+            f"{name} is there, all compared; the board starts it",
+            f"已安装 {name} 并校验，正在启动",
+        )
+    data = {"put": {path: len(one) for path, one in todo.put.items()}, "remove": list(todo.remove), "same": todo.same}
+    return passed("install", Finding(code, en, zh), version=list(version), **data)
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """What goes wrong with a port or a board, as the command's end."""
+    try:
+        yield
+    except BoardRefusedError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(REFUSED) from error
+    except BoardError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(NO_ANSWER) from error
+    except image.ImageError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(2) from error
+
+
+def chosen(port: str | None) -> str:
+    """The port that is meant: the only one of USB where none was named. Ends the command with 2 if it is not clear."""
+    if port is not None:
+        return port
+    found = [one.device for one in serial_ports.found() if one.vid is not None]
+    if len(found) == 1:
+        return found[0]
+    known = ", ".join(found) or "none / 无"
+    raise typer.BadParameter(f"which one? / 请指定串口: {known}", param_hint="--port")
+
+
+def finish(outcome: Outcome, *, as_json: bool) -> None:
+    """Tell a step's outcome, and end the command with its status."""
+    if as_json:
+        typer.echo(json.dumps(outcome.as_json(), ensure_ascii=False))
+        raise typer.Exit(outcome.exit_status)
+    typer.echo("\n".join(outcome.lines()))
+    for path, size in outcome.data.get("put", {}).items():
+        typer.echo(f"  + {path} ({size})")
+    for path in outcome.data.get("remove", ()):
+        typer.echo(f"  - {path}")
+    raise typer.Exit(outcome.exit_status)
+
+
+def _say(path: str, done: int, whole: int) -> None:
+    typer.echo(f"{100 * done // max(1, whole):3d} %  {path}", err=True)
+
+
+def _quiet(path: str, done: int, whole: int) -> None:
+    """JSON alone."""
+
+
+def _held(device: str) -> list[str]:
+    return [f"{one.pid} {one.name} ({one.user})" for one in serial_ports.holders(Path(device))]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to `wattline field`."""
+
+    def add(function: Any, *examples: str) -> None:
+        shown = "\n\n".join(f"  wattline field {one}" for one in examples)
+        app.command(epilog=f"Examples / 示例:\n\n{shown}\n\n{EXIT}")(function)
+
+    add(ports, "ports", "ports --json")
+    add(identify, "identify", "identify --port COM3 --json")
+    add(install, "install --dry-run", "install --port /dev/ttyUSB0")
