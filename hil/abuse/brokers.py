@@ -67,6 +67,11 @@ class Mqtt:
         self._reader.on_message = self._on_message
         self._reader.reconnect_delay_set(1, 1)
 
+    @property
+    def port(self) -> int:
+        """See Victim."""
+        return self._broker.port
+
     def _on_message(self, _client: Any, _data: Any, message: paho.MQTTMessage) -> None:
         with self._lock:
             self._came[bytes(message.payload)] = None
@@ -140,6 +145,11 @@ class JetStream:
     def __init__(self, folder: Path) -> None:
         self._server = Nats(ROOT / "build/nats/nats-server", folder)
         self.link = Link(folder / "link", self._server.port)
+
+    @property
+    def port(self) -> int:
+        """See Victim."""
+        return self._server.port
 
     def section(self) -> str:
         """See Victim."""

@@ -2,6 +2,7 @@
 
 import errno
 import shutil
+import sqlite3
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -11,6 +12,7 @@ from typing import Self
 
 from gateway.forward import outbox
 from gateway.journal.reader import Reader
+from hil.abuse.blame import Finding, answers, blame, verdict_of
 from hil.abuse.brokers import JetStream, Mqtt
 from hil.abuse.hj212 import Hj212
 from hil.abuse.load import EPOCH, POINTS, SECRET, TERMINALS, Load
@@ -18,13 +20,12 @@ from hil.abuse.plan import FOLDER, FULL, READ_ONLY, SERVER, Turn
 from hil.abuse.report import Report, TurnReport
 from hil.abuse.sink import Victim
 from hil.abuse.tables import Database, Files
-from hil.abuse.verdict import Account, judge
+from hil.abuse.verdict import Account, Name, judge
 from hil.bench import MOSQUITTO
 from hil.broker import Broker
 from hil.clock import ScaledClock
 from hil.gateway import Gateway
 from hil.oracle.evidence import Count
-from hil.process import BenchError
 
 BURST = 120  # windows at once, unless told otherwise
 BURST_S = 6.0
@@ -34,7 +35,16 @@ SLOWER = 10
 SLOW_CALL_MS = 50  # each call to a folder's disk; a file takes some ten of them, and 20 ms
 # what its disk answers to a folder's sink
 DISK = {"slowed": None, FULL: errno.ENOSPC, READ_ONLY: errno.EROFS}
+_MARK = "SELECT record FROM marks WHERE at_ms <= ? ORDER BY at_ms DESC LIMIT 1"
 QUEUED_MAX = 100_000  # frames that the broker keeps while the gateway is dead
+
+
+class LateError(Exception):
+    """Sinks that did not come back."""
+
+    def __init__(self, findings: list[Finding]) -> None:
+        super().__init__("; ".join(one.text for one in findings))
+        self.findings = findings
 
 
 def abuses() -> dict[str, tuple[str, ...]]:
@@ -67,9 +77,9 @@ class Campaign:
             victim: Victim = make()
             self._stack.callback(victim.close)
             self.victims[victim.name] = victim
-        self._copies = dict.fromkeys(self.victims, 1)
+        self._told_again: dict[str, Counter[Name]] = {name: Counter() for name in self.victims}
         self._slow_bytes_per_s: dict[str, int] = {}
-        self._findings: list[str] = []
+        self._findings: list[Finding] = []
         self._turns: list[TurnReport] = []
 
     def start(self) -> None:
@@ -85,25 +95,31 @@ class Campaign:
         self._load = Load(self._broker.port, int(time.time()), BURST_S / self._burst)
         self._stack.callback(self._load.stop)
         self._load.start()
-        self._load.burst(self._burst)
-        self._come_back(self.victims)
 
     def play(self, turns: Sequence[Turn], tell: Callable[[str], None]) -> Report:
-        """One after another; then the account of each sink."""
+        """One after another; then the account of each sink. Where one does not come back, that ends it."""
         began_s = time.monotonic()
-        for number, turn in enumerate(turns, start=1):
-            dies = " and the gateway dies" if turn.gateway_dies else ""
-            tell(f"{number} of {len(turns)}: {turn.sink} {turn.abuse}{dies}")
-            self._turn(turn)
-        self._load.stop()
-        self._come_back(self.victims)
+        try:
+            self._load.burst(self._burst)
+            self._come_back(self.victims)
+            for number, turn in enumerate(turns, start=1):
+                dies = " and the gateway dies" if turn.gateway_dies else ""
+                tell(f"{number} of {len(turns)}: {turn.sink} {turn.abuse}{dies}")
+                self._turn(turn)
+            self._load.stop()
+            self._come_back(self.victims)
+        except LateError as late:
+            self._findings += late.findings
+            self._load.stop()
         windows, sinks = self._windows(), {name: self._account(one) for name, one in self.victims.items()}
         self._gateway.stop()
-        findings = self._findings + [f"{name}: {text}" for name, one in sinks.items() for text in one.findings]
-        clean = not findings and not (windows.lost or windows.duplicated or windows.invented)
-        verdict = "pass" if clean and all(one.is_clean for one in sinks.values()) else "fail"
+        self._findings += [
+            Finding("product", f"{name}: {text}") for name, one in sinks.items() for text in one.findings
+        ]
+        is_whole = not (windows.lost or windows.duplicated or windows.invented)
+        verdict = verdict_of(self._findings, is_clean=is_whole and all(one.is_clean for one in sinks.values()))
         seconds = round(time.monotonic() - began_s, 1)
-        return Report("sinks", self._seed, "unix", windows, sinks, self._turns, verdict, findings, seconds)
+        return Report("sinks", self._seed, "unix", windows, sinks, self._turns, verdict, self._findings, seconds)
 
     def _turn(self, turn: Turn) -> None:
         victim = self.victims[turn.sink]
@@ -123,10 +139,10 @@ class Campaign:
         others = [name for name in self.victims if name != victim.name]
         late = self._wait(others, target)
         others_s, felt = time.monotonic() - began_s, self._settled(victim.name) < target
-        if late:
-            self._findings.append(f"{', '.join(late)} waited for {victim.name}, which was {turn.abuse}")
+        self._findings += self._blamed(late, f"waited for {victim.name}, which was {turn.abuse}")
         if turn.abuse in {FULL, READ_ONLY} and not self._says(victim, turn.abuse):
-            self._findings.append(f"{victim.name} was {turn.abuse}, and its status did not say so")
+            text = f"{victim.name} was {turn.abuse}, and its status did not say so"
+            self._findings.append(Finding("product", text))
         self._end(victim, turn.abuse, kept_ms)
         began_s = time.monotonic()
         self._come_back(self.victims)
@@ -203,9 +219,22 @@ class Campaign:
         self._slow_bytes_per_s[victim.name] = max(1, int(passed / seconds / SLOWER))
 
     def _refeed(self, victim: Victim, from_ms: int) -> None:
+        """Have it told again what it took since; of these records alone it may hold another copy."""
         with closing(Reader(self._gateway.data)) as reader:
-            outbox.order_refeed(self._gateway.data, victim.name, from_ms, reader.last_id())
-        self._copies[victim.name] += victim.copies_of_refeed
+            ordered = outbox.order_refeed(self._gateway.data, victim.name, from_ms, reader.last_id())
+            first = self._mark(victim.name, from_ms) + 1
+            again = {(one.terminal, one.seq) for one in reader.records_after(first - 1, ordered.records)}
+        windows = [one for one in self._load.made() if (one.terminal, one.seq) in again]
+        for name in victim.expected(windows):
+            self._told_again[victim.name][name] += victim.copies_of_refeed
+
+    def _mark(self, sink: str, at_ms: int) -> int:
+        """The last record that a sink had safe at an instant, by its own notes."""
+        with closing(
+            sqlite3.connect(f"file:{outbox.file_of(self._gateway.data, sink)}?mode=ro", uri=True)
+        ) as connection:
+            row = connection.execute(_MARK, (at_ms,)).fetchone()
+        return int(row[0]) if row else 0
 
     def _settled(self, name: str) -> int:
         return outbox.settled(self._gateway.data, name)[0]
@@ -221,10 +250,20 @@ class Campaign:
         return left
 
     def _come_back(self, names: Sequence[str] | dict[str, Victim]) -> None:
-        """Everything published so far is in these. Raises BenchError where it does not come."""
+        """Everything published so far is in these. Raises LateError where it does not come."""
         late = self._wait(list(names), self._load.published)
         if late:
-            raise BenchError(f"{', '.join(late)} did not get everything within {SETTLE_S:g} s; see {self.folder}")
+            raise LateError(self._blamed(late, f"did not get everything within {SETTLE_S:g} s; see {self.folder}"))
+
+    def _blamed(self, names: Sequence[str], text: str) -> list[Finding]:
+        """What is wrong with these sinks, each with whose fault it is."""
+        found = []
+        for name in names:
+            victim = self.victims[name]
+            link_answers = victim.link is None or answers(victim.link.port)
+            whose = blame(server_answers=answers(victim.port), link_answers=link_answers)
+            found.append(Finding(whose, f"{name} {text}"))
+        return found
 
     def _windows(self) -> Count:
         """What of the published windows is in the journal."""
@@ -239,7 +278,7 @@ class Campaign:
         """Of one sink; one that reads behind a broker gets the time to."""
         deadline_s = time.monotonic() + SETTLE_S
         while True:
-            found = judge(victim.expected(self._load.made()), victim.held(), self._copies[victim.name])
+            found = judge(victim.expected(self._load.made()), victim.held(), self._told_again[victim.name])
             if not (found.lost and victim.forgets) or time.monotonic() > deadline_s:
                 return found
             time.sleep(1)

@@ -16,7 +16,8 @@ EPILOG = (
     "Examples / 示例:\n\n"
     "  wattline hil sinks --seed 7\n\n"
     "  wattline hil sinks --seed 7 --turns 6\n\n"
-    "Exit status / 退出码: 0 nothing lost, doubled or invented in any sink, 1 something is, 2 the bench could not run."
+    "Exit status / 退出码: 0 nothing lost, doubled or invented in any sink, 1 something is,"
+    " 2 the bench or a cable failed."
 )
 
 
@@ -41,4 +42,4 @@ def sinks(
     else:
         reports.show(found, Console())
         typer.echo(f"report / 报告: {out / 'report.json'}")
-    raise typer.Exit(0 if found.verdict == "pass" else 1)
+    raise typer.Exit({"pass": 0, "fail": 1}.get(found.verdict, 2))

@@ -41,6 +41,11 @@ class Hj212:
         self._mapping = folder / "platform.toml"
         self._mapping.write_text(self._mapping_text(), encoding="utf-8")
 
+    @property
+    def port(self) -> int:
+        """See Victim."""
+        return self._platform.port
+
     def _mapping_text(self) -> str:
         st, _, attributes, _ = EDITIONS[self._edition]
         text = f"edition = {self._edition}\nrestarts = false\n"

@@ -6,8 +6,15 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
+from hil.abuse.blame import Finding
 from hil.abuse.verdict import Account
 from hil.oracle.evidence import Count
+
+_WORDS = {
+    "pass": "all holds / 全部通过",
+    "fail": "NOT passed / 未通过",
+    "void": "the bench failed: this says nothing of the product / 测试台故障，结果无效",
+}
 
 
 class TurnReport(msgspec.Struct):
@@ -22,7 +29,7 @@ class TurnReport(msgspec.Struct):
 
 
 class Report(msgspec.Struct):
-    """`report.json`: as a scenario's, with a line for each turn."""
+    """`report.json`: as a scenario's, with a line for each turn. verdict: see blame.verdict_of."""
 
     scenario: str
     seed: int
@@ -31,7 +38,7 @@ class Report(msgspec.Struct):
     sinks: dict[str, Account]
     turns: list[TurnReport]
     verdict: str
-    findings: list[str]
+    findings: list[Finding]
     real_s: float
 
 
@@ -57,6 +64,5 @@ def show(report: Report, console: Console) -> None:
         table.add_row(name, *map(str, (one.delivered, one.lost, one.duplicated, one.invented, one.repeated)))
     console.print(table)
     for finding in report.findings:
-        console.print(f"  {finding}", markup=False, highlight=False, soft_wrap=True)
-    good = report.verdict == "pass"
-    console.print("all holds / 全部通过" if good else "NOT passed / 未通过", style="bold green" if good else "bold red")
+        console.print(f"  {finding.blame}: {finding.text}", markup=False, highlight=False, soft_wrap=True)
+    console.print(_WORDS[report.verdict], style="bold green" if report.verdict == "pass" else "bold red")

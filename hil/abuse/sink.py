@@ -26,6 +26,10 @@ class Victim(Protocol):
         """What the gateway writes to; None: it is a server."""
 
     @property
+    def port(self) -> int | None:
+        """Where its server listens itself, past the link; None: it is no server."""
+
+    @property
     def copies_of_refeed(self) -> int:
         """How often more a refeed lets it be told the same, which it counts once by its own rule."""
 

@@ -39,6 +39,11 @@ class Database:
         self._server = Postgres(ROOT / "build/postgres/bin", folder / "postgres.log")
         self.link = Link(folder / "link", self._server.port)
 
+    @property
+    def port(self) -> int:
+        """See Victim."""
+        return self._server.port
+
     def section(self) -> str:
         """See Victim."""
         return (
@@ -96,6 +101,7 @@ class Files:
 
     name = "parquet"
     link = None
+    port = None
     copies_of_refeed = 0
     sees_put_back = False
     forgets = False

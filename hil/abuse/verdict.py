@@ -28,11 +28,11 @@ class Account(msgspec.Struct):
 FINDINGS_MAX = 20  # of one sink; the counts say how many there are
 
 
-def judge(expected: Mapping[Name, Any], held: Iterable[tuple[Name, Any]], copies_allowed: int = 1) -> Account:
+def judge(expected: Mapping[Name, Any], held: Iterable[tuple[Name, Any]], told_again: Mapping[Name, int]) -> Account:
     """expected: the content of each name; held: (name, content) as often as the sink holds it.
 
-    copies_allowed: how often the same content may have been told; each one more counts as doubled. A content that is
-    not the expected one, and a name that nobody sent, is invented.
+    told_again: of what was ordered to be told again, how often more the same may be there; each one more counts as
+    doubled. A content that is not the expected one, and a name that nobody sent, is invented.
     """
     account, told = Account(), defaultdict[Name, int](int)
     for name, content in held:
@@ -42,7 +42,7 @@ def judge(expected: Mapping[Name, Any], held: Iterable[tuple[Name, Any]], copies
             continue
         told[name] += 1
     for name in expected:
-        count = told.get(name, 0)
+        count, copies_allowed = told.get(name, 0), 1 + told_again.get(name, 0)
         account.delivered += count > 0
         account.lost += not count
         account.repeated += max(0, min(count, copies_allowed) - 1)

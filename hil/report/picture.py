@@ -91,10 +91,17 @@ def _panel(axes: Axes, curves: Sequence[Curve], words: Mapping[str, str]) -> Non
                     zorder=0,
                 )
     axes.plot([], [], color="#444444", linewidth=0.5, label=words["truth"])
-    axes.set_ylim(bottom=0)
+    axes.set_ylim(bottom=min(0, axes.get_ylim()[0]) if _flows_back(curves) else 0)
     axes.grid(visible=True, color="#e3e3e3", linewidth=0.6)
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False)
+
+
+def _flows_back(curves: Sequence[Curve]) -> bool:
+    """Whether some power was below nothing: transformers that are turned round, or a source behind the meter."""
+    shown = (poll.values["p_w"] for curve in curves for poll in curve.truth if "p_w" in poll.values)
+    told = (power for curve in curves for _from_ms, _to_ms, powers in curve.windows for power in powers or ())
+    return min((*shown, *told), default=0) < 0
 
 
 def _truth(curve: Curve) -> tuple[list[float], list[float]]:

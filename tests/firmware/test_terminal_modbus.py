@@ -27,6 +27,7 @@ from hil.terminal import Terminal
 from protocol import mailbox
 from tests.e2e.parts import wait_until
 from tests.e2e.test_broker_losses import times_in_journal
+from tests.firmware.live_flash import freed
 
 pytestmark = [pytest.mark.e2e]
 REPO = Path(__file__).resolve().parents[2]
@@ -162,7 +163,7 @@ def test_the_real_gateway_fetches_everything_and_its_acks_free_it(tmp_path: Path
         one.gateway.start()
         one.terminal.start()
         wait_until("121 records in the journal", lambda: one.gateway.counters().get("records_new", 0) >= 121, 60)
-        time.sleep(0.5)  # for the last ack to arrive
+        wait_until("the last ack", lambda: freed(one.terminal, set(range(1, 122))), 20)
         one.terminal.kill()
         one.gateway.stop()
         epochs = set(re.findall(r"epoch ([0-9a-f]{8})", one.terminal.process.text()))

@@ -11,6 +11,8 @@ import pytest
 from hil.authority import Authority, Issued
 from hil.terminal import HASTY
 from protocol import record
+from tests.e2e.parts import wait_until
+from tests.firmware.live_flash import freed
 from tests.firmware.site import BROKER, NAME, Tls, site
 
 pytestmark = [pytest.mark.e2e]
@@ -28,7 +30,7 @@ def test_everything_is_delivered_by_tls_and_the_broker_knows_who_it_is(tmp_path:
         with made.gateway() as gateway:
             made.terminal.start()
             gateway.wait("300 records and the boot", lambda: set(gateway.records) >= set(range(1, last + 2)))
-            time.sleep(0.3)  # for the last ack to arrive
+            wait_until("the last ack", lambda: freed(made.terminal, set(range(1, last + 2))), 20)
             made.terminal.kill()
         assert set(made.pending()).isdisjoint(range(1, last + 1))
         assert f"as {NAME} (p5, c0, k60, u'{NAME}')" in made.broker.process.text()

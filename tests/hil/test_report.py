@@ -7,6 +7,7 @@ from datetime import timedelta, timezone
 from pathlib import Path
 
 import pytest
+from matplotlib.figure import Figure
 from rich.console import Console
 
 from hil.oracle.evidence import Count, Finding, Poll, Tally, Trouble
@@ -77,6 +78,19 @@ def test_the_picture_is_drawn_with_gaps_and_faults_whatever_fonts_there_are(
     picture.draw(curves, troubles, AXIS, file)
     assert file.read_bytes().startswith(b"\x89PNG")
     assert file.stat().st_size > 10_000
+
+
+@pytest.mark.parametrize("power_w", [50_000, -50_000])
+def test_power_that_flows_back_is_in_the_picture(power_w: int) -> None:
+    """P-213: a transformer that is turned round shows as power below nothing; else the axis begins at nothing."""
+    window = (START_MS, START_MS + 900_000, (power_w, power_w, power_w))
+    furnace = Curve("furnace", "production", [window], [Poll(START_MS, {"p_w": power_w})])
+    axes = Figure().add_subplot()
+    picture._panel(axes, [furnace], {key: english for key, (english, _) in picture.WORDS.items()})
+    low_kw, high_kw = axes.get_ylim()
+    assert low_kw <= min(power_w / 1000, 0)
+    assert (low_kw == 0) == (power_w > 0)
+    assert high_kw >= power_w / 1000
 
 
 def test_a_run_of_which_nothing_arrived_has_a_picture(tmp_path: Path) -> None:
