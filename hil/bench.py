@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Protocol, Self
 
-from hil import wiring
+from hil import updates, wiring
 from hil.broker import Broker, free_port
 from hil.clock import ScaledClock
 from hil.control import order
@@ -21,12 +21,13 @@ from hil.meter_bus import MeterBus
 from hil.oracle.sources import read_rows
 from hil.powercut.machine import copy_image
 from hil.process import BenchError, Process
-from hil.scenario import Scenario
+from hil.scenario import Scenario, Update
 from hil.scenario import Terminal as Plan
 from hil.stranger import Stranger
 from hil.target import TerminalPart
-from hil.terminal import ROOT, Terminal
+from hil.terminal import DEVICE, ROOT, Terminal
 from hil.versions import versions
+from protocol.update import KEYS_NAME
 
 VM = ROOT / "build" / "vm64" / "micropython"
 BLOCK_BYTES = 4096  # of a flash
@@ -148,8 +149,15 @@ class Bench:
     def _switchboard(self, terminal: Plan, bus: MeterBus) -> TerminalProcess:
         board = Switchboard(self.scenario, terminal, bus, self.links[terminal.name], self._place(terminal))
         config = wiring.terminal_json(self.scenario, terminal, self.ports)
-        board.provision(config, wiring.key_json(self.scenario.seed, terminal.id))
+        files = {KEYS_NAME: updates.keys_json(self.scenario)} if self.scenario.updates else {}
+        board.provision(config, wiring.key_json(self.scenario.seed, terminal.id), files)
         return board
+
+    def roll_out(self, update: Update) -> None:
+        """The image that terminals began with, under another version, goes to all of them."""
+        folder = self.folder / "releases" / str(self.scenario.updates.index(update))
+        files = updates.real_files(self.scenario, update.release, folder)
+        updates.roll_out(self.scenario, update, "unix", files, self.gateway.data, self.now_ms())
 
     def _place(self, terminal: Plan) -> Path:
         return self.folder / "terminals" / terminal.name
@@ -212,7 +220,7 @@ class Switchboard(Terminal):
 
     def __init__(self, scenario: Scenario, plan: Plan, bus: MeterBus, link: Link, folder: Path) -> None:
         """Waits for the meters. Raises BenchError."""
-        super().__init__(VM, folder, bus.clock, bus.uart(), scenario.rtc)
+        super().__init__(VM, folder, bus.clock, bus.uart(), scenario.rtc, root=_root(scenario, folder))
         self.process.env["WATTLINE_FLASH_BLOCKS"] = str((plan.flash_kib << 10) // BLOCK_BYTES)
         self.link = link
         self._bus = bus
@@ -228,6 +236,15 @@ class Switchboard(Terminal):
     def served(self) -> list[dict[str, Any]]:
         """The rows of its meters' log."""
         return read_rows(self._bus.log)
+
+
+def _root(scenario: Scenario, folder: Path) -> Path:
+    """The terminal's file system: the sources, or an image of its own where releases come to it."""
+    if not scenario.updates:
+        return DEVICE
+    if not (folder / "root").exists():
+        updates.build_root(scenario, folder / "root")
+    return folder / "root"
 
 
 class Platform:

@@ -7,6 +7,7 @@ from typing import Annotated, NamedTuple
 import msgspec
 
 from cext.decoder import REASON_NAMES
+from gateway.updates import stages
 from gateway.verify import CHECKS, severity
 from hil.oracle.evidence import Finding, Journal
 from hil.oracle.words import FINDINGS
@@ -30,23 +31,26 @@ ALLOWED: Mapping[str, Sequence[str]] = {
         *("frames", "windows", "events", "epochs_back", "frames_accepted", "frames_repeated", "frames_refused"),
         *("records_new", "records_repeated", "records_conflict", "records_refused"),
     ),
+    "rollout": (stages.RUNNING, stages.HALTED, stages.DONE, stages.REPLACED),
 }
 OF_EXCUSES = ("at", "lasts", "terminal")  # the keys that belong to a finding alone
 
 
 class Expectation(msgspec.Struct, forbid_unknown_fields=True, frozen=True, omit_defaults=True):
-    """Exactly one of the first four; to be seen at least so often (0: it may be), and at most so often.
+    """Exactly one of the first five; to be seen at least so often (0: it may be), and at most so often.
 
     finding: the oracle must object with this code, as what the scenario does makes unavoidable: it then does not count.
     That is an excuse, and every excuse is bounded: by `at_most` (windows or records that it is about), and by the
     stretch from `at` on in which it must lie. terminal: it excuses that one's alone.
     quarantined: frames or records, by the reason. event: of the terminals', by name. counter: of the journal's.
+    rollout: of a release, by its state at the end.
     """
 
     finding: str | None = None
     quarantined: str | None = None
     event: str | None = None
     counter: str | None = None
+    rollout: str | None = None
     at_least: Annotated[int, msgspec.Meta(ge=0, le=SEEN_MAX)] = 1
     at_most: Annotated[int, msgspec.Meta(ge=0, le=SEEN_MAX)] | None = None
     at: LocalTime | None = None
@@ -56,7 +60,7 @@ class Expectation(msgspec.Struct, forbid_unknown_fields=True, frozen=True, omit_
 
     @property
     def what(self) -> tuple[str, str]:
-        """(which of the four, its value)."""
+        """(which of the five, its value)."""
         return next((key, value) for key in ALLOWED if (value := getattr(self, key)) is not None)
 
 
@@ -81,6 +85,7 @@ class Seen(NamedTuple):
     quarantined: Mapping[str, int]  # by reason
     journals: Iterable[Journal]
     counters: Mapping[str, int]
+    rollouts: Mapping[str, int] = {}  # by state
 
 
 SpanOf = Callable[[Expectation], tuple[int, int]]  # (from, to) of an excuse, virtual Unix ms
@@ -126,6 +131,7 @@ def held_against(expect: Sequence[Expectation], seen: Seen, span_of: SpanOf) -> 
         "quarantined": lambda _one, reason: seen.quarantined.get(reason, 0),
         "event": lambda _one, name: events[_EVENTS[name]],
         "counter": lambda _one, name: seen.counters.get(name, 0),
+        "rollout": lambda _one, state: seen.rollouts.get(state, 0),
     }
     results = [
         Expected(f"{kind} {name}", one.at_least, counts[kind](one, name), one.at_most)

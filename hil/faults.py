@@ -1,11 +1,11 @@
-"""What a scenario's faults do to the bench, and when. Meters and loads know their part of the plan from the start."""
+"""What a scenario's faults and orders do to the bench, and when. Meters and loads know their part from the start."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from hil.fault_kinds import DISK, STRANGER
 from hil.oracle.evidence import Trouble
-from hil.scenario import Fault, Scenario
+from hil.scenario import Fault, Scenario, Update
 from hil.spans import duration_s
 from hil.target import Target, TerminalPart
 
@@ -21,9 +21,9 @@ class Action:
 
 def actions(scenario: Scenario) -> list[Action]:
     """Everything to be done, in order of time; what begins with the scenario is a part that comes up late."""
-    return sorted(
-        (action for fault in scenario.faults for action in _of(scenario, fault)), key=lambda action: action.at_ms
-    )
+    found = [action for fault in scenario.faults for action in _of(scenario, fault)]
+    found += [_rollout(scenario, one) for one in scenario.updates]
+    return sorted(found, key=lambda action: action.at_ms)
 
 
 def absent(scenario: Scenario) -> set[str]:
@@ -60,6 +60,12 @@ def _of(scenario: Scenario, fault: Fault) -> Iterator[Action]:
         if from_ms > scenario.start_ms or fault.what not in _LATE:
             yield Action(from_ms, f"{name} begins", lambda target: begin(target, fault))
         yield Action(to_ms, f"{name} ends", lambda target: end(target, fault))
+
+
+def _rollout(scenario: Scenario, one: Update) -> Action:
+    return Action(
+        scenario.instant_ms(one), f"a release is rolled out: {one.release}", lambda target: target.roll_out(one)
+    )
 
 
 def _spells(scenario: Scenario, fault: Fault) -> Iterator[tuple[int, int]]:

@@ -107,6 +107,10 @@ class Gateway:
         """Frames and records in quarantine, by the reason."""
         return stores.quarantined(self.data)
 
+    def rollouts(self) -> dict[str, int]:
+        """Rollouts of releases, by state."""
+        return stores.rollouts(self.data)
+
     def __enter__(self) -> Self:
         return self
 

@@ -36,11 +36,11 @@ class Lives:
         start()
         self._starts.append(self._clock.now_ms())
 
-    def end(self) -> bool:
-        """It has ended; whether it was running."""
+    def end(self, real_ns: int | None = None) -> bool:
+        """It has ended, now or at an instant since the epoch; whether it was running."""
         was = self.running
         if was:
-            self._ends.append(self._clock.now_ms())
+            self._ends.append(self._clock.now_ms() if real_ns is None else self._clock.virtual_ms(real_ns))
         return was
 
     def all(self, *, knows_time: bool) -> list[Life]:

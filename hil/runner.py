@@ -1,7 +1,7 @@
 """Plays a scenario from start to end on its target, then lets the oracle judge. One public entry: `run`."""
 
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from hil.oracle.sources import (
 )
 from hil.oracle.windows import spanned
 from hil.report import measures
+from hil.report.firmware import versions_of
 from hil.report.result import Frames, Report, TerminalWindows, verdict_word
 from hil.report.stories import Story, tell
 from hil.scenario import Scenario, Terminal
@@ -70,11 +71,14 @@ def outcome_of(target: Target, cases: Sequence[Case], verdict: Verdict, real_s: 
     """What a run that was judged so leaves; what its scenario expects is held against what was seen."""
     scenario = target.scenario
     journals = [case.journal for case in cases]
-    seen = Seen(verdict.findings, target.gateway.quarantined(), journals, target.gateway.counters())
+    seen = Seen(
+        verdict.findings, target.gateway.quarantined(), journals, target.gateway.counters(), target.gateway.rollouts()
+    )
     expected, verdict.findings = held_against(scenario.expect, seen, scenario.span_ms)
     told = [(case.truth, tell(case, seen.findings, measures.late_ms(target.factor))) for case in cases]
     stories = [story for _truth, own in told for story in own]
-    report = _report(target, verdict, expected, real_s, drained=drained)
+    firmware = {case.terminal: versions_of(case.journal) for case in cases}
+    report = _report(target, verdict, expected, real_s, drained=drained, firmware=firmware)
     report.frames.sent += sum(case.journal.frames for case in cases if case.terminal in scenario.mailboxes)
     report.late = sum(story.state == "late" for story in stories)
     report.measurements = measures.take_all(told, target.factor)
@@ -174,14 +178,25 @@ def _case(target: Target, terminal: Terminal) -> Case:
     return Case(terminal.name, [point.name for point in points], truth, journal, {wiring.SINK: sink})
 
 
-def _report(target: Target, verdict: Verdict, expected: list[Expected], real_s: float, *, drained: bool) -> Report:
+def _report(
+    target: Target,
+    verdict: Verdict,
+    expected: list[Expected],
+    real_s: float,
+    *,
+    drained: bool,
+    firmware: Mapping[str, list[str]],
+) -> Report:
     scenario, counters = target.scenario, target.gateway.counters()
     return Report(
         scenario=scenario.name,
         seed=scenario.seed,
         target=scenario.target,
         windows=verdict.windows,
-        terminals=[TerminalWindows(one.name, one.uplink, verdict.terminals[one.name]) for one in scenario.terminals],
+        terminals=[
+            TerminalWindows(one.name, one.uplink, verdict.terminals[one.name], firmware[one.name])
+            for one in scenario.terminals
+        ],
         readings=verdict.readings,
         frames=Frames(
             target.broker.published(),
@@ -197,6 +212,7 @@ def _report(target: Target, verdict: Verdict, expected: list[Expected], real_s: 
         real_s=round(real_s, 1),
         drained=drained,
         faults=[f"{fault.what} {fault.at} {fault.lasts}" for fault in scenario.faults],
+        updates=[f"{one.release} {one.at}" for one in scenario.updates],
         expected=expected,
         trace=target.digest(),
         commit=versions.commit(),

@@ -103,6 +103,18 @@ class Uplink(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     unacked_frames: Annotated[int, msgspec.Meta(ge=1, le=4096)] = 8
 
 
+class Update(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """A release that the operator rolls out to all terminals (hil/updates.py).
+
+    good: one that works; mute: one that hears no ack, so that it can't stay. canary: in percent of the terminals.
+    """
+
+    at: LocalTime
+    day: Day = 1
+    release: Literal["good", "mute"] = "good"
+    canary: Annotated[int, msgspec.Meta(ge=1, le=100)] = 100
+
+
 class Scenario(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """One run: a factory, a stretch of virtual time, and the faults in it."""
 
@@ -122,6 +134,7 @@ class Scenario(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     profile: Profile | None = None
     uplink: Uplink = Uplink()
     faults: list[Fault] = []
+    updates: list[Update] = []
     expect: list[Expectation] = []  # what must be seen besides the oracle's invariants
 
     @property
@@ -161,6 +174,10 @@ class Scenario(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
         """(from, to) of a fault or an excuse, virtual Unix ms."""
         return spans.span_ms(one, self.midnight_ms)
 
+    def instant_ms(self, one: Update) -> int:
+        """When a release is rolled out, virtual Unix ms."""
+        return spans.instant_ms(one.at, one.day, self.midnight_ms)
+
     def spans(self, what: str) -> Iterator[tuple[int, int]]:
         """(from, to) in virtual Unix ms of all faults of one kind."""
         return (self.span_ms(fault) for fault in self.faults if fault.what == what)
@@ -187,7 +204,7 @@ def load(name: str) -> Scenario:
 
 def check(scenario: Scenario, path: Path) -> None:
     """What a type can't say: raises protocol.host.strict.ConfigError with every problem."""
-    found = (*_terminals(scenario), *_factory(scenario), *_faults(scenario))
+    found = (*_terminals(scenario), *_factory(scenario), *_faults(scenario), *_updates(scenario))
     expected = (*expectations.problems(scenario.expect, _unknown), *_excuses(scenario))
     problems = [strict.Problem(path, key, text) for key, text in (*found, *expected)]
     if scenario.start.utcoffset() is None or scenario.start.timestamp() % WINDOW_S:
@@ -272,6 +289,12 @@ def _excuses(scenario: Scenario) -> Iterator[tuple[str, str]]:
             from_ms, to_ms = scenario.span_ms(one)
             if from_ms < scenario.start_ms or to_ms > scenario.end_ms:
                 yield f"expect[{number}].at", f"{one.at} for {one.lasts} is outside the scenario / 超出场景时间"
+
+
+def _updates(scenario: Scenario) -> Iterator[tuple[str, str]]:
+    for number, one in enumerate(scenario.updates):
+        if not scenario.start_ms <= scenario.instant_ms(one) < scenario.end_ms:
+            yield f"updates[{number}].at", f"{one.at} is outside the scenario / 超出场景时间"
 
 
 def _fault_keys(scenario: Scenario, fault: Fault) -> Iterator[tuple[str, str]]:

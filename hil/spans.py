@@ -32,6 +32,11 @@ def span_ms(one: Spanned, midnight_ms: int) -> tuple[int, int]:
     """(from, to) in virtual Unix ms; midnight_ms: the local midnight before the scenario's beginning. `at` and `lasts`
     are there.
     """
-    hour, minute = (int(part) for part in str(one.at).split(":"))
-    from_ms = midnight_ms + (one.day - 1) * DAY_MS + (hour * 60 + minute) * 60_000
+    from_ms = instant_ms(str(one.at), one.day, midnight_ms)
     return from_ms, from_ms + duration_s(str(one.lasts)) * 1000
+
+
+def instant_ms(at: str, day: int, midnight_ms: int) -> int:
+    """Virtual Unix ms of a local time of day, likewise."""
+    hour, minute = (int(part) for part in at.split(":"))
+    return midnight_ms + (day - 1) * DAY_MS + (hour * 60 + minute) * 60_000

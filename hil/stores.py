@@ -16,6 +16,12 @@ def quarantined(data: Path) -> dict[str, int]:
     return {str(reason): int(str(count)) for reason, count in rows}
 
 
+def rollouts(data: Path) -> dict[str, int]:
+    """How many rollouts of releases there are, by state."""
+    rows = _rows(data / "updates.sqlite3", "SELECT state, count(*) FROM rollouts GROUP BY state")
+    return {str(state): int(str(count)) for state, count in rows}
+
+
 def _rows(file: Path, query: str) -> list[tuple[object, ...]]:
     """What a query finds; nothing where the file or its tables are not made yet."""
     if not file.exists():

@@ -16,7 +16,7 @@ from typing import Any, Literal, Protocol, Self
 from hil.fault_kinds import KINDS
 from hil.oracle.evidence import Finding, Life
 from hil.process import BenchError
-from hil.scenario import Scenario
+from hil.scenario import Scenario, Update
 
 
 class StoppedError(Exception):
@@ -61,6 +61,9 @@ class GatewayPart(Part, Protocol):
 
     def quarantined(self) -> dict[str, int]:
         """Frames and records in quarantine, by the reason."""
+
+    def rollouts(self) -> dict[str, int]:
+        """Rollouts of releases, by state."""
 
 
 class LinkPart(Protocol):
@@ -161,6 +164,9 @@ class Target(Protocol):
     def advance(self, to_ms: int) -> list[str]:
         """Let time pass until this instant, or somewhat less; returns what crashed meanwhile. Raises StoppedError."""
 
+    def roll_out(self, update: Update) -> None:
+        """Have the gateway roll out this release, as an operator's command does."""
+
     def uploaded_ms(self, t_ms: int) -> int:
         """The virtual instant of one by the platform's clock, both Unix ms."""
 
@@ -183,6 +189,8 @@ def open_target(scenario: Scenario, folder: Path) -> AbstractContextManager[Targ
     for what in {fault.what for fault in scenario.faults if like not in KINDS[fault.what].targets}:
         other = ", ".join(f"--target {name}" for name in sorted(KINDS[what].targets))
         raise BenchError(f"{what} can't be played on {scenario.target}; use / 请用: {other}")
+    if scenario.updates and scenario.target == "board":
+        raise BenchError("updates can't be played on board; use / 请用: --target sim, --target unix")
     if scenario.target == "sim":
         from hil.sim.target import open_sim  # noqa: PLC0415  one needs neither VM nor broker, the other no simulation
 

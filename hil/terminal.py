@@ -23,6 +23,7 @@ FAKETIME = ROOT / "build" / "tools" / "libfaketime.so.1"
 DEAD_RTC_S = 946_684_800  # 2000-01-01
 RTC_WRONG_S = 3 * 3600
 _STRAPS = {"set": "set", "none": "none", "wrong": f"+{RTC_WRONG_S}"}
+_RESET = "starting anew: "  # what a terminal says right before it resets itself (terminal/app.py)
 PROVISION_S = 30  # formatting a new image takes under a second
 
 
@@ -104,9 +105,14 @@ class Terminal:
         if not self._lives.running or self.process.running:
             return None
         status = self.process.status
-        self._lives.end()
+        self._lives.end(self._reset_ns())
         self.start(watchdog=status == -signal.SIGALRM)
         return None if status == 0 else f"the terminal ended with status {status}: {self.process.tail()}"
+
+    def _reset_ns(self) -> int | None:
+        """When it began to end by itself, in ns since 1970; None: it did not say so. The last that it says is that."""
+        said = self.process.text().rstrip().rpartition("\n")[2]
+        return self.process.log.stat().st_mtime_ns if _RESET in said else None
 
     @property
     def lives(self) -> list[Life]:

@@ -51,7 +51,7 @@ def begin(folder: Path, bundle: Bundle, names: Collection[str], terms: Terms, no
         left = set(names) - set(have_it)
         if not left:
             raise NobodyError
-        placed = staged(left, heard, terms.percents, f"{bundle.number} {bundle.board}")
+        placed = staged(left, heard, terms.percents, str(bundle.number))
         plan = Plan(bundle.number, bundle.board, terms.percents, terms.may_fail, terms.silent_ms)
         return Begun(rollouts.begin(connection, plan, placed, now_ms), placed, have_it)
 

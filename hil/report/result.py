@@ -26,11 +26,12 @@ class Frames(msgspec.Struct):
 
 
 class TerminalWindows(msgspec.Struct):
-    """One terminal's part of the windows."""
+    """One terminal's part of the windows; firmware: the versions that it ran, one after the other."""
 
     name: str
     uplink: str
     windows: Count
+    firmware: list[str] = []
 
 
 class Report(msgspec.Struct):
@@ -50,6 +51,7 @@ class Report(msgspec.Struct):
     real_s: float
     drained: bool  # everything had arrived before the bench stopped waiting
     faults: list[str]
+    updates: list[str] = []  # releases that were rolled out
     expected: list[Expected] = []  # what the scenario expects besides the invariants, and what was seen
     terminals: list[TerminalWindows] = []
     trace: str = ""  # a digest over all that happened, where the same seed gives the same
@@ -117,6 +119,8 @@ def _table(report: Report) -> Table:
     ]
     if len(report.terminals) > 1:
         rows += [(f"{one.name} by {one.uplink}", "其中终端", one.windows.journalled) for one in report.terminals]
+    if report.updates:
+        rows += [(f"{one.name} ran", "固件版本", " > ".join(one.firmware)) for one in report.terminals]
     for english, chinese, value in rows:
         table.add_row(english, chinese, str(value))
     return table

@@ -17,15 +17,6 @@ POWER_ON, WATCHDOG = 1, 2
 RTC_SLACK_S = 2
 
 
-class ResetError(PowerCutError):
-    """The board resets itself: its program ends here."""
-
-    def __init__(self, cause: int, detail: int) -> None:
-        super().__init__(f"reset, cause {cause}")
-        self.cause = cause
-        self.detail = detail
-
-
 class Rtc:
     """The clock chip: what it shows is off by `step_s` from the truth; None: it was never set since it had power."""
 
@@ -98,6 +89,7 @@ class Hardware:
     drift_ppm: int = 0  # of its crystal
     clock_off_ms: int = 0  # the most by which what this life's program took for the time was off from the truth
     on_clock_set: Callable[[int], None] = lambda _unix_s: None  # what its program takes for the time
+    on_reset: Callable[[int, int], None] = lambda _cause, _detail: None
 
 
 class Board:
@@ -217,7 +209,8 @@ class Board:
 
     def reset(self, cause: int, detail: int = 0) -> NoReturn:
         """End this life; the next one is told why."""
-        raise ResetError(cause, detail)
+        self._hardware.on_reset(cause, detail)
+        raise PowerCutError(f"reset, cause {cause}")
 
     def reset_cause(self) -> int:
         """Why this life began."""

@@ -139,6 +139,19 @@ class Mount:
             raise OSError(errno.EEXIST, path)
         flash.operate(lambda: flash.folders.add(path))
 
+    def rmdir(self, path: str) -> None:
+        """Remove a folder that is empty. Raises OSError."""
+        if self.listdir(path):
+            raise OSError(errno.ENOTEMPTY, path)
+        flash = self.alive()
+        flash.operate(lambda: flash.folders.discard(path))
+
+    def statvfs(self, _path: str) -> tuple[int, ...]:
+        """(block size, block size, blocks, blocks free): of the whole."""
+        flash = self.alive()
+        blocks = flash.size // BLOCK_BYTES
+        return BLOCK_BYTES, BLOCK_BYTES, blocks, blocks - -(-flash.used() // BLOCK_BYTES)
+
     def remove(self, path: str) -> None:
         """Remove a file. Raises OSError."""
         flash = self.alive()

@@ -159,3 +159,7 @@ class Gateway:
     def quarantined(self) -> dict[str, int]:
         """Frames and records in quarantine, by the reason."""
         return stores.quarantined(self.data)
+
+    def rollouts(self) -> dict[str, int]:
+        """Rollouts of releases, by state."""
+        return stores.rollouts(self.data)

@@ -2,7 +2,8 @@
 
 Installed once a process, into the globals of the terminal's modules and of the protocol's: `open` and `os` find a
 terminal's flash by the path, and go on to the real ones for every other path. Nothing of the firmware is changed but
-how often its supervisor looks, and nothing of it is left out but `main.py` and `boards/`.
+how often its supervisor looks and which version it says that it is, and nothing of it is left out but `main.py`, what
+imports an application and `boards/`.
 """
 
 import builtins
@@ -25,10 +26,11 @@ mounts: dict[str, Mount] = {}  # by terminal
 
 
 class Hooks:
-    """What the console's lines, and faults of the terminal's program, go to."""
+    """What the console's lines and faults of the terminal's program go to; what says which application runs."""
 
     say: Callable[[str], None] = staticmethod(lambda _line: None)
     crashed: Callable[[BaseException], None] = staticmethod(lambda _error: None)
+    firmware: Callable[[], int] = staticmethod(lambda: 0)  # its version, as terminal.image has it
 
 
 def install() -> None:
@@ -38,6 +40,8 @@ def install() -> None:
     for folder, package in ((DEVICE / "terminal", "terminal"), (Path(protocol.__file__).parent, "protocol")):
         for path in sorted(folder.glob("*.py")):
             _take_over(importlib.import_module(f"{package}.{path.stem}" if path.stem != "__init__" else package))
+    _take_over(importlib.import_module("loader.slots"))
+    vars(importlib.import_module("terminal.image"))["number"] = _firmware
     sys.print_exception = _print_exception  # type: ignore[attr-defined]  # MicroPython's
     # the one number of the firmware that is another here
     importlib.import_module("terminal.supervisor")._TICK_MS = TICK_MS  # type: ignore[attr-defined]  # noqa: SLF001
@@ -71,6 +75,10 @@ def _print_exception(error: BaseException) -> None:
     Hooks.crashed(error)
 
 
+def _firmware() -> int:
+    return Hooks.firmware()
+
+
 def _print(*parts: object) -> None:
     Hooks.say(" ".join(str(part) for part in parts))
 
@@ -80,7 +88,7 @@ class _Os:
 
     def __getattr__(self, name: str) -> Any:
         own = getattr(os, name)
-        if name not in {"stat", "listdir", "mkdir", "remove", "rename"}:
+        if name not in {"stat", "statvfs", "listdir", "mkdir", "rmdir", "remove", "rename"}:
             return own
 
         def act(path: str, *paths: str) -> Any:

@@ -7,9 +7,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from hil import updates
 from hil.oracle.evidence import Finding
 from hil.platform import mode_of
-from hil.scenario import Scenario
+from hil.scenario import Scenario, Update
+from hil.sim.board import Board
 from hil.sim.checks import ViolationError
 from hil.sim.loop import StuckError
 from hil.sim.world import World
@@ -68,6 +70,11 @@ class Sim:
         crashes = self.world.crashes()
         new, self._told = crashes[self._told :], len(crashes)
         return new
+
+    def roll_out(self, update: Update) -> None:
+        """A release whose files say what runs goes to all terminals."""
+        files = updates.simulated_files(update.release)
+        updates.roll_out(self.scenario, update, Board.name, files, self.gateway.data, self.now_ms())
 
     def uploaded_ms(self, t_ms: int) -> int:
         """There is one clock."""

@@ -5,19 +5,23 @@ import traceback
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from loader.slots import Slots
 from terminal.app import App
+from terminal.image import BUILT_S, VERSION
 
+from hil import updates
 from hil.meter_slave import MeterConfig
 from hil.meter_wire import Wire
 from hil.oracle.evidence import Life
 from hil.sim import micropython
-from hil.sim.board import POWER_ON, WATCHDOG, Board, Hardware, ResetError
+from hil.sim.board import POWER_ON, WATCHDOG, Board, Hardware
 from hil.sim.flash import Mount
 from hil.sim.link import Link
 from hil.sim.loop import Domain, PowerCutError
 from hil.sim.trace import Trace
 from hil.terminal import rtc_set
 from protocol.record import CLOCK_NONE
+from protocol.update import KEYS_NAME
 
 RESET_US = 2_000_000  # from a reset to the program's start
 CRASHES_MAX = 20  # a program that can't start would be started for ever: it then stays off, and the oracle sees that
@@ -33,6 +37,7 @@ class Terminal:
         self._served: list[dict[str, Any]] = []  # what the meters showed: rows of hil.meters' log
         self.wire = Wire(meters, hardware.unix_ms(), self._served.append)
         hardware.wires.append(self.wire)
+        hardware.on_reset = self._reset
         self.hardware = hardware
         self.link = link
         self.name = hardware.name
@@ -41,6 +46,8 @@ class Terminal:
         self.crashes: list[str] = []
         self.crash_count = 0
         self.resets = 0
+        self.firmware = 0  # the version that it says it is
+        self._is_mute = False
         self.app: App | None = None
         self._loop = hardware.loop
         self._unix_ms = hardware.unix_ms
@@ -117,15 +124,16 @@ class Terminal:
     async def _run(self, board: Board) -> None:
         """The program, as main.py has it."""
         try:
-            self.app = App(board)
+            slots = Slots(board.data_dir + "/", BUILT_S)
+            self.app = App(board, self._begun(slots))
             clock = self.app._clock  # noqa: SLF001  what it calls this start
             believes = clock.source != CLOCK_NONE
             self._lives[-1][2:5] = self._lives[-1][2] and believes, clock.boot, clock.boot_id
             self.hardware.clock_off_ms = 1000 * abs(self.hardware.rtc.step_s or 0) if believes else 0
             self._started_ms[clock.boot_id] = self._lives[-1][0]
+            if self._is_mute:  # whatever comes down, nothing is heard of it
+                vars(self.app._answers)["take"] = lambda *_: True  # noqa: SLF001
             await self.app.run()
-        except ResetError as reset:
-            self._reset(reset.cause, reset.detail)
         except PowerCutError:
             raise
         except Exception as error:  # noqa: BLE001  it ended by itself: that is for the oracle
@@ -134,6 +142,17 @@ class Terminal:
                 self._reset(0)
             else:
                 self._end()
+
+    def _begun(self, slots: Slots) -> Slots:
+        """What runs in this start, as loader/start.py chooses it: the code is this process's own, a slot says how it
+        behaves.
+        """
+        folder = slots.begin().rpartition("/")[2]
+        conduct = self.flash.files.get(f"{folder}/{updates.SIMULATED}") if slots.active else None
+        root = updates.BEFORE if KEYS_NAME in self.flash.files else VERSION
+        self.firmware = updates.firmware_of(root if conduct is None else updates.AFTER)
+        self._is_mute = conduct == b"mute"
+        return slots
 
     def crashed(self, error: BaseException) -> None:
         """Its program has a fault."""

@@ -9,7 +9,7 @@ from typing import Any, Self
 
 import msgspec
 
-from hil import meter_bus, wiring
+from hil import meter_bus, updates, wiring
 from hil.meters import Config
 from hil.platform import Mode, Platform, Server
 from hil.scenario import Scenario
@@ -28,6 +28,7 @@ from hil.sim.stranger import Stranger
 from hil.sim.terminal import Terminal
 from hil.sim.trace import Trace
 from hil.terminal import RTC_WRONG_S
+from protocol.update import KEYS_NAME
 
 PLATFORM_PORT = 9001
 MODBUS_PORT = 5020  # of the first terminal; the next ones' follow it
@@ -78,6 +79,8 @@ class World:
         terminal = Terminal(hardware, meters, Link(self.network, *way), self.trace)
         config = wiring.terminal_json(scenario, plan, ports, FIELD)
         terminal.provision(config, wiring.key_json(scenario.seed, plan.id), rtc_is_told=scenario.rtc == "set")
+        if scenario.updates:
+            terminal.flash.files[KEYS_NAME] = updates.keys_json(scenario)
         return terminal
 
     def random(self, purpose: str) -> random.Random:
@@ -117,6 +120,7 @@ class World:
     def __enter__(self) -> Self:
         self._stack.enter_context(self.gateway.disk.installed())
         micropython.Hooks.say = lambda line: self.trace.add(self._running().name, line)
+        micropython.Hooks.firmware = lambda: self._running().firmware
         micropython.Hooks.crashed = lambda error: self._running().crashed(error)
         return self
 

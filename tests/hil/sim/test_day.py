@@ -32,8 +32,8 @@ LONG = {"day", "full_log"}  # days of many meters
 
 @pytest.mark.parametrize("name", sorted(set(scenario.names()) - LONG - {"week_dark"}))
 def test_every_scenario_passes_in_the_simulation(name: str, tmp_path: Path) -> None:
-    """P-170, P-202. P-205: a flash that was copied raises the alarm and loses nothing. P-206: a clock that was put
-    back, and old acks, date no window.
+    """P-170, P-202, P-278. P-205: a flash that was copied raises the alarm and loses nothing. P-206: a clock that was
+    put back, and old acks, date no window.
     """
     report = play(name, tmp_path / "run")
     assert [(one.code, one.text, one.cause) for one in report.findings] == []
@@ -55,7 +55,7 @@ def test_an_rtc_that_is_hours_ahead_misplaces_no_window(name: str, tmp_path: Pat
 def test_a_program_that_cannot_start_ends_the_run_with_its_fault(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(_board: object) -> None:
+    def broken(_board: object, _slots: object) -> None:
         raise AttributeError("a board that lacks something")
 
     monkeypatch.setattr("hil.sim.terminal.App", broken)
