@@ -9,6 +9,8 @@ import msgspec
 from gateway.console.house import House
 from gateway.console.users import Role, User
 
+ID_DIGITS_MAX = 18  # of SQLite's 64 bits
+
 
 class Call(NamedTuple):
     """A request that was admitted. path: the route's {names}; asked: the query, or the body of a change."""
@@ -40,6 +42,13 @@ class RefusedError(Exception):
 def not_found(what: str) -> RefusedError:
     """404."""
     return RefusedError(404, "not_found", f"{what}: there is none", f"{what}：不存在")
+
+
+def number_of(text: str) -> int:
+    """A number in a path, that SQLite can take for an id. Raises RefusedError (404)."""
+    if not (text.isascii() and text.isdigit() and len(text) <= ID_DIGITS_MAX):
+        raise not_found(text)
+    return int(text)
 
 
 @dataclass(frozen=True)

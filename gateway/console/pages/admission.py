@@ -14,6 +14,7 @@ from gateway.console.audit import Audit
 from gateway.console.route import Call, Done, Nothing, RefusedError, Route, not_found
 from gateway.console.users import Role
 from gateway.quarantine.quarantine import FILE, QuarantineReader
+from protocol.host.strict import ConfigError
 
 
 class Knocking(msgspec.Struct, frozen=True):
@@ -76,6 +77,8 @@ def _admit(call: Call) -> Admitted:
     except NotTakenError as error:
         en, _, zh = str(error).partition(" / ")
         raise RefusedError(409, error.reason, en, zh or en) from error
+    except (ConfigError, ValueError, OSError) as error:  # of technicians.toml, terminals.toml, our sealing key
+        raise RefusedError(409, "setup", f"not set up for it: {error}", f"网关尚未配置: {error}") from error
 
 
 def _revoke(call: Call) -> Done:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import msgspec
 
-from gateway.console.route import Call, Done, Nothing, RefusedError, Route, not_found
+from gateway.console.route import Call, Done, Nothing, RefusedError, Route, not_found, number_of
 from gateway.console.users import Role
 from gateway.watch.alarms import STATES, STEPS
 from gateway.watch.store import Row, Step, StepRefusedError, Store
@@ -72,7 +72,7 @@ def _list(call: Call) -> list[Alarm]:
 
 def _show(call: Call) -> AlarmShown:
     with closing(_store(call)) as store:
-        row = store.row(_number(call))
+        row = store.row(number_of(call.path["id"]))
         if row is None:
             raise not_found(call.path["id"])
         return AlarmShown(alarm_of(row), [TakenStep(*one) for one in store.steps(row.id)])
@@ -80,11 +80,12 @@ def _show(call: Call) -> AlarmShown:
 
 def _step(call: Call) -> Done:
     asked: TakeStep = call.asked
+    number = number_of(call.path["id"])
     with closing(_store(call)) as store:
-        if store.row(_number(call)) is None:
-            raise not_found(call.path["id"])
+        if store.row(number) is None:
+            raise not_found(str(number))
         try:
-            store.step(_number(call), Step(call.house.clock.now_ms(), asked.state, call.user.name, asked.note))
+            store.step(number, Step(call.house.clock.now_ms(), asked.state, call.user.name, asked.note))
         except StepRefusedError as error:
             en, _, zh = str(error).partition(" / ")
             raise RefusedError(409, "step", en, zh) from error
@@ -100,13 +101,6 @@ ROUTES = [
 
 def _store(call: Call) -> Store:
     return Store(call.house.folder)
-
-
-def _number(call: Call) -> int:
-    text = call.path["id"]
-    if not (text.isascii() and text.isdigit() and len(text) <= 18):
-        raise not_found(text)
-    return int(text)
 
 
 def alarm_of(row: Row) -> Alarm:

@@ -12,7 +12,7 @@ import msgspec
 from gateway import app as application
 from gateway import lock
 from gateway.clock import steady_s
-from gateway.console.route import Call, Nothing, RefusedError, Route, not_found
+from gateway.console.route import ID_DIGITS_MAX, Call, Nothing, RefusedError, Route, not_found, number_of
 from gateway.console.users import Role
 from gateway.quarantine import orders
 from gateway.quarantine.quarantine import Kept, QuarantineReader
@@ -23,6 +23,7 @@ from protocol.explain import explain
 WAIT_S = 20.0  # for a running gateway: it looks for orders each second
 LOOK_S = 0.1
 IDS_MAX = 1_000  # of one order: a page has fewer
+Id = Annotated[int, msgspec.Meta(ge=1, lt=10**ID_DIGITS_MAX)]
 Text = Annotated[str, msgspec.Meta(max_length=256)]
 
 
@@ -66,7 +67,7 @@ class OrderFrames(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """replay: through the pipeline again, as of now; discard: forgotten, for good."""
 
     do: Literal["replay", "discard"]
-    ids: Annotated[list[int], msgspec.Meta(min_length=1, max_length=IDS_MAX)]
+    ids: Annotated[list[Id], msgspec.Meta(min_length=1, max_length=IDS_MAX)]
 
 
 class Became(msgspec.Struct, frozen=True):
@@ -90,11 +91,11 @@ def _list(call: Call) -> RefusedFrames:
 
 
 def _show(call: Call) -> FrameShown:
-    text = call.path["id"]
+    number = number_of(call.path["id"])
     with _reader(call) as reader:
-        kept = reader.get(int(text)) if reader is not None and text.isascii() and text.isdigit() else None
+        kept = None if reader is None else reader.get(number)
     if kept is None:
-        raise not_found(text)
+        raise not_found(str(number))
     return FrameShown(_frame(kept), kept.refused.data.hex(), explain(kept.refused.data))
 
 
