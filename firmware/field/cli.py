@@ -16,6 +16,7 @@ from firmware.field import (
     cli_bus,
     cli_commission,
     cli_flash,
+    cli_screen,
     cli_site,
     cli_wiring,
     dlt645_find,
@@ -32,6 +33,7 @@ cli_wiring.register(app)
 cli_commission.register(app)
 cli_board.register(app)
 cli_flash.register(app)
+cli_screen.register(app)
 
 
 @app.callback()

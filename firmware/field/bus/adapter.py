@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Coroutine, Iterator, Sequence
 from typing import Any, Self
 
 from terminal.bus import Line
@@ -14,6 +13,7 @@ from firmware.field.bus.asking import NO_LINE, Asker, Heard
 from firmware.field.bus.reach import WHO, Question, ReachError
 
 _FIRST = Line(9600, "N", 1)
+_FAILED_MAX = 10  # reads in a row: drivers say now and then that there is something, and then give nothing
 
 
 class Adapter:
@@ -23,7 +23,6 @@ class Adapter:
         self.name = port
         self._uart = _Uart(port)
         self._asker = Asker(_Laptop(), self._uart, {WHO: who})
-        self._loop = asyncio.Runner()
         self._not_possible: set[Line] = set()
 
     def __enter__(self) -> Self:
@@ -35,18 +34,17 @@ class Adapter:
     def ask(self, questions: Sequence[Question]) -> Iterator[Heard]:
         """See Reach."""
         for question in questions:
-            yield self._loop.run(self._ask(question))
+            yield self._ask(question)
 
     def close(self) -> None:
         """See Reach."""
-        self._loop.close()
         self._uart.close()
 
-    async def _ask(self, question: Question) -> Heard:
+    def _ask(self, question: Question) -> Heard:
         if question.line in self._not_possible:
             return Heard(NO_LINE, b"", b"", b"")
         try:
-            answer: Heard = await self._asker.ask(*question)
+            answer = _finished(self._asker.ask(*question))
         except _LineRefusedError:
             self._not_possible.add(question.line)
             return Heard(NO_LINE, b"", b"", b"")
@@ -65,7 +63,17 @@ class _Laptop:
         return int(time.monotonic() * 1000)
 
     async def pause_ms(self, ms: int) -> None:
-        await asyncio.sleep(ms / 1000)
+        time.sleep(ms / 1000)  # noqa: ASYNC251  nothing else runs in this thread (_finished)
+
+
+def _finished(coroutine: Coroutine[None, None, Heard]) -> Heard:
+    """The end of a coroutine that waits for our board alone, whose pauses block."""
+    try:
+        coroutine.send(None)
+    except StopIteration as end:
+        heard: Heard = end.value
+        return heard
+    raise RuntimeError("the terminal's bus waits for something that is not of the board")
 
 
 class _LineRefusedError(Exception):
@@ -83,6 +91,7 @@ class _Uart:
                 "pyserial is missing: install wattline[field] / 缺少 pyserial，请安装 wattline[field]"
             ) from error
         self.lost: OSError | None = None  # the bus takes an adapter that was pulled out for a silent bus; we do not
+        self._failed = 0
         self._line = _FIRST
         try:
             self._port: Any = serial.Serial(port, _FIRST.baud, timeout=0)
@@ -102,10 +111,15 @@ class _Uart:
 
     def read(self, count: int) -> bytes | None:
         try:
-            return self._port.read(count) or None
+            data: bytes = self._port.read(count)
         except OSError as error:
-            self.lost = error
-            raise
+            self._failed += 1
+            if self._failed >= _FAILED_MAX:
+                self.lost = error
+                raise
+            return None
+        self._failed = 0
+        return data or None
 
     def write(self, data: bytes) -> int | None:
         try:
