@@ -78,7 +78,8 @@ def sources(board: str) -> Iterator[tuple[str, Path]]:
             if source.name not in HOST_ONLY:
                 yield str(source.relative_to(top).with_suffix(".mpy")), source
     for source in sorted((DEVICE / "loader").glob("*.py")):
-        yield f"loader/{source.stem}.mpy", source
+        if source.stem == board or source.stem not in BOARDS:
+            yield f"loader/{source.stem}.mpy", source
     for source in sorted((DEVICE / "profiles").glob("*.json")):
         yield f"profiles/{source.name}", source
 

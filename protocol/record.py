@@ -63,6 +63,8 @@ UPDATE_REFUSED = 25
 UPDATE_TAKEN = 26
 UPDATE_GOOD = 27
 UPDATE_ROLLED_BACK = 28
+CONSOLE_OPENED = 29
+CONSOLE_REFUSED = 30
 
 # why an update went back (UPDATES.md)
 BACK_STARTS = 1  # it began three times without an ack
@@ -110,6 +112,8 @@ EVENT_NAMES = {
     UPDATE_TAKEN: ("update_taken", ("number",)),
     UPDATE_GOOD: ("update_good", ("number",)),
     UPDATE_ROLLED_BACK: ("update_rolled_back", ("number", "number_in_force", "why")),
+    CONSOLE_OPENED: ("console_opened", ("ticket", "minutes")),
+    CONSOLE_REFUSED: ("console_refused", ("reason",)),
 }
 
 Window = namedtuple(

@@ -15,6 +15,7 @@ from tests.protocol.forge.frames_valid import frames_valid
 from tests.protocol.forge.p256 import p256
 from tests.protocol.forge.records import records
 from tests.protocol.forge.requests import requests
+from tests.protocol.forge.tickets import tickets
 from tests.protocol.forge.updates import updates
 
 VECTORS = Path(__file__).resolve().parents[2] / "protocol" / "vectors"
@@ -29,7 +30,11 @@ BOOKS: dict[str, Callable[[], Book]] = {
     "updates.json": updates,
     "records.json": records,
 }
-OTHERS: dict[str, Callable[[], str]] = {"update/p256.json": p256, "update/bundles.json": bundles}
+OTHERS: dict[str, Callable[[], str]] = {
+    "update/p256.json": p256,
+    "update/bundles.json": bundles,
+    "update/tickets.json": tickets,
+}
 
 
 def main(folder: Path = VECTORS) -> None:

@@ -1,19 +1,40 @@
 # Begins the application that the boot record names (slots.py). One that can't be begun with is given up, and the
-# program ends: on a board that is a start anew, on the unix port whoever started it does.
+# program ends: on a board that is a start anew, on the unix port whoever started it does. Where the console is closed
+# (console.py) that is so however an application ends; and a start that a ticket opened begins none.
 import gc
 import sys
 import time
 
+from loader import console, guard
 from loader.slots import Slots
 
+TRIAL_GUARD_S = 30  # what is on trial has begun by then, and feeds a watchdog; loading takes some seconds
 _PAUSE_S = 1  # before the next start of an application that ends at once: a console can be read, a flash is not worn
 _ITS_OWN = ("terminal", "protocol", "boards")
 _WRONG_CONFIGURATION = 2  # what an application exits with that can't work by its configuration
 
 
 def run() -> None:
-    """Never returns but by an exception."""
-    slots = _chosen()
+    """Returns where a technician is to have the console, and otherwise never but by an exception."""
+    closed = console.is_closed(_prefix())
+    minutes = console.take_opening(_prefix()) if closed else 0
+    if minutes:
+        print("the console is open for %d minutes: no application runs" % minutes)
+        guard.start(60 * minutes)
+        return
+    if closed:
+        console.let_interrupt(let=False)
+    try:
+        _begin(_chosen())
+    except KeyboardInterrupt:  # it came before the console was closed
+        if closed:
+            sys.exit(1)
+        raise
+
+
+def _begin(slots: Slots) -> None:
+    if slots.on_trial:
+        guard.start(TRIAL_GUARD_S)
     try:
         from terminal import begin
 

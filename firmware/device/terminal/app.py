@@ -1,6 +1,8 @@
 # The terminal put together: what exists, and who is told what.
 import gc
 
+from loader import console
+
 from protocol import record
 from protocol.checked import ConfigError
 from protocol.errors import FrameError
@@ -61,6 +63,9 @@ class App:
         settings = self._config.uplink if self._config.mqtt else mailbox_uplink.patient(self._config.uplink)
         self._uplink = uplink.Uplink(self._log, settings, board.random_bytes)
         self._update = update.Update(board, slots, self._clock, self._say)
+        self._tickets = (
+            self._make_tickets(slots.prefix) if slots is not None and console.is_closed(slots.prefix) else None
+        )
         identity, orders = (self._config.terminal, key), (self._remote, self._update)
         self._answers = answers.Answers(
             identity, self._clock, self._log, self._uplink, self._recorder, orders, self._say
@@ -107,6 +112,12 @@ class App:
 
         return modem_time.ModemTime(self._board, self._clock, self._recorder.event, self._say)
 
+    def _make_tickets(self, prefix: str) -> object:
+        from terminal import ticket_task  # 20 KB of heap, with what it needs, that an open console need not have
+
+        name, event = self._config.terminal, self._recorder.event
+        return ticket_task.TicketTask(self._board, name, prefix, self._clock, event, self._say)
+
     def _live_head(self):  # type: ignore[no-untyped-def]
         now = self._clock
         uptime_ms = now.uptime_ms()
@@ -149,6 +160,9 @@ class App:
             lamp = led.Led(board, self._state)
             self._supervisor.add("led", lamp.run, led.ALLOWANCE_MS, lambda: lamp.alive_ms)
         self._supervisor.add("update", self._update.run, update.ALLOWANCE_MS, lambda: self._update.alive_ms)
+        tickets = self._tickets
+        if tickets is not None:
+            self._supervisor.add("tickets", tickets.run, update.ALLOWANCE_MS, lambda: tickets.alive_ms)  # type: ignore[attr-defined]
         await self._supervisor.run()
 
     def _state(self) -> int:
@@ -189,6 +203,8 @@ class App:
             self._start_anew("another configuration", supervisor.CAUSE_CONFIG)
         if self._update.restart:
             self._start_anew("another application", supervisor.CAUSE_UPDATE)
+        if self._tickets is not None and self._tickets.restart:  # type: ignore[attr-defined]
+            self._start_anew("the console is opened", supervisor.CAUSE_CONSOLE)
         values = self._health.due(uptime_ms)
         if values is not None:
             self._recorder.event(record.HEALTH, None, values)

@@ -4,6 +4,7 @@ import gc
 import sys
 
 import boards
+from loader import guard
 
 from protocol.checked import ConfigError
 from terminal.app import App
@@ -18,6 +19,7 @@ def main(slots) -> None:  # type: ignore[no-untyped-def]
     except ConfigError as error:
         print(error)
         sys.exit(2)
+    guard.stop()  # the supervisor's watchdog is next
     # a collection costs in proportion to the heap: a large one is collected as seldom as it is large
     gc.threshold((gc.mem_alloc() + gc.mem_free()) // _RUNNING_PART)
     asyncio.run(app.run())

@@ -11,6 +11,7 @@ CAUSE_MEMORY = 16  # board.reset's causes: a task ran out of memory
 CAUSE_WEDGED = 17  # a task showed no sign of life
 CAUSE_CONFIG = 18  # a configuration was taken or given up
 CAUSE_UPDATE = 19  # a release was taken or given up
+CAUSE_CONSOLE = 20  # the console is opened
 _WATCHDOG_MS = 30000  # above the worst: a name server that does not answer stops the whole VM
 _TICK_MS = 1000
 _RETRY_FIRST_MS = 1000
