@@ -18,7 +18,7 @@ from firmware import image
 from firmware.field.cli import app
 from firmware.field.update import keys
 from tests.firmware import over_the_air as air
-from tests.firmware.site import NAME, Site
+from tests.firmware.site import NAME, REPO, Site
 
 pytestmark = [pytest.mark.e2e]
 
@@ -34,17 +34,20 @@ class Console:
     def __init__(self, made: Site) -> None:
         master, slave = pty.openpty()
         settings = termios.tcgetattr(slave)
-        settings[3] &= ~(termios.ECHO | termios.ICANON)  # what is typed comes byte by byte; Ctrl-C is a signal
+        settings[3] &= ~(termios.ECHO | termios.ICANON)  # Ctrl-C is a signal, and all else comes byte by byte
         termios.tcsetattr(slave, termios.TCSANOW, settings)
         self._master = master
         self.heard = b""
         own = made.terminal.process.env
+        tty = os.ttyname(slave)
+        begin = (
+            f'exec {REPO / "build/vm64/micropython"} -c "$1" <{tty} >{tty} 2>&1'  # opening it makes it the session's
+        )
         self.process = subprocess.Popen(
-            [air.REPO / "build/vm64/micropython", "-c", BOARD],
-            env={**os.environ, **own}, stdin=slave, stdout=slave, stderr=slave, preexec_fn=_takes_the_terminal,  # noqa: PLW1509
-        )  # fmt: skip
-        os.close(slave)
+            ["/bin/sh", "-c", begin, "sh", BOARD], env={**os.environ, **own}, start_new_session=True
+        )
         os.set_blocking(master, False)
+        self._slave = slave
 
     def type(self, data: bytes) -> None:
         while data:
@@ -72,13 +75,7 @@ class Console:
         self.process.kill()
         self.process.wait()
         os.close(self._master)
-
-
-def _takes_the_terminal() -> None:
-    os.setsid()
-    import fcntl  # noqa: PLC0415  in the child alone
-
-    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+        os.close(self._slave)
 
 
 @contextmanager

@@ -14,15 +14,14 @@ _NONE = -1
 
 def let_interrupt(*, let: bool) -> None:
     """Whether Ctrl-C on the console interrupts the program."""
-    import micropython
-
-    interrupt = getattr(micropython, "kbd_intr", None)
-    if interrupt is not None:
-        interrupt(_LET if let else _NONE)
-    elif sys.platform == "linux":
+    if sys.platform == "linux":
         from loader import unix
 
         unix.let_signals(let=let)
+        return
+    import micropython
+
+    micropython.kbd_intr(_LET if let else _NONE)
 
 
 def is_closed(prefix: str) -> bool:

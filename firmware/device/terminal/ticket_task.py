@@ -48,7 +48,7 @@ class TicketTask:
             elif char in (b"\r", b"\n"):
                 await self.hear(line)
                 line = b""
-            elif len(line) < _LINE_BYTES_MAX:
+            elif b" " <= char <= b"~" and len(line) < _LINE_BYTES_MAX:
                 line += char
 
     async def hear(self, line: bytes) -> None:
