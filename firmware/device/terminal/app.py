@@ -113,7 +113,7 @@ class App:
         return modem_time.ModemTime(self._board, self._clock, self._recorder.event, self._say)
 
     def _make_tickets(self, prefix: str) -> object:
-        from terminal import ticket_task  # 20 KB of heap, with what it needs, that an open console need not have
+        from terminal import ticket_task  # 23 KB of heap, with what it needs, that an open console need not have
 
         name, event = self._config.terminal, self._recorder.event
         return ticket_task.TicketTask(self._board, name, prefix, self._clock, event, self._say)
