@@ -18,7 +18,9 @@ from firmware.field.outcome import NO_ANSWER, Outcome
 from protocol.checked import ConfigError
 from protocol.host import strict
 
-Port = Annotated[str, typer.Option(help="The RS-485 adapter's serial port. 适配器串口")]
+Port = Annotated[
+    str, typer.Option(help="The adapter's port; board:PORT: the terminal asks. 适配器串口，或 board:终端串口")
+]
 Plan = Annotated[
     Path | None,
     typer.Option("--plan", exists=True, dir_okay=False, help="The site plan, or a terminal.json. 现场计划或终端配置"),

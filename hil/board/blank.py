@@ -23,7 +23,7 @@ _ANSWER_S = 10.0
 class BlankBoard:
     """The board and its cable, played by a thread's event loop."""
 
-    def __init__(self, folder: Path, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, folder: Path, loop: asyncio.AbstractEventLoop, *, installed: bool) -> None:
         self._loop = loop
         self._console, self._bus = Wire(loop), Wire(loop)
         self._console.with_signals()
@@ -34,7 +34,7 @@ class BlankBoard:
         ):  # made before anybody can interrupt
             if not (folder / name).exists():
                 (folder / name).write_bytes(b"\xff" * BLOCK_BYTES * blocks)
-        self._board = Board(folder, self._console, self._bus, folder / "code.img")
+        self._board = Board(folder, self._console, self._bus, None if installed else folder / "code.img")
         self._board.switch(on=True)
 
     @property
@@ -83,13 +83,13 @@ class BlankBoard:
 
 
 @contextmanager
-def blank_board(folder: Path) -> Iterator[BlankBoard]:
-    """Plugged in and on; off and gone afterwards."""
+def blank_board(folder: Path, *, installed: bool = False) -> Iterator[BlankBoard]:
+    """Plugged in and on; off and gone afterwards. installed: the application of this repository is on it."""
     folder.mkdir(parents=True, exist_ok=True)
     made: list[tuple[BlankBoard, asyncio.Event]] = []
 
     async def play() -> None:
-        board, stop = BlankBoard(folder, asyncio.get_running_loop()), asyncio.Event()
+        board, stop = BlankBoard(folder, asyncio.get_running_loop(), installed=installed), asyncio.Event()
         made.append((board, stop))
         await board.play(stop)
 

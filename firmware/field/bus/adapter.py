@@ -19,6 +19,8 @@ _FAILED_MAX = 10  # reads in a row: drivers say now and then that there is somet
 class Adapter:
     """Open until `close`; use it in a `with`. Raises ReachError where the port can't be had."""
 
+    signal_dbm = None  # there is no board
+
     def __init__(self, port: str) -> None:
         self.name = port
         self._uart = _Uart(port)

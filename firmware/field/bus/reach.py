@@ -40,6 +40,11 @@ class Reach(Protocol):
         """The port, for a person."""
         ...
 
+    @property
+    def signal_dbm(self) -> int | None:
+        """Of the board's radio, when it last said so; None: there is no board, or it has none."""
+        ...
+
     def ask(self, questions: Sequence[Question]) -> Iterator[Heard]:
         """The answers, in order. Raises ReachError; ValueError for what is no plain read."""
         ...
@@ -58,8 +63,13 @@ class Watched:
 
     @property
     def name(self) -> str:
-        """The port's."""
+        """See Reach."""
         return self._reach.name
+
+    @property
+    def signal_dbm(self) -> int | None:
+        """See Reach."""
+        return self._reach.signal_dbm
 
     def ask(self, questions: Sequence[Question]) -> Iterator[Heard]:
         """See Reach."""

@@ -35,7 +35,7 @@ def addresses_in(data: "bytes | bytearray") -> "list[str]":
         frame = bytes(data[at : at + _FRAME_BYTES])
         if frame[0] != 0x68 or frame[7:10] != _ANSWER or frame[17] != 0x16 or sum(frame[:16]) & 0xFF != frame[16]:
             continue
-        digits = "".join(["%02x" % ((byte - 0x33) & 0xFF) for byte in frame[15:9:-1]])
+        digits = "".join(["%02x" % ((byte - 0x33) & 0xFF) for byte in reversed(frame[10:16])])
         if digits.isdigit():
             found.append(digits)
     return found

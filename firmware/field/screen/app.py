@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from rich.text import Text
@@ -58,7 +58,7 @@ class Gone(Message):
 
 
 class LiveScreen(App[None]):
-    """Reads the points round and round, every_s apart; signal: the terminal's in dBm, where somebody knows it."""
+    """Reads the points round and round, every_s apart."""
 
     CSS_PATH = "live.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -76,7 +76,6 @@ class LiveScreen(App[None]):
         *,
         every_s: float = 2.0,
         language: Language = "en",
-        signal: Callable[[], int | None] = lambda: None,
     ) -> None:
         super().__init__(ansi_color=True)
         self.theme = "ansi-dark"
@@ -89,7 +88,6 @@ class LiveScreen(App[None]):
         self._reach = Watched(reach, lambda question, heard: self._send(Went(question, heard)))
         self._every_s = every_s
         self._ending = threading.Event()
-        self._signal = signal
 
     def compose(self) -> ComposeResult:
         """Table above, diagram and traffic side by side, log below."""
@@ -222,7 +220,7 @@ class LiveScreen(App[None]):
         self._draw()
 
     def _head(self) -> None:
-        text = self.traffic.text(self._port, self._signal(), self.language, paused=self.paused)
+        text = self.traffic.text(self._port, self._reach.signal_dbm, self.language, paused=self.paused)
         self.query_one("#head", Static).update(text)
 
     def _draw(self) -> None:

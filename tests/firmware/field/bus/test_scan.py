@@ -109,7 +109,7 @@ def test_bytes_leave_the_tool_in_one_place() -> None:
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
         if isinstance(node, ast.Call) and ast.unparse(node.func).endswith(".write")
     ]
-    port = [("adapter.py", "self._port.write"), ("asking.py", "self._uart.write")]
+    port = [("adapter.py", "self._port.write"), ("asking.py", "self._uart.write")]  # the second on a terminal, too
     assert written == [*port, ("traffic.py", "self._file.write")]  # the last is the capture's file
 
 
@@ -117,6 +117,7 @@ class Scripted:
     """A bus that answers as it is told: {(line, protocol, address): what it said}, one after the other."""
 
     name = "scripted"
+    signal_dbm = None
 
     def __init__(self, said: dict[tuple[Line, str, int | str], list[Heard]], interrupt_at: int = -1) -> None:
         self.asked: list[Question] = []

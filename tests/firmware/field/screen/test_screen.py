@@ -184,6 +184,7 @@ def test_a_point_that_falls_silent_and_comes_back_is_in_the_log(port: str, plann
 def test_without_a_bus_what_was_read_stays_and_the_log_says_why() -> None:
     class Broken:
         name = "broken"
+        signal_dbm = None
 
         def ask(self, _: Sequence[Question]) -> Iterator[Heard]:
             raise ReachError("broken: pulled out / 已拔出")

@@ -1,0 +1,93 @@
+"""The terminal asks the meters itself, by its raw REPL: the real VM on one pty, emulated meters on another."""
+
+import json
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from terminal.bus import Line, Meter
+from terminal.bus_protocol import Read
+from typer.testing import CliRunner
+
+from firmware.field.bus import opening, recognise, snapshot
+from firmware.field.bus.asking import GOT, REFUSED, SILENT
+from firmware.field.bus.points import Planned
+from firmware.field.bus.reach import ANYBODY, WHO, Question, ReachError
+from firmware.field.cli import app
+from hil.board.blank import BlankBoard, blank_board
+from hil.clock import ScaledClock
+from hil.meter_capture import told
+from hil.process import Process
+from tests.firmware.field.bus.conftest import LOAD, START_MS
+
+LINE = Line(9600, "N", 1)
+DLT645 = "202603010012"
+
+
+@pytest.fixture(scope="module")
+def board(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BlankBoard]:
+    """A terminal with its application, and two meters on its bus."""
+    folder: Path = tmp_path_factory.mktemp("terminal")
+    with blank_board(folder / "board", installed=True) as made:
+        meters = [
+            {"address": 3, "profile": "sdm630", "load": LOAD},
+            {"address": DLT645, "profile": "dlt645_3p", "load": LOAD},
+        ]
+        config = folder / "meters.json"
+        config.write_text(json.dumps({"meters": meters, "log": "served.jsonl", "port": made.bus}))
+        command = [sys.executable, "-m", "hil.meters", "--config", str(config)]
+        with Process("meters", command, folder / "log", ScaledClock(time.time_ns(), START_MS, 1).env()) as process:
+            process.start()
+            process.wait_for_line(r'^\{"pty":', 20)
+            yield made
+
+
+def test_the_terminals_own_bus_asks_and_every_byte_is_seen(board: BlankBoard) -> None:
+    """P-299"""
+    questions = [Question(LINE, "modbus-rtu", unit, Read(4, 0, 2), 200) for unit in (2, 3)]
+    questions += [Question(LINE, "modbus-rtu", 3, Read(3, 0, 1), 200), Question(LINE, WHO, "", ANYBODY, 200)]
+    with opening.opened(f"board:{board.port}") as bus:
+        heard = list(bus.ask(questions))
+        again = list(bus.ask(questions))
+        assert bus.signal_dbm is None  # this board has no radio
+    assert [one.said for one in heard] == [one.said for one in again] == [SILENT, GOT, REFUSED, GOT]
+    assert heard[1].heard[:3] == b"\x03\x04\x04"
+    assert heard[1].data == heard[1].heard[3:7]
+    assert heard[2].heard == bytes.fromhex("0383012130")
+    assert heard[3].data == DLT645.encode()
+
+
+def test_a_point_is_read_as_over_an_adapter(board: BlankBoard) -> None:
+    """P-299: with each phase's power and the meter's state words."""
+    model = next(one for one in recognise.models() if one.name == "dlt645_3p")
+    with opening.opened(f"board:{board.port}#0") as bus:
+        taken = snapshot.take(bus, Planned(1, "press", "production", 0, Meter(DLT645, 1, model, (1, 1), 500, LINE)))
+    assert taken.said == ""
+    assert taken.values["p_w"] == pytest.approx(5000, rel=0.01)
+    assert sum(taken.phases[f"p{letter}_w"] or 0 for letter in "abc") == pytest.approx(5000, rel=0.01)
+    assert taken.knows_states
+
+
+def test_a_scan_through_it_sends_reads_alone_and_lets_the_terminal_start_again(
+    board: BlankBoard, tmp_path: Path
+) -> None:
+    """P-292, P-299"""
+    capture = tmp_path / "bus.jsonl"
+    options = ["--baud", "9600", "--parity", "N", "--units", "1-5", "--capture", str(capture), "--json"]
+    result = CliRunner().invoke(app, ["scan", "--port", f"board:{board.port}", *options])
+    assert result.exit_code == 0, result.output
+    meters = json.loads(result.stdout)["data"]["meters"]
+    assert {one["address"]: one["models"][0]["profile"] for one in meters} == {3: "sdm630", DLT645: "dlt645_3p"}
+    assert [row.problem for row in told(capture, technician=True) if row.problem] == []
+
+
+def test_a_board_that_is_not_there_and_a_port_that_it_has_not_are_named(board: BlankBoard) -> None:
+    with pytest.raises(ReachError, match="plugged in"), opening.opened("board:/dev/no-such-port"):
+        pass
+    with pytest.raises(ReachError, match="board:PORT#0"), opening.opened(f"board:{board.port}#x"):
+        pass
+    question = [Question(LINE, "modbus-rtu", 1, Read(3, 0, 1), 100)]
+    with pytest.raises(ReachError, match="WATTLINE_UART7"), opening.opened(f"board:{board.port}#7") as bus:
+        list(bus.ask(question))
