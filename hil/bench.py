@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol, Self
 
 from hil import updates, wiring
-from hil.broker import Broker, free_port
+from hil.broker import Broker
 from hil.clock import ScaledClock
 from hil.control import order
 from hil.fault_kinds import DISK, LINK, STRANGER
@@ -19,6 +19,7 @@ from hil.gateway import Gateway
 from hil.link import Link
 from hil.meter_bus import MeterBus
 from hil.oracle.sources import read_rows
+from hil.ports import free_port
 from hil.powercut.machine import copy_image
 from hil.process import BenchError, Process
 from hil.scenario import Scenario, Update

@@ -2,13 +2,12 @@
 
 import os
 import re
-import socket
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
 
-from hil.process import BenchError, Process
+from hil.ports import free_port, wait_for_port
+from hil.process import Process
 
 # Log to stderr, which is unbuffered: what was logged before a kill -9 is in the file.
 # Debian's own configuration is persistence plus defaults: `max_queued_messages` (1000) and the rest are mosquitto's.
@@ -119,23 +118,3 @@ class Broker:
 
     def __exit__(self, *_: object) -> None:
         self.process.kill()
-
-
-def free_port() -> int:
-    """A loopback port that the OS says is free; the caller binds it at once, nobody else on this machine guesses it."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
-
-
-def wait_for_port(process: Process, port: int, timeout_s: float = 10) -> None:
-    """Return once something listens on the loopback port. Raises BenchError."""
-    deadline = time.monotonic() + timeout_s
-    while time.monotonic() < deadline and process.running:
-        try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
-            return
-        except OSError:
-            time.sleep(0.02)
-    raise BenchError(f"{process.name} does not listen on port {port} / 端口未监听: {process.tail()}")

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Self
 
-from hil.broker import free_port
+from hil.ports import free_port
 from hil.process import BenchError, Process
 
 _CONFIG = """\

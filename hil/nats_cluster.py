@@ -9,8 +9,8 @@ from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any, Self
 
-from hil.broker import free_port
 from hil.nats import Nats
+from hil.ports import free_port
 from hil.process import BenchError
 from hil.proxy import Proxy
 from hil.weather import Weather

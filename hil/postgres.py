@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 from typing import Self
 
-from hil.broker import free_port
+from hil.ports import free_port
 from hil.process import BenchError, Process
 
 _NOBODY = 65534  # the server refuses to run as root

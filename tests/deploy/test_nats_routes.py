@@ -13,7 +13,7 @@ import pytest
 
 from gateway.config import JetStreamConfig
 from gateway.jetstream.client import Client, NatsError
-from hil.broker import free_port
+from hil.ports import free_port
 from hil.process import Process
 from tests.gateway.support import ROOT
 

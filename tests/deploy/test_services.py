@@ -20,7 +20,7 @@ from typer.testing import CliRunner
 
 from gateway.cli import app
 from hil.authority import PEM, Authority
-from hil.broker import free_port, wait_for_port
+from hil.ports import free_port, wait_for_port
 from hil.process import Process
 from tests.gateway.support import ROOT, mosquitto
 

@@ -8,9 +8,10 @@ from pathlib import Path
 
 from hil import wiring
 from hil.bench import MOSQUITTO, VM
-from hil.broker import Broker, free_port
+from hil.broker import Broker
 from hil.clock import ScaledClock
 from hil.gateway import Gateway
+from hil.ports import free_port
 from hil.scenario import Scenario, load
 from hil.terminal import Terminal
 

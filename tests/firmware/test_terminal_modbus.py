@@ -18,9 +18,9 @@ import pytest
 
 from hil import wiring
 from hil.bench import VM, Bench
-from hil.broker import free_port
 from hil.clock import ScaledClock
 from hil.gateway import Gateway
+from hil.ports import free_port
 from hil.scenario import TERMINAL, Point, Scenario, load
 from hil.scenario import Terminal as Plan
 from hil.terminal import Terminal

@@ -14,7 +14,7 @@ from hil import cli, scenario
 from hil.board import console, first, lock, ports
 from hil.board.bench_file import Console, Power, read
 from hil.board.power import power_of
-from hil.broker import free_port
+from hil.ports import free_port
 from hil.process import BenchError
 from protocol.host.strict import ConfigError
 

@@ -11,9 +11,10 @@ from gateway.intake.deliveries import DOWN, UP
 from hil import scenario, wiring
 from hil.bench import MOSQUITTO
 from hil.benchmarks.ingest.load import connect
-from hil.broker import Broker, free_port
+from hil.broker import Broker
 from hil.clock import ScaledClock
 from hil.gateway import Gateway
+from hil.ports import free_port
 from hil.stranger import FORGED_AT_ONCE, HEARD_MAX, Knowledge, Stranger
 
 LIMIT_S = 20.0

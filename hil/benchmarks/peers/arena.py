@@ -17,7 +17,8 @@ from hil.benchmarks.peers import platform
 from hil.benchmarks.peers.contenders import TOPIC, Contender, Setting
 from hil.benchmarks.peers.readings import Seen, expected
 from hil.benchmarks.processes import cpu_s, rss_mib, started
-from hil.broker import Broker, free_port
+from hil.broker import Broker
+from hil.ports import free_port
 from hil.process import BenchError, Process
 
 # mosquitto keeps all that a gateway has not taken: what is lost is not the broker's doing

@@ -11,7 +11,7 @@ from pathlib import Path
 from hil.benchmarks.deployed import Admitted, write_config
 from hil.benchmarks.ingest.load import SECRET
 from hil.benchmarks.peers.readings import NAMES, Seen, of_frame, of_json
-from hil.broker import free_port
+from hil.ports import free_port
 from hil.process import BenchError, Process
 from hil.terminal import ROOT
 

@@ -14,7 +14,7 @@ import sys
 from functools import partial
 
 from cext.hj212 import crc
-from hil.broker import free_port
+from hil.ports import free_port
 
 BACKLOG = 8192  # connections that come at once: one a station of a province
 _HEAD = re.compile(rb"##(\d{4})QN=(\d{17});ST=\d\d;CN=\d{4};PW=([^;]*);MN=([^;]*);")
