@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from firmware.field import cli_site, files
+from firmware.field import cli_site, cli_wiring, files
 from firmware.field.board import ports
 from firmware.field.board.errors import PortError
 from firmware.field.commission import flow, session, steps
@@ -69,6 +69,12 @@ def commission(  # noqa: PLR0913, PLR0917  (a command's options are its paramete
     bus_port: BusPort = None,
     folder: Folder = None,
     start: Annotated[str | None, typer.Option("--from", help="Begin with this step. 从该步骤开始")] = None,
+    skip: Annotated[
+        list[str] | None, typer.Option(help=f"Do without: {', '.join(steps.SKIPPABLE)}; the report says so. 跳过步骤")
+    ] = None,
+    running: cli_wiring.Running = None,
+    clamp: cli_wiring.Clamp = None,
+    uneven: cli_wiring.Uneven = None,
     photo: Photo = None,
     note: Note = "",
     erase: Erase = False,
@@ -84,10 +90,15 @@ def commission(  # noqa: PLR0913, PLR0917  (a command's options are its paramete
     names = [step.name for step in steps.STEPS]
     if start is not None and start not in names:
         raise typer.BadParameter(f"{start}: one of / 可选: {', '.join(names)}", param_hint="--from")
+    if unknown := set(skip or []) - set(steps.SKIPPABLE):
+        raise typer.BadParameter(f"{unknown.pop()}: one of / 可选: {', '.join(steps.SKIPPABLE)}", param_hint="--skip")
     given = Given(
         file, terminal, key, folder, port, bus_port, erase, generation, timeout, tuple(photo or ()), note, as_json
     )
     work = _work(given)
+    numbers = [one.number for one in work.terminal.points]
+    ask = cli_wiring.asker(numbers, running or [], clamp or [], uneven or [], quiet=as_json)
+    work = replace(work, ask=ask, skip=tuple(skip or ()))
     kept = _session(work)
     wanted = flow.todo(kept, start)
     if dry_run:

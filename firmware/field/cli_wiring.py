@@ -18,9 +18,14 @@ from firmware.field.outcome import STATE_WORDS
 from firmware.field.wiring import words
 from firmware.field.wiring.facts import Told
 from firmware.field.wiring.judge import LOAD_SHARE_MIN
-from firmware.field.wiring.steps import Standing, run_check
+from firmware.field.wiring.steps import Ask, Standing, run_check
 
 _OFF = "off"
+Running = Annotated[
+    list[str] | None, typer.Option(help="What runs: POINT=kW, POINT=off, or POINT alone; several times. 运行情况")
+]
+Clamp = Annotated[list[str] | None, typer.Option(help="POINT=A, a clamp meter's phase current. 钳形表电流")]
+Uneven = Annotated[list[int] | None, typer.Option(help="POINT with single-phase loads. 非三相平衡负荷")]
 _EXIT = (
     "Exit status / 退出码: 0 every point passed, 1 a point is wired wrongly, or it is not known, 2 usage, "
     "3 port, cable or meters do not answer."
@@ -31,13 +36,10 @@ def check_wiring(  # noqa: PLR0913, PLR0917  (a command's options are its parame
     port: cli_bus.Port,
     plan: Annotated[Path, typer.Option(exists=True, dir_okay=False, help="Site plan, or terminal.json. 现场计划")],
     terminal: cli_bus.Terminal = None,
-    running: Annotated[
-        list[str] | None,
-        typer.Option(help="What runs: POINT=kW, POINT=off, or POINT alone; several times. 运行情况"),
-    ] = None,
-    clamp: Annotated[list[str] | None, typer.Option(help="POINT=A, a clamp meter's phase current. 钳形表电流")] = None,
+    running: Running = None,
+    clamp: Clamp = None,
     rated: Annotated[list[str] | None, typer.Option(help="POINT=kW, where the plan lacks it. 额定功率")] = None,
-    uneven: Annotated[list[int] | None, typer.Option(help="POINT with single-phase loads. 非三相平衡负荷")] = None,
+    uneven: Uneven = None,
     capture: cli_bus.CaptureFile = None,
     dry_run: cli_bus.DryRun = False,
     as_json: cli_bus.AsJson = False,
@@ -47,22 +49,28 @@ def check_wiring(  # noqa: PLR0913, PLR0917  (a command's options are its parame
     With --running it judges once; without, it asks point by point, and again until all pass.
     """
     planned = list(_with_rated(cli_bus.planned_in(plan, terminal), rated or []))
-    numbers = [one.number for one in planned]
-    clamps = dict(_number_of(one, "--clamp", numbers) for one in clamp or [])
-    told = {
-        number: _told(value, clamps.get(number), even=number not in (uneven or []))
-        for number, value in (_pair(one, "--running", numbers) for one in running or [])
-    }
+    ask = asker([one.number for one in planned], running or [], clamp or [], uneven or [], quiet=as_json)
     if dry_run:
         typer.echo("\n".join(_wanted(one) for one in planned))
         raise typer.Exit(0)
-    ask = _Once(told) if told or as_json or not sys.stdin.isatty() else _Person(clamps, uneven or [])
     try:
         with opening.opened(port, capture) as reach:
             outcome = run_check(reach, planned, ask)
     except (ReachError, OSError) as error:
         raise cli_bus.refused(error) from error
     cli_bus.finish(outcome, as_json=as_json)
+
+
+def asker(
+    numbers: Sequence[int], running: Sequence[str], clamp: Sequence[str], uneven: Sequence[int], *, quiet: bool
+) -> Ask:
+    """Who says what runs: the options, once; else whoever sits at the keyboard. Raises typer.BadParameter."""
+    clamps = dict(_number_of(one, "--clamp", numbers) for one in clamp)
+    told = {
+        number: _told(value, clamps.get(number), even=number not in uneven)
+        for number, value in (_pair(one, "--running", numbers) for one in running)
+    }
+    return _Once(told) if told or quiet or not sys.stdin.isatty() else _Person(clamps, uneven)
 
 
 class _Once:

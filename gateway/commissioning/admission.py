@@ -142,6 +142,7 @@ def _refuse_revoked(known: TerminalEntry) -> None:
 
 def _refuse_unfinished(found: Report) -> None:
     open_steps = [one.step for one in found.steps if one.state == "failed"]
+    open_steps += [f"point {one.number}: wiring" for one in found.points if one.wiring == "failed"]
     if open_steps:
         raise RefusedError("unfinished", f"{found.terminal}: {', '.join(open_steps)}: failed / 有步骤未通过")
 

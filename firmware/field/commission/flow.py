@@ -10,8 +10,6 @@ from firmware.field.commission.steps import Step
 from firmware.field.commission.work import Work
 from firmware.field.outcome import Outcome
 
-Told = Callable[[Step, Outcome, float], None]
-
 
 def todo(session: Session, start: str | None, every: Sequence[Step] = steps.STEPS) -> list[Step]:
     """The steps to be done: from the first that is not done yet, or from `start`, on; those behind are done again."""
@@ -37,9 +35,10 @@ def run(
     """
     names = [step.name for step in every]
     for step in wanted:
+        before = session.outcomes.get(step.name)
         session.forget(names[names.index(step.name) :])
         began = clock()
-        outcome = steps.attempt(step, work, session)
+        outcome = steps.skipped(step, before) if step.name in work.skip else steps.attempt(step, work, session)
         session.keep(outcome, time_text(work.now()))
         yield step, outcome, clock() - began
         if not outcome.is_done:

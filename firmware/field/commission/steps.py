@@ -1,8 +1,12 @@
-"""Each step as the flow runs it: what it takes of the work and the steps before, and what it leaves for the others."""
+"""Each step as the flow runs it: what it takes of the work and the steps before, and what it leaves for the others.
+
+Each leaves the board at its prompt, where nothing asks the meters and no start is interrupted; `test` starts it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from typing import NamedTuple
 
 from firmware.field.board.errors import BoardError, BoardRefusedError
@@ -10,11 +14,13 @@ from firmware.field.board.link import Link
 from firmware.field.bus import opening, points
 from firmware.field.bus import steps as bus_steps
 from firmware.field.bus.points import Planned
-from firmware.field.bus.reach import ReachError
-from firmware.field.commission import console, provision, report, upload
+from firmware.field.bus.reach import Reach, ReachError
+from firmware.field.commission import console, provision, report, upload, words
+from firmware.field.commission.held import held
 from firmware.field.commission.session import Session
 from firmware.field.commission.work import Work
 from firmware.field.outcome import BAD, NO_ANSWER, REFUSED, Finding, Outcome, passed
+from firmware.field.wiring import steps as wiring_steps
 
 # What runs on a board: asked at the raw prompt, so that it is told whatever is installed or not.
 _IDENTIFY = """
@@ -45,7 +51,7 @@ class Step(NamedTuple):
 
 def identify(work: Work, session: Session) -> Outcome:
     """Which board it is; keeps facts["board"]."""
-    with Link(work.port) as link:
+    with closing(Link(work.port)) as link:
         platform, micropython, uid, version = link.run(_IDENTIFY).decode().split()[-4:]
     session.facts["board"] = {"kind": work.terminal.board, "uid": uid, "micropython": micropython, "firmware": version}
     if platform != _PLATFORMS[work.terminal.board]:
@@ -56,7 +62,7 @@ def identify(work: Work, session: Session) -> Outcome:
 def provide(work: Work, session: Session) -> Outcome:
     """The terminal's files; keeps facts["enrolment"] and facts["generation"]."""
     generation = int(session.facts.get("generation", work.generation))
-    with Link(work.port) as link:
+    with closing(Link(work.port)) as link:
         outcome = provision.run(link, work, generation)
     if outcome.is_done:
         session.facts |= {"enrolment": outcome.data["enrolment"], "generation": generation}
@@ -67,15 +73,22 @@ def scan(work: Work, session: Session) -> Outcome:
     """Who answers on the bus, until all planned meters were found."""
     del session
     planned = _planned(work)
-    with opening.opened(str(work.bus_port)) as reach:
+    with _bus(work) as reach:
         return bus_steps.run_scan(reach, planned, tell=lambda one: work.tell(f"{one.found} found / 已发现"))
 
 
 def live(work: Work, session: Session) -> Outcome:
     """What the planned meters read."""
     del session
-    with opening.opened(str(work.bus_port)) as reach:
+    with _bus(work) as reach:
         return bus_steps.run_live(reach, _planned(work), lambda one, _: work.tell(one.title))
+
+
+def check_wiring(work: Work, session: Session) -> Outcome:
+    """Whether the meters are wired as planned, at a moment of load."""
+    del session
+    with _bus(work) as reach:
+        return wiring_steps.run_check(reach, _planned(work), work.ask)
 
 
 def test(work: Work, session: Session) -> Outcome:
@@ -92,9 +105,20 @@ STEPS: Sequence[Step] = (
     Step("provision", "写入身份与配置", provide),
     Step("scan", "搜索电表", scan),
     Step("live", "读取实时值", live),
+    Step("check-wiring", "检查接线", check_wiring),
     Step("test", "测试上报", test),
     Step("report", "报告与标签", report.run),
 )
+
+
+SKIPPABLE = ("scan", "check-wiring")  # what a report can do without, and says so
+
+
+def skipped(step: Step, before: Outcome | None) -> Outcome:
+    """A step that the technician does without. before: what it came to when it was tried; its findings stay."""
+    found = before or Outcome(step.name, "skipped")
+    findings = [one for one in found.findings if one.code != words.SKIPPED.code]
+    return Outcome(step.name, "skipped", (*findings, words.SKIPPED), found.data)
 
 
 def attempt(step: Step, work: Work, session: Session) -> Outcome:
@@ -107,6 +131,15 @@ def attempt(step: Step, work: Work, session: Session) -> Outcome:
         return _in_the_way(step, "no_answer", error, NO_ANSWER)
     except OSError as error:
         return _in_the_way(step, "file", error, BAD)
+
+
+@contextmanager
+def _bus(work: Work) -> Iterator[Reach]:
+    """The meters' bus by the laptop's adapter, with the board quiet. Raises BoardError, ReachError."""
+    if work.bus_port is None:
+        raise ReachError("which adapter is on the meters' bus? --bus-port / 请用 --bus-port 指定电表总线适配器")
+    with held(work.port), opening.opened(work.bus_port) as reach:
+        yield reach
 
 
 def _planned(work: Work) -> list[Planned]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from firmware.field.outcome import Finding
 
+SKIPPED = Finding("skipped", "skipped by the technician", "技术员选择跳过")
 UPLOAD = {
     "silent": Finding(
         "silent",

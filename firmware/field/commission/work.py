@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from firmware.field.site import Site
 from firmware.field.site.plan import Terminal
+from firmware.field.wiring.steps import Ask
 
 
 @dataclass(frozen=True)
@@ -21,12 +22,17 @@ class Signer:
     key: Ed25519PrivateKey
 
 
+def nobody(_: object) -> None:
+    """Who knows not what runs."""
+
+
 @dataclass(frozen=True)
 class Work:
-    """port: of the board's console; bus_port: of an adapter on the meters' bus, None: the board itself asks the meters.
+    """port: of the board's console; bus_port: of an adapter on the meters' bus.
 
-    folder: where session, enrolment and report are. tell: a line to whoever waits. now: the laptop's clock. erase: what
-    another terminal left on the board may go. timeout_s: of the test upload.
+    folder: where session, enrolment and report are. tell: a line to whoever waits. now: the laptop's clock. ask: of the
+    wiring check, what runs. skip: steps that the technician does without. erase: what another terminal left on the
+    board may go. timeout_s: of the test upload.
     """
 
     site: Site
@@ -37,6 +43,8 @@ class Work:
     now: Callable[[], datetime]
     tell: Callable[[str], None]
     bus_port: str | None = None
+    ask: Ask = nobody
+    skip: tuple[str, ...] = ()
     erase: bool = False
     generation: int = 1  # of the key that `provision` makes
     timeout_s: float = 120.0  # joining a network takes 20, a first connection and its retries 60

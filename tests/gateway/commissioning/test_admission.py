@@ -137,6 +137,7 @@ REFUSED: dict[str, tuple[str, Change]] = {
     "another kind": ("conflict", at("points", 0, "kind", "treatment")),
     "a meter of another terminal": ("conflict", at("points", 0, "meter", "serial", 9009)),
     "a step that failed": ("unfinished", at("steps", 0, "state", "failed")),
+    "a point that is wired wrongly": ("unfinished", at("points", 0, "wiring", "failed")),
     "another enrolment": ("unknown", at("enrolment", "0" * 64)),
     "a terminal that is not known": ("unknown", at("terminal", "T0043")),
     "a record that never came": ("unseen", at("first_record", "seq", 2)),
