@@ -34,10 +34,12 @@ def console(config: Config, as_json: AsJson = False) -> None:
         server.serve(
             House(loaded, config.resolve(), SystemClock()),
             users.load(Path(loaded.console.users)),
-            lambda address: _say_ready(address, as_json=as_json),
+            lambda address, _stop: _say_ready(address, as_json=as_json),
         )
     except ConfigError as error:
         fail(*(str(problem) for problem in error.problems))
+    except KeyboardInterrupt:
+        typer.echo("ended / 已结束", err=True)
     except OSError as error:
         fail(f"{loaded.console.host}:{loaded.console.port}: {error}")
 

@@ -2,9 +2,11 @@
 
 import asyncio
 import contextlib
+import os
 import sys
 from collections.abc import Iterator
 from datetime import date, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal, NoReturn
 
@@ -14,7 +16,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from gateway.hj212.stream import no_keys
-from hil import again, known_failing, platform, runner, suite_cli, versions
+from hil import again, known_failing, platform, runner, shown, suite_cli, versions
 from hil import scenario as scenarios
 from hil.abuse import cli as abuse_cli
 from hil.accuracy import cli as accuracy
@@ -59,8 +61,20 @@ def demo(
     out: Annotated[Path, typer.Option(help="Folder of the run. 输出目录")] = OUT / "demo",
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON. 以 JSON 输出")] = False,
 ) -> None:
-    """One factory, two terminals, one day with faults; ends with a table, a report and a picture. 演示"""
-    raise typer.Exit(0 if _play(_scenario("day"), out, "make demo", as_json=as_json) else 1)
+    """One factory, two terminals, one day with faults; ends with a table, a report, a picture and the console. 演示
+
+    Where somebody looks, the console stays until Ctrl-C; with DEMO_HOLD=0, or where output is no terminal, until it has
+    answered once. DEMO_HOLD=1 keeps it there, too.
+    """
+    chosen = _scenario("day")
+    passed = _play(chosen, out, "make demo", as_json=as_json)
+    asked = os.environ.get("DEMO_HOLD", "")
+    hold = asked != "0" and (asked == "1" or sys.stdout.isatty())
+    try:
+        shown.show(chosen, out / "gateway", partial(_say_console, hold=hold, as_json=as_json), hold=hold)
+    except BenchError as error:
+        _end_with(2, str(error))
+    raise typer.Exit(0 if passed else 1)
 
 
 @app.command(
@@ -276,6 +290,11 @@ def _play(chosen: Scenario, out: Path, told: str, *, as_json: bool) -> bool:
     for what, name in _FILES:
         console.print(f"{what}: {out / name}", highlight=False, soft_wrap=True)
     return outcome.report.verdict == "pass"
+
+
+def _say_console(address: str, password: str, *, hold: bool, as_json: bool) -> None:
+    ends = "Ctrl-C ends it / 按 Ctrl-C 结束" if hold else "DEMO_HOLD=1 keeps it / 可保持运行"
+    typer.echo(f"console / 控制台: {address}  {shown.USER} / {password}  ({ends})", err=as_json)
 
 
 @contextlib.contextmanager

@@ -14,8 +14,11 @@ from gateway.console.users import Users
 BACKLOG = 128  # connections that wait to be taken: a browser opens six
 
 
-def serve(house: House, known: Users, ready: Callable[[str], None]) -> None:
-    """Serve until SIGTERM or Ctrl-C. ready: called with the address once it can be opened. Raises OSError."""
+def serve(house: House, known: Users, ready: Callable[[str, Callable[[], None]], None]) -> None:
+    """Serve until SIGTERM or Ctrl-C, which is passed on as KeyboardInterrupt once the server has ended.
+
+    ready: called with the address, once it can be opened, and with what ends the server. Raises OSError.
+    """
     config = house.config.console
     family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as listener:
@@ -31,5 +34,6 @@ def serve(house: House, known: Users, ready: Callable[[str], None]) -> None:
             timeout_graceful_shutdown=3,
         )
         name = f"[{config.host}]" if family == socket.AF_INET6 else config.host
-        ready(f"http://{name}:{listener.getsockname()[1]}/")
-        uvicorn.Server(settings).run(sockets=[listener])
+        server = uvicorn.Server(settings)
+        ready(f"http://{name}:{listener.getsockname()[1]}/", lambda: setattr(server, "should_exit", True))
+        server.run(sockets=[listener])

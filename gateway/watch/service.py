@@ -18,7 +18,8 @@ BY_THEMSELVES = (
     *(SUPPLY_LOW, METER_SWAPPED, RATIO_CHANGED, REGISTER),
 )  # kinds that turn into no other
 HALF = 2  # a link was lost if windows tell of half of a silence or more
-REGISTER_CHECKS = frozenset({"energy_fell", "energy_jumped", "energy_step", "energy_not_power"})
+NOT_POWER = "energy_not_power"  # a load that steps between two samples does it, in one window
+REGISTER_CHECKS = frozenset({"energy_fell", "energy_jumped", "energy_step", NOT_POWER})
 HEALTH_PENDING = 2  # which of a HEALTH event's integers (FR-31)
 
 
@@ -105,15 +106,20 @@ def meter(came: Iterable[Came]) -> Iterator[tuple[int, Finding]]:
 
 
 def register(came: Iterable[Came]) -> Iterator[tuple[int, Finding]]:
-    """(point, finding): windows of which verify says that a register fell, jumped, or does not fit the power."""
-    of_points: dict[int, list[Came]] = {}
+    """(point, finding): windows of which verify says that a register fell or jumped, or two and more side by side in
+    which it does not fit the power.
+    """
+    of_points: dict[int, list[tuple[Came, bool]]] = {}
     for one in came:
-        for check, point in one.marks:
-            if check in REGISTER_CHECKS and point is not None:
-                of_points.setdefault(point, []).append(one)
-    for point, some in sorted(of_points.items()):
-        for found in _spans(REGISTER, some):
-            yield point, found
+        for number in {point for check, point in one.marks if check in REGISTER_CHECKS and point is not None}:
+            is_soft = all(check == NOT_POWER for check, point in one.marks if point == number)
+            of_points.setdefault(number, []).append((one, is_soft))
+    for number, some in sorted(of_points.items()):
+        hard_s = {one.from_s for one, is_soft in some if not is_soft}
+        for found in _spans(REGISTER, [one for one, _ in some]):
+            is_hard = any(found.from_s <= at_s < found.to_s for at_s in hard_s)
+            if is_hard or found.to_s - found.from_s > SLOT_S:
+                yield number, found
 
 
 def _at(kind: str, one: Came, facts: dict[str, int]) -> Finding:

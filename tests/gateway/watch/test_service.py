@@ -93,7 +93,10 @@ def test_what_events_tell_is_found_in_their_quarter_of_an_hour() -> None:
 
 
 def test_marked_registers_are_found_by_point_neighbours_as_one() -> None:
-    """P-251, S-17."""
+    """P-251, S-17: a load that steps makes one window's energy another than its power; that is none."""
+    stepped = [window(number)._replace(marks=(("energy_not_power", 3),)) for number in (4, 6, 9, 10)]
+    found = [(point, one.from_s, one.to_s) for point, one in service.register(stepped)]
+    assert found == [(3, BEGIN_S + 9 * SLOT_S, BEGIN_S + 11 * SLOT_S)]
     marked = [window(number)._replace(marks=(("energy_fell", 3), ("few_samples", 1))) for number in (4, 5, 8)]
     found = [(point, one.from_s, one.to_s) for point, one in service.register(marked)]
     assert found == [(3, BEGIN_S + a * SLOT_S, BEGIN_S + b * SLOT_S) for a, b in [(4, 6), (8, 9)]]
