@@ -15,10 +15,10 @@ from firmware.field import (
     cli_bundle,
     cli_bus,
     cli_commission,
+    cli_console,
     cli_flash,
     cli_screen,
     cli_site,
-    cli_ticket,
     cli_wiring,
     dlt645_find,
 )
@@ -29,7 +29,7 @@ PROFILES = DEVICE / "profiles"  # meters as data: the files that a terminal carr
 app = typer.Typer(help="Tools for the technician at the switchboard. 现场工具", no_args_is_help=True)
 cli_site.register(app)
 app.add_typer(cli_bundle.app, name="bundle")
-cli_ticket.register(app)
+cli_console.register(app)
 cli_bus.register(app)
 cli_wiring.register(app)
 cli_commission.register(app)

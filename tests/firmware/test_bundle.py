@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 import stat
 from pathlib import Path
 
@@ -9,10 +10,15 @@ import pytest
 from typer.testing import CliRunner
 
 from firmware import image as images
+from firmware.field import site
 from firmware.field.cli import app
+from firmware.field.commission import provision
 from firmware.field.update import keys, release
 from protocol import sign1, update
 from protocol.host import bundle
+from protocol.host.strict import ConfigError
+
+EXAMPLE = images.ROOT / "deploy/example/site.toml"
 
 FILES = {"terminal/app.mpy": b"code", "boards/unix.mpy": b"board", "profiles/m.json": b"{}"}
 
@@ -121,3 +127,18 @@ def test_what_is_called_wrongly_is_told(tmp_path: Path, key: Path) -> None:
     assert run("make", "--board", "rp2", "--key", key, "--precursor", "7")[0] == 2
     status, said = run("make", "--board", "rp2", "--key", key, "--from", tmp_path / "empty")
     assert (status, "no application" in said) == (1, True)
+
+
+def test_provisioning_lays_the_release_keys_and_a_wrong_file_is_told_before(tmp_path: Path, key: Path) -> None:
+    """P-262"""
+    shutil.copy(EXAMPLE, tmp_path / "site.toml")
+    (tmp_path / "wifi-password.txt").write_text("secret of the plant\n")
+    plan = tmp_path / "site.toml"
+    text = plan.read_text(encoding="utf-8").replace('# update_keys = "', 'update_keys = "')
+    plan.write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigError, match="update_keys"):
+        site.load(plan)
+    assert run("trust", key.with_suffix(".pub.pem"), "--out", tmp_path / update.KEYS_NAME)[0] == 0
+    found = site.load(plan)
+    laid = provision.files_of(found, found.plan.terminal[0])
+    assert laid[update.KEYS_NAME] == (tmp_path / update.KEYS_NAME).read_bytes()

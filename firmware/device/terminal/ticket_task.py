@@ -8,7 +8,7 @@ from loader import console
 from protocol import p256, record, ticket
 from protocol.ticket import TicketError
 from terminal import small_file
-from terminal.update_intake import load_keys
+from terminal.update_intake import KEYS_FILE, load_keys
 
 ALLOWANCE_MS = 600000
 _ALIVE_MS = 60000
@@ -65,7 +65,7 @@ class TicketTask:
     async def _verified(self, digits: bytes) -> ticket.Ticket:
         try:
             signed = ticket.signed_of(bytes.fromhex(digits.decode()))
-            keys = load_keys(self._board.data_dir)
+            keys = load_keys(self._board.data_dir + KEYS_FILE)
         except ValueError:  # no hex, no keys
             raise TicketError(ticket.MALFORMED)  # noqa: B904  MicroPython has no chains
         if signed.kid not in keys:

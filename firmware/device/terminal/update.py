@@ -115,7 +115,7 @@ class Update:
 
         try:
             if self._slots is not None:
-                keys = update_intake.load_keys(self._board.data_dir)
+                keys = update_intake.load_keys(self._board.data_dir + update_intake.KEYS_FILE)
                 return update_intake.Intake(self, self._board.name, self._slots, self._clock, keys)
             self._say("update: no place for another application")
         except ConfigError as error:

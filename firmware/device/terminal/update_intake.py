@@ -6,14 +6,14 @@ from protocol.update import UpdateError
 from terminal import update_slot
 
 NOT_HERE = update.NOT_HERE
+KEYS_FILE = "/" + update.KEYS_NAME  # below the board's data_dir
 REPORT_BYTES = 16000  # stored between two events: four of the longest chunks
 _UNFIT_MS = 10000  # between two answers to what does not fit
 _HEX_DIGITS = 2 * sign1.POINT_BYTES
 
 
-def load_keys(folder: str) -> "dict[bytes, bytes]":
-    """The points of the release keys by their ids, from `update_keys.json`. Raises ConfigError."""
-    path = folder + "/" + update.KEYS_NAME
+def load_keys(path: str) -> "dict[bytes, bytes]":
+    """The points of the release keys in a file, by their ids. Raises ConfigError."""
     file = base_name(path)
     table = Table(file, "", read_json(path))
     texts = table.get("keys")

@@ -13,9 +13,11 @@ from pathlib import Path
 from firmware.field.board.errors import BoardRefusedError
 from firmware.field.board.identify import Identity, version_text
 from firmware.field.board.link import Link
-from firmware.image import AS_IT_IS
+from firmware.image import AS_IT_IS, LOADED_BY
+from protocol.update import INDEX_NAME
 
-PLACES = (AS_IT_IS, "boards", "terminal", "protocol", "profiles")  # what is the application's, below the board's root
+# what is the application's and its loader's, below the board's root; what updates brought (`a`, `b`, `slots`) is not
+PLACES = (*LOADED_BY, INDEX_NAME, "boards", "terminal", "protocol", "profiles")
 Step = Callable[[str, int, int], None]  # the file's name, bytes done, bytes in all
 
 

@@ -20,7 +20,7 @@ from firmware.field.commission.work import Work
 from firmware.field.outcome import REFUSED, Finding, Outcome, failed, passed
 from firmware.field.site import Site, certificates, gateway_entries, terminal_files
 from firmware.field.site.plan import Network, Terminal
-from protocol import mac
+from protocol import mac, update
 from protocol.host import commissioning, sealing, signed
 
 STEP = "provision"
@@ -99,6 +99,8 @@ def files_of(site: Site, terminal: Terminal) -> dict[str, bytes]:
     found = {"terminal.json": json.dumps(made, ensure_ascii=False).encode()}
     if network is not None:
         found["network.json"] = json.dumps(_network(site, network), ensure_ascii=False).encode()
+    if site.plan.gateway.update_keys is not None:
+        found[update.KEYS_NAME] = site.file(site.plan.gateway.update_keys).read_bytes()
     return found | certificates.files_of(site.path.parent, terminal, broker)
 
 

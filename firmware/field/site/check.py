@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from terminal import config, profile, sampler
+from terminal import config, profile, sampler, update_intake
 
 from firmware import DEVICE
 from firmware.field.site import certificates
@@ -69,6 +69,8 @@ def load(path: Path, profiles: Path = PROFILES, now: datetime | None = None) -> 
 def _problems(site: Site, now: datetime) -> Iterator[Problem]:
     path, plan = site.path, site.plan
     yield from duplicates(path, "terminal", "id", plan.terminal, lambda one: one.id)
+    if plan.gateway.update_keys is not None:
+        yield from _of_update_keys(site, plan.gateway.update_keys)
     if not plan.terminal:
         yield Problem(path, "terminal", "none / 没有终端; allowed / 允许: at least one / 至少一台")
     for number, terminal in enumerate(plan.terminal):
@@ -79,6 +81,14 @@ def _problems(site: Site, now: datetime) -> Iterator[Problem]:
             yield from _as_the_terminal(site, at, terminal)
         yield from _of_links(site, at, terminal, now)
     yield from _of_linkages(path, plan)
+
+
+def _of_update_keys(site: Site, name: str) -> Iterator[Problem]:
+    """What the terminal would refuse of them."""
+    try:
+        update_intake.load_keys(str(site.file(name)))
+    except Refused as error:
+        yield Problem(site.path, "gateway.update_keys", str(error))
 
 
 def _of_terminal(path: Path, at: str, terminal: Terminal) -> Iterator[Problem]:

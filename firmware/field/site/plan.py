@@ -39,7 +39,9 @@ class Enterprise(Section, frozen=True):
 
 
 class Gateway(Section, frozen=True):
-    """[gateway]: what `wattline gateway sealing-key` printed."""
+    """[gateway]: what `wattline gateway sealing-key` printed. update_keys: the file that `wattline field bundle trust`
+    wrote; without it terminals take no releases, and no tickets for a closed console.
+    """
 
     sealing_key: Annotated[
         str,
@@ -47,6 +49,7 @@ class Gateway(Section, frozen=True):
             pattern=r"^[0-9a-f]{64}$", description="64 hex digits, as `wattline gateway sealing-key` prints them"
         ),
     ]
+    update_keys: Text | None = None
 
 
 class Broker(Section, frozen=True):

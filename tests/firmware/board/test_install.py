@@ -55,6 +55,16 @@ def test_a_blank_board_gets_the_application_and_a_second_time_nothing(board: Bla
         assert link.read("/notes.txt") == b"not ours"
 
 
+def test_the_console_is_closed_by_a_file_that_no_installation_takes_away(board: BlankBoard) -> None:
+    """S-26"""
+    done = field("close-console", "--port", board.port, "--json")
+    assert (done.exit_code, json.loads(done.stdout)["findings"][0]["code"]) == (0, "closed")
+    field("install", "--port", board.port)
+    with Link(board.port) as link:  # the stand-in's prompt comes when no configuration is there, as a board's does not
+        assert list(link.digests("/closed")) == ["/closed"]
+        link.remove("/closed")
+
+
 def test_a_cable_pulled_while_installing_leaves_nothing_that_starts(tmp_path: Path, built: Path) -> None:
     """P-285: and the next try writes only what is left."""
     with blank_board(tmp_path) as board:

@@ -1,4 +1,4 @@
-"""`wattline field ticket`: what opens a closed console."""
+"""`wattline field close-console`, `ticket`: nobody gets to a board's prompt, or who may (docs/updates.md)."""
 
 import time
 from pathlib import Path
@@ -6,14 +6,19 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from firmware.field.board.link import BAUD, Link
+from firmware.field.cli_board import EXIT, AsJson, Baud, Port, chosen, finish, told
+from firmware.field.outcome import Finding, passed
 from firmware.field.update import keys
 from protocol import ticket as tickets
 
 HOUR_S = 3600
+CLOSED = "/closed"  # the file by which loader/console.py knows it
 
 
 def register(app: typer.Typer) -> None:
-    """Add the command."""
+    """Add the commands."""
+    app.command(epilog=f"Examples / 示例:\n\n  wattline field close-console --port COM3\n\n{EXIT}")(close_console)
     app.command(
         epilog="Examples / 示例:\n\n"
         "  wattline field ticket T-77 --key release.pem --minutes 30\n\n"
@@ -38,6 +43,14 @@ def ticket(
     except keys.ReleaseKeyError as error:
         _end(str(error))
     typer.echo(tickets.LINE + signed.hex())
+
+
+def close_console(port: Port = None, baud: Baud = BAUD, as_json: AsJson = False) -> None:
+    """Close the board's console, as the last step: from its next start on only a ticket opens it. 关闭控制台"""
+    with told(), Link(chosen(port), baud) as link:
+        link.write(CLOSED, b"")
+    closed = Finding("closed", "the console is closed; a ticket opens it", "控制台已关闭，须凭证方可打开")
+    finish(passed("close-console", closed), as_json=as_json)
 
 
 def _end(text: str, status: int = 1) -> NoReturn:
