@@ -47,6 +47,7 @@ from gateway.quarantine.orders import Desk, Done, Order, Work
 from gateway.quarantine.quarantine import Quarantine
 from gateway.registry import Registry
 from gateway.replay import AnswersOnly, replayer
+from gateway.updates.bundles import load_keys
 from gateway.updates.desk import Desk as UpdatesDesk
 from gateway.verify import bounds_of
 from gateway.wanted.desk import Desk as WantedDesk
@@ -76,13 +77,15 @@ class Loaded:
             raise ConfigError(problems)
 
     def warnings(self, config_path: Path) -> list[Problem]:
-        """What can be used and should not be; and what the watch can't use, which is no reason to take no readings."""
+        """What can be used and should not be; and what watch and updates can't use: no reason to take no readings."""
         found: list[Problem] = []
         if self.config.enterprises is not None:
             of_file = partial(enterprises.load, Path(self.config.enterprises), self.registry)
             _collect(found, of_file, list[Enterprise]())
         if self.config.rules is not None:
             _collect(found, partial(rules.load, Path(self.config.rules)), rules.Rules())
+        if self.config.update_keys is not None:
+            _collect(found, partial(load_keys, Path(self.config.update_keys)), list[bytes]())
         for number, sink in enumerate(self.sinks):
             found += sink.warnings(config_path, f"sink[{number}]", self.registry) if sink is not None else []
         return found

@@ -13,15 +13,19 @@ from gateway.jetstream.status import status as stream_status
 from gateway.journal.journal import FILE
 from gateway.journal.reader import Reader
 from gateway.quarantine.quarantine import QuarantineReader
+from gateway.updates import rollouts, stages
+from gateway.updates import store as updates
 from gateway.wanted import configurations, requests
 from gateway.wanted.store import looking
 
 NAMES_SHOWN = 10  # on a line for a person; --json has them all
-_LINES = ("stream", "journal", "retention", "quarantine", "unknown", "findings", "asked")
+_LINES = ("stream", "journal", "retention", "quarantine", "unknown", "findings", "asked", "updates")
 
 
 def status(config: Config, as_json: AsJson = False) -> None:
     """What the journal, quarantine and sinks hold now, what is asked of terminals and what they were told. 状态
+
+    updates: rollouts that are not over.
 
     findings: epochs_back, frames of a log that is not the terminal's newest; records_missing, numbers that terminals
     gave to records, that never came and were asked for; records_given_up, those of which nothing came when asked.
@@ -52,7 +56,8 @@ def _journal_status(loaded: GatewayConfig) -> dict[str, Any]:
     newest, journal = reader.last_id(), reader.counts()
     found: dict[str, Any] = {"journal": journal, "retention": _retention(loaded.journal, reader)}
     reader.close()
-    found |= {**_quarantine_status(folder), **_wanted_status(folder, journal.pop("epochs_back", 0)), "sinks": {}}
+    found |= {**_quarantine_status(folder), **_wanted_status(folder, journal.pop("epochs_back", 0))}
+    found |= {"updates": _updates_status(folder), "sinks": {}}
     for sink in loaded.sink:
         state = outbox.status(folder, sink.name)
         found["sinks"][sink.name] = {**state, "lag": newest - cast("int", state["confirmed"])}
@@ -106,6 +111,13 @@ def _wanted_status(folder: Path, epochs_back: int) -> dict[str, Any]:
         "records_given_up": asked[requests.GIVEN_UP],
     }
     return {"findings": findings, "asked": asked, "configurations": states}
+
+
+def _updates_status(folder: Path) -> dict[str, int]:
+    """How many rollouts run, and how many have halted."""
+    with updates.looking(folder) as connection:
+        found = [] if connection is None else rollouts.unfinished(connection)
+    return {state: sum(one.state == state for one in found) for state in stages.OPEN}
 
 
 def _brief(states: dict[str, list[str]]) -> dict[str, str]:

@@ -13,11 +13,12 @@ from gateway.clock import SystemClock
 from gateway.config import GatewayConfig
 from gateway.database import NewerSchemaError, StoreUnavailableError
 from gateway.updates import bundles, order, rollouts, stages
-from gateway.updates.bundles import Bundle, KeysError
+from gateway.updates.bundles import Bundle
 from gateway.updates.order import NobodyError, Terms
 from gateway.updates.rollouts import BusyError, Rollout
 from gateway.updates.selection import terminals_of
 from gateway.updates.store import Store, looking
+from protocol.host.strict import ConfigError
 from protocol.update import PAYLOAD_BYTES_MAX, UpdateError
 
 BUNDLE_BYTES_MAX = PAYLOAD_BYTES_MAX + 4096  # its manifest, and what holds both together
@@ -199,8 +200,8 @@ def _read(config: Path, loaded: GatewayConfig, file: Path) -> Bundle:
         return bundles.checked(data, points, SystemClock().now_ms() // 1000)
     except OSError as error:
         fail(f"{error.filename or file}: can't be read / 无法读取: {error.strerror}")
-    except KeysError as error:
-        fail(str(error))
+    except ConfigError as error:
+        fail(*(str(problem) for problem in error.problems))
     except UpdateError as error:
         fail(f"{file}: refused / 拒绝: {error}")
 

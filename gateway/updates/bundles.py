@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from protocol import p256, update
 from protocol.host import bundle
+from protocol.host.strict import ConfigError, Problem
 from protocol.update import UpdateError
 
 KEYS_BYTES_MAX = 4096  # update_keys.json: four keys take 600
@@ -24,20 +25,19 @@ class Bundle(NamedTuple):
     payload: bytes
 
 
-class KeysError(Exception):
-    """A file of release keys that can't be used: says what is wrong with it."""
-
-
 def load_keys(path: Path) -> list[bytes]:
-    """The release keys' points in the file that `wattline field bundle trust` writes. Raises KeysError, OSError."""
-    with path.open("rb") as stream:
-        data = stream.read(KEYS_BYTES_MAX + 1)
+    """The release keys' points in the file that `wattline field bundle trust` writes. Raises ConfigError."""
     try:
-        points = [bytes.fromhex(one) for one in json.loads(data)["keys"]]
+        with path.open("rb") as stream:
+            points = [bytes.fromhex(one) for one in json.loads(stream.read(KEYS_BYTES_MAX))["keys"]]
+    except OSError as error:
+        raise ConfigError([Problem(path, "", f"can't be read / 无法读取: {error.strerror}")]) from error
     except (ValueError, TypeError, KeyError) as error:
-        raise KeysError(f'{path}: {error}; allowed / 允许: {{"keys": ["POINT IN HEX", ...]}}') from error
-    if not points or not all(p256.point_of(one) for one in points):
-        raise KeysError(f"{path}: no keys, or not P-256 points / 没有公钥，或不是 P-256 公钥")
+        text = f'{type(error).__name__}: {error}; allowed / 允许: {{"keys": ["POINT IN HEX", ...]}}'
+        raise ConfigError([Problem(path, "keys", text)]) from error
+    if not 1 <= len(points) <= update.KEYS_MAX or not all(p256.point_of(one) for one in points):
+        text = f"allowed / 允许: 1 to {update.KEYS_MAX} points of P-256 / 1 至 {update.KEYS_MAX} 个 P-256 公钥"
+        raise ConfigError([Problem(path, "keys", text)])
     return points
 
 

@@ -211,6 +211,8 @@ class Desk:
             return
         if member.state != served.member.state:
             self._metrics.update_states.labels(member.state).inc()
+            self._metrics.update_terminals.labels(served.member.state).dec()
+            self._metrics.update_terminals.labels(member.state).inc()
             self._log.info("update", terminal=member.terminal, release=served.rollout.number, state=member.state)
         if member.state not in stages.UNDER_WAY:
             self._judge_at_s = 0.0  # within a second

@@ -9,7 +9,9 @@ import pytest
 from typer.testing import CliRunner
 
 from gateway.cli import app
+from gateway.config import VerifyConfig
 from gateway.downward import Said
+from gateway.journal.journal import Journal
 from gateway.updates import rollouts
 from gateway.updates.store import Store
 from protocol import record, update
@@ -75,6 +77,9 @@ def test_a_rollout_is_begun_shown_stopped_and_resumed(config: Path) -> None:
     assert "wave / 第 2 批, to 100 %, not begun / 未开始" in said
 
     assert run_json(config, "stop") == {"rollout": 1, "state": "halted"}
+    Journal(config.parent / "data", VerifyConfig()).close()
+    status = CliRunner().invoke(app, ["status", "--json", "--config", str(config)])
+    assert json.loads(status.stdout)["updates"] == {"running": 0, "halted": 1}
     assert run(config, "stop") == (1, "no such rollout is running / 没有该状态的任务\n")
     assert "halted / 已停止: stopped by the operator" in run(config, "status")[1]
     hear(config, canary, 2, record.UPDATE_REFUSED, NOW_S, update.FILE, 0)
@@ -155,6 +160,13 @@ def test_keys_that_can_not_be_used_are_refused(config: Path, text: str) -> None:
     (config.parent / "update_keys.json").write_text(text)
     status, said = run(config, "--bundle", file_of(config, release(**RIGHT)))
     assert (status, "update_keys.json: " in said) == (1, True), said
+
+
+def test_check_warns_of_keys_that_can_not_be_used(config: Path) -> None:
+    """P-270"""
+    (config.parent / "update_keys.json").write_text("{}")
+    answer = CliRunner().invoke(app, ["check", "--strict", "--json", "--config", str(config)])
+    assert (answer.exit_code, "update_keys.json" in answer.stdout) == (1, True), answer.stdout
 
 
 def test_without_keys_nothing_is_imported(config: Path) -> None:

@@ -16,10 +16,12 @@ from gateway.updates.order import Terms
 from gateway.updates.rollouts import Plan
 from gateway.updates.selection import Placed
 from gateway.updates.store import Store
-from protocol import down, record, update
+from protocol import ack, down, record, update
 from protocol.host import bundle
 from tests.gateway.support import NOW_S
 from tests.gateway.updates.world import HOUR_MS, POINTS, Fleet, names, release
+from tests.gateway.wanted.test_faults import Failing
+from tests.gateway.wanted.world import talk
 
 PAYLOAD = bundle.read(release(), POINTS).payload
 
@@ -197,6 +199,29 @@ def test_the_order_in_which_events_come_does_not_matter(tmp_path_factory: pytest
             found.append((member.state, member.reason, rollouts.in_force(connection)))
         store.close()
     assert found[0] == found[1], (seed, story)
+
+
+def test_what_a_terminal_says_is_kept_and_offers_wait_while_the_disk_refuses(
+    fleet_of: Callable[..., Fleet], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """P-273: the disk comes back, and nothing was acknowledged before that is not kept."""
+    monkeypatch.setattr("gateway.pipeline.STORE_RETRY_S", 0.001)
+    fleet = fleet_of(1)
+    fleet.house.begin(names(1), terms=Terms((100,), 0, HOUR_MS))
+    fleet.house.step(1)
+    (taker,) = fleet.takers.values()
+    Failing(monkeypatch, 1, Store)
+    taker.say(record.CLOCK_SET, 0)
+    assert [type(one) for one in talk(fleet.house, taker)] == [ack.Ack]
+    assert fleet.states() == {"T0001": stages.WAITING}
+    fleet.minute(lambda one: isinstance(one, down.Chunk))
+    assert fleet.states() == {"T0001": stages.DOWNLOADING}
+    failing = Failing(monkeypatch, 3, Store)
+    taker.say(record.UPDATE_GOOD, NOW_S)
+    fleet.minute()
+    assert failing.left == 0
+    assert fleet.states() == {"T0001": stages.GOOD}
+    assert fleet.house.metric("wattline_store_errors_total", store="updates") == 4
 
 
 @pytest.mark.parametrize("values", [[], [-1], [NOW_S], [NOW_S, -5], [2**53 - 1, 1], [NOW_S, 2**53 - 1, 0, 1, 2, 3]])

@@ -9,6 +9,7 @@ import pytest
 
 from gateway.database import NewerSchemaError, StoreUnavailableError, connect
 from gateway.pipeline import StoppedError
+from gateway.shared_store import SharedStore
 from gateway.wanted.store import FILE, Store
 from protocol import ack, down, record
 from tests.gateway.support import NOW_S, Sender, StillClock
@@ -31,13 +32,13 @@ def house(tmp_path: Path, clock: StillClock) -> Iterator[House]:
 class Failing:
     """The disk of the store refuses so many writes."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, times: int) -> None:
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, times: int, kind: type[SharedStore] = Store) -> None:
         self.left = times
-        self._writing = Store.writing
-        monkeypatch.setattr(Store, "writing", lambda store: self._fail(store))  # noqa: PLW0108  (it must get the store)
+        self._writing = kind.writing
+        monkeypatch.setattr(kind, "writing", lambda store: self._fail(store))  # noqa: PLW0108  (it must get the store)
 
     @contextlib.contextmanager
-    def _fail(self, store: Store) -> Iterator[Any]:
+    def _fail(self, store: SharedStore) -> Iterator[Any]:
         if self.left:
             self.left -= 1
             store.close()
