@@ -129,7 +129,7 @@ kills: setup ## kill the journal's writer and cut its power KILLS=1000 times eac
 	$(BIN)/python -m tests.e2e.gateway_kills --rounds 50 $(if $(SEED),--seed $(SEED))
 	$(BIN)/python -m tests.e2e.cluster_kills --rounds 36 $(if $(SEED),--seed $(SEED))
 
-powercut: setup-check $(STAMP)/vm64 $(STAMP)/vm32 ## cut the log's power at every flash operation: CUTS=10000 SEED=n / 断电试验
+powercut: setup-check $(STAMP)/vm64 $(STAMP)/vm32 ## cut the power of the log, and of updates, at every flash operation: CUTS=10000 SEED=n / 断电试验
 	$(BIN)/wattline hil powercut --cuts $(or $(CUTS),10000) --seed $(or $(SEED),$(shell date +%j))
 
 firmware: setup-check ## the terminal's image for each board: build/firmware/BOARD / 生成固件映像

@@ -54,6 +54,7 @@ CHANGED = 18
 NOT_STORED = 19
 ON_TRIAL = 20
 NOT_HERE = 21
+MEMORY = 22
 
 # code: (name, what is wrong and what to do next)
 REFUSALS = {
@@ -78,6 +79,7 @@ REFUSALS = {
     NOT_STORED: ("not_stored", "the flash did not take it"),
     ON_TRIAL: ("on_trial", "the application that runs is itself on trial: wait for update_good"),
     NOT_HERE: ("not_here", "this terminal takes no updates: it has no release keys, or no place for them"),
+    MEMORY: ("memory", "the terminal's heap is too small, or too full just now: offer it again after its next start"),
 }
 
 # number: of the release, rises for ever; best_before_s: Unix s; precursors: applications that it may replace, () any;

@@ -34,7 +34,9 @@ def powercut(
     jobs: Annotated[int, typer.Option(min=0, max=256, help="Side by side; 0: one a core. 并行数")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON. 以 JSON 输出")] = False,
 ) -> None:
-    """Cut the power of the terminal's log at every flash operation, and fill its file system. 断电与存储写满试验"""
+    """Cut the power of the terminal's log, and of an update, at every flash operation; fill the log's file system.
+    断电与存储写满试验
+    """
     if replay is not None:
         _replay(replay)
     began = time.monotonic()

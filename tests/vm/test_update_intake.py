@@ -266,6 +266,26 @@ def test_a_terminal_without_keys_or_slots_takes_nothing_and_says_so() -> None:
     assert terminal.told() == [(record.UPDATE_REFUSED, [0, format_of.NOT_HERE, 0])]
 
 
+def test_a_heap_that_does_not_suffice_is_a_refusal_and_no_start_anew() -> None:
+    # P-265: and what came is forgotten, so that the next start may have room
+    def fails(*_: object) -> None:
+        raise MemoryError
+
+    vector = taken()
+    terminal = Terminal(vector)
+    terminal.update._open = fails  # type: ignore[method-assign]
+    terminal.offer(releases.split(vector)[0])
+    assert terminal.told() == [(record.UPDATE_REFUSED, [0, format_of.MEMORY, vector["here"]["newest"]])]
+    terminal = Terminal(vector)
+    terminal.offer(releases.split(vector)[0])
+    terminal.update._intake.take = fails  # type: ignore[attr-defined]
+    terminal.chunk(number_of(vector), 0, b"content")
+    assert terminal.told()[-1] == (record.UPDATE_REFUSED, [0, format_of.MEMORY, vector["here"]["newest"]])
+    assert not terminal.update.restart
+    deliver(terminal, vector)
+    assert terminal.update.restart
+
+
 def test_a_release_for_which_there_is_no_room_is_refused_before_a_file_is_written() -> None:
     # P-265
     vector = taken()

@@ -7,7 +7,7 @@ import rp2
 
 from boards import base, mcu
 
-CODE_BYTES = 1536 * 1024  # root file system, before the data: three applications of 107 blocks each (docs/updates.md)
+CODE_BYTES = 1536 * 1024  # root file system, before the data: three applications take 312 blocks (docs/updates.md)
 _BLOCK_BYTES = 4096
 _COUNTERS_BYTES = 2 * _BLOCK_BYTES  # at the flash's end: outside of all file systems
 _PROG_BYTES = 256  # the flash's page: it programs nothing smaller

@@ -4,12 +4,14 @@
 # What a gateway says to it, and what it answers: protocol/UPDATES.md, sections 2 and 3. What happens when something
 # fails: docs/updates.md.
 import asyncio
+import gc
 
 from protocol import record
 from protocol.checked import ConfigError
 
 ALLOWANCE_MS = 600000  # without a sign of life: a step of the work takes a second at most
 _ALIVE_MS = 60000
+_MEMORY = 22  # protocol.update's, which is not loaded where there is no room for it
 TRIAL_UP_MS = 3600000  # four windows' frames that the gateway could have acknowledged while the link was up
 TRIAL_MS = 259200000  # three days: no outage that is not mended by then; what can't connect at all ends here
 _REFUSALS_MAX = 32  # told a start; who offers the same again is answered once
@@ -70,10 +72,13 @@ class Update:
         """A down.Offer, down.Chunk or down.Abort, authentic and fresh."""
         if self.restart:
             return
-        if self._intake is None:
-            self._intake = self._open()  # type: ignore[no-untyped-call]
-        if self._intake is not None:
-            self._intake.take(found)
+        try:
+            if self._intake is None:
+                self._intake = self._open()  # type: ignore[no-untyped-call]
+            if self._intake is not None:
+                self._intake.take(found)
+        except MemoryError:  # a reset would help, and be asked for again by the next offer
+            self._give_in()
 
     async def run(self) -> None:
         """Do what a release needs, in pieces. Never returns."""
@@ -84,9 +89,12 @@ class Update:
             except asyncio.TimeoutError:
                 continue
             self._wanted.clear()
-            for _ in self.work():  # type: ignore[no-untyped-call]
-                self.alive_ms = self._board.real_ms()
-                await asyncio.sleep(0)
+            try:
+                for _ in self.work():  # type: ignore[no-untyped-call]
+                    self.alive_ms = self._board.real_ms()
+                    await asyncio.sleep(0)
+            except MemoryError:
+                self._give_in()
 
     def work(self):  # type: ignore[no-untyped-def]
         """What a release needs done; an iterator."""
@@ -96,6 +104,12 @@ class Update:
     def wake(self) -> None:
         """There is work."""
         self._wanted.set()
+
+    def _give_in(self) -> None:
+        """What came is forgotten: the heap is for the readings."""
+        self._intake = None
+        gc.collect()
+        self.refuse(0, _MEMORY)
 
     def refuse(self, number: int, reason: int) -> None:
         """Say so by an event, once a start."""
