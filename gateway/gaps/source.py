@@ -2,7 +2,7 @@
 
 import sqlite3
 from bisect import insort
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -90,7 +90,7 @@ class Source:
         retired_ms = self._spans.kept_from_ms()
         return 0 if not retired_ms else retired_ms // 1000 + self._future_s
 
-    def terminals(self) -> dict[str, int]:
+    def terminals(self) -> Mapping[str, int]:
         """Name to row of those that have records."""
         return self._spans.terminals()
 

@@ -4,7 +4,7 @@ Up to `progress.indexed` the index tells, which has a day's records of a termina
 blocks are read, once, and kept until the index has them.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -39,6 +39,7 @@ class Spans:
         """Raises sqlite3.OperationalError where there is no journal yet, OlderSchemaError where it must be migrated."""
         self._connection = connect_to(folder)
         self._blocks = Blocks(self._connection)
+        self._terminals: tuple[int, dict[str, int]] = (0, {})  # up to which row, and by name
         self._tail: dict[str, list[Row]] = {}  # by terminal, of what the index does not have
         self._tail_after = self._tail_to = 0
         # (terminal, since when, how far, from where on), what the index has
@@ -52,9 +53,13 @@ class Spans:
         """What was received later than this is all there: nothing of it was retired. 0: nothing was retired."""
         return int(self._connection.execute("SELECT retired_ms FROM progress").fetchone()[0])
 
-    def terminals(self) -> dict[str, int]:
+    def terminals(self) -> Mapping[str, int]:
         """Name to row, of every terminal that has a record."""
-        return dict(self._connection.execute("SELECT name, id FROM terminals ORDER BY name"))
+        (newest,) = self._connection.execute("SELECT coalesce(max(id), 0) FROM terminals").fetchone()
+        if newest != self._terminals[0]:  # they are only ever added
+            found = self._connection.execute("SELECT name, id FROM terminals ORDER BY name")
+            self._terminals = (newest, dict(found))
+        return self._terminals[1]
 
     def first_id(self, received_ms: int) -> int:
         """The id from which on records were received at this time or later; one past the end if none was."""
