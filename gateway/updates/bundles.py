@@ -78,6 +78,6 @@ def get(connection: sqlite3.Connection, number: int, board: str) -> Bundle:
 
 
 def newest_number(connection: sqlite3.Connection, board: str) -> int:
-    """Of all for this board, which the gateway vouches for (FR-82); 0: there is none."""
+    """Of all for this board; 0: there is none."""
     (number,) = connection.execute("SELECT max(number) FROM bundles WHERE board = ?", (board,)).fetchone()
     return int(number or 0)

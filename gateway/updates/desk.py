@@ -62,7 +62,6 @@ class Desk:
         self._metrics, self._log = metrics, log
         self._served: dict[str, Served] = {}
         self._bundles: dict[tuple[int, str], Bundle] = {}
-        self._vouched: dict[str, int] = {}  # by board: the newest number
         self._heard: dict[str, tuple[Heard, int]] = {}  # and when
         self._pacing = Pacing()
         self._began_ms = clock.now_ms()  # before that nobody could be heard
@@ -165,7 +164,7 @@ class Desk:
 
     def _offer(self, heard: Heard) -> Down:
         bundle = self._bundle(heard.terminal.id)
-        payload = down.offer_payload(self._vouched[bundle.board], bundle.signed, heard.echo)
+        payload = down.offer_payload(bundle.number, bundle.signed, heard.echo)
         return Down(heard.terminal.id, sealed(heard, payload), "offer")
 
     def _abort(self, heard: Heard) -> Down:
@@ -231,7 +230,6 @@ class Desk:
             for one in found:
                 key = one.number, one.board
                 kept[key] = self._bundles.get(key) or bundles.get(connection, *key)
-                self._vouched[one.board] = bundles.newest_number(connection, one.board)
                 for member in rollouts.members(connection, one.id):
                     states[member.state] += 1
                     if member.stage <= one.stage:

@@ -146,6 +146,17 @@ def test_who_is_away_gets_it_when_it_is_heard_and_holds_up_nobody_for_long(fleet
     assert fleet.house.stand()[0].state == stages.DONE
 
 
+def test_two_releases_at_once_go_to_terminals_of_their_own(fleet_of: Callable[..., Fleet]) -> None:
+    """P-271"""
+    fleet = fleet_of(4)
+    every = Terms((100,), 0, HOUR_MS)
+    fleet.house.begin(names(2), terms=every)
+    fleet.house.begin(names(4)[2:], release(NOW_S + 1), every)
+    fleet.until(stages.DONE)
+    assert [list(one.taken) for one in fleet.takers.values()] == [[NOW_S], [NOW_S], [NOW_S + 1], [NOW_S + 1]]
+    assert fleet.house.stand(2)[0].state == stages.DONE
+
+
 @pytest.mark.slow
 @settings(max_examples=6, deadline=None)
 @given(st.integers(0, 2**32))
