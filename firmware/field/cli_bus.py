@@ -41,6 +41,9 @@ def scan_(  # noqa: PLR0913, PLR0917  (a command's options are its parameters)
     baud: Annotated[list[int] | None, typer.Option(help="Only this speed; several times. 只搜索该波特率")] = None,
     parity: Annotated[list[str] | None, typer.Option(help="N, E, O; several times. 只搜索该校验位")] = None,
     units: Annotated[str, typer.Option(help="Modbus addresses. Modbus 地址范围")] = "1-247",
+    answer_ms: Annotated[
+        int, typer.Option(min=20, max=5000, help="That a meter may think; more finds slow ones. 应答等待时间")
+    ] = order.ANSWER_MS,
     capture: CaptureFile = None,
     dry_run: DryRun = False,
     as_json: AsJson = False,
@@ -50,7 +53,7 @@ def scan_(  # noqa: PLR0913, PLR0917  (a command's options are its parameters)
     bauds, parities = baud or order.BAUDS, [one.upper() for one in parity or order.PARITIES]
     _refuse("--baud", [str(one) for one in bauds if one not in order.BAUDS], order.BAUDS)
     _refuse("--parity", [one for one in parities if one not in order.PARITIES], order.PARITIES)
-    search = order.steps(steps.expected(planned), bauds, parities, _units(units))
+    search = order.steps(steps.expected(planned), bauds, parities, _units(units), answer_ms)
     typer.echo(_plan_text(search), err=True)
     if dry_run:
         raise typer.Exit(0)

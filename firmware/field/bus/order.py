@@ -31,10 +31,11 @@ class Step(NamedTuple):
     line: Line
     protocol: str
     addresses: tuple[Address, ...]
+    answer_ms: int = 0  # that a meter may think; 0: the protocol's usual time
 
     def questions(self) -> list[Question]:
         """Whether anybody is there."""
-        return [probe(self.line, self.protocol, address) for address in self.addresses]
+        return [probe(self.line, self.protocol, address, self.answer_ms) for address in self.addresses]
 
     @property
     def longest_ms(self) -> int:
@@ -60,15 +61,19 @@ def steps(
     bauds: Sequence[int] = BAUDS,
     parities: Sequence[str] = PARITIES,
     units: Sequence[int] = UNITS,
+    answer_ms: int = ANSWER_MS,
 ) -> list[Step]:
-    """The whole search: what is expected, the one DL/T 645 meter and likely units on every line, then all units."""
+    """The whole search: what is expected, the one DL/T 645 meter and likely units on every line, then all units.
+
+    answer_ms: how long a Modbus unit may think.
+    """
     lines = [line for line in _lines() if line.baud in bauds and line.parity in parities]
     likely = tuple(unit for unit in units if unit in LIKELY_UNITS)
     others = tuple(unit for unit in units if unit not in LIKELY_UNITS)
-    found = [Step(line, protocol, (address,)) for line, protocol, address in expected]
+    found = [Step(line, protocol, (address,), SLOW_ANSWER_MS) for line, protocol, address in expected]
     for line in lines:
-        found += [Step(line, WHO, ("",)), Step(line, "modbus-rtu", likely)]
-    found += [Step(line, "modbus-rtu", others) for line in lines]
+        found += [Step(line, WHO, ("",)), Step(line, "modbus-rtu", likely, answer_ms)]
+    found += [Step(line, "modbus-rtu", others, answer_ms) for line in lines]
     return [step for step in found if step.addresses]
 
 

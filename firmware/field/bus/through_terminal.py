@@ -14,7 +14,7 @@ from firmware.field.bus.asking import Heard
 from firmware.field.bus.reach import PROTOCOLS, Question, ReachError
 
 _AT_ONCE = 16  # questions of one command: the likely units of a scan; Ctrl-C ends it behind them
-_MARGIN_S = 5.0  # for the board's own time, and what it prints
+_MARGIN_S = 10.0  # for the board's own time, and what it prints
 _HERE = Path(__file__).parent
 # What a board has no module of is sent as text. It stays until the board starts anew, and is sent again then.
 _PREPARE = """

@@ -81,6 +81,7 @@ class LiveScreen(App[None]):
         self.theme = "ansi-dark"
         self.language = language
         self.paused = False
+        self.idle = False  # nothing is asked just now
         self.view = ""  # all panes
         self.rows = {one.number: Row(one) for one in planned}
         self.traffic = Traffic()
@@ -194,6 +195,7 @@ class LiveScreen(App[None]):
                 except ReachError as error:
                     self._send(Gone(str(error)))
                     return
+            self.idle = self.paused
             while time.monotonic() - began < self._every_s and not self._ending.wait(_TICK_S):
                 pass
 

@@ -41,7 +41,7 @@ def ratio(name: str) -> int:
 
 def planned(name: str, address: int | str | None = None) -> Planned:
     model = next(one for one in recognise.models() if one.name == name)
-    meter = Meter(address or ADDRESSES[name], 1, model, (ratio(name), 1), 300, LINE)
+    meter = Meter(address or ADDRESSES[name], 1, model, (ratio(name), 1), 2000, LINE)
     return Planned(1, name, "production", 0, meter)
 
 
@@ -92,7 +92,7 @@ def test_live_values_of_a_terminals_configuration(port: str, tmp_path: Path) -> 
     config = {
         "terminal": "T001",
         "sample_interval_s": 5,
-        "buses": [{"uart": 0, "baud": 9600, "parity": "N", "stop": 1, "meters": [{**meter, "timeout_ms": 500}]}],
+        "buses": [{"uart": 0, "baud": 9600, "parity": "N", "stop": 1, "meters": [{**meter, "timeout_ms": 2000}]}],
         "points": [{"number": 1, "name": "press", "kind": "production", "run_threshold_w": 100}],
         "mqtt": {"host": "127.0.0.1", "port": 1883, "keepalive_s": 60},
         "uplink": {"ack_timeout_ms": 1000, "unacked_frames": 8, "records_per_frame": 8},

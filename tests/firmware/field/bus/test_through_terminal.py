@@ -46,8 +46,8 @@ def board(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BlankBoard]:
 
 def test_the_terminals_own_bus_asks_and_every_byte_is_seen(board: BlankBoard) -> None:
     """P-299"""
-    questions = [Question(LINE, "modbus-rtu", unit, Read(4, 0, 2), 200) for unit in (2, 3)]
-    questions += [Question(LINE, "modbus-rtu", 3, Read(3, 0, 1), 200), Question(LINE, WHO, "", ANYBODY, 200)]
+    questions = [Question(LINE, "modbus-rtu", unit, Read(4, 0, 2), 2000) for unit in (2, 3)]
+    questions += [Question(LINE, "modbus-rtu", 3, Read(3, 0, 1), 2000), Question(LINE, WHO, "", ANYBODY, 2000)]
     with opening.opened(f"board:{board.port}") as bus:
         heard = list(bus.ask(questions))
         again = list(bus.ask(questions))
@@ -63,7 +63,7 @@ def test_a_point_is_read_as_over_an_adapter(board: BlankBoard) -> None:
     """P-299: with each phase's power and the meter's state words."""
     model = next(one for one in recognise.models() if one.name == "dlt645_3p")
     with opening.opened(f"board:{board.port}#0") as bus:
-        taken = snapshot.take(bus, Planned(1, "press", "production", 0, Meter(DLT645, 1, model, (1, 1), 500, LINE)))
+        taken = snapshot.take(bus, Planned(1, "press", "production", 0, Meter(DLT645, 1, model, (1, 1), 2000, LINE)))
     assert taken.said == ""
     assert taken.values["p_w"] == pytest.approx(5000, rel=0.01)
     assert sum(taken.phases[f"p{letter}_w"] or 0 for letter in "abc") == pytest.approx(5000, rel=0.01)
@@ -75,7 +75,19 @@ def test_a_scan_through_it_sends_reads_alone_and_lets_the_terminal_start_again(
 ) -> None:
     """P-292, P-299"""
     capture = tmp_path / "bus.jsonl"
-    options = ["--baud", "9600", "--parity", "N", "--units", "1-5", "--capture", str(capture), "--json"]
+    options = [
+        "--baud",
+        "9600",
+        "--parity",
+        "N",
+        "--units",
+        "2-3",
+        "--answer-ms",
+        "2000",
+        "--capture",
+        str(capture),
+        "--json",
+    ]
     result = CliRunner().invoke(app, ["scan", "--port", f"board:{board.port}", *options])
     assert result.exit_code == 0, result.output
     meters = json.loads(result.stdout)["data"]["meters"]

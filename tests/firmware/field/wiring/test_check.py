@@ -69,7 +69,7 @@ def port(meters: Meters) -> str:
 def planned(number: int, address: int | str, model: str, kind: str = "production", rated_w: int = RATED_W) -> Planned:
     profile = next(one for one in recognise.models() if one.name == model)
     return Planned(
-        number, f"point{number}", kind, 0, Meter(address, number, profile, (ct(model), 1), 300, LINE), rated_w
+        number, f"point{number}", kind, 0, Meter(address, number, profile, (ct(model), 1), 2000, LINE), rated_w
     )
 
 
@@ -139,7 +139,7 @@ def test_production_and_treatment_that_draw_alike_are_not_told_apart(port: str) 
 
 
 def test_the_command_judges_once_by_what_it_is_told(port: str, tmp_path: Path) -> None:
-    meter = {"profile": "sdm630", "ct_ratio": 1, "pt_ratio": 1, "timeout_ms": 500}
+    meter = {"profile": "sdm630", "ct_ratio": 1, "pt_ratio": 1, "timeout_ms": 2000}
     bus = {"uart": 0, "baud": 9600, "parity": "N", "stop": 1}
     config = {
         "terminal": "T001",
