@@ -122,3 +122,36 @@ def test_the_whole_terminal_tells_its_led_of_the_link_and_of_its_meters(tmp_path
                 with made.gateway():
                     made.terminal.process.wait_for_line(expected[-1], 60)
                 made.terminal.kill()
+
+
+LOADER = """
+class Timer:
+    ONE_SHOT = 0
+    def __init__(self, number):
+        done.append(["timer", number])
+    def init(self, mode, period, callback):
+        done.append(["init", mode, period])
+        self.callback = callback
+    def deinit(self):
+        done.append(["deinit"])
+class Micropython:
+    kbd_intr = staticmethod(lambda char: done.append(["kbd_intr", char]))
+class Sys:
+    platform = "rp2"
+Machine.Timer = Timer
+Machine.reset = staticmethod(lambda: done.append(["reset"]))
+sys.modules["micropython"] = Micropython
+from loader import console, guard
+console.sys = guard.sys = Sys
+"""
+
+
+@pytest.mark.parametrize("vm", VMS)
+def test_a_board_is_guarded_by_a_timer_and_closed_to_the_keyboard(tmp_path: Path, vm: str) -> None:
+    """S-26 R-23"""
+    code = "guard.start(30)\nguard._timers[0].callback(None)\nguard.start(60)\nguard.stop()\nguard.stop()\n"
+    told = done(vm, tmp_path / "flash", LOADER + code)
+    begun = [["timer", -1], ["init", 0, 30_000], ["reset"]]
+    assert told == [*begun, ["deinit"], ["timer", -1], ["init", 0, 60_000], ["deinit"]]
+    code = "console.let_interrupt(let=False)\nconsole.let_interrupt(let=True)\n"
+    assert done(vm, tmp_path / "flash", LOADER + code) == [["kbd_intr", -1], ["kbd_intr", 3]]
