@@ -30,9 +30,9 @@ _MOUNT = """
 import boards
 from boards import base
 try:
-    boards.open_board()
+    boards.mount_data()
 except OSError:
-    os.stat(base.DATA_DIR)
+    os.listdir(base.DATA_DIR)
 print(base.DATA_DIR)
 """
 _WHOSE = """

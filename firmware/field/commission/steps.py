@@ -5,10 +5,15 @@ Each leaves the board at its prompt, where nothing asks the meters and no start 
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
+from pathlib import Path
 from typing import NamedTuple
 
+from firmware import image
+from firmware.field.board import identify as identifying
+from firmware.field.board import install as installing
 from firmware.field.board.errors import BoardError, BoardRefusedError
 from firmware.field.board.link import Link
 from firmware.field.bus import opening, points
@@ -22,24 +27,6 @@ from firmware.field.commission.work import Work
 from firmware.field.outcome import BAD, NO_ANSWER, REFUSED, Finding, Outcome, passed
 from firmware.field.wiring import steps as wiring_steps
 
-# What runs on a board: asked at the raw prompt, so that it is told whatever is installed or not.
-_IDENTIFY = """
-import sys, os, binascii
-try:
-    import machine
-    uid = machine.unique_id()
-except (ImportError, AttributeError):
-    uid = b""
-try:
-    from terminal import image
-    version = "%d.%d.%d" % image.VERSION
-except ImportError:
-    version = "-"
-release = ".".join([str(one) for one in sys.implementation[1][:3]])
-print(sys.platform, release, binascii.hexlify(uid).decode() or "-", version)
-"""
-_PLATFORMS = {"esp32s3": "esp32", "rp2": "rp2", "unix": "linux"}  # sys.platform of the boards of a plan
-
 
 class Step(NamedTuple):
     """A step of the work. zh: its name. run: raises BoardError, ReachError, OSError, ValueError."""
@@ -52,11 +39,28 @@ class Step(NamedTuple):
 def identify(work: Work, session: Session) -> Outcome:
     """Which board it is; keeps facts["board"]."""
     with closing(Link(work.port)) as link:
-        platform, micropython, uid, version = link.run(_IDENTIFY).decode().split()[-4:]
-    session.facts["board"] = {"kind": work.terminal.board, "uid": uid, "micropython": micropython, "firmware": version}
-    if platform != _PLATFORMS[work.terminal.board]:
-        return Outcome("identify", "failed", (_other_board(platform, work.terminal.board),), {}, REFUSED)
+        found = identifying.over(link)
+    session.facts["board"] = {
+        "kind": found.board or found.machine,
+        "uid": found.chip_id or "-",
+        "micropython": found.micropython or "-",
+        "firmware": identifying.version_text(found.version) if found.version else "-",
+    }
+    if found.board != work.terminal.board:
+        return Outcome("identify", "failed", (words.other_board(found.machine, work.terminal.board),), {}, REFUSED)
     return passed("identify", **session.facts["board"])
+
+
+def install(work: Work, session: Session) -> Outcome:
+    """The application of this version on the board, what differs only."""
+    version, built_s = image.version_here(), image.built_here_s()
+    with tempfile.TemporaryDirectory() as folder, closing(Link(work.port)) as link:
+        installing.refuse_unfit(identifying.over(link), work.terminal.board, version, cross=False, older=False)
+        image.build(work.terminal.board, Path(folder), version, built_s)
+        todo = installing.plan(link, Path(folder))
+        installing.carry_out(link, todo, Path(folder), lambda name, at, of: work.tell(f"{100 * at // of:3d} % {name}"))
+    session.facts["board"]["firmware"] = identifying.version_text(version)
+    return passed("install", version=list(version), written=len(todo.put), removed=len(todo.remove), same=todo.same)
 
 
 def provide(work: Work, session: Session) -> Outcome:
@@ -102,6 +106,7 @@ def test(work: Work, session: Session) -> Outcome:
 
 STEPS: Sequence[Step] = (
     Step("identify", "识别板子", identify),
+    Step("install", "安装应用", install),
     Step("provision", "写入身份与配置", provide),
     Step("scan", "搜索电表", scan),
     Step("live", "读取实时值", live),
@@ -129,6 +134,8 @@ def attempt(step: Step, work: Work, session: Session) -> Outcome:
         return _in_the_way(step, "board_refused", error, REFUSED)
     except (BoardError, ReachError) as error:
         return _in_the_way(step, "no_answer", error, NO_ANSWER)
+    except image.ImageError as error:
+        return _in_the_way(step, "image", error, BAD)
     except OSError as error:
         return _in_the_way(step, "file", error, BAD)
 
@@ -149,13 +156,3 @@ def _planned(work: Work) -> list[Planned]:
 def _in_the_way(step: Step, code: str, error: Exception, status: int) -> Outcome:
     en, _, zh = str(error).partition(" / ")
     return Outcome(step.name, "failed", (Finding(code, en, zh or en),), {}, status)
-
-
-def _other_board(found: str, planned: str) -> Finding:
-    return Finding(
-        "other_board",
-        f"this board runs MicroPython for {found}; the plan says {planned}",
-        f"此板为 {found}，计划为 {planned}",
-        "the right board, and the right port? else mend `board` in the plan",
-        "请确认板子与端口，或更正计划中的 board",
-    )

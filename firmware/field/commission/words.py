@@ -84,3 +84,14 @@ UPLOAD = {
         "把登记文件发给运维人员执行 wattline gateway admit，然后 --from test",
     ),
 }
+
+
+def other_board(found: str, planned: str) -> Finding:
+    """The wrong board, or the wrong port."""
+    return Finding(
+        "other_board",
+        f"this board is {found}; the plan says {planned}",
+        f"此板为 {found}，计划为 {planned}",
+        "the right board, and the right port? else mend `board` in the plan",
+        "请确认板子与端口，或更正计划中的 board",
+    )
