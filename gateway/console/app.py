@@ -29,7 +29,7 @@ from gateway.console.pages import admission, alarms, enterprise, fleet, gaps, qu
 from gateway.console.rates import LOGIN, REQUEST, Limiter
 from gateway.console.route import Call, RefusedError, Route
 from gateway.console.sessions import COOKIE, Session, Sessions
-from gateway.console.users import PASSWORD_CHARS_MAX, User, Users
+from gateway.console.users import PASSWORD_CHARS_MAX, Users
 from gateway.database import NewerSchemaError, StoreUnavailableError
 from gateway.journal.rows import OlderSchemaError
 from protocol.host.strict import ConfigError
@@ -57,11 +57,15 @@ class Login(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Me(msgspec.Struct, frozen=True):
-    """Who is logged in. csrf: to be sent as X-CSRF-Token with each change. utc_offset_h: of the times shown."""
+    """Who is logged in. csrf: to be sent as X-CSRF-Token with each change.
+
+    now_s: by the gateway's clock; utc_offset_h: of the times shown.
+    """
 
     name: str
     role: str
     csrf: str
+    now_s: int
     utc_offset_h: int
 
 
@@ -158,8 +162,9 @@ class Console:
         return Response(self._document, media_type="application/json")
 
     def _who(self, session: Session) -> Me:
-        user: User = session.user
-        return Me(user.name, user.role.name.lower(), session.csrf, self._house.config.console.utc_offset_h)
+        user, house = session.user, self._house
+        offset_h = house.config.console.utc_offset_h
+        return Me(user.name, user.role.name.lower(), session.csrf, house.now_s, offset_h)
 
     def _session(self, request: Request) -> Session:
         if not self._requests.take(_address(request)):

@@ -154,10 +154,15 @@ class Store:
             )
         )
 
-    def open_counts_by_enterprise(self) -> dict[str, int]:
-        """Likewise, of each enterprise."""
-        query = "SELECT enterprise, count(*) FROM alarms WHERE state NOT IN (?, ?) GROUP BY enterprise"
-        return dict(self._connection.execute(query, (CLOSED, WITHDRAWN)))
+    def open_kinds(self) -> dict[str, dict[str, int]]:
+        """Likewise, of each enterprise by kind, the most frequent first."""
+        query = (
+            "SELECT enterprise, kind, count(*) FROM alarms WHERE state NOT IN (?, ?) GROUP BY 1, 2 ORDER BY 3 DESC, 2"
+        )
+        found: dict[str, dict[str, int]] = {}
+        for enterprise, kind, count in self._connection.execute(query, (CLOSED, WITHDRAWN)):
+            found.setdefault(enterprise, {})[kind] = count
+        return found
 
     def meeting(self, enterprise: str, from_s: int, to_s: int, limit: int) -> list[Row]:
         """An enterprise's alarms that meet [from_s, to_s) and nothing disproved, the newest first."""

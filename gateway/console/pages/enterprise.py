@@ -1,6 +1,6 @@
 """An enterprise: production against treatment, with alarms, gaps and quality, over a span."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from typing import Annotated
 
@@ -15,6 +15,7 @@ from gateway.journal.spans import Spans
 from gateway.watch.enterprises import Enterprise, Linkage, PointId
 from gateway.watch.slots import SLOT_S
 from gateway.watch.store import Store
+from gateway.watch.words import MEANING
 
 DAYS_MAX = 62  # two months of a point are 6,000 numbers: as many as a chart has columns
 ALARMS_MAX = 500  # of a span: a chart with more is a wall
@@ -34,12 +35,21 @@ class LinkageShown(msgspec.Struct, frozen=True):
     treatment_on_w: int
 
 
+class KindShown(msgspec.Struct, frozen=True):
+    """How many alarms of a kind. meaning: English and Chinese."""
+
+    kind: str
+    meaning: list[str]
+    alarms: int
+
+
 class EnterpriseShown(msgspec.Struct, frozen=True):
-    """An enterprise. alarms: that nobody has closed."""
+    """An enterprise. alarms: that nobody has closed; kinds: of them, the most frequent first."""
 
     id: str
     name: str
     alarms: int
+    kinds: list[KindShown]
     linkages: list[LinkageShown]
 
 
@@ -72,11 +82,8 @@ class Curves(msgspec.Struct, frozen=True):
 
 def _list(call: Call) -> list[EnterpriseShown]:
     with closing(Store(call.house.folder)) as store:
-        counts = store.open_counts_by_enterprise()
-    return [
-        EnterpriseShown(one.id, one.name, counts.get(one.id, 0), [_linkage(each) for each in one.linkages])
-        for one in call.house.enterprises()
-    ]
+        kinds = store.open_kinds()
+    return [_enterprise(one, kinds.get(one.id, {})) for one in call.house.enterprises()]
 
 
 def _curves(call: Call) -> Curves:
@@ -126,6 +133,11 @@ def _find(known: Sequence[Enterprise], identity: str) -> Enterprise:
         if one.id == identity:
             return one
     raise not_found(identity)
+
+
+def _enterprise(one: Enterprise, kinds: Mapping[str, int]) -> EnterpriseShown:
+    shown = [KindShown(kind, MEANING[kind].split(" / "), count) for kind, count in kinds.items()]
+    return EnterpriseShown(one.id, one.name, sum(kinds.values()), shown, [_linkage(each) for each in one.linkages])
 
 
 def _linkage(one: Linkage) -> LinkageShown:

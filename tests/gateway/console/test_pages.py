@@ -47,6 +47,9 @@ def test_an_enterprise_is_drawn_as_it_was_measured_and_its_alarm_can_be_dispatch
     browser.enter("olga")
     (enterprise,) = asked(browser, "GET", "/api/enterprises")
     assert (enterprise["id"], enterprise["linkages"][0]["production"]) == ("E1", ["T0001/1"])
+    kinds = {one["kind"]: (one["alarms"], one["meaning"][1]) for one in enterprise["kinds"]}
+    assert kinds["treatment_off"] == (2, "生产开、治污停")
+    assert sum(count for count, _ in kinds.values()) == enterprise["alarms"]
     shown = asked(browser, "GET", f"/api/enterprises/E1/curves?from_s={FROM_S}&to_s={NOW_S}")
     furnace, cleaner = shown["curves"]
     expected = [None if number == MISSING else powers_w(number) for number in range(COUNT)]

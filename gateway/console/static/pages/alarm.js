@@ -1,0 +1,103 @@
+// An alarm: what, where, when; the curve that shows it; what was done about it and what can be.
+
+import { get, part, post } from "../api.js";
+import { isOf, stateChip } from "../alarm_table.js";
+import { chart } from "../chart.js";
+import { button, el, facts, link } from "../dom.js";
+import { problem, to } from "../router.js";
+import { may } from "../session.js";
+import { dayStart, span, stamp } from "../time.js";
+import { either, kilowatts, lasts, t } from "../words.js";
+
+const AROUND_S = 6 * 3600; // before and after: whether it was otherwise then
+const LONGEST_S = 60 * 86400; // of a curve
+
+/** The alarm of this number; returns what asks again. */
+export async function show(root, id) {
+  async function refresh() {
+    const { alarm, steps } = await get(`alarms/${part(id)}`);
+    const note = root.querySelector("textarea");
+    if (note?.value) return; // somebody is writing
+    root.replaceChildren(
+      el("h1", {}, t("alarm.title", alarm.id), " ", stateChip(alarm)),
+      el("p", { class: "lead strong" }, either(alarm.meaning)),
+      el("div", { class: "columns" },
+        el("section", { class: "card" }, about(alarm), ways(alarm)),
+        el("section", { class: "card" }, el("h2", {}, t("alarm.steps")), stepsTaken(steps), may("operator") ? act(alarm, refresh) : null)),
+      el("section", {}, el("h2", {}, t("alarm.evidence")), ...(await evidence(alarm))),
+    );
+  }
+
+  await refresh();
+  return refresh;
+}
+
+/** The curves of an alarm's enterprise around it, one for each linkage that it is of. */
+export async function evidence(alarm) {
+  if (!alarm.enterprise) return [el("p", { class: "empty" }, t("alarm.unplaced"))];
+  const enterprise = (await get("enterprises")).find((one) => one.id === alarm.enterprise);
+  const from_s = alarm.from_s - AROUND_S;
+  const to_s = Math.min(alarm.to_s + AROUND_S, from_s + LONGEST_S);
+  const shown = await get(`enterprises/${part(alarm.enterprise)}/curves`, { from_s, to_s });
+  const linkages = (enterprise?.linkages ?? []).filter((one) => concerns(alarm, one));
+  return Promise.all(linkages.map((one) => chart(one, shown, [alarm])));
+}
+
+function concerns(alarm, linkage) {
+  const points = [...linkage.production, ...linkage.treatment];
+  return isOf(alarm, linkage.name, points) || points.some((one) => one.startsWith(`${alarm.subject}/`));
+}
+
+function about(alarm) {
+  return facts([
+    [t("alarms.where"), [alarm.enterprise, alarm.subject].filter(Boolean).join(" · ")],
+    [t("alarms.when"), span(alarm.from_s, alarm.to_s)],
+    [t("alarms.lasted"), lasts(alarm.to_s - alarm.from_s)],
+    ...factsOf(alarm),
+    [t("alarm.found"), stamp(alarm.found_ms / 1000)],
+  ]);
+}
+
+/** What the rule measured, as pairs to show. */
+export function factsOf(alarm) {
+  return Object.entries(alarm.facts).map(([name, value]) => [t(`fact.${name}`), factText(name, value)]);
+}
+
+function factText(name, value) {
+  if (name.endsWith("_w")) return kilowatts(value);
+  if (name.endsWith("_s")) return `${value} s`;
+  if (name.endsWith("_mv")) return `${value / 1000} V`;
+  return typeof value === "string" ? stamp(Date.parse(value) / 1000) : String(value);
+}
+
+function ways(alarm) {
+  const terminal = alarm.subject.split("/")[0];
+  const isTerminals = alarm.subject.includes("/") || !alarm.enterprise;
+  return el("p", { class: "ways" },
+    alarm.enterprise ? link(to("enterprise", alarm.enterprise, { days: 1, from: dayStart(alarm.from_s) }), t("alarm.curve"), { class: "press" }) : null,
+    isTerminals ? link(to("gaps", terminal, { from: alarm.from_s }), t("alarm.calendar"), { class: "press" }) : null,
+    link(to("notice", alarm.id), t("alarm.notice"), { class: "press" }));
+}
+
+function stepsTaken(steps) {
+  if (!steps.length) return el("p", { class: "empty" }, t("alarm.noSteps"));
+  return el("ol", { class: "steps" }, steps.map((one) =>
+    el("li", {}, el("strong", {}, t(`state.${one.state}`)), ` · ${one.who} · ${stamp(one.at_ms / 1000)}`, one.note ? el("p", {}, one.note) : null)));
+}
+
+function act(alarm, refresh) {
+  if (!alarm.may.length) return null;
+  const note = el("textarea", { id: "note", rows: 2, maxLength: 2000 });
+  const wrong = el("div", {});
+  const step = (state) => async () => {
+    try {
+      await post(`alarms/${part(alarm.id)}/steps`, { state, note: note.value });
+      note.value = "";
+      await refresh();
+    } catch (error) {
+      wrong.replaceChildren(problem(error));
+    }
+  };
+  const buttons = alarm.may.map((state) => button(t(`step.${state}`), step(state), { class: state === "dispatched" ? "main" : null }));
+  return el("div", { class: "act" }, el("label", { for: "note" }, t("alarm.note")), note, wrong, el("p", { class: "ways" }, buttons));
+}

@@ -1,0 +1,35 @@
+// Login.
+
+import { el } from "../dom.js";
+import { problem } from "../router.js";
+import { login } from "../session.js";
+import { t } from "../words.js";
+
+/** The form; who gets in goes on to where the address says. */
+export function show(root) {
+  const name = el("input", { id: "name", name: "name", autocomplete: "username", required: true, maxLength: 32 });
+  const password = el("input", { id: "password", type: "password", autocomplete: "current-password", required: true, maxLength: 128 });
+  const wrong = el("div", {});
+  const enter = el("button", { type: "submit", class: "main" }, t("login"));
+  const submit = async (event) => {
+    event.preventDefault();
+    enter.disabled = true;
+    try {
+      await login(name.value, password.value);
+      dispatchEvent(new HashChangeEvent("hashchange"));
+    } catch (error) {
+      wrong.replaceChildren(problem(error));
+      password.select();
+    } finally {
+      enter.disabled = false;
+    }
+  };
+  root.append(
+    el("form", { class: "card login", onsubmit: submit },
+      el("h1", {}, t("login")),
+      el("p", { class: "lead" }, t("login.lead")),
+      el("label", { for: "name" }, t("login.name")), name,
+      el("label", { for: "password" }, t("login.password")), password,
+      wrong, enter),
+  );
+}
