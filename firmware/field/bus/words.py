@@ -8,43 +8,43 @@ from firmware.field.bus.scan import Found
 from firmware.field.bus.snapshot import SILENT_WORDS, Snapshot
 from firmware.field.outcome import Finding
 
+# what stands in the way of a meter: what it is, and what to do
+_TROUBLE: dict[str, tuple[str, str, str, str]] = {
+    "two_meters": (
+        "address {0}: answers are garbled or come twice: two meters have this address",
+        "地址 {0}：应答混乱或重复，两块表使用同一地址",
+        "take one off the bus, scan again, and give it another address; if there is one only: A, B, termination",
+        "断开其中一块后重新扫描，并在表上改地址；若只有一块表，检查其 A、B 接线与终端电阻",
+    ),
+    "several_dlt645": (
+        "several DL/T 645 meters answer at once {0}",
+        "多块 DL/T 645 电表同时应答 {0}",
+        "write the 12 digits on each one's face into the plan: then each is asked by its number",
+        "将各表面板上的 12 位表号填入方案，即可逐块读取",
+    ),
+    "noise": (
+        "many addresses answer nothing but rubbish",
+        "多个地址只收到乱码",
+        "is another master on the bus (the terminal)? A and B exchanged? the termination?",
+        "总线上是否还有其他主机（终端）？A、B 是否接反？终端电阻是否正确？",
+    ),
+    "unknown_model": (
+        "address {0}: it answers, and no profile fits",
+        "地址 {0}：有应答，但没有匹配的型号",
+        "has it voltage? else it needs a profile of its own: docs/meters.md",
+        "电表是否已加电压？否则需新增型号文件，见 docs/meters.md",
+    ),
+}
+
 
 def found(one: Found) -> Finding:
     """A meter, or what stands in the way of one."""
     at = line_text(one.line)
-    if one.trouble == "two_meters":
-        return Finding(
-            "two_meters",
-            f"{at}, address {one.address}: answers are garbled or come twice: two meters have this address",
-            f"{at}，地址 {one.address}：应答混乱或重复，两块表使用同一地址",
-            "take one of them off the bus, scan again, and give it another address at its keys; if there is one only, "
-            "look at its A, B and the termination",
-            "断开其中一块后重新扫描，并在表上改地址；若只有一块表，检查其 A、B 接线与终端电阻",
-        )
-    if one.trouble == "several_dlt645":
-        return Finding(
-            "several_dlt645",
-            f"{at}: several DL/T 645 meters answer at once {one.address}".rstrip(),
-            f"{at}：多块 DL/T 645 电表同时应答 {one.address}".rstrip(),
-            "write the 12 digits on each one's face into the plan: then each is asked by its number",
-            "将各表面板上的 12 位表号填入方案，即可逐块读取",
-        )
-    if one.trouble == "noise":
-        return Finding(
-            "noise",
-            f"{at}: many addresses answer nothing but rubbish",
-            f"{at}：多个地址只收到乱码",
-            "is another master on the bus (the terminal)? A and B exchanged? the termination?",
-            "总线上是否还有其他主机（终端）？A、B 是否接反？终端电阻是否正确？",
-        )
-    if not one.models:
-        return Finding(
-            "unknown_model",
-            f"{at}, address {one.address}: it answers, and no profile fits",
-            f"{at}，地址 {one.address}：有应答，但没有匹配的型号",
-            "has it voltage? else it needs a profile of its own: docs/meters.md",
-            "电表是否已加电压？否则需新增型号文件，见 docs/meters.md",
-        )
+    trouble = one.trouble or ("" if one.models else "unknown_model")
+    if trouble:
+        en, zh, do_en, do_zh = _TROUBLE[trouble]
+        texts = (f"{at}, {en.format(one.address)}".rstrip(), f"{at}，{zh.format(one.address)}".rstrip())
+        return Finding(trouble, *texts, do_en, do_zh)
     names = ", ".join(fit.name for fit in one.models)
     return Finding("meter", f"{at}, address {one.address}: {names}", f"{at}，地址 {one.address}：{names}")
 

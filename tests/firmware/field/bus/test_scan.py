@@ -2,6 +2,9 @@
 
 import ast
 import json
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -198,6 +201,22 @@ def test_ended_at_any_moment_it_gives_what_was_found(at: int) -> None:
     assert ended.asked == whole.asked[:at]
     looked_at = whole.asked.index(Question(N9600, "modbus-rtu", 17, Read(3, 0, 1), whole.asked[1].timeout_ms))
     assert [one.address for one in result.found] == ([1] if at >= looked_at else [])
+
+
+def test_ctrl_c_ends_a_scan_with_what_was_found(port: str) -> None:
+    """P-293: of the command as a person runs it."""
+    program = "from gateway.command import main; main()"
+    options = ["field", "scan", "--port", port, "--parity", "N", "--units", "1-3", "--answer-ms", "2000", "--json"]
+    command = [sys.executable, "-c", program, *options]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
+        assert running.stderr is not None
+        assert running.stdout is not None
+        while "  0 found" in (line := running.stderr.readline()) or "%  " not in line:
+            assert line, "it ended by itself"
+        running.send_signal(signal.SIGINT)
+        outcome = json.loads(running.stdout.read())
+    assert outcome["data"]["stopped"]
+    assert 1 in [one["address"] for one in outcome["data"]["meters"]]
 
 
 def test_the_likely_is_asked_first_and_everything_in_the_end() -> None:
