@@ -21,6 +21,7 @@ from gateway import (
     cli_gaps,
     cli_honesty,
     cli_linkage,
+    cli_monthly,
     cli_quarantine,
     cli_reconcile,
     cli_status,
@@ -56,6 +57,7 @@ cli_backup.register(app)
 cli_configure.register(app)
 cli_tail.register(app)
 cli_console.register(app)
+cli_monthly.register(app)
 cli_audit.register(app)
 cli_forward.register(app)
 cli_reconcile.register(app)

@@ -15,6 +15,8 @@ treatment_on_w = 800
 from = 2026-03-01T00:00:00+08:00
 to = 2026-03-03T00:00:00+08:00
 production_max_w = 0
+
+[tariff]: tariff.py has its keys.
 """
 
 from collections.abc import Iterator
@@ -25,6 +27,8 @@ from typing import Annotated, Literal, NamedTuple
 import msgspec
 
 from gateway.registry import Instant, Registry
+from gateway.watch import tariff
+from gateway.watch.tariff import Tariff, TariffEntry
 from protocol import limits
 from protocol.host.strict import ConfigError, Problem, lines_named, read
 from protocol.host.tables import Name, Section, Text, duplicates
@@ -86,6 +90,7 @@ class EnterprisesFile(Section, frozen=True):
     """The whole file."""
 
     enterprise: list[EnterpriseEntry] = msgspec.field(default_factory=list)
+    tariff: TariffEntry = TariffEntry()
 
 
 class Linkage(NamedTuple):
@@ -126,8 +131,10 @@ class Enterprise(NamedTuple):
 
 def load(path: Path, registry: Registry) -> list[Enterprise]:
     """The file. Raises ConfigError with all problems: points that are not admitted, thresholds that contradict."""
-    entries = read(path, EnterprisesFile).enterprise
-    problems = duplicates(path, "enterprise", "id", entries, lambda entry: entry.id)
+    file = read(path, EnterprisesFile)
+    entries = file.enterprise
+    problems = list(tariff.problems(path, file.tariff))
+    problems += duplicates(path, "enterprise", "id", entries, lambda entry: entry.id)
     for number, entry in enumerate(entries):
         key = f"enterprise[{number}]"
         problems += duplicates(path, f"{key}.linkage", "name", entry.linkage, lambda one: one.name)
@@ -140,6 +147,11 @@ def load(path: Path, registry: Registry) -> list[Enterprise]:
         with lines_named(path):
             raise ConfigError(problems)
     return [_enterprise(entry) for entry in entries]
+
+
+def load_tariff(path: Path) -> Tariff:
+    """The file's tariff; `load` has checked it. Raises ConfigError."""
+    return tariff.of_entry(read(path, EnterprisesFile).tariff)
 
 
 def _wrong(one: LinkageEntry, registry: Registry) -> Iterator[tuple[str, str]]:

@@ -3,7 +3,7 @@
 from datetime import datetime, tzinfo
 from typing import NamedTuple
 
-from hil.report.markup import Markup, join, tag
+from protocol.host.markup import Markup, join, tag
 
 _STEPS_H = (1, 2, 3, 6, 12, 24, 48, 96)
 _TICKS_MAX = 12  # a desktop's; a phone shows every second of them

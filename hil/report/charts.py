@@ -7,8 +7,8 @@ from hil.oracle.evidence import Case, Poll, Trouble
 from hil.oracle.windows import Placed, in_span, place
 from hil.report import words
 from hil.report.axis import Axis
-from hil.report.markup import Markup, both, tag
 from hil.scenario import Point
+from protocol.host.markup import Markup, both, tag
 from protocol.record import Reading
 
 HEIGHT = 120  # of the view box; its width is 1000

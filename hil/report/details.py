@@ -7,9 +7,9 @@ from hil.expectations import Expected
 from hil.oracle.evidence import Finding
 from hil.report import words
 from hil.report.axis import Axis, span_text
-from hil.report.markup import Markup, both, join, tag
 from hil.report.measures import DECLARED, Measurement
 from hil.report.stories import STATES, Story
+from protocol.host.markup import Markup, both, join, tag
 
 FINDINGS_MAX = 200  # a page's worth; all of them are in report.json
 STORIES_MAX = 1000  # some 600 bytes each; the worst come first

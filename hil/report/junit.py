@@ -3,8 +3,8 @@
 from xml.etree import ElementTree as ET
 
 from hil.report import words
-from hil.report.markup import visible
 from hil.report.result import Report
+from protocol.host.markup import visible
 
 
 def junit(report: Report) -> bytes:

@@ -11,10 +11,10 @@ from hil.oracle.evidence import Trouble
 from hil.report import details
 from hil.report.axis import Axis
 from hil.report.charts import Curve, charts
-from hil.report.markup import Markup, both, join, tag
 from hil.report.result import Report
 from hil.report.stories import Story
 from hil.report.timeline import timeline
+from protocol.host.markup import Markup, both, join, tag
 
 _HERE = Path(__file__).parent
 STYLE = Markup((_HERE / "page.css").read_text(encoding="utf-8"))

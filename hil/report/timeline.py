@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from hil.oracle.evidence import Trouble
 from hil.report import words
 from hil.report.axis import Axis
-from hil.report.markup import Markup, both, join, tag
 from hil.report.stories import STATES, Story
+from protocol.host.markup import Markup, both, join, tag
 
 LANES_MAX = 30  # kinds of trouble; what is more is counted
 DENSE = 110  # windows of a terminal, some more than a day: so many have no room between them on a phone
