@@ -10,9 +10,9 @@ from gateway.watch.words import MEANING, facts_text
 from protocol.host.markup import Markup, join, tag
 
 STYLE = Markup((Path(__file__).parent / "page.css").read_text(encoding="utf-8"))
-ALARMS_SHOWN = 10  # what a sheet has room for; the newest
+ALARMS_SHOWN = 8  # what a sheet has room for; the newest
 BAR_WIDTH, BAR_GAP, CHART_HEIGHT, HOURS = 24, 10, 60, 24
-KIND = {"production": "产污 production", "treatment": "治污 treatment", "other": "其他 other"}
+KIND = {"production": "产污", "treatment": "治污", "other": "其他"}
 FEW = 0.9  # completeness below it is what the field's rule objects to
 
 
