@@ -51,7 +51,8 @@ def watch(
     """
     loaded, stop = load(config), threading.Event()
     known = load_enterprises(config, loaded) if loaded.enterprises else []
-    watched = Watched(load_registry(loaded), known, load_rules(loaded), loaded.verify.future_refuse_s)
+    sinks = [sink.name for sink in loaded.sink]
+    watched = Watched(load_registry(loaded), known, load_rules(loaded), loaded.verify.future_refuse_s, sinks)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     with closing(_open(loaded)) as store:

@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from gateway.database import StoreUnavailableError, connect, connect_for_reading, migrate, schema_version, transaction
-from gateway.forward import acknowledged
+from gateway.forward import acknowledged, health
 from gateway.forward.acknowledged import Cell
-from gateway.forward.sink import REASONS
 from gateway.hj212.packet import Packet
 
 SCHEMA = Path(__file__).parent / "schema"
@@ -206,9 +205,14 @@ class Outbox:
             )
 
     def set_health(self, reason: str, detail: str, now_ms: int) -> None:
-        """How the sink is from now on; '' for well."""
+        """How the sink is from now on; '' for well. One that fails for another reason has failed since the first."""
         with transaction(self._connection):
-            self._connection.execute("INSERT OR REPLACE INTO health VALUES (1, ?, ?, ?)", (reason, detail, now_ms))
+            self._connection.execute(
+                "INSERT INTO health VALUES (1, ?, ?, ?) ON CONFLICT DO UPDATE SET reason = excluded.reason,"
+                " detail = excluded.detail, since_ms = iif((reason = '') = (excluded.reason = ''), since_ms,"
+                " excluded.since_ms)",
+                (reason, detail, now_ms),
+            )
 
     def _move_refeed(self, refed: Refeed) -> None:
         if refed.next > refed.last:
@@ -287,23 +291,13 @@ def status(folder: Path, sink: str) -> dict[str, object]:
             return not_started
         one = connection.execute
         return {
-            **_health(connection),
+            **health.of(connection),
             "confirmed": _settled(connection)[0],
             "under_way": one("SELECT count(DISTINCT record) FROM outbox").fetchone()[0],
             "refeed": one("SELECT coalesce(sum(last - next + 1), 0) FROM refeeds").fetchone()[0],
             "dead": dict(one("SELECT reason, count(*) FROM dead GROUP BY reason ORDER BY reason")),
             "counts": dict(one("SELECT name, value FROM counters ORDER BY name")),
         }
-
-
-def _health(connection: sqlite3.Connection) -> dict[str, object]:
-    row = connection.execute("SELECT reason, detail, since_ms FROM health").fetchone()
-    if row is None:
-        return {"state": "not started"}
-    reason, detail, since_ms = row
-    if not reason:
-        return {"state": "ok", "since_ms": since_ms}
-    return {"state": "failing", "reason": reason, "detail": detail, "since_ms": since_ms, "next": REASONS[reason]}
 
 
 class Ordered(NamedTuple):

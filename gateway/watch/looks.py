@@ -12,6 +12,8 @@ from typing import TypeVar
 
 from gateway.export.columns import NAMES, Row
 from gateway.export.rows import rows
+from gateway.forward import health
+from gateway.forward.outbox import file_of
 from gateway.journal.reader import Reader
 from gateway.journal.spans import Spans
 from gateway.registry import Terminal
@@ -35,6 +37,7 @@ FAMILIES = {
     "clock": (service.CLOCK_WRONG, service.CLOCK_STEPPED),
     "meter": (service.METER_SWAPPED, service.RATIO_CHANGED),
     "supply": (service.SUPPLY_LOW,),
+    "sink": (service.SINK_FAILING,),
 }
 PointFinding = tuple[int, Finding]
 T = TypeVar("T")
@@ -47,7 +50,7 @@ class Looks:
         """Raises as Reader and Spans do."""
         self.reader = Reader(folder)
         self.spans = Spans(folder)
-        self._rules, self._future_s, self._failed = rules, future_s, failed
+        self._folder, self._rules, self._future_s, self._failed = folder, rules, future_s, failed
         self._off = {name for name in Rules.__struct_fields__ if not getattr(rules, name).enabled}
 
     def close(self) -> None:
@@ -141,6 +144,16 @@ class Looks:
                 ]
                 subject = point_name(terminal.id, number)
                 yield Look(enterprise, subject, FAMILIES.get(name, (name,)), told, from_s, to_s)
+
+    def sinks(self, names: Iterable[str], now_s: int) -> Iterator[Look]:
+        """How the gateway's sinks are, since they are so."""
+        for name in names:
+            state = health.since(file_of(self._folder, name))
+            if state is not None and state[0] // 1000 < now_s:
+                since_s, is_failing = state[0] // 1000, state[1]
+                told = self._told("sink", partial(service.sink_failing, since_s, self._rules.sink, now_s))
+                if told is not None:
+                    yield Look("", f"sink {name}", FAMILIES["sink"], told if is_failing else [], since_s, now_s)
 
     def shown(self, terminal: str, from_s: int, to_s: int) -> dict[int, list[Shown]]:
         """What a terminal's meters showed in [from_s, to_s), by point."""

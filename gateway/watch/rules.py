@@ -76,6 +76,12 @@ class LogFilling(Rule, frozen=True):
     pending_max: Annotated[int, msgspec.Meta(ge=100, le=1_000_000)] = 2_000  # three weeks of windows
 
 
+class FailingSink(Rule, frozen=True):
+    """[sink]: a sink of the gateway took nothing for so long."""
+
+    after_min: Minutes = 15  # a window of readings; a platform that restarts is back before
+
+
 class Rules(Section, frozen=True):
     """The whole file."""
 
@@ -92,6 +98,7 @@ class Rules(Section, frozen=True):
     log_filling: LogFilling = LogFilling()
     log_full: Rule = Rule()
     supply: Rule = Rule()
+    sink: FailingSink = FailingSink()
 
 
 def load(path: Path | None) -> Rules:

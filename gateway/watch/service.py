@@ -1,11 +1,11 @@
-"""Does the terminal itself serve? Rules over what came from one terminal, and when it came. No I/O, no clock."""
+"""Does the terminal itself serve, and do sinks? Rules over what came from one terminal, and when; no I/O, no clock."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 
 from gateway.watch.came import WINDOW_CODE, Came
 from gateway.watch.finding import Finding
-from gateway.watch.rules import Clock, Late, LogFilling, Silent
+from gateway.watch.rules import Clock, FailingSink, Late, LogFilling, Silent
 from gateway.watch.slots import SLOT_S
 from protocol import record
 
@@ -13,9 +13,10 @@ SILENT, POWER_LOST, LINK_LOST = "silent", "power_lost", "link_lost"
 LATE, CLOCK_WRONG, CLOCK_STEPPED = "late", "clock_wrong", "clock_stepped"
 LOG_FILLING, LOG_FULL, SUPPLY_LOW = "log_filling", "log_full", "supply_low"
 METER_SWAPPED, RATIO_CHANGED, REGISTER = "meter_swapped", "ratio_changed", "register"
+SINK_FAILING = "sink_failing"
 BY_THEMSELVES = (
     *(LATE, CLOCK_WRONG, CLOCK_STEPPED, LOG_FILLING, LOG_FULL),
-    *(SUPPLY_LOW, METER_SWAPPED, RATIO_CHANGED, REGISTER),
+    *(SUPPLY_LOW, METER_SWAPPED, RATIO_CHANGED, REGISTER, SINK_FAILING),
 )  # kinds that turn into no other
 HALF = 2  # a link was lost if windows tell of half of a silence or more
 NOT_POWER = "energy_not_power"  # a load that steps between two samples does it, in one window
@@ -120,6 +121,12 @@ def register(came: Iterable[Came]) -> Iterator[tuple[int, Finding]]:
             is_hard = any(found.from_s <= at_s < found.to_s for at_s in hard_s)
             if is_hard or found.to_s - found.from_s > SLOT_S:
                 yield number, found
+
+
+def sink_failing(since_s: int, rule: FailingSink, now_s: int) -> list[Finding]:
+    """Of a sink that has failed since then, by the gateway's clock: a finding that goes on at now_s."""
+    is_long = now_s - since_s > rule.after_min * 60
+    return [Finding(SINK_FAILING, since_s, now_s)] if is_long else []
 
 
 def _at(kind: str, one: Came, facts: dict[str, int]) -> Finding:

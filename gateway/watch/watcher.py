@@ -29,12 +29,13 @@ REPLAYS_A_LOOK = 4  # terminals whose day is held against their history: a provi
 
 
 class Watched(NamedTuple):
-    """What is watched, as the files say. future_s: as verify allows."""
+    """What is watched, as the files say. future_s: as verify allows. sinks: their names."""
 
     registry: Registry
     enterprises: Sequence[Enterprise]
     rules: Rules
     future_s: int
+    sinks: Sequence[str] = ()
 
 
 class News(NamedTuple):
@@ -84,6 +85,7 @@ class Watcher:
         until_s = now_s - SETTLE_S
         suspects = self._screen.suspects(news.came, news.remarked)
         found = [*self._linkages(suspects.linkages, until_s), *self._points(suspects.points)]
+        found += self._looks.sinks(self._watched.sinks, now_s)
         if news.is_full:  # what is known of now is not all that there is
             return [*found, *self._service(suspects.service, until_s)], {}
         spans = dict(suspects.service)

@@ -29,6 +29,7 @@ MEANING: Mapping[str, str] = {
     service.SUPPLY_LOW: "the terminal's supply or battery is low / 终端电压过低",
     service.METER_SWAPPED: "another meter answers / 电表已更换",
     service.RATIO_CHANGED: "the transformers' ratio was set anew / 互感器变比已更改",
+    service.SINK_FAILING: "what is forwarded to this sink does not arrive / 转发目标持续失败",
     service.REGISTER: "an energy register fell, jumped, or does not fit the power / 电能示值异常",
 }
 
