@@ -155,3 +155,24 @@ def test_a_record_that_cannot_be_read_means_the_roots_application() -> None:
         with open(board.prefix + "slots", "wb") as file:
             file.write(content)
         assert board.start() == ""
+
+
+def test_a_flash_that_takes_no_boot_record_costs_no_reading() -> None:
+    # P-264: nothing is raised into the tasks that read and send; it is tried again
+    board = Board()
+    board.take(2000)
+    board.start()
+    os.mkdir(board.prefix + "slots.new")  # where the next record would be written
+    board.update.heard()
+    assert board.told() == [(record.UPDATE_TAKEN, [2000])]
+    assert board.slots.on_trial
+    board.update.due(update.TRIAL_UP_MS, is_up=True)
+    assert not board.wants_start()
+    board.update.due(2 * update.TRIAL_UP_MS - 1, is_up=True)
+    os.rmdir(board.prefix + "slots.new")
+    board.update.due(2 * update.TRIAL_UP_MS, is_up=True)
+    assert board.wants_start()
+    os.mkdir(board.prefix + "slots.new")
+    again = update.Update(board, board.slots, None, lambda *_: None)
+    again.tell(lambda code, _point, values: board.events.append((code, list(values))))
+    assert board.told() == [(record.UPDATE_ROLLED_BACK, [2000, ROOT, record.BACK_NO_ACK])]

@@ -238,6 +238,29 @@ def test_what_the_gateway_vouches_for_is_kept_over_starts() -> None:
     assert terminal.told()[-1][1][1] == format_of.SUPERSEDED
 
 
+def test_a_flash_that_takes_nothing_is_a_refusal() -> None:
+    # P-265: at the offer, at a chunk, and where all was read back
+    vector = taken()
+    signed, payload = releases.split(vector)
+    number = number_of(vector)
+    for stored in (None, 0, len(payload) - 1):
+        terminal = Terminal(vector)
+        if stored is None:
+            terminal.vouched = number
+            folders.remove(terminal.data_dir + "/index")
+            terminal.slots._path = terminal.data_dir + "/none/slots"
+            terminal.offer(signed)
+        else:
+            terminal.offer(signed)
+            terminal.chunk(number, 0, payload[:stored] or payload[:1])
+            terminal.slots._path = terminal.data_dir + "/none/slots"
+            terminal.update._intake._writer._folder = terminal.data_dir + "/none/a"  # type: ignore[attr-defined]
+            terminal.chunk(number, max(stored, 1), payload[max(stored, 1) :])
+        code, values = terminal.told()[-1]
+        assert (code, values[1]) == (record.UPDATE_REFUSED, format_of.NOT_STORED), stored
+        assert not terminal.update.restart
+
+
 def test_a_refusal_is_told_once_a_start() -> None:
     # FR-86
     terminal = Terminal(taken())

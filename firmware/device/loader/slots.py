@@ -30,12 +30,10 @@ class Slots:
     def __init__(self, prefix: str, root_number: int) -> None:
         self.prefix = prefix
         self._path = prefix + "slots"
-        data = small_file.read(self._path)
-        known = data is not None and len(data) == struct.calcsize(_FORM)
-        state = struct.unpack(_FORM, data) if known and data else (0,) * 10
-        self.newest, self.vouched, first, second, self.given_up, self.active, self.good = state[:7]
-        self._starts, self._untold, self.why = state[7:]
-        self._numbers = [root_number, first, second]
+        self._numbers = [root_number, 0, 0]
+        self.newest = self.vouched = self.given_up = self.active = self.good = self.why = 0
+        self._starts = self._untold = 0
+        self._load()
 
     @property
     def on_trial(self) -> bool:
@@ -121,8 +119,19 @@ class Slots:
         self._untold = self.given_up = 0
         self._save()
 
+    def _load(self) -> None:
+        data = small_file.read(self._path)
+        known = data is not None and len(data) == struct.calcsize(_FORM)
+        state = struct.unpack(_FORM, data) if known and data else (0,) * 10
+        self.newest, self.vouched, self._numbers[1], self._numbers[2], self.given_up, self.active, self.good = state[:7]
+        self._starts, self._untold, self.why = state[7:]
+
     def _save(self) -> None:
+        """Durable on return. Raises OSError; then all is as the flash has it, and the change may be tried again."""
         state = (self.newest, self.vouched, self._numbers[1], self._numbers[2], self.given_up)
-        small_file.write(
-            self._path, struct.pack(_FORM, *(state + (self.active, self.good, self._starts, self._untold, self.why)))
-        )
+        state += (self.active, self.good, self._starts, self._untold, self.why)  # type: ignore[assignment]
+        try:
+            small_file.write(self._path, struct.pack(_FORM, *state))
+        except OSError:
+            self._load()
+            raise

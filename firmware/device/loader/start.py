@@ -41,13 +41,20 @@ def _begin(slots: Slots) -> None:
         begin.main(slots)
     except SystemExit as error:
         if slots.on_trial and error.args and error.args[0] == _WRONG_CONFIGURATION:
-            slots.crashed()
+            _crashed(slots)
         raise
     except Exception as error:  # noqa: BLE001  whatever it is, the next start has another application or tries again
         sys.print_exception(error)  # MicroPython's
-        slots.crashed()
+        _crashed(slots)
         time.sleep(_PAUSE_S)
         sys.exit(1)
+
+
+def _crashed(slots: Slots) -> None:
+    try:
+        slots.crashed()
+    except OSError as error:
+        print("boot record not kept:", error)
 
 
 def _chosen() -> Slots:

@@ -47,13 +47,13 @@ class Update:
         if given_up:
             event(record.UPDATE_ROLLED_BACK, None, (self._slots.given_up, self._slots.number, self._slots.why))
         if taken or given_up:
-            self._slots.told()
+            self._kept(self._slots.told)
 
     def heard(self) -> None:
         """The gateway has acknowledged a frame of this start: what is on trial has passed."""
         if self._slots is None or self.restart:
             return
-        if self._slots.passed():
+        if self._kept(self._slots.passed):
             self.event(record.UPDATE_GOOD, (self._slots.number,))
 
     def due(self, uptime_ms: int, *, is_up: bool) -> None:
@@ -65,8 +65,8 @@ class Update:
             return
         if self._up_ms >= TRIAL_UP_MS or uptime_ms >= TRIAL_MS:
             self._say("the application has not reached the gateway: back to the last good one")
-            self._slots.go_back(record.BACK_NO_ACK)
-            self.restart = True
+            self.restart = self._kept(lambda: self._slots.go_back(record.BACK_NO_ACK) or True)
+            self._up_ms = 0  # if it was not kept: again in an hour
 
     def take(self, found) -> None:  # type: ignore[no-untyped-def]
         """A down.Offer, down.Chunk or down.Abort, authentic and fresh."""
@@ -104,6 +104,14 @@ class Update:
     def wake(self) -> None:
         """There is work."""
         self._wanted.set()
+
+    def _kept(self, change) -> bool:  # type: ignore[no-untyped-def]
+        """Change the boot record. A flash that does not take it costs no reading; False, then."""
+        try:
+            return bool(change())
+        except OSError as error:
+            self._say("update: the boot record is not kept:", error)
+            return False
 
     def _give_in(self) -> None:
         """What came is forgotten: the heap is for the readings."""

@@ -52,18 +52,22 @@ class Intake:
 
     def take(self, found) -> None:  # type: ignore[no-untyped-def]
         """A down.Offer, down.Chunk or down.Abort."""
+        number = 0 if isinstance(found, down.Offer) else found.number
+        try:
+            self._take(found)
+        except UpdateError as error:
+            self._refuse(number, error.refusal)
+        except OSError:
+            self._refuse(number, update.NOT_STORED)
+
+    def _take(self, found) -> None:  # type: ignore[no-untyped-def]
         writer = self._writer
         if isinstance(found, down.Offer):
             self._offered(found)
         elif writer is None or found.number != writer.manifest.number:
             return
         elif isinstance(found, down.Chunk):
-            try:
-                self._write(writer, found)
-            except UpdateError as error:
-                self._refuse(found.number, error.refusal)
-            except OSError:
-                self._refuse(found.number, update.NOT_STORED)
+            self._write(writer, found)
         else:
             self._drop()
 
