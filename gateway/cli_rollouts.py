@@ -16,11 +16,11 @@ BACK = {  # why a terminal went back (protocol/UPDATES.md, FR-87)
     2: "no ack in time / 限期内未收到确认",
     3: "it could not be begun with / 无法启动",
 }
-_STATES = {
+STATES = {
     stages.RUNNING: "running / 进行中",
     stages.HALTED: "halted / 已停止",
     stages.DONE: "done / 已完成",
-    stages.REPLACED: "replaced / 被取代",
+    stages.ENDED: "ended / 已终止",
 }
 
 
@@ -42,7 +42,7 @@ def rollout_row(one: Rollout) -> Row:
 def rollout_text(row: Row) -> str:
     """Likewise, on a line."""
     said = (
-        f"rollout {row['rollout']}: release {row['release']}, {row['version']}, {row['board']}: {_STATES[row['state']]}"
+        f"rollout {row['rollout']}: release {row['release']}, {row['version']}, {row['board']}: {STATES[row['state']]}"
     )
     return said + (f": {row['why']}" if row["why"] else "") + f"; begun {row['begun']}, changed {row['changed']}"
 
@@ -79,7 +79,7 @@ def _member_row(one: Member, payload_bytes: int) -> Row:
 def progress_text(row: Row) -> Iterator[str]:
     """Likewise, for a person: terminals that are under way or have failed by name."""
     why = f": {row['why']}" if row["why"] else ""
-    yield f"rollout {row['rollout']}: release {row['release']}, {row['board']}: {_STATES[row['state']]}{why}"
+    yield f"rollout {row['rollout']}: release {row['release']}, {row['board']}: {STATES[row['state']]}{why}"
     for stage, one in enumerate(row["stages"]):
         name = "canaries / 金丝雀" if stage == 0 else f"wave / 第 {stage} 批"
         turn = "" if one["begun"] else ", not begun / 未开始"

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from gateway.cli_common import AsJson, Config, examples, fail, load, load_enterprises, load_registry, print_json
-from gateway.cli_rollouts import progress_row, progress_text, rollout_row, rollout_text
+from gateway.cli_rollouts import STATES, progress_row, progress_text, rollout_row, rollout_text
 from gateway.clock import SystemClock
 from gateway.config import GatewayConfig
 from gateway.database import NewerSchemaError, StoreUnavailableError
@@ -134,16 +134,23 @@ def list_(config: Config, as_json: AsJson = False) -> None:
         typer.echo(f"release {number}: in force at / 生效终端数 {count}")
 
 
-@app.command(epilog=examples("update stop --config gateway.toml", "update stop --config gateway.toml 3"))
-def stop(config: Config, rollout: Number = None, as_json: AsJson = False) -> None:
+@app.command(epilog=examples("update stop --config gateway.toml", "update stop --config gateway.toml 3 --end"))
+def stop(
+    config: Config,
+    rollout: Number = None,
+    *,
+    end: Annotated[bool, typer.Option("--end", help="One that is halted already: for good. 终止已停止的任务")] = False,
+    as_json: AsJson = False,
+) -> None:
     """Send nothing more of it; terminals forget what has not come whole. Who took it keeps it. 停止升级"""
-    store, found = _opened(config, rollout, stages.RUNNING)
+    store, found = _opened(config, rollout, stages.HALTED if end else stages.RUNNING)
     with closing(store), store.writing() as connection:
-        rollouts.halt(connection, found, STOPPED, SystemClock().now_ms())
+        (rollouts.end if end else rollouts.halt)(connection, found, STOPPED, SystemClock().now_ms())
+    state = stages.ENDED if end else stages.HALTED
     if as_json:
-        print_json({"rollout": found.id, "state": stages.HALTED})
+        print_json({"rollout": found.id, "state": state})
         return
-    typer.echo(f"rollout {found.id}: halted / 已停止")
+    typer.echo(f"rollout {found.id}: {STATES[state]}")
 
 
 @app.command(epilog=examples("update resume --config gateway.toml", "update resume --config gateway.toml 3"))

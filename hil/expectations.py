@@ -31,7 +31,7 @@ ALLOWED: Mapping[str, Sequence[str]] = {
         *("frames", "windows", "events", "epochs_back", "frames_accepted", "frames_repeated", "frames_refused"),
         *("records_new", "records_repeated", "records_conflict", "records_refused"),
     ),
-    "rollout": (stages.RUNNING, stages.HALTED, stages.DONE, stages.REPLACED),
+    "rollout": (stages.RUNNING, stages.HALTED, stages.DONE, stages.ENDED),
 }
 OF_EXCUSES = ("at", "lasts", "terminal")  # the keys that belong to a finding alone
 

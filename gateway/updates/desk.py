@@ -33,7 +33,7 @@ ACTIVE_MS = 600_000  # who has said nothing for so long holds up no other one
 HEARD_MS_MAX = limits.ECHO_MS_MAX // 2  # a frame that is older is echoed no more
 
 _LOADING = (stages.OFFERED, stages.DOWNLOADING)
-_TO_OFFER = (stages.WAITING, *_LOADING)
+_TO_OFFER = (stages.WAITING, stages.SILENT, *_LOADING)
 
 
 class Served(NamedTuple):
@@ -156,7 +156,7 @@ class Desk:
             rollout, member = self._served[name]
             if rollout.state != stages.RUNNING or member.state not in _TO_OFFER or member.due_ms > now_ms:
                 continue
-            if member.state == stages.WAITING:
+            if member.state not in _LOADING:
                 if active >= AT_ONCE_MAX:
                     continue
                 active += 1

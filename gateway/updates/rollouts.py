@@ -90,7 +90,7 @@ class BusyError(Exception):
 
 
 def begin(connection: sqlite3.Connection, plan: Plan, placed: Sequence[Placed], now_ms: int) -> int:
-    """A rollout; its id. Halted ones that have some of these terminals are replaced. Raises BusyError."""
+    """A rollout; its id. Halted ones that have some of these terminals end. Raises BusyError."""
     for one in unfinished(connection):
         mine = {member.terminal for member in members(connection, one.id)}
         shared = sorted(mine & {member.terminal for member in placed})
@@ -98,7 +98,7 @@ def begin(connection: sqlite3.Connection, plan: Plan, placed: Sequence[Placed], 
             raise BusyError(f"{shared[0]}: in rollout {one.id}, which runs; stop it first / 已在升级任务中，请先停止")
         if shared:
             why = f"replaced by release {plan.number} / 被新版本取代"
-            _change(connection, one.id, Step(stages.REPLACED, one.stage, why), now_ms)
+            _change(connection, one.id, Step(stages.ENDED, one.stage, why), now_ms)
     cursor = connection.execute(
         "INSERT INTO rollouts (number, board, percents, may_fail, silent_ms, begun_ms, state, stage, stage_ms, why,"
         " changed_ms) VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?, '', ?)",
@@ -146,9 +146,10 @@ def in_force(connection: sqlite3.Connection) -> dict[str, int]:
 
 def offer(connection: sqlite3.Connection, one: Member, now_ms: int) -> Member:
     """Note that it is offered now; the row as it is then."""
-    state, since_ms = (stages.OFFERED, now_ms) if one.state == stages.WAITING else (one.state, one.since_ms)
+    begun = one.state in {stages.WAITING, stages.SILENT}
+    state, since_ms, excused = (stages.OFFERED, now_ms, 0) if begun else (one.state, one.since_ms, one.excused)
     due_ms = now_ms + min(AGAIN_MS << min(one.offered, 20), AGAIN_MS_MAX)
-    after = one._replace(state=state, since_ms=since_ms, offered=one.offered + 1, due_ms=due_ms)
+    after = one._replace(state=state, since_ms=since_ms, excused=excused, offered=one.offered + 1, due_ms=due_ms)
     _put(connection, after)
     return after
 
@@ -184,9 +185,9 @@ def take_back(connection: sqlite3.Connection, one: Member, now_ms: int) -> Membe
 
 def _put(connection: sqlite3.Connection, one: Member) -> None:
     connection.execute(
-        "UPDATE members SET state = ?, stored_bytes = ?, reason = ?, since_ms = ?, offered = ?, due_ms = ?"
+        "UPDATE members SET state = ?, stored_bytes = ?, reason = ?, since_ms = ?, offered = ?, due_ms = ?, excused = ?"
         " WHERE rollout = ? AND terminal = ?",
-        (one.state, one.stored_bytes, one.reason, one.since_ms, one.offered, one.due_ms, one.rollout, one.terminal),
+        (*one[3:], one.rollout, one.terminal),
     )
 
 
@@ -266,6 +267,11 @@ def take_step(connection: sqlite3.Connection, one: Rollout, now_ms: int, silent:
 def halt(connection: sqlite3.Connection, one: Rollout, why: str, now_ms: int) -> None:
     """Nothing of it goes down any more."""
     _change(connection, one.id, Step(stages.HALTED, one.stage, why), now_ms)
+
+
+def end(connection: sqlite3.Connection, one: Rollout, why: str, now_ms: int) -> None:
+    """A halted one is over: it does not go on any more."""
+    _change(connection, one.id, Step(stages.ENDED, one.stage, why), now_ms)
 
 
 def resume(connection: sqlite3.Connection, one: Rollout, now_ms: int) -> int:

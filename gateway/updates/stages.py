@@ -14,7 +14,7 @@ UNDER_WAY = (OFFERED, DOWNLOADING, VERIFYING, TRIAL)
 FAILED = (REFUSED, WENT_BACK, SILENT)
 STATES = (WAITING, *UNDER_WAY, GOOD, *FAILED)
 
-RUNNING, HALTED, DONE, REPLACED = "running", "halted", "done", "replaced"  # a rollout's own
+RUNNING, HALTED, DONE, ENDED = "running", "halted", "done", "ended"  # a rollout's own
 OPEN = (RUNNING, HALTED)  # not over
 
 NAMED_MAX = 5  # terminals in a reason; `update status` has all

@@ -25,10 +25,10 @@ CREATE TABLE rollouts (
     may_fail INTEGER NOT NULL,      -- so many failures do not halt it
     silent_ms INTEGER NOT NULL,     -- no word for so long is a failure
     begun_ms INTEGER NOT NULL,
-    state TEXT NOT NULL,            -- running; halted; done, replaced: over
+    state TEXT NOT NULL,            -- running; halted; done, ended: over
     stage INTEGER NOT NULL,         -- the last one that has begun; 0: canaries
     stage_ms INTEGER NOT NULL,      -- since when
-    why TEXT NOT NULL,              -- of halted, replaced
+    why TEXT NOT NULL,              -- of halted, ended
     changed_ms INTEGER NOT NULL,
     FOREIGN KEY (number, board) REFERENCES bundles (number, board)
 ) STRICT;

@@ -86,9 +86,12 @@ def test_a_rollout_is_begun_shown_stopped_and_resumed(config: Path) -> None:
     assert "16, file: a file is not the one that was signed" in run(config, "status")[1]
     assert run_json(config, "resume", "1") == {"rollout": 1, "state": "running", "excused": 1}
 
+    run_json(config, "stop", "1")
+    assert run_json(config, "stop", "--end") == {"rollout": 1, "state": "ended"}
+    assert run_json(config, "status")["rollouts"] == []
     hear(config, "T0003", 9, record.UPDATE_GOOD, NOW_S)
     listed = run_json(config, "list")
-    assert [(one["rollout"], one["state"], one["version"]) for one in listed["rollouts"]] == [(1, "running", "0.2.0")]
+    assert [(one["rollout"], one["state"], one["version"]) for one in listed["rollouts"]] == [(1, "ended", "0.2.0")]
     assert listed["in_force"] == {"T0003": NOW_S}
     assert f"release {NOW_S}: in force at / 生效终端数 1" in run(config, "list")[1]
 
@@ -107,7 +110,7 @@ def test_terminals_are_chosen_by_name_by_enterprise_and_not_twice(config: Path) 
     newer = file_of(config, release(**RIGHT | {"number": NOW_S + 1}))
     assert run_json(config, "--bundle", newer, "--terminal", "T0001")["rollout"] == 3
     states = {one["rollout"]: (one["state"], one["why"]) for one in run_json(config, "list")["rollouts"]}
-    assert states[1] == ("replaced", f"replaced by release {NOW_S + 1} / 被新版本取代")
+    assert states[1] == ("ended", f"replaced by release {NOW_S + 1} / 被新版本取代")
     older = file_of(config, release(**RIGHT))
     assert "superseded" in run(config, "--bundle", older, "--terminal", "T0002")[1]
 

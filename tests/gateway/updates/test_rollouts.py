@@ -146,6 +146,22 @@ def test_who_is_away_gets_it_when_it_is_heard_and_holds_up_nobody_for_long(fleet
     assert fleet.house.stand()[0].state == stages.DONE
 
 
+def test_who_was_silent_is_offered_it_again_when_it_is_heard(fleet_of: Callable[..., Fleet]) -> None:
+    """P-271"""
+    fleet = fleet_of(4)
+    silent = fleet.house.begin(names(4), terms=Terms((50, 100), 1, HOUR_MS)).placed[0].terminal
+    fleet.house.step(1)
+    fleet.minute(lambda one: isinstance(one, down.Offer))
+    fleet.away = {silent, next(name for name in names(4) if fleet.states()[name] == stages.WAITING)}
+    for _ in range(20):
+        fleet.minute()
+        fleet.clock.now_s += 240
+    assert (fleet.house.stand()[0].state, fleet.states()[silent]) == (stages.RUNNING, stages.SILENT)
+    fleet.away.clear()
+    fleet.until(stages.DONE)
+    assert set(fleet.states().values()) == {stages.GOOD}
+
+
 def test_two_releases_at_once_go_to_terminals_of_their_own(fleet_of: Callable[..., Fleet]) -> None:
     """P-271"""
     fleet = fleet_of(4)
@@ -158,7 +174,7 @@ def test_two_releases_at_once_go_to_terminals_of_their_own(fleet_of: Callable[..
 
 
 @pytest.mark.slow
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=4, deadline=None)
 @given(st.integers(0, 2**32))
 def test_every_terminal_ends_with_the_release_whatever_is_lost_or_restarted(seed: int) -> None:
     """P-273: byte for byte, and never more is under way than the bound."""
