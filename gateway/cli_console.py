@@ -1,16 +1,19 @@
-"""`wattline gateway console` and `console-user`: the console, and who may use it."""
+"""`wattline gateway console`, `console-user`, `console-audit`: the console, who may use it, and who did what."""
 
 import getpass
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from gateway.cli_common import AsJson, Config, examples, fail, load, print_json
+from gateway.cli_common import NOT_WELL, AsJson, Config, examples, fail, load, print_json, time_text
 from gateway.clock import SystemClock
 from gateway.console import users
+from gateway.console.audit import Audit
 from gateway.console.house import House
 from gateway.console.users import PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN, RoleName, UserEntry
+from gateway.database import NewerSchemaError, StoreUnavailableError
 from protocol.host.strict import ConfigError
 
 PasswordFile = Annotated[
@@ -71,6 +74,32 @@ def console_user(
         typer.echo(f"{name}: {role}; {count} users / 个用户")
 
 
+def console_audit(
+    config: Config,
+    limit: Annotated[int, typer.Option(min=1, max=100_000, help="At most so many, newest first. 最多条数")] = 50,
+    as_json: AsJson = False,
+) -> None:
+    """Who changed what by the console, and whether the log is whole: each row is chained to the one before. 操作日志
+
+    Ends with 1 if a row was edited, deleted or put in. Keep `head` elsewhere: it tells whether the end was cut off.
+    """
+    try:
+        with closing(Audit(Path(load(config).data_dir))) as audit:
+            entries, faults, head = audit.newest(limit), list(audit.faults()), audit.head()
+    except (StoreUnavailableError, NewerSchemaError) as error:
+        fail(str(error))
+    if as_json:
+        print_json({"head": head, "faults": faults, "entries": [one._asdict() for one in entries]})
+    else:
+        for one in entries:
+            typer.echo(f"{time_text(one.at_ms)}  {one.who:<16}  {one.status}  {one.action}  {one.asked}")
+        for fault in faults:
+            typer.echo(fault)
+        typer.echo(f"head / 链首: {head}")
+    if faults:
+        raise typer.Exit(NOT_WELL)
+
+
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     app.command("console", epilog=examples("console --config gateway.toml"))(console)
@@ -78,6 +107,7 @@ def register(app: typer.Typer) -> None:
         "console-user",
         epilog=examples("console-user --config gateway.toml wang --role operator"),
     )(console_user)
+    app.command("console-audit", epilog=examples("console-audit --config gateway.toml --json"))(console_audit)
 
 
 def _say_ready(address: str, *, as_json: bool) -> None:
