@@ -60,6 +60,7 @@ class Bench:
     """The parts of one run, in a folder of their own; as a context manager it ends them whatever happens."""
 
     leads_s: Sequence[float] = LEADS_S
+    is_misled = False  # there is one clock
 
     def __init__(self, scenario: Scenario, folder: Path, also: str | None = None) -> None:
         """also: see Broker. Raises BenchError."""

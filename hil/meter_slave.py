@@ -18,7 +18,8 @@ _PARTS_BYTES = 4  # of each frame, where an answer is told in several
 
 Log = Callable[[dict[str, Any]], None]
 Line = Literal["silent", "garbled", "pieces", "parts", "delay", "exception", "twin"]  # what can be wrong with answers
-UNANSWERED = {"silent", "garbled", "exception", "twin"}  # what of it leaves a request without a whole answer
+# what of it may leave a request without a whole answer in time
+UNANSWERED = {"silent", "garbled", "exception", "twin", "delay"}
 
 
 class Fault(msgspec.Struct, forbid_unknown_fields=True, frozen=True):

@@ -167,6 +167,7 @@ def _case(target: Target, terminal: Terminal) -> Case:
         lag_ms=target.lag_ms,
         boot_ms=target.boot_ms,
         thresholds_w={number: wiring.threshold_w(point) for number, point in enumerate(points, 1)},
+        is_misled=target.is_misled,
         unanswered={number: unanswered.get(point.address, []) for number, point in enumerate(points, 1)},
     )
     journal = read_journal(target.journal_file, terminal.id, wiring.keys(scenario.seed, terminal.id))

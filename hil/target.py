@@ -136,6 +136,10 @@ class Target(Protocol):
     boot_ms: int
 
     @property
+    def is_misled(self) -> bool:
+        """Whether the gateway's own clock was made to tell a wrong time."""
+
+    @property
     def broker(self) -> BrokerPart: ...
     @property
     def gateway(self) -> GatewayPart: ...

@@ -68,6 +68,7 @@ class Truth:
     other meanwhile, so that it is known which one it stamps.
     thresholds_w: by point number, the power above which it runs.
     boot_ms: how long after its start the terminal may still be busy starting.
+    is_misled: the gateway itself was made to tell a wrong time, which no terminal can know.
     unanswered: by point number, the instants at which its meter was asked and was made to give no whole answer.
     """
 
@@ -82,6 +83,7 @@ class Truth:
     thresholds_w: Mapping[int, int] = field(default_factory=dict)
     lag_ms: int = 0
     unanswered: Mapping[int, Sequence[int]] = field(default_factory=dict)
+    is_misled: bool = False
 
 
 @dataclass(frozen=True)

@@ -70,9 +70,11 @@ class Clock:
         if window.start_s is None:  # it was placed by the best record of its boot
             before = [error_s for _, error_s in self._said]
         error_s = max([0, *before, *inside])
+        real_ms = max((one.clock_off_ms for one in ([life] if life else truth.lives)), default=0) + ROUNDING_MS
+        if truth.is_misled:
+            return truth.tolerance_ms + real_ms
         if 1000 * error_s <= truth.tolerance_ms:
             return truth.tolerance_ms
-        real_ms = max((one.clock_off_ms for one in ([life] if life else truth.lives)), default=0) + ROUNDING_MS
         return min(1000 * (error_s + 1 + int(window.length_s) // SLEW_PER), max(truth.tolerance_ms, real_ms))
 
 
@@ -197,16 +199,19 @@ def _gaps(life: Life, placed: Sequence[Placed], truth: Truth) -> Iterator[tuple[
     off_ms = max([truth.tolerance_ms, *(one.off_ms for one in mine)])
     begin_ms = max(life.from_ms + truth.boot_ms, truth.start_ms)
     end_ms = min(life.to_ms - off_ms, truth.end_ms)
-    if life.knows_time:
+    if life.knows_time and not truth.is_misled:
         first_end = math.floor(begin_ms / WINDOW_MS + 1) * WINDOW_MS
         have = {one.to_ms for one in mine}
         lacking = [to_ms for to_ms in range(first_end, end_ms + 1, WINDOW_MS) if to_ms not in have]
         yield from _runs(lacking)
         return
-    until = begin_ms  # without the time windows end wherever uptime says: they must follow each other without a hole
+    until = (
+        begin_ms  # without the right time windows end wherever uptime says: they must follow each other without a hole
+    )
     for one in mine:
-        if one.to_ms > begin_ms and one.from_ms > until + one.off_ms:
-            yield until, one.from_ms, math.ceil((one.from_ms - until - one.off_ms) / WINDOW_MS)
+        hole_ms = 2 * one.off_ms if truth.is_misled else one.off_ms  # a step from too late to too early leaves out both
+        if one.to_ms > begin_ms and one.from_ms > until + hole_ms:
+            yield until, one.from_ms, math.ceil((one.from_ms - until - hole_ms) / WINDOW_MS)
         until = max(until, one.to_ms)
     if end_ms - until >= WINDOW_MS:
         yield until, end_ms, (end_ms - until) // WINDOW_MS

@@ -21,15 +21,32 @@ from hil.sim.trace import Trace
 
 
 class Clock:
-    """The gateway's time of day; off by `step_ms` from the truth."""
+    """The gateway's time of day; off by `step_ms` from the truth, and how far it was off before."""
 
     def __init__(self, unix_ms: Callable[[], int]) -> None:
         self.step_ms = 0
         self._unix_ms = unix_ms
+        self._before: list[tuple[int, int]] = []  # (until when, virtual Unix ms; how far off)
 
     def now_ms(self) -> int:
         """Unix milliseconds."""
         return self._unix_ms() + self.step_ms
+
+    def step(self, by_ms: int) -> None:
+        """From now on it is off by so much."""
+        self._before.append((self._unix_ms(), self.step_ms))
+        self.step_ms = by_ms
+
+    @property
+    def was_stepped(self) -> bool:
+        """Whether it ever told another time than the true one."""
+        return bool(self._before)
+
+    def lately_ms(self, span_ms: int) -> tuple[int, int]:
+        """(least, most) by which it was off in the last so many ms."""
+        since_ms = self._unix_ms() - span_ms
+        steps = [self.step_ms, *(off_ms for until_ms, off_ms in self._before if until_ms >= since_ms)]
+        return min(steps), max(steps)
 
 
 class _Lines(io.StringIO):

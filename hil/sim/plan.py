@@ -34,6 +34,9 @@ RTC_JUMPS_S = (-18 * 365 * DAY_S, -DAY_S, 20 * DAY_S, 18 * 365 * DAY_S)
 # the counters are all that a power cut tears (firmware/device/terminal/counters.py): of so many cuts one is at them
 TORN_EVERY = 3
 COUNTER_BYTES = 16
+# of the gateway's clock, which terminals believe: less than what moves a window into another quarter of an hour
+CLOCK_STEP_EVERY = 6  # runs
+CLOCK_STEPS_MS = (-45_000, -5_000, 5_000, 45_000)
 SPAN_MS_MIN = 5_000  # of a trouble that is made shorter
 QUIET_MS = 1_800_000  # before the end everything is well again
 CLIENTS = ((TERMINAL, BROKER_PORT), ("gateway", BROKER_PORT), ("gateway", PLATFORM_PORT))
@@ -48,7 +51,10 @@ class Trouble(msgspec.Struct, frozen=True):
     number: int
 
 
-CLONED = "terminal_cloned"
+CLONED, CLOCK_STEP = "terminal_cloned", "clock_step"
+# Of a terminal's power. After its clock was stepped a start may name a window as one that the step has cut short: a
+# known limit (docs/bench.md), and no seed draws both.
+CUTS = {"terminal_cut", "flash_cut"}
 OF_TERMINAL = {"terminal_cut", "flash_cut", "flash_full", "flash_refuses"}  # what flash has not, dies with the power
 LINE_FAULTS: tuple[Line, ...] = ("silent", "garbled", "pieces", "delay", "exception")
 Effect = Callable[[World, int], None]
@@ -136,6 +142,10 @@ def _cloned(world: World, number: int) -> None:
     copy.start()
 
 
+def _step_clock(world: World, number: int) -> None:
+    world.gateway.clock.step(CLOCK_STEPS_MS[number % len(CLOCK_STEPS_MS)])
+
+
 def _strange(deed: Deed) -> Effect:
     return lambda world, _number: world.stranger.act(deed)
 
@@ -168,6 +178,7 @@ EFFECTS: dict[str, tuple[Effect, Effect]] = {
         lambda world, n: world.gateway.fail_disk((errno.ENOSPC, errno.EIO)[n % 2]),
         lambda world, _n: world.gateway.fail_disk(None),
     ),
+    CLOCK_STEP: (_step_clock, lambda world, _n: world.gateway.clock.step(0)),
     "platform": (_platform, lambda world, _n: world.set_platform(Mode())),
     "stranger_alters": (_strange("alter"), _strange("alter")),
     "stranger_forges": (_strange("forge"), _strange("forge")),
@@ -181,7 +192,7 @@ EFFECTS: dict[str, tuple[Effect, Effect]] = {
 }
 
 
-DRAWN = sorted(EFFECTS.keys() - {CLONED})  # that comes with its factory
+DRAWN = sorted(EFFECTS.keys() - {CLONED, CLOCK_STEP})  # these are drawn by themselves
 
 
 def scenario_of(seed: int) -> Scenario:
@@ -244,6 +255,9 @@ def troubles_of(scenario: Scenario) -> list[Trouble]:
     if has_clone(scenario):
         wakes_ms = draw.randrange(last_ms // 2)
         found.append(Trouble(CLONED, wakes_ms, last_ms, 0))
+    if not draw.randrange(CLOCK_STEP_EVERY) and not {one.what for one in found} & CUTS:
+        from_ms, to_ms = sorted((draw.randrange(last_ms), draw.randrange(last_ms)))
+        found.append(Trouble(CLOCK_STEP, from_ms, to_ms, draw.randrange(1 << 20)))
     return sorted(found, key=lambda one: (one.from_ms, one.what))
 
 

@@ -55,6 +55,11 @@ class Sim:
         self.uploads_file = world.uploads_file
         self._told = 0
 
+    @property
+    def is_misled(self) -> bool:
+        """Whether the gateway's own clock was made to tell a wrong time."""
+        return self.gateway.clock.was_stepped
+
     def bring_up(self, absent: set[str]) -> None:
         """Start everything but `absent`."""
         self.world.start(absent)

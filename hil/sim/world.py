@@ -28,6 +28,7 @@ from hil.sim.stranger import Stranger
 from hil.sim.terminal import Terminal
 from hil.sim.trace import Trace
 from hil.terminal import RTC_WRONG_S
+from protocol import limits
 from protocol.update import KEYS_NAME
 
 PLATFORM_PORT = 9001
@@ -147,7 +148,8 @@ class World:
         scenario = self.scenario
         keys = {one.id: wiring.keys(scenario.seed, one.id) for one in scenario.terminals}
         stations = {wiring.mn(scenario, one): one.id for one in scenario.terminals}
-        checks = Checks(self.loop, self.trace, self.now_ms, keys, stations)
+        gateway_off_ms = partial(self.gateway.clock.lately_ms, limits.ECHO_MS_MAX)
+        checks = Checks(self.loop, self.trace, self.now_ms, keys, stations, gateway_off_ms)
         for one in scenario.terminals:
             terminal = self.terminals[one.name]
             checks.watch_starts(one.id, terminal.started_ms)

@@ -11,7 +11,7 @@ import pytest
 
 from hil import faults, runner, scenario, wiring
 from hil.oracle import judge
-from hil.oracle.evidence import Journal, Life, Sink, Truth, Upload
+from hil.oracle.evidence import Journal, Life, Poll, Sink, Truth, Upload
 from hil.oracle.matching import match
 from hil.oracle.namesakes import told_of
 from hil.oracle.nobody import check_nobody, check_refused
@@ -208,3 +208,13 @@ def test_what_a_namesake_told_a_platform_is_its_own_and_excuses_nothing_else() -
     wrong = [*uploads[:-1], replace(uploads[-1], values={**uploads[-1].values, "i33201-Avg": "7.01"})]
     assert told_of(Sink(wrong, world.ITEMS), *places).uploads == [*uploads[:WINDOWS], wrong[-1]]
     assert codes(truth, world.journal(own), told_of(Sink(uploads, world.ITEMS), *places)) == []
+
+
+def test_a_gateway_that_told_a_wrong_time_explains_so_much_of_a_clocks_error_and_no_more() -> None:
+    """P-183: what no terminal can know excuses what its clock was really off by, and no lost window."""
+    truth = replace(world.with_clock_off(world.truth(), 45_000), is_misled=True)
+    records = world.true_records(truth)
+    for by_ms, found in ((40_000, set()), (120_000, {"reading_stale", "power_altered"})):
+        polls = {point: [Poll(one.t_ms - by_ms, one.values) for one in of] for point, of in truth.polls.items()}
+        assert set(codes(replace(truth, polls=polls), world.journal(records))) == found
+    assert codes(truth, world.journal([*records[:3], *records[4:]])) == ["window_lost"]

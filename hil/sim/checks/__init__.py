@@ -45,7 +45,8 @@ __all__ = ["Checks", "ViolationError"]
 
 
 class Checks:
-    """The observers of one run; `world.py` hands them to the parts. stations: the terminal of each MN.
+    """The observers of one run; `world.py` hands them to the parts. stations: the terminal of each MN. gateway_off_ms:
+    (least, most) by which the gateway's own clock was off while an ack may have been on its way.
 
     Every method halts the loop with a ViolationError where something does not hold.
     """
@@ -57,12 +58,14 @@ class Checks:
         now_ms: Callable[[], int],
         terminals: Mapping[str, Keys],
         stations: Mapping[str, str],
+        gateway_off_ms: Callable[[], tuple[int, int]],
     ) -> None:
         self._loop = loop
         self._trace = trace
         self._now_ms = now_ms
         self._keys = {name: dict(keys) for name, keys in terminals.items()}
         self._stations = stations
+        self._gateway_off_ms = gateway_off_ms
         self._journal = JournalFile(self._keys, self._is_made)
         self._quarantine = QuarantineFile()
         self._logs = {name: FlashLog(now_ms, self._may_free_of(name)) for name in terminals}
@@ -86,7 +89,8 @@ class Checks:
     def clock_set(self, terminal: str, unix_s: int) -> None:
         """A terminal believes that it is this late."""
         off_ms = 1000 * unix_s - self._now_ms()
-        if abs(off_ms) > CLOCK_SLACK_MS:
+        least_ms, most_ms = self._gateway_off_ms()
+        if not least_ms - CLOCK_SLACK_MS <= off_ms <= most_ms + CLOCK_SLACK_MS:
             text = f"{terminal} sets its clock to {shown(1000 * unix_s)}, {off_ms // 1000} s off"
             self._halt(ViolationError(3, "clock_wrong", text))
 

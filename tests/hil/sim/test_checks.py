@@ -12,6 +12,7 @@ from hil.sim import fuzz, plan
 from hil.sim.checks.flash_log import ACKED, RECORDS, FlashLog
 from hil.sim.checks.quarantine_file import QuarantineFile
 from hil.sim.checks.violation import ViolationError
+from hil.sim.gateway import Clock
 from protocol.record import CLOCK_NONE, LOG_DAMAGED, LOG_FULL, Event, encode_event
 
 SILENT_GATEWAY = plan.Trouble("gateway_kill", 1_000_000, 4_000_000, 0)
@@ -111,3 +112,16 @@ def test_each_frame_that_is_let_go_needs_evidence_of_its_own() -> None:
     keep("T0001", b"bad")
     keep("T0001", b"bad")
     assert file.has_another("T0001", b"bad")
+
+
+def test_a_gateways_clock_that_was_stepped_explains_an_ack_for_two_minutes() -> None:
+    """P-190: what a terminal takes for the time is held against what the gateway may have told it."""
+    now_ms = [1_000_000]
+    clock = Clock(lambda: now_ms[0])
+    assert (clock.was_stepped, clock.lately_ms(120_000)) == (False, (0, 0))
+    clock.step(45_000)
+    now_ms[0] += 60_000
+    clock.step(0)
+    assert (clock.now_ms(), clock.lately_ms(120_000)) == (now_ms[0], (0, 45_000))
+    now_ms[0] += 120_001
+    assert (clock.was_stepped, clock.lately_ms(120_000)) == (True, (0, 0))

@@ -78,8 +78,15 @@ def test_what_is_no_seed_is_refused() -> None:
     assert "SEED@COMMIT" in result.output
 
 
+def troubles(seed: int) -> list[plan.Trouble]:
+    return plan.troubles_of(plan.scenario_of(seed))
+
+
 def test_a_factory_of_sixteen_has_a_copied_terminal_that_reads_other_meters() -> None:
-    """P-205: drawn from seeds, too."""
+    """P-205: drawn from seeds, too; and so are steps of the gateway's clock."""
+    stepped = [seed for seed in SEEDS if any(one.what == plan.CLOCK_STEP for one in troubles(seed))]
+    assert len(SEEDS) / 16 < len(stepped) < len(SEEDS) / 4
+    assert not any(one.what in plan.CUTS for seed in stepped for one in troubles(seed))
     cloned = [scenario for seed in SEEDS if plan.has_clone(scenario := plan.scenario_of(seed))]
     assert len(SEEDS) / 32 < len(cloned) < len(SEEDS) / 8
     scenario = cloned[0]
