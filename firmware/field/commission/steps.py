@@ -6,10 +6,11 @@ Each leaves the board at its prompt, where nothing asks the meters and no start 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from firmware import image
 from firmware.field.board import identify as identifying
@@ -25,6 +26,7 @@ from firmware.field.commission.held import held
 from firmware.field.commission.session import Session
 from firmware.field.commission.work import Work
 from firmware.field.outcome import BAD, NO_ANSWER, REFUSED, Finding, Outcome, passed
+from firmware.field.site.plan import Point
 from firmware.field.wiring import steps as wiring_steps
 
 
@@ -82,10 +84,21 @@ def scan(work: Work, session: Session) -> Outcome:
 
 
 def live(work: Work, session: Session) -> Outcome:
-    """What the planned meters read."""
+    """What the planned meters read; whether each is the one that the plan names, where it names one."""
     del session
     with _bus(work) as reach:
-        return bus_steps.run_live(reach, _planned(work), lambda one, _: work.tell(one.title))
+        found = bus_steps.run_live(reach, _planned(work), lambda one, _: work.tell(one.title))
+    others = list(other_meters(work.terminal.points, found.data["points"]))
+    return replace(found, state="failed", findings=(*found.findings, *others)) if others else found
+
+
+def other_meters(planned: Sequence[Point], read: Sequence[Mapping[str, Any]]) -> Iterator[Finding]:
+    """Points whose meter has another number than the plan says. read: as bus.snapshot.Snapshot tells it."""
+    serials = {one["point"]: one["identity"].get("serial") for one in read}
+    for point in planned:
+        found = serials.get(point.number)
+        if point.serial is not None and found is not None and int(point.serial) != found:
+            yield words.other_meter(point.number, point.name, point.serial, found)
 
 
 def check_wiring(work: Work, session: Session) -> Outcome:

@@ -95,3 +95,14 @@ def other_board(found: str, planned: str) -> Finding:
         "the right board, and the right port? else mend `board` in the plan",
         "请确认板子与端口，或更正计划中的 board",
     )
+
+
+def other_meter(number: int, name: str, planned: str, found: int) -> Finding:
+    """A meter of another number than the plan's: it measures another feeder, or was replaced."""
+    return Finding(
+        "other_meter",
+        f"{number} {name}: meter no. {found} answers; the plan says {planned}",
+        f"{number} {name}：应答的表号为 {found}，计划为 {planned}",
+        "is it wired to this feeder? if it was replaced, mend `serial` in the plan",
+        "请确认该表是否接在此回路；若已换表，请更正计划中的 serial",
+    )

@@ -16,7 +16,7 @@ from firmware.field.board.errors import BoardRefusedError, BoardSilentError, Por
 from firmware.field.bus.reach import ReachError
 from firmware.field.commission import flow, session
 from firmware.field.commission.session import Session
-from firmware.field.commission.steps import Step
+from firmware.field.commission.steps import Step, other_meters
 from firmware.field.commission.work import Signer, Work
 from firmware.field.outcome import Finding, Outcome, failed, passed
 from tests.firmware.field.test_site import laid_out
@@ -150,3 +150,14 @@ def test_outcomes_are_json_and_come_back_the_same(work: Work) -> None:
         "  a wire is loose / 有线松动",
         "    do / 处理: fasten it / 拧紧",
     ]
+
+
+def test_a_meter_of_another_number_than_the_plan_says_is_named(tmp_path: Path) -> None:
+    """P-305"""
+    file = laid_out(tmp_path, ("address = 1\n", 'address = 1\nserial = "000000007001"\n'))
+    points = site.load(file, now=NOW).terminal(None).points
+    read = [{"point": 1, "identity": {"serial": 7001}}, {"point": 2, "identity": {"serial": 9}}]
+    assert list(other_meters(points, read)) == []  # of the second the plan says nothing
+    assert list(other_meters(points, [{"point": 1, "identity": {}}])) == []  # a meter that tells no number
+    (found,) = other_meters(points, [{"point": 1, "identity": {"serial": 7002}}])
+    assert (found.code, "7002" in found.en, "7002" in found.zh) == ("other_meter", True, True)

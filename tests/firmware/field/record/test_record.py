@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 import segno
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from PIL import Image
 from typer.testing import CliRunner
 
 from firmware.field.cli import app
 from firmware.field.record import label, page, technician
+from protocol.host import commissioning, signed
 
 DIGEST = "0f1e2d3c" * 8
 
@@ -124,3 +126,17 @@ def test_a_technicians_key_is_a_file_of_their_own_and_never_shown(tmp_path: Path
         technician.load(file, b"open sesame")
     with pytest.raises(technician.KeyFileError, match=r"NAME\.pem"):
         technician.make(tmp_path / "li wei.pem", None)
+
+
+def test_a_label_of_another_size_is_made_of_a_report(tmp_path: Path) -> None:
+    """P-306"""
+    key = Ed25519PrivateKey.from_private_bytes(b"t" * 32)
+    file = tmp_path / "T0001.report.json"
+    file.write_bytes(signed.sign(commissioning.REPORT, report(), "li.wei", key))
+    told = CliRunner().invoke(app, ["label", str(file), "--width", "62", "--height", "29", "--dpi", "300"])
+    assert told.exit_code == 0, told.output
+    with Image.open(tmp_path / "T0001.label.png") as picture:
+        assert (picture.size, round(picture.info["dpi"][0])) == ((732, 343), 300)
+    assert 'width="62mm"' in (tmp_path / "T0001.label.svg").read_text()
+    file.write_text("{}")
+    assert CliRunner().invoke(app, ["label", str(file)]).exit_code == 1
