@@ -6,6 +6,7 @@ from typing import Any
 
 from gateway.cli_common import line_text, time_text
 from gateway.updates import stages
+from gateway.updates.order import Begun
 from gateway.updates.rollouts import Member, Rollout
 from protocol.update import REFUSALS
 
@@ -22,6 +23,16 @@ STATES = {
     stages.DONE: "done / 已完成",
     stages.ENDED: "ended / 已终止",
 }
+
+
+def begun_text(found: Begun) -> Iterator[str]:
+    """What was ordered, for a person."""
+    canaries = found.canaries
+    more = f" + {len(canaries) - SHOWN_MAX}" if len(canaries) > SHOWN_MAX else ""
+    named = ", ".join(canaries[:SHOWN_MAX]) + more
+    yield f"rollout {found.id}: {len(found.placed)} terminals; canaries / 金丝雀: {named}"
+    if found.have_it:
+        yield f"  {len(found.have_it)} have it already / 已是该版本"
 
 
 def rollout_row(one: Rollout) -> Row:

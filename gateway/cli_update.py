@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from gateway.cli_common import AsJson, Config, examples, fail, load, load_enterprises, load_registry, print_json
-from gateway.cli_rollouts import STATES, progress_row, progress_text, rollout_row, rollout_text
+from gateway.cli_rollouts import STATES, begun_text, progress_row, progress_text, rollout_row, rollout_text
 from gateway.clock import SystemClock
 from gateway.config import GatewayConfig
 from gateway.database import NewerSchemaError, StoreUnavailableError
@@ -74,23 +74,22 @@ def update(  # noqa: PLR0913  typer: an option each
         return
     if config is None or bundle is None:
         raise typer.BadParameter("--config and --bundle, or a command / 请给出 --config 与 --bundle，或子命令")
-    percents = [canary, *(then or ([100] if canary < 100 else []))]
-    if any(one >= other for one, other in pairwise(percents)):
-        raise typer.BadParameter(
-            f"--canary, --then: {percents}; allowed / 允许: each more than the one before / 须递增"
-        )
+    terms = Terms(_percents(canary, then), may_fail, silent_after * HOUR_MS)
     loaded = _served(config)
     names = _chosen(config, loaded, enterprise or [], terminal or [])
-    found = _begun(loaded, _read(config, loaded, bundle), names, Terms(percents, may_fail, silent_after * HOUR_MS))
-    canaries = [one.terminal for one in found.placed if one.stage == 0]
+    found = _begun(loaded, _read(config, loaded, bundle), names, terms)
     if as_json:
-        row = {"rollout": found.id, "terminals": len(found.placed), "canaries": canaries, "have_it": found.have_it}
-        print_json(row)
+        print_json(
+            {
+                "rollout": found.id,
+                "terminals": len(found.placed),
+                "canaries": found.canaries,
+                "have_it": found.have_it,
+            }
+        )
         return
-    typer.echo(f"rollout {found.id}: {len(found.placed)} terminals; canaries / 金丝雀: {', '.join(canaries)}")
-    if found.have_it:
-        typer.echo(f"  {len(found.have_it)} have it already / 已是该版本")
-    typer.echo("  next / 下一步: wattline gateway update status")
+    typer.echo("\n".join(begun_text(found)))
+    typer.echo(f"  next / 下一步: wattline gateway update status --config {config}")
 
 
 @app.command(epilog=examples("update status --config gateway.toml", "update status --config gateway.toml 3 --json"))
@@ -168,6 +167,14 @@ def resume(config: Config, rollout: Number = None, as_json: AsJson = False) -> N
 def register(parent: typer.Typer) -> None:
     """Add the group."""
     parent.add_typer(app, name="update")
+
+
+def _percents(canary: int, then: list[int] | None) -> list[int]:
+    """Where each stage ends. Raises typer.BadParameter."""
+    found = [canary, *(then or ([100] if canary < 100 else []))]
+    if any(one >= other for one, other in pairwise(found)):
+        raise typer.BadParameter(f"--canary, --then: {found}; allowed / 允许: each more than the one before / 须递增")
+    return found
 
 
 def _served(config: Path) -> GatewayConfig:

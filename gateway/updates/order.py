@@ -32,6 +32,11 @@ class Begun(NamedTuple):
     placed: list[Placed]
     have_it: list[str]
 
+    @property
+    def canaries(self) -> list[str]:
+        """Those that get it first."""
+        return [one.terminal for one in self.placed if one.stage == 0]
+
 
 class NobodyError(Exception):
     """Every terminal that was asked for has the release already."""
