@@ -18,8 +18,8 @@ _REFUSALS_MAX = 32  # told a start; who offers the same again is answered once
 
 
 class Update:
-    """`board_name` names the class of board; `slots` is loader.slots.Slots, or None where there is nothing to update;
-    `clock` terminal.clock; `say` prints a line. `run` is a task."""
+    """`slots` is loader.slots.Slots, or None where no application can be replaced; `clock` terminal.clock; `say` prints
+    a line. `run` is a task."""
 
     def __init__(self, board, slots, clock, say) -> None:  # type: ignore[no-untyped-def]
         self.restart = False  # the terminal is to start anew
@@ -105,6 +105,20 @@ class Update:
         """There is work."""
         self._wanted.set()
 
+    def refuse(self, number: int, reason: int) -> None:
+        """Say so by an event, once a start."""
+        if (number, reason) in self._refused or len(self._refused) >= _REFUSALS_MAX:
+            return
+        self._refused.append((number, reason))
+        newest = self._slots.newest_known if self._slots else 0
+        self.event(record.UPDATE_REFUSED, (number, reason, newest))
+
+    def event(self, code: int, values) -> None:  # type: ignore[no-untyped-def]
+        self._say("update: event", code, *values)
+        self._event(code, None, values)  # type: ignore[misc]
+
+    # --- inside
+
     def _kept(self, change) -> bool:  # type: ignore[no-untyped-def]
         """Change the boot record. A flash that does not take it costs no reading; False, then."""
         try:
@@ -119,21 +133,9 @@ class Update:
         gc.collect()
         self.refuse(0, _MEMORY)
 
-    def refuse(self, number: int, reason: int) -> None:
-        """Say so by an event, once a start."""
-        if (number, reason) in self._refused or len(self._refused) >= _REFUSALS_MAX:
-            return
-        self._refused.append((number, reason))
-        newest = self._slots.newest_known if self._slots else 0
-        self.event(record.UPDATE_REFUSED, (number, reason, newest))
-
-    def event(self, code: int, values) -> None:  # type: ignore[no-untyped-def]
-        self._say("update: event", code, *values)
-        self._event(code, None, values)  # type: ignore[misc]
-
     def _open(self):  # type: ignore[no-untyped-def]
         """What takes a release in; None, told: this terminal takes none."""
-        from terminal import update_intake  # 12 KB of heap that a terminal need not have before
+        from terminal import update_intake  # 16 KB of heap that a terminal need not have before
 
         try:
             if self._slots is not None:
