@@ -26,6 +26,7 @@ from gateway import (
     cli_reconcile,
     cli_status,
     cli_tail,
+    cli_take,
     cli_update,
     lock,
 )
@@ -56,6 +57,7 @@ cli_export.register(app)
 cli_backup.register(app)
 cli_configure.register(app)
 cli_tail.register(app)
+cli_take.register(app)
 cli_console.register(app)
 cli_monthly.register(app)
 cli_audit.register(app)

@@ -128,19 +128,27 @@ def _order(
     store = open_quarantine(loaded)
     order = orders.Order(do, ids or [], reason, store.last_id())
     store.close()
-    running = lock.running_pid(folder) is not None
-    done = _by_the_running(folder, order, wait) if running else _here(config, order)
-    if done is None:
-        fail(f"ordered, not done within {wait} s; it will be / 已下达，尚未完成，将继续执行")
+    tell(have_done(config, folder, order, wait), by_running=lock.running_pid(folder) is not None, as_json=as_json)
+
+
+def tell(done: orders.Done, *, by_running: bool, as_json: bool) -> None:
+    """What became of an order, as the command's end."""
     found = asdict(done)
     if as_json:
-        print_json({"by": "running gateway" if running else "this command", **found})
+        print_json({"by": "running gateway" if by_running else "this command", **found})
     else:
-        typer.echo(
-            f"{'running gateway / 运行中的网关' if running else 'no gateway runs / 离线执行'}: {line_text(found)}"
-        )
+        by = "running gateway / 运行中的网关" if by_running else "no gateway runs / 离线执行"
+        typer.echo(f"{by}: {line_text(found)}")
     if done.refused or done.gone or done.cut:
         raise typer.Exit(NOT_WELL)
+
+
+def have_done(config: Path, folder: Path, order: orders.Order, wait: int) -> orders.Done:
+    """Have it done, by the running gateway or here; ends the command where that is not possible in time."""
+    done = _by_the_running(folder, order, wait) if lock.running_pid(folder) is not None else _here(config, order)
+    if done is None:
+        fail(f"ordered, not done within {wait} s; it will be / 已下达，尚未完成，将继续执行")
+    return done
 
 
 def _by_the_running(folder: Path, order: orders.Order, wait: int) -> orders.Done | None:

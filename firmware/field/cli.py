@@ -17,6 +17,7 @@ from firmware.field import (
     cli_commission,
     cli_console,
     cli_flash,
+    cli_rescue,
     cli_screen,
     cli_site,
     cli_wiring,
@@ -35,6 +36,7 @@ cli_wiring.register(app)
 cli_commission.register(app)
 cli_board.register(app)
 cli_flash.register(app)
+cli_rescue.register(app)
 cli_screen.register(app)
 
 

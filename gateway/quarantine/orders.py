@@ -1,4 +1,4 @@
-"""Orders to replay or discard refused frames: small files in data_dir/orders, carried out by who holds the stores.
+"""Orders to take frames, or to replay or discard refused ones: files in data_dir/orders, for who holds the stores.
 
 A frame that is replayed goes through the whole pipeline again, as of now. If it is taken it leaves quarantine; if it is
 refused for the same reason it stays as it was, with the time at which it came; for another, it stands there anew.
@@ -17,23 +17,27 @@ import msgspec
 
 from gateway.database import StoreUnavailableError
 from gateway.files import write_durably
+from gateway.intake.deliveries import UP
 from gateway.quarantine.quarantine import Kept, Quarantine, QuarantineReader, Refused
+from protocol.host.pulled import Pulled
 
 FOLDER = "orders"
 LOOK_EVERY_S = 1.0  # for new orders: one look into an empty folder
 FRAMES_A_STEP = 100  # between two batches of the intake: some milliseconds that live frames wait
-ORDER_BYTES_MAX = 1 << 20  # an order is a line; ids are given one by one on a command line
+ORDER_BYTES_MAX = 1 << 20  # ids are given one by one on a command line
+FRAMES_AN_ORDER = 150  # of 5,520 bytes at most, so that an order stays below that
 
 Source = Annotated[str, msgspec.Meta(max_length=256)]
 
 
 class Order(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What is asked: these ids, or all of a reason up to an id (so that what comes later is not meant)."""
+    """What is asked: these ids, or all of a reason up to an id (so that nothing later is meant). take: frames."""
 
-    do: Literal["replay", "discard"]
+    do: Literal["replay", "discard", "take"]
     ids: list[int] = msgspec.field(default_factory=list)
     reason: Source | None = None
     up_to: int = 0
+    frames: list[Pulled] = msgspec.field(default_factory=list)
 
 
 @dataclass
@@ -59,11 +63,17 @@ class Work:
         self._replay = replay
         self._reader = QuarantineReader(folder)
         self._ids = sorted(set(order.ids))
+        self._frames = order.frames
         self._after = 0
         self.done = Done()
 
     def step(self) -> bool:
         """Take the next frames; False: there are none left. Raises StoreUnavailableError: ask again."""
+        if self._order.do == "take":
+            some_frames, self._frames = self._frames[:FRAMES_A_STEP], self._frames[FRAMES_A_STEP:]
+            if some_frames:
+                self._take(some_frames)
+            return bool(some_frames)
         if self._order.reason is None:
             asked, self._ids = self._ids[:FRAMES_A_STEP], self._ids[FRAMES_A_STEP:]
             some = [kept for number in asked if (kept := self._reader.get(number))]
@@ -80,6 +90,14 @@ class Work:
     def close(self) -> None:
         """Give up what is open."""
         self._reader.close()
+
+    def _take(self, some: list[Pulled]) -> None:
+        """Frames that no carrier brought: what is refused of them goes into quarantine, as of all others."""
+        newest = self._reader.last_id()
+        self._replay([Refused(0, one.terminal, UP + one.terminal, "", 0, len(one.frame), one.frame) for one in some])
+        refused = len(self._reader.since(newest))
+        self.done.refused += refused
+        self.done.taken += len(some) - refused
 
     def _discard(self, some: list[Kept]) -> None:
         self.done.discarded += self._quarantine.remove([kept.id for kept in some])

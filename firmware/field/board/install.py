@@ -13,11 +13,8 @@ from pathlib import Path
 from firmware.field.board.errors import BoardRefusedError
 from firmware.field.board.identify import Identity, version_text
 from firmware.field.board.link import Link
-from firmware.image import AS_IT_IS, LOADED_BY
-from protocol.update import INDEX_NAME
+from firmware.image import AS_IT_IS
 
-# what is the application's and its loader's, below the board's root; what updates brought (`a`, `b`, `slots`) is not
-PLACES = (*LOADED_BY, INDEX_NAME, "boards", "terminal", "protocol", "profiles")
 Step = Callable[[str, int, int], None]  # the file's name, bytes done, bytes in all
 
 
@@ -52,7 +49,8 @@ def refuse_unfit(found: Identity, board: str, version: tuple[int, int, int], *, 
 def plan(link: Link, image: Path) -> Plan:
     """What of the image in a folder (firmware.image.build) is not on the board, and what there is no part of it."""
     wanted = {f"/{one.relative_to(image).as_posix()}": one for one in sorted(image.rglob("*")) if one.is_file()}
-    there = link.digests(*(f"/{place}" for place in PLACES))
+    # what updates brought (`a`, `b`, `slots`) and what else is at the board's root is none of the image's
+    there = link.digests(*sorted(f"/{one.name}" for one in image.iterdir()))
     put = {path: file.read_bytes() for path, file in wanted.items()}
     put = {path: data for path, data in put.items() if there.get(path) != hashlib.sha256(data).hexdigest()}
     remove = tuple(sorted(set(there) - set(wanted)))

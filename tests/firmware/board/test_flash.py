@@ -48,7 +48,7 @@ def test_only_what_differs_is_written_and_read_back(file: Path) -> None:
 
 
 def test_a_cable_pulled_in_mid_flash_is_told_and_the_same_command_goes_on(file: Path) -> None:
-    """P-288: what was written is not written again."""
+    """P-287: what was written is not written again."""
     chip, data = Chip(), esp_file(filled=random.Random(288).randbytes(150_000))
     file.write_bytes(data)
     for unplug_after in (3000, 100_000):
@@ -84,7 +84,7 @@ def test_another_chips_firmware_and_an_older_one_are_refused(file: Path) -> None
 
 @pytest.mark.filterwarnings("ignore:set(Daemon|Name):DeprecationWarning")  # pyserial's
 def test_a_chip_is_reset_into_its_boot_loader_and_out_again_by_the_ports_lines() -> None:
-    """P-288: over rfc2217, where the emulator sees DTR and RTS; an ESP32 is no ESP32-S3."""
+    """P-287: over rfc2217, where the emulator sees DTR and RTS; an ESP32 is no ESP32-S3."""
     for chip, name in ((Chip(in_loader=False), "ESP32-S3"), (Chip(ESP32, in_loader=False), "ESP32")):
         with on_rfc2217(chip) as port, flash_esp.loader(port) as found:
             assert (found.chip, chip.in_loader, chip.resets) == (name, True, 1)
@@ -92,7 +92,7 @@ def test_a_chip_is_reset_into_its_boot_loader_and_out_again_by_the_ports_lines()
 
 
 def test_a_port_without_a_boot_loader_says_which_buttons_to_press() -> None:
-    """P-288"""
+    """P-287"""
     with (
         on_pty(Chip(in_loader=False)) as port,
         pytest.raises(BoardSilentError, match="hold BOOT"),
@@ -102,7 +102,7 @@ def test_a_port_without_a_boot_loader_says_which_buttons_to_press() -> None:
 
 
 def test_a_uf2_file_goes_onto_the_drive_and_the_board_restarts(tmp_path: Path) -> None:
-    """P-289: the drive that goes with the last block is the sign; one that stays is told."""
+    """P-288: the drive that goes with the last block is the sign; one that stays is told."""
     file, drive = tmp_path / "pico.uf2", tmp_path / "RP2350"
     file.write_bytes(uf2_file())
     _show(drive)
@@ -136,7 +136,7 @@ def test_a_uf2_file_for_another_chip_is_refused(tmp_path: Path) -> None:
 
 @given(st.data())
 def test_a_damaged_firmware_file_is_refused_or_is_read_alike(data: st.DataObject) -> None:
-    """P-289: any bytes of a UF2 or an ESP file end with one reason, and never with another error."""
+    """P-288: any bytes of a UF2 or an ESP file end with one reason, and never with another error."""
     whole = bytearray(data.draw(st.sampled_from([uf2_file(4), esp_file(size=70_000)])))
     for at in data.draw(st.lists(st.integers(0, len(whole) - 1), max_size=4)):
         whole[at] ^= data.draw(st.integers(1, 255))
@@ -147,7 +147,7 @@ def test_a_damaged_firmware_file_is_refused_or_is_read_alike(data: st.DataObject
 
 
 def test_a_uf2_file_with_a_block_missing_is_refused() -> None:
-    """P-289"""
+    """P-288"""
     whole = uf2_file(5)
     assert uf2.read(whole, "pico.uf2") == uf2.Uf2("RP2350", 5 * 256)
     for number in range(1, 5):

@@ -66,7 +66,7 @@ def test_the_console_is_closed_by_a_file_that_no_installation_takes_away(board: 
 
 
 def test_a_cable_pulled_while_installing_leaves_nothing_that_starts(tmp_path: Path, built: Path) -> None:
-    """P-285: and the next try writes only what is left."""
+    """P-284: and the next try writes only what is left."""
     with blank_board(tmp_path) as board:
         left = []
         for count in (20_000, 60_000):
