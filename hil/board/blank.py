@@ -16,6 +16,7 @@ from hil.process import BenchError
 BLOCK_BYTES = 4096
 CODE_BLOCKS = 256  # 1 MiB, as on the RP2
 DATA_BLOCKS = 512
+IMAGES = {"code.img": CODE_BLOCKS, "flash.img": DATA_BLOCKS, "flash.img.counters": 2}
 _LOOK_S = 0.02
 _ANSWER_S = 10.0
 
@@ -28,10 +29,7 @@ class BlankBoard:
         self._console, self._bus = Wire(loop), Wire(loop)
         self._console.with_signals()
         self.folder = folder
-        for name, blocks in (
-            ("code.img", CODE_BLOCKS),
-            ("flash.img", DATA_BLOCKS),
-        ):  # made before anybody can interrupt
+        for name, blocks in IMAGES.items():  # made before anybody can interrupt
             if not (folder / name).exists():
                 (folder / name).write_bytes(b"\xff" * BLOCK_BYTES * blocks)
         self._board = Board(folder, self._console, self._bus, None if installed else folder / "code.img")

@@ -21,6 +21,7 @@ REPL = ROOT / "hil" / "vm" / "repl.py"
 _PIECE = 4096
 _LOOK_S = 0.02  # how soon it is seen that a port was opened
 _SOFT_RESET_RAW = 3  # repl.py's exit status
+_STUCK_LOOKS = 20  # some tenths of a second
 
 
 class Wire:
@@ -140,6 +141,7 @@ class Board:
             self._env |= {"WATTLINE_CODE": str(code)}
             self._env |= {name: f"/host{self._env[name]}" for name in ("WATTLINE_FLASH", "WATTLINE_UART0")}
         self._vm: subprocess.Popen[bytes] | None = None
+        self._stuck = 0  # looks in a row
 
     def switch(self, *, on: bool) -> None:
         """Power on, or cut."""
@@ -153,8 +155,15 @@ class Board:
             self._vm = None
 
     def look(self) -> None:
-        """A program that has ended by itself is a reset."""
-        if self._vm is None or self._vm.poll() is None:
+        """A program that has ended by itself is a reset, and one that hangs is its watchdog's."""
+        if self._vm is None:
+            return
+        if self._vm.poll() is None:
+            self._stuck = self._stuck + 1 if _waits_for_a_lock(self._vm.pid) else 0
+            if self._stuck >= _STUCK_LOOKS:
+                self._vm.kill()
+                self._vm.wait()
+                self._start("watchdog")
             return
         status = self._vm.returncode
         raw = {"WATTLINE_RAW": "1"} if status == _SOFT_RESET_RAW else {}
@@ -166,3 +175,11 @@ class Board:
         command = ["sh", "-c", 'exec "$0" "$1" <"$2" >"$2" 2>&1', str(VM), str(REPL), self._console.far]
         env = {**self._env, **clock, "WATTLINE_RESET": cause, **(more or {})}
         self._vm = subprocess.Popen(command, env=env, start_new_session=True)
+
+
+def _waits_for_a_lock(pid: int) -> bool:
+    """MicroPython 1.25's unix port takes a lock when Ctrl-C comes, and waits for ever if it holds that lock already."""
+    try:
+        return "futex" in Path(f"/proc/{pid}/wchan").read_text(encoding="ascii")
+    except OSError:
+        return False
