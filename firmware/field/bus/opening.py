@@ -32,7 +32,7 @@ def opened(port: str, capture: Path | None = None) -> Iterator[Reach]:
 def _reach(port: str) -> Reach:
     if not port.startswith(BOARD):
         return Adapter(port)
-    from firmware.field.bus.through_terminal import ThroughTerminal  # noqa: PLC0415  mpremote is needed for this alone
+    from firmware.field.bus.through_terminal import ThroughTerminal  # noqa: PLC0415  a board is reached for this alone
 
     console, _, uart = port.removeprefix(BOARD).partition("#")
     if uart and not uart.isdigit():

@@ -1,5 +1,6 @@
 """A terminal in trouble, over its console: the real VM with the application installed, its uplink dead."""
 
+import dataclasses
 import json
 import zipfile
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ from firmware import image
 from firmware.field import cli
 from firmware.field.board import install
 from firmware.field.board.link import Link
-from firmware.field.rescue import asking
+from firmware.field.rescue import asking, keeping
 from gateway.cli import app as gateway_app
 from gateway.journal.reader import Reader
 from hil.board.blank import BlankBoard, blank_board
@@ -144,6 +145,13 @@ def test_a_backup_has_no_secret_and_goes_back_to_its_terminal_alone(
         link.run(asking.WHERE)
         assert json.loads(link.read(f"{folder}/terminal.json")) == CONFIG
     assert field("replace", str(file), "--port", board.port).exit_code == 4
+    of_another = dataclasses.replace(keeping.unpack(file.read_bytes(), file.name), chip_id="e66118")
+    other = tmp_path / "other.zip"
+    other.write_bytes(keeping.pack(of_another))
+    assert field("restore", str(other), "--port", board.port).exit_code == 4
+    assert told("replace", str(other), "--port", board.port)["findings"][0]["code"] == "restored"
+    other.write_bytes(keeping.pack(dataclasses.replace(of_another, terminal="T0002")))
+    assert field("replace", str(other), "--port", board.port).exit_code == 4
     file.write_bytes(file.read_bytes()[:-40])
     assert field("restore", str(file), "--port", board.port).exit_code == 4
 
