@@ -12,6 +12,7 @@ from gateway.console.users import Role
 from gateway.export.columns import NAMES, Row
 from gateway.export.rows import rows
 from gateway.journal.spans import Spans
+from gateway.registry import Registry
 from gateway.watch.enterprises import Enterprise, Linkage, PointId
 from gateway.watch.slots import SLOT_S
 from gateway.watch.store import Store
@@ -95,7 +96,7 @@ def _curves(call: Call) -> Curves:
     terminals = sorted({point.terminal for point in enterprise.points})
     with closing(Spans(call.house.folder)) as spans:
         found = rows(spans, terminals, from_s, to_s, call.house.config.verify.future_refuse_s)
-        curves = _drawn(call, enterprise, found, from_s, (to_s - from_s) // SLOT_S)
+        curves = drawn(enterprise, call.house.registry(), found, from_s, (to_s - from_s) // SLOT_S)
     with closing(Store(call.house.folder)) as store:
         alarms = [alarm_of(row) for row in store.meeting(enterprise.id, from_s, to_s, ALARMS_MAX)]
     return Curves(from_s, to_s, SLOT_S, curves, alarms)
@@ -107,7 +108,8 @@ ROUTES = [
 ]
 
 
-def _drawn(call: Call, enterprise: Enterprise, found: Iterable[Row], from_s: int, count: int) -> list[Curve]:
+def drawn(enterprise: Enterprise, registry: Registry, found: Iterable[Row], from_s: int, count: int) -> list[Curve]:
+    """Each point's curve of `count` quarters of an hour from from_s on, out of the rows of that span."""
     powers: dict[PointId, list[int | None]] = {point: [None] * count for point in sorted(enterprise.points)}
     marked: dict[PointId, list[int]] = {point: [] for point in powers}
     for row in found:
@@ -118,7 +120,6 @@ def _drawn(call: Call, enterprise: Enterprise, found: Iterable[Row], from_s: int
         powers[point][place] = row[_POWER]
         if row[_MARKS]:
             marked[point].append(place)
-    registry = call.house.registry()
     curves = []
     for point, power_w in powers.items():
         terminal = registry.get(point.terminal) or registry.revoked(point.terminal)

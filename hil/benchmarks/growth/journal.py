@@ -10,18 +10,22 @@ from pathlib import Path
 
 from gateway.cli_gaps import rows as gap_rows
 from gateway.config import VerifyConfig
+from gateway.console.pages.enterprise import Curve, drawn
 from gateway.export.rows import rows as export_rows
 from gateway.gaps.ledger import Day, Run
 from gateway.gaps.source import Source, Span
 from gateway.journal.journal import Journal
 from gateway.journal.spans import Spans
-from gateway.registry import Terminal
+from gateway.registry import Registry, Terminal
+from gateway.watch.enterprises import Enterprise, Linkage, PointId
 from hil.benchmarks.growth.filling import DAY_S, TERMINALS, WINDOWS_A_FRAME, Filling
 from hil.benchmarks.ingest.load import POINTS
+from hil.benchmarks.realistic import WINDOW_S
 
 BURSTS = 10  # which fill the index once
 ASKED = 7  # terminals that each question is asked of
 FUTURE_S = VerifyConfig().future_refuse_s
+MONTH_S = 31 * DAY_S
 MILLION = 1_000_000
 REAL_ON_TOP = 3 * MILLION  # half a day of frames, over a history that is pretended
 
@@ -89,6 +93,7 @@ def _queries(filling: Filling) -> dict[str, float]:
     asked: dict[str, Callable[[int], object]] = {
         "gaps of a day": lambda n: _gaps(source, span, chosen[n], known[chosen[n].id]),
         "export of a day": lambda n: list(export_rows(spans, [chosen[n].id], to_s - DAY_S, to_s, FUTURE_S)),
+        "curves of a month": lambda n: _curves(spans, chosen[n], to_s),
         "newest 10": lambda n: spans.newest(10, chosen[n].id),
         "one record's bytes": lambda n: spans.raw(spans.newest(1)[0][1].id - 1000 * n),
     }
@@ -96,6 +101,15 @@ def _queries(filling: Filling) -> dict[str, float]:
     spans.close()
     source.close()
     return found
+
+
+def _curves(spans: Spans, terminal: Terminal, to_s: int) -> list[Curve]:
+    """What the console draws of an enterprise: here of one terminal, which is the province's mean."""
+    points = tuple(PointId(terminal.id, number) for number in terminal.points)
+    linkage = Linkage("", points[:1], points[1:], 1, 1, 1, needs_all=True, start_slots=0, run_on_slots=0)
+    from_s = to_s - MONTH_S
+    found = export_rows(spans, [terminal.id], from_s, to_s, FUTURE_S)
+    return drawn(Enterprise("", "", (linkage,), ()), Registry([terminal]), found, from_s, MONTH_S // WINDOW_S)
 
 
 def _gaps(source: Source, span: Span, terminal: Terminal, row: int) -> list[Run | Day]:
