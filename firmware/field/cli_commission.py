@@ -67,6 +67,10 @@ def commission(  # noqa: PLR0913, PLR0917  (a command's options are its paramete
     key: Key,
     terminal: Terminal = None,
     bus_port: BusPort = None,
+    firmware: Annotated[
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, help="MicroPython's *.bin or *.uf2, for a new board. 固件文件"),
+    ] = None,
     folder: Folder = None,
     start: Annotated[str | None, typer.Option("--from", help="Begin with this step. 从该步骤开始")] = None,
     skip: Annotated[
@@ -98,7 +102,7 @@ def commission(  # noqa: PLR0913, PLR0917  (a command's options are its paramete
     work = _work(given)
     numbers = [one.number for one in work.terminal.points]
     ask = cli_wiring.asker(numbers, running or [], clamp or [], uneven or [], quiet=as_json)
-    work = replace(work, ask=ask, skip=tuple(skip or ()))
+    work = replace(work, ask=ask, skip=tuple(skip or ()), firmware=firmware)
     kept = _session(work)
     wanted = flow.todo(kept, start)
     if dry_run:

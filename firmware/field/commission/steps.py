@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from firmware import image
+from firmware.field.board import flash as flashing
 from firmware.field.board import identify as identifying
 from firmware.field.board import install as installing
 from firmware.field.board.errors import BoardError, BoardRefusedError
@@ -36,6 +37,16 @@ class Step(NamedTuple):
     name: str
     zh: str
     run: Callable[[Work, Session], Outcome]
+
+
+def flash(work: Work, session: Session) -> Outcome:
+    """MicroPython on the board, if the technician brought a file of it."""
+    del session
+    if work.firmware is None:
+        return Outcome("flash", "skipped", (words.NO_FIRMWARE,))
+    return flashing.run(
+        work.firmware, work.port, None, flashing.Options(), lambda at, of: work.tell(f"{100 * at // max(1, of):3d} %")
+    )
 
 
 def identify(work: Work, session: Session) -> Outcome:
@@ -118,6 +129,7 @@ def test(work: Work, session: Session) -> Outcome:
 
 
 STEPS: Sequence[Step] = (
+    Step("flash", "烧录固件", flash),
     Step("identify", "识别板子", identify),
     Step("install", "安装应用", install),
     Step("provision", "写入身份与配置", provide),

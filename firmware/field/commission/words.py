@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from firmware.field.outcome import Finding
 
+NO_FIRMWARE = Finding(
+    "no_firmware", "no --firmware: MicroPython stays as it is", "未给出 --firmware：保持板上 MicroPython"
+)
 SKIPPED = Finding("skipped", "skipped by the technician", "技术员选择跳过")
 UPLOAD = {
     "silent": Finding(

@@ -43,6 +43,7 @@ class Work:
     now: Callable[[], datetime]
     tell: Callable[[str], None]
     bus_port: str | None = None
+    firmware: Path | None = None  # MicroPython's, for the board
     ask: Ask = nobody
     skip: tuple[str, ...] = ()
     erase: bool = False

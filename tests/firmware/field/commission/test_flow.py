@@ -5,6 +5,7 @@ import json
 import os
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from firmware.field import site
 from firmware.field.board.errors import BoardRefusedError, BoardSilentError, PortError
 from firmware.field.bus.reach import ReachError
-from firmware.field.commission import flow, session
+from firmware.field.commission import flow, session, steps
 from firmware.field.commission.session import Session
 from firmware.field.commission.steps import Step, other_meters
 from firmware.field.commission.work import Signer, Work
@@ -161,3 +162,13 @@ def test_a_meter_of_another_number_than_the_plan_says_is_named(tmp_path: Path) -
     assert list(other_meters(points, [{"point": 1, "identity": {}}])) == []  # a meter that tells no number
     (found,) = other_meters(points, [{"point": 1, "identity": {"serial": 7002}}])
     assert (found.code, "7002" in found.en, "7002" in found.zh) == ("other_meter", True, True)
+
+
+def test_a_board_is_flashed_with_what_the_technician_brought_or_left_as_it_is(work: Work, tmp_path: Path) -> None:
+    """P-305"""
+    step, kept = steps.STEPS[0], session.begun(work.file("session.json"), "T0001")
+    left = steps.attempt(step, work, kept)
+    assert (step.name, left.state, left.findings[0].code) == ("flash", "skipped", "no_firmware")
+    (tmp_path / "other.bin").write_bytes(b"no firmware")
+    refused = steps.attempt(step, replace(work, firmware=tmp_path / "other.bin"), kept)
+    assert (refused.findings[0].code, refused.exit_status) == ("board_refused", 4)
