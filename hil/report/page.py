@@ -153,6 +153,7 @@ def _run(seen: Seen) -> Markup:
         ): f"{frames.sent} / {frames.accepted} / {frames.repeated} / {frames.refused}",
         ("readings", "读数"): report.readings,
         ("versions", "版本"): ", ".join(f"{name} {version}" for name, version in report.versions.items()),
+        ("releases rolled out", "下发的升级"): ", ".join(report.updates) or "-",
         ("firmware", "终端固件"): "; ".join(f"{one.name} {' > '.join(one.firmware)}" for one in report.terminals),
         ("trace", "轨迹摘要"): report.trace or "-",
         ("again", "重放"): tag("code", seen.again),
