@@ -22,6 +22,7 @@ from gateway import registry as terminals
 from gateway.backup.restore import finish as finish_restore
 from gateway.carriers import Carrier, Carriers
 from gateway.clock import Clock, SystemClock, steady_s
+from gateway.commissioning import technicians
 from gateway.config import GatewayConfig
 from gateway.database import StoreUnavailableError
 from gateway.downward import Desk as DownDesk
@@ -86,6 +87,9 @@ class Loaded:
             _collect(found, partial(rules.load, Path(self.config.rules)), rules.Rules())
         if self.config.update_keys is not None:
             _collect(found, partial(load_keys, Path(self.config.update_keys)), list[bytes]())
+        known = Path(self.config.commissioning.technicians)
+        if known.exists():
+            _collect(found, partial(technicians.load, known), technicians.Known())
         for number, sink in enumerate(self.sinks):
             found += sink.warnings(config_path, f"sink[{number}]", self.registry) if sink is not None else []
         return found

@@ -16,6 +16,7 @@ from gateway.registry import Instant
 from protocol.host.strict import ConfigError, lines_named, read
 from protocol.host.tables import Section, duplicates
 
+Known = dict[str, Ed25519PublicKey]  # by name
 KeyText = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}$", description="64 hex digits / 64 个十六进制数字")]
 SignerName = Annotated[
     str,
@@ -40,7 +41,7 @@ class TechniciansFile(Section, frozen=True):
     technician: list[TechnicianEntry] = msgspec.field(default_factory=list)
 
 
-def load(path: Path) -> dict[str, Ed25519PublicKey]:
+def load(path: Path) -> Known:
     """The keys of those who are not revoked, by name. Raises ConfigError."""
     entries = read(path, TechniciansFile).technician
     problems = duplicates(path, "technician", "name", entries, lambda one: one.name)

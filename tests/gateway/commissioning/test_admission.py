@@ -241,3 +241,23 @@ def test_a_key_that_was_sealed_for_another_gateway_is_refused_and_no_key_is_show
     error = office.run("sealing-key")[2]
     assert "mode 600 or 640" in error
     assert (office.folder / "copy").read_text().strip() not in error
+
+
+def test_a_wrong_file_of_technicians_is_told_by_check_and_takes_nobody(office: Office) -> None:
+    """P-303"""
+    enrolment = office.enrolment()
+    file = office.folder / "technicians.toml"
+    right = file.read_text()
+    for wrong, said in (
+        (right + right, "already that of technician[0]"),
+        (right.replace('key = "', 'key = "x'), "64 hex digits"),
+        ('[[technician]]\nname = "li wei"\nkey = "00"\n', "1 to 64 characters"),
+    ):
+        file.write_text(wrong)
+        status, told, _ = office.run("check", "--json")
+        assert (status, said in told["warnings"][0]["problem"]) == (0, True)
+        assert office.send(enrolment)[0] == 1
+    file.write_text(right + "revoked = 2026-02-01T00:00:00Z\n")
+    assert office.send(enrolment)[1].startswith("signer: ")
+    file.write_text(right)
+    assert office.send(enrolment) == (0, "")
