@@ -27,6 +27,7 @@ def document_of(file: Path, base: Path | None, terminals: Iterable[Terminal]) ->
         configuration.check_together(name, buses, points)
     for one in terminals:
         _check_points(file, found, one)
+        _check_ratios(file, found, one)
     return document
 
 
@@ -37,6 +38,20 @@ def _check_points(file: Path, found: dict[str, Any], terminal: Terminal) -> None
             known = ", ".join(map(str, sorted(terminal.points)))
             allowed = f"a point of {terminal.id} in terminals.toml: {known}"
             raise ConfigError(file.name, f"points[{at}].number", point["number"], allowed)
+
+
+def _check_ratios(file: Path, found: dict[str, Any], terminal: Terminal) -> None:
+    """What was commissioned is what is measured by (S-29): other ratios need another report."""
+    for bus_at, bus in enumerate(found.get("buses", ())):
+        for at, meter in enumerate(bus["meters"]):
+            point = terminal.points.get(meter["point"])
+            for name in ("ct_ratio", "pt_ratio"):
+                commissioned = getattr(point, name, None)
+                if commissioned is not None and meter[name] != commissioned:
+                    allowed = (
+                        f"{commissioned}, as {terminal.id}/{meter['point']} was commissioned; else commission anew"
+                    )
+                    raise ConfigError(file.name, f"buses[{bus_at}].meters[{at}].{name}", meter[name], allowed)
 
 
 def _read(file: Path) -> Any:

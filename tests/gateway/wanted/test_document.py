@@ -100,3 +100,17 @@ def test_a_point_that_the_registry_does_not_have_is_refused(tmp_path: Path) -> N
         "new.json: points[0].number: 3; allowed / 允许: a point of T0001 in terminals.toml: 1, 2"
     )
     assert sent(tmp_path, text, terminals=(Terminal("T0002", {}, {}),))  # its points are not registered
+
+
+def test_a_ratio_that_was_commissioned_is_not_changed_from_afar(tmp_path: Path) -> None:
+    """S-29"""
+    point = Point(number=1, name="x", kind="other", ct_ratio=40, pt_ratio=1)
+    known = (Terminal("T0001", {}, {1: point}),)
+    same = json.dumps({"buses": [BUS]})
+    assert json.loads(sent(tmp_path, same, terminals=known)) == {"buses": [BUS]}
+    for name, value in (("ct_ratio", 80), ("pt_ratio", 100)):
+        other = json.dumps({"buses": [{**BUS, "meters": [{**METER, name: value}]}]})
+        said = error_of(tmp_path, other, terminals=known)
+        assert f"buses[0].meters[0].{name}: {value}; allowed" in said
+        assert "T0001/1 was commissioned" in said
+        assert sent(tmp_path, other)  # of points without a report nothing is known
