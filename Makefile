@@ -21,7 +21,7 @@ TYPINGS := build/typings
 help: ## list the targets / 列出所有目标
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: setup-check $(STAMP)/sanitized $(STAMP)/zcbor $(STAMP)/mosquitto $(STAMP)/tools $(STAMP)/postgres $(STAMP)/nats $(STAMP)/vm64 $(STAMP)/vm32 ## prepare everything below .venv/ and build/ / 准备全部环境
+setup: setup-check $(STAMP)/sanitized $(STAMP)/zcbor $(STAMP)/mosquitto $(STAMP)/tools $(STAMP)/postgres $(STAMP)/nats $(STAMP)/chromium $(STAMP)/vm64 $(STAMP)/vm32 ## prepare everything below .venv/ and build/ / 准备全部环境
 	@echo '[setup] ready / 环境就绪'
 
 setup-check: $(STAMP)/project $(STAMP)/typings-esp32 $(STAMP)/typings-rp2
@@ -82,6 +82,11 @@ $(STAMP)/postgres: $(SETUP)/postgres.sh $(SETUP)/apt_install.sh
 $(STAMP)/nats: $(SETUP)/nats.sh
 	@mkdir -p $(STAMP)
 	@$(SETUP)/nats.sh build/nats
+	@touch $@
+
+$(STAMP)/chromium: $(SETUP)/chromium.sh $(SETUP)/apt_install.sh
+	@mkdir -p $(STAMP)
+	@$(SETUP)/chromium.sh
 	@touch $@
 
 $(STAMP)/vm64 $(STAMP)/vm32: $(STAMP)/vm%: $(SETUP)/micropython.sh

@@ -24,7 +24,7 @@ export async function chart(linkage, shown, alarms) {
     const size = { width: place.clientWidth, height: PHONE.matches ? HEIGHT_PX.phone : HEIGHT_PX.wide };
     if (!size.width) return;
     if (plot) plot.setSize(size);
-    else plot = new globalThis.uPlot(optionsOf(linkage, sides, shown, alarms, size), dataOf(sides, shown), place);
+    else plot = new globalThis.uPlot({ ...optionsOf(linkage, sides, shown, alarms, coloursOf(place)), ...size }, dataOf(sides, shown), place);
   };
   new ResizeObserver(fit).observe(place);
   return figure;
@@ -56,12 +56,10 @@ function dataOf(sides, shown) {
   return [times, ...sides.map(({ curve }) => curve.power_w.flatMap(twice))];
 }
 
-function optionsOf(linkage, sides, shown, alarms, size) {
-  const colour = colours();
+function optionsOf(linkage, sides, shown, alarms, colour) {
   return {
-    ...size,
     tzDate: drawn,
-    scales: { x: { time: true, range: [shown.from_s, shown.to_s] }, production: { range: fromZero }, treatment: { range: fromZero } },
+    scales: { x: { time: true, range: [shown.from_s, shown.to_s] }, production: { range: upTo(1.08) }, treatment: { range: upTo(1.6) } },
     series: [{ label: t("enterprise.time"), value: (_, s) => (s === null ? "—" : stamp(s - (s % shown.step_s))) }, ...sides.map((one) => seriesOf(one, colour))],
     axes: [
       { stroke: colour.muted, grid: { stroke: colour.line, width: 1 }, ticks: { stroke: colour.line }, values: labels, space: 64 },
@@ -95,17 +93,18 @@ function axisOf(side, place, colour) {
   return {
     scale: side,
     side: place,
-    label: `${t(`enterprise.${side}`)} kW`,
+    label: PHONE.matches ? undefined : `${t(`enterprise.${side}`)} kW`, // there colours must do, as in the legend
     labelSize: 20,
-    size: 52,
+    size: PHONE.matches ? 38 : 52,
     stroke: colour[side],
     grid: { show: side === "production", stroke: colour.line, width: 1 },
     ticks: { stroke: colour.line },
   };
 }
 
-function fromZero(_, __, highest) {
-  return [0, highest > 0 ? highest * 1.08 : 1];
+/** From 0 to so many times the highest: treatment has more room above it, so that it does not lie on production. */
+function upTo(share) {
+  return (_, __, highest) => [0, highest > 0 ? highest * share : 1];
 }
 
 function labels(_, splits) {
@@ -161,8 +160,9 @@ function thresholds(plot, linkage, colour) {
   ctx.restore();
 }
 
-function colours() {
-  const style = getComputedStyle(document.documentElement);
+/** The colours of the place that it stands in: a sheet of paper is light, whatever is around it. */
+function coloursOf(place) {
+  const style = getComputedStyle(place);
   const names = ["production", "treatment", "muted", "line", "bad", "shade", "gap", "warn", "area"];
   return Object.fromEntries(names.map((name) => [name, style.getPropertyValue(`--${name}`).trim()]));
 }

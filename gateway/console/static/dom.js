@@ -37,6 +37,13 @@ export function chip(kind, text) {
   return el("span", { class: `chip ${kind}` }, text);
 }
 
+/** A table; each row has a text or node for each head. */
+export function table(heads, rows) {
+  const head = el("tr", {}, heads.map((one) => el("th", { scope: "col" }, one)));
+  const body = rows.map((row) => el("tr", {}, row.map((one) => el("td", {}, one))));
+  return el("div", { class: "scroll", tabIndex: 0 }, el("table", {}, el("thead", {}, head), el("tbody", {}, body)));
+}
+
 /** Pairs of a name and what it is. */
 export function facts(pairs) {
   return el("dl", { class: "facts" }, pairs.map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, value))));

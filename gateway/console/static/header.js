@@ -8,7 +8,7 @@ import { choose, otherLanguage, theme } from "./settings.js";
 import { zone } from "./time.js";
 import { t } from "./words.js";
 
-const NAMES = ["enterprises", "fleet", "alarms"];
+const NAMES = ["enterprises", "fleet", "alarms", "quarantine", "sinks", "admission", "audit"];
 const ABOVE = { enterprise: "enterprises", gaps: "fleet", alarm: "alarms", notice: "alarms", frame: "quarantine" };
 
 /** Draw it for the page `name`. isShown: whether a page is for this role; again: called after a choice. */
@@ -30,7 +30,7 @@ export function drawLamp() {
 }
 
 function lamp() {
-  return el("span", { class: isLive() ? "lamp" : "lamp off", id: "lamp" }, t(isLive() ? "live" : "notLive"));
+  return el("span", { class: isLive() ? "lamp" : "lamp off", id: "lamp" }, el("span", {}, t(isLive() ? "live" : "notLive")));
 }
 
 function self() {

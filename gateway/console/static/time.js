@@ -50,7 +50,7 @@ export function span(from_s, to_s) {
 
 /** The Unix second at which the day begins that holds s; `days` later. */
 export function dayStart(s, days = 0) {
-  return Math.floor((s + offset_s) / DAY_S) * DAY_S - offset_s + days * DAY_S;
+  return (dayNumber(s) + days) * DAY_S - offset_s;
 }
 
 /** The Unix second at which the month begins that holds s; `months` later. */
@@ -64,9 +64,14 @@ export function dayNamed(text) {
   return Date.parse(`${text}T00:00:00Z`) / 1000 - offset_s;
 }
 
+/** The number of the day that holds s, since 1970-01-01 there. */
+export function dayNumber(s) {
+  return Math.floor((s + offset_s) / DAY_S);
+}
+
 /** The weekday of s, 0 is Monday. */
 export function weekday(s) {
-  return (Math.floor((s + offset_s) / DAY_S) + 3) % 7;
+  return (dayNumber(s) + 3) % 7;
 }
 
 /** A Date whose own parts, in the browser's zone, are those of the gateway's: for what can only draw those. */

@@ -15,7 +15,7 @@ const DAY_S = 86400;
 export async function show(root, id, query) {
   const days = Object.values(SPANS).includes(Number(query.days)) ? Number(query.days) : SPANS.day;
   const enterprise = (await get("enterprises")).find((one) => one.id === id);
-  const below = el("div", {});
+  const below = el("div", { class: "stack" });
 
   async function refresh() {
     const from_s = Number(query.from) || dayStart(now_s(), 1 - days);

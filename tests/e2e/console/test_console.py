@@ -1,0 +1,155 @@
+"""The real console over a real gateway's folder, driven in Debian's Chromium by each role."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.e2e.console import house
+from tests.e2e.console.browser import DESKTOP, PHONE, chromium, go, visit
+
+pytestmark = [pytest.mark.e2e, pytest.mark.slow]
+PAGES = (
+    "enterprises",
+    "enterprise/E1",
+    "fleet",
+    "gaps/T0001",
+    "alarms",
+    "alarm/1",
+    "notice/1",
+    "quarantine",
+    "frame/2",
+    "sinks",
+    "admission",
+    "audit",
+)
+OPERATORS = ("alarm/1", "gaps/T0001", "quarantine", "frame/2", "sinks", "admission")
+NAMELESS = "all => all.filter(one => !(one.innerText || one.ariaLabel || one.labels?.length)).map(one => one.outerHTML)"
+TRANSFERRED = """performance.getEntries().filter(one => one.encodedBodySize && !one.name.includes("/api/"))
+    .reduce((sum, one) => sum + one.encodedBodySize, 0)"""
+CONTRAST = (Path(__file__).parent / "contrast.js").read_text()
+
+
+@pytest.fixture(scope="module")
+def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return house.make(tmp_path_factory.mktemp("console") / "plant")
+
+
+@pytest.fixture(scope="module")
+def address(config: Path) -> Iterator[str]:
+    with house.console(config) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as browser:
+        yield browser
+
+
+def press(page: Page, name: str) -> None:
+    page.get_by_role("main").get_by_role("button", name=name, exact=True).first.click()
+
+
+def test_an_operator_finds_what_is_off_and_deals_with_it(address: str, browser: Browser) -> None:
+    """P-317: the enterprise, its alarm, the curve that shows it, a notice, a gap, a refused frame; a note is text."""
+    note = '<img src=x onerror="document.body.remove()">'
+    with visit(browser, address, "olga") as page:
+        row = page.locator(".rows a").first
+        expect(row).to_contain_text("production ran, treatment did not × 2")
+        row.click()
+        expect(page.get_by_role("img")).to_have_attribute("aria-label", house.CHART)
+        page.get_by_role("link", name="production ran, treatment did not").first.click()
+        expect(page.locator("figure canvas")).to_be_visible()
+        expect(page.locator("dl").first).to_contain_text("2 h")
+        page.get_by_label("Note").fill(note)
+        press(page, "Dispatch a notice")
+        expect(page.locator(".steps")).to_contain_text(note)
+        expect(page.locator("h1")).to_contain_text("notice sent")
+        page.get_by_role("link", name="Supervision notice (print)").click()
+        expect(page.locator(".paper")).to_contain_text("第一炼钢厂")
+
+        go(page, "gaps/T0001")
+        press(page, "Back-fill")
+        expect(page.get_by_role("status").last).to_contain_text("will be asked for")
+        expect(page.get_by_role("table").last).to_contain_text("operator")
+
+        go(page, "quarantine")
+        page.locator(".rows a", has_text="T0001").click()
+        press(page, "Replay")
+        expect(page.get_by_role("status").last).to_contain_text("1 taken")
+        expect(page.locator(".rows a")).to_have_count(1)
+
+
+def test_an_admin_admits_a_terminal_and_the_log_has_it(config: Path, address: str, browser: Browser) -> None:
+    """P-318: by a technician's document; what is no such document is refused and says why."""
+    with visit(browser, address, "ada") as page:
+        go(page, "admission")
+        expect(page.get_by_role("table")).to_contain_text("T0042")
+        page.get_by_label("The document (JSON)").fill("{}")
+        press(page, "Take it")
+        expect(page.get_by_role("alert")).to_be_visible()
+        page.get_by_label("The document (JSON)").fill(house.enrolment(config))
+        press(page, "Take it")
+        expect(page.get_by_text("None knocks")).to_be_visible()
+        go(page, "fleet")
+        expect(page.locator(".rows a", has_text="T0042")).to_contain_text("Never heard")
+        go(page, "audit")
+        expect(page.get_by_role("table")).to_contain_text("POST /api/admissions")
+
+
+def test_a_viewer_sees_no_button_that_is_not_theirs(address: str, browser: Browser) -> None:
+    """P-318: nor an operator an admin's."""
+    with visit(browser, address, "vera") as page:
+        expect(page.get_by_role("link", name="Audit log")).to_have_count(0)
+        for place in OPERATORS:
+            go(page, place)
+            expect(page.locator("main button:not(.head button), main textarea, main form")).to_have_count(0)
+    with visit(browser, address, "olga") as page:
+        expect(page.get_by_role("link", name="Audit log")).to_have_count(0)
+        go(page, "admission")
+        expect(page.locator("main form")).to_have_count(0)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize(("size", "locale"), [(DESKTOP, "en-GB"), (PHONE, "zh-CN")], ids=["desktop", "phone"])
+def test_every_page_fits_and_can_be_read(
+    address: str, browser: Browser, size: tuple[int, int], locale: str, theme: str
+) -> None:
+    """P-319: nothing is wider than the screen; text has a contrast of 4.5:1; fields and buttons have names."""
+    with visit(browser, address, "ada", size, locale, theme) as page:
+        for place in PAGES:
+            go(page, place)
+            assert page.evaluate("document.documentElement.scrollWidth") <= size[0], place
+            assert page.evaluate(CONTRAST) == [], place
+            assert page.locator("button, input, textarea, a").evaluate_all(NAMELESS) == [], place
+
+
+def test_by_keyboard(address: str, browser: Browser) -> None:
+    """P-319: / goes to the search, Esc out of it, arrows from row to row, Enter opens; Esc answers no question."""
+    with visit(browser, address, "olga") as page:
+        go(page, "alarms")
+        page.keyboard.press("/")
+        page.keyboard.type("treatment did not")
+        expect(page.locator(".rows a")).to_have_count(2)
+        page.keyboard.press("Escape")
+        expect(page.locator("input[type=search]")).to_have_value("")
+        page.locator(".rows").focus()
+        page.keyboard.press("ArrowDown")
+        expect(page.locator(".rows a").first).to_be_focused()
+        page.keyboard.press("Enter")
+        expect(page.locator("h1")).to_contain_text("Alarm")
+        go(page, "frame/2")
+        press(page, "Discard")
+        page.keyboard.press("Escape")
+        expect(page.get_by_role("dialog")).to_have_count(0)
+        expect(page.locator("h1")).to_contain_text("Refused frame 2")
+
+
+def test_all_pages_together_are_small(address: str, browser: Browser) -> None:
+    """P-320: below 200 KiB as transferred, everything that is not the API's."""
+    with visit(browser, address, "ada") as page:
+        for place in PAGES:
+            go(page, place)
+        assert 20_000 < page.evaluate(TRANSFERRED) < 200 * 1024
