@@ -22,6 +22,7 @@ from gateway import (
     cli_honesty,
     cli_linkage,
     cli_monthly,
+    cli_pki,
     cli_quarantine,
     cli_reconcile,
     cli_status,
@@ -60,6 +61,7 @@ cli_tail.register(app)
 cli_take.register(app)
 cli_console.register(app)
 cli_monthly.register(app)
+cli_pki.register(app)
 cli_audit.register(app)
 cli_forward.register(app)
 cli_reconcile.register(app)
