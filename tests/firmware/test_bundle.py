@@ -134,7 +134,7 @@ def test_provisioning_lays_the_release_keys_and_a_wrong_file_is_told_before(tmp_
     shutil.copy(EXAMPLE, tmp_path / "site.toml")
     (tmp_path / "wifi-password.txt").write_text("secret of the plant\n")
     plan = tmp_path / "site.toml"
-    text = plan.read_text(encoding="utf-8").replace('# update_keys = "', 'update_keys = "')
+    text = plan.read_text(encoding="utf-8").replace('# update_keys = "', 'update_keys = "').replace(64 * "0", 64 * "5")
     plan.write_text(text, encoding="utf-8")
     with pytest.raises(ConfigError, match="update_keys"):
         site.load(plan)

@@ -23,6 +23,7 @@ PROFILES = DEVICE / "profiles"
 # A meter behind transformers takes 5 or 1 A and 20 % more (GB/T 17215.321); below a hundredth of 5 A no class of
 # transformer promises anything (IEC 61869-2).
 _SECONDARY_MA_MAX, _SECONDARY_MA_MIN = 6000, 50
+_NO_KEY = 64 * "0"  # of the example: no point of the curve, so that nothing is ever sealed to it
 _PHASE_V, _SECONDARY_PHASE_V = 230, 58  # of 400 V networks; behind voltage transformers of 100 V
 
 
@@ -68,6 +69,9 @@ def load(path: Path, profiles: Path = PROFILES, now: datetime | None = None) -> 
 
 def _problems(site: Site, now: datetime) -> Iterator[Problem]:
     path, plan = site.path, site.plan
+    if plan.gateway.sealing_key == _NO_KEY:
+        text = "the example's / 示例值; allowed / 允许: what `wattline gateway sealing-key` prints / 网关打印的公钥"
+        yield Problem(path, "gateway.sealing_key", text)
     yield from duplicates(path, "terminal", "id", plan.terminal, lambda one: one.id)
     if plan.gateway.update_keys is not None:
         yield from _of_update_keys(site, plan.gateway.update_keys)

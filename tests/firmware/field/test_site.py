@@ -19,13 +19,14 @@ from hil.authority import DER, PEM, Authority
 from protocol.host.strict import ConfigError, convert, read
 
 EXAMPLE = Path(__file__).parents[3] / "deploy" / "example" / "site.toml"
+SEALING_KEY = bytes(range(1, 33)).hex()
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 
 
 def laid_out(folder: Path, *edits: tuple[str, str]) -> Path:
     """The example's plan with what it names, and some of its text replaced where it stands first."""
     (folder / "wifi-password.txt").write_text("secret of the plant\n")
-    text = EXAMPLE.read_text(encoding="utf-8")
+    text = EXAMPLE.read_text(encoding="utf-8").replace(64 * "0", SEALING_KEY)
     for old, new in edits:
         assert old in text
         text = text.replace(old, new, 1)
@@ -103,6 +104,7 @@ WRONG = {
         0,
         "divisor of 900",
     ),
+    "the example's key": ((SEALING_KEY, 64 * "0"), "sealing_key", 0, "what `wattline gateway sealing-key` prints"),
     "no password": (('"wifi-password.txt"', '"no.txt"'), "password_file", 0, "no such file"),
     "half of TLS": (("port = 1883", 'server_name = "b"'), "[broker]", 0, "TLS needs both"),
     "a word too much": (("place =", "plaec ="), "plaec", 0, "did you mean / 是否想写: place"),
