@@ -57,7 +57,8 @@ while seq >= store.oldest_seq and store.next_seq - seq < 5000 and not store.ackn
 told["acknowledged"] = seq if seq >= store.oldest_seq and store.acknowledged(seq, seq) else None
 try:
     told["terminal"] = name_of()
-    config.load(folder + "/terminal.json")
+    link = config.load(folder + "/terminal.json").mqtt
+    told["broker"] = [link.host, link.port, link.server_name] if link else None
     config.load_key(folder + "/key")
 except Exception as error:
     told["refused"] = str(error)

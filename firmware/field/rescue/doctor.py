@@ -19,6 +19,7 @@ _CLOCK_OFF_S = 120  # beyond what a laptop's own clock is off
 _ACK_LATE_S = 3600  # four windows
 _DAY_RECORDS = 96
 _ROOM_LEAST = 0.05
+_HEALTH_NAMES = record.EVENT_NAMES[record.HEALTH][1]
 _WATCHDOG, _MEMORY, _WEDGED = 2, 16, 17  # causes of BOOT: boards.base, terminal.supervisor
 
 Facts = dict[str, Any]
@@ -53,6 +54,9 @@ def _provisioning(facts: Facts) -> Iterator[Finding]:
     else:
         slot = ("the root's", "a", "b")[facts["slot"]] if "slot" in facts else "?"
         yield Finding("terminal", f"terminal {facts['terminal']}, application {slot}", f"终端 {facts['terminal']}")
+        host, port, server = facts["broker"] or ("fetched over Modbus", "-", None)
+        secured = "TLS" if server else "no TLS"
+        yield Finding("link", f"its broker: {host}:{port}, {secured}", f"消息服务器：{host}:{port}，{secured}")
 
 
 def _clock(facts: Facts, now_s: int) -> Iterator[Finding]:
@@ -180,8 +184,8 @@ def _meters(records: Records) -> Iterator[Finding]:
 def _health(records: Records) -> Iterator[Finding]:
     told = _events(records, record.HEALTH)
     if told:
-        values = ", ".join(map(str, told[-1].values))
-        yield Finding("health", f"the last event health: {values}", f"最近一次健康事件：{values}")
+        values = ", ".join(f"{name} {value}" for name, value in zip(_HEALTH_NAMES, told[-1].values, strict=False))
+        yield Finding("health", f"it last told of itself: {values}", f"最近一次自检：{values}")
 
 
 def _events(records: Records, code: int) -> list[record.Event]:

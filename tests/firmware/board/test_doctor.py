@@ -25,6 +25,7 @@ WELL: dict[str, Any] = {
     "code_free": 1 << 19,
     "files": [],
     "slot": 0,
+    "broker": ["broker.example", 8883, "broker.example"],
 }
 
 

@@ -82,6 +82,7 @@ def test_another_chips_firmware_and_an_older_one_are_refused(file: Path) -> None
         assert flash(file, "--port", port, "--allow-downgrade").exit_code == 0
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:set(Daemon|Name):DeprecationWarning")  # pyserial's
 def test_a_chip_is_reset_into_its_boot_loader_and_out_again_by_the_ports_lines() -> None:
     """P-287: over rfc2217, where the emulator sees DTR and RTS; an ESP32 is no ESP32-S3."""

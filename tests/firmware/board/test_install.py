@@ -16,6 +16,8 @@ from firmware.field.board.identify import board_of
 from firmware.field.board.link import Link
 from hil.board.blank import BlankBoard, blank_board
 
+pytestmark = pytest.mark.slow
+
 VERSION = tomllib.loads((image.ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
 
 

@@ -21,6 +21,7 @@ from hil.board.blank import BlankBoard, blank_board
 from protocol import record
 from tests.gateway.support import NOW_S, Sender, write_config
 
+pytestmark = pytest.mark.slow
 SENDER = Sender()
 METER = {"address": 1, "profile": "sdm630", "point": 1, "ct_ratio": 1, "pt_ratio": 1, "timeout_ms": 100}
 CONFIG = {

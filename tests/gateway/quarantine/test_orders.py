@@ -16,6 +16,7 @@ from gateway.quarantine import orders
 from gateway.quarantine.orders import Desk, Done, Order, Work
 from gateway.quarantine.quarantine import Quarantine, QuarantineReader, Refused
 from hil.broker import Broker
+from protocol.host import pulled
 from tests.gateway.support import NOW_S, Device, Running, Sender, window, write_config, write_key
 
 STRANGER = Sender("T0009", b"s" * 32)
@@ -111,6 +112,21 @@ def test_a_running_gateway_replays_what_is_ordered_and_acknowledges_it(
     assert run_json(config, "quarantine", "discard", "--all-of", "terminal")["discarded"] == 0
     code, said = run(config, "quarantine", "discard", "1", "--wait", "0")
     assert (code, "not done within 0 s" in said) == (1, True)
+
+
+def test_a_running_gateway_takes_frames_from_a_file(
+    tmp_path: Path, broker: Broker, start: Callable[[Path], Running]
+) -> None:
+    """P-289: more than one order holds; a stranger's is refused and kept."""
+    config = write_config(tmp_path, broker.port, [Sender()])
+    start(config)
+    sender, file = Sender(), tmp_path / "T0001.frames"
+    frames = [sender.frame([window(seq, NOW_S - 900 * (seq + 1))]) for seq in range(1, orders.FRAMES_AN_ORDER + 10)]
+    lines = [pulled.line(pulled.Pulled("T0001", one)) for one in frames]
+    file.write_bytes(b"".join([*lines, pulled.line(pulled.Pulled("T0009", STRANGER.frame([window(1)])))]))
+    done = run_json(config, "take", str(file), status=1)
+    assert (done["by"], done["taken"], done["refused"]) == ("running gateway", len(frames), 1)
+    assert counts(config) == {"terminal": 1}
 
 
 class Store:
