@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from firmware import image
+from firmware.field.board import flash_rp2
 from firmware.field.board import identify as identifying
 from firmware.field.board import install as installing
 from firmware.field.board import ports as serial_ports
@@ -48,9 +49,13 @@ def ports(as_json: AsJson = False) -> None:
 
 
 def identify(port: Port = None, baud: Baud = BAUD, as_json: AsJson = False) -> None:
-    """Say what board is on a port and what runs on it, which is then started anew. 识别板子及其程序"""
-    with told(), Link(chosen(port), baud) as link:
-        found = identifying.over(link)
+    """Say what board is on a port and what runs on it, which is then started anew. 识别板子及其程序
+
+    Without MicroPython: an ESP in its boot loader, or, where no port is named, a board in BOOTSEL mode.
+    """
+    drives = flash_rp2.drives() if port is None else []
+    with told():
+        found = identifying.in_bootsel(drives[0]) if len(drives) == 1 else identifying.at(chosen(port), baud)
     typer.echo(json.dumps(asdict(found), ensure_ascii=False) if as_json else found.text())
 
 

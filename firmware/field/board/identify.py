@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
+from firmware.field.board import flash_esp, flash_rp2
+from firmware.field.board.errors import BoardError, BoardSilentError
 from firmware.field.board.link import Link
 
 Kind = Literal["terminal", "micropython", "bootloader", "bootsel"]
@@ -58,6 +61,10 @@ class Identity:
         return ", ".join(parts)
 
 
+_BOARDS = {"ESP32-S3": "esp32s3", "RP2350": "rp2"}
+_READY_S = 5.0  # a board that runs has its prompt in a tenth of it; one in its boot loader never
+_ATTEMPTS = 2
+
 KIND_WORDS: dict[Kind, str] = {
     "terminal": "not provisioned / 尚未配置",
     "micropython": "no application / 未安装应用",
@@ -80,6 +87,28 @@ def over(link: Link) -> Identity:
         terminal=told.get("terminal"),
         chip_id=told.get("chip_id"),
     )
+
+
+def at(port: str, baud: int) -> Identity:
+    """What is on a port: MicroPython, else a boot loader of an ESP, which is left again. Raises BoardError.
+
+    BoardSilentError: neither answers.
+    """
+    try:
+        with Link(port, baud, ready_s=_READY_S) as link:
+            return over(link)
+    except BoardSilentError as silent:
+        try:
+            with flash_esp.loader(port, attempts=_ATTEMPTS) as chip:
+                return Identity("bootloader", _BOARDS.get(chip.chip), chip.chip)
+        except BoardError:
+            raise silent from None
+
+
+def in_bootsel(drive: Path) -> Identity:
+    """The board whose boot loader shows this drive. Raises BoardSilentError."""
+    chip = flash_rp2.chip_of(drive)
+    return Identity("bootsel", _BOARDS.get(chip), f"{chip} {drive}")
 
 
 def board_of(platform: str, machine: str) -> str | None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner, Result
 
 from firmware.field import cli
-from firmware.field.board import esp_image, flash_esp, flash_rp2, uf2
+from firmware.field.board import esp_image, flash_esp, flash_rp2, identify, uf2
 from firmware.field.board.errors import BoardRefusedError, BoardSilentError
 from hil.board.rom_loader import ESP32, Chip, on_pty, on_rfc2217
 from tests.firmware.board.firmware_files import esp_file, uf2_file
@@ -90,6 +90,20 @@ def test_a_chip_is_reset_into_its_boot_loader_and_out_again_by_the_ports_lines()
         with on_rfc2217(chip) as port, flash_esp.loader(port) as found:
             assert (found.chip, chip.in_loader, chip.resets) == (name, True, 1)
         assert (chip.in_loader, chip.resets) == (False, 2)
+
+
+def test_a_board_in_its_boot_loader_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """P-284: by its chip; another chip than ours has no image."""
+    monkeypatch.setattr(identify, "_READY_S", 0.5)
+    for chip, name, board in ((Chip(), "ESP32-S3", "esp32s3"), (Chip(ESP32), "ESP32", None)):
+        with on_pty(chip) as port:
+            answer = CliRunner().invoke(cli.app, ["identify", "--port", port, "--json"])
+        found = json.loads(answer.stdout)
+        assert (found["kind"], found["machine"], found["board"]) == ("bootloader", name, board)
+    for drive, board in (("RP2350", "rp2"), ("RPI-RP2", None)):
+        _show(tmp_path / drive, drive)
+        shown = identify.in_bootsel(tmp_path / drive)
+        assert (shown.kind, shown.board) == ("bootsel", board)
 
 
 def test_a_port_without_a_boot_loader_says_which_buttons_to_press() -> None:
