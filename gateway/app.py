@@ -53,6 +53,7 @@ from gateway.updates.desk import Desk as UpdatesDesk
 from gateway.verify import bounds_of
 from gateway.wanted.desk import Desk as WantedDesk
 from gateway.watch import enterprises, rules
+from gateway.watch.dispatch import channels
 from gateway.watch.enterprises import Enterprise
 from protocol.host.strict import ConfigError, Problem
 
@@ -80,11 +81,14 @@ class Loaded:
     def warnings(self, config_path: Path) -> list[Problem]:
         """What can be used and should not be; and what watch and updates can't use: no reason to take no readings."""
         found: list[Problem] = []
+        plants = list[Enterprise]()
         if self.config.enterprises is not None:
-            of_file = partial(enterprises.load, Path(self.config.enterprises), self.registry)
-            _collect(found, of_file, list[Enterprise]())
+            plants = _collect(found, partial(enterprises.load, Path(self.config.enterprises), self.registry), plants)
         if self.config.rules is not None:
             _collect(found, partial(rules.load, Path(self.config.rules)), rules.Rules())
+        if self.config.channels is not None:
+            ids = {one.id for one in plants}
+            _collect(found, partial(channels.load, Path(self.config.channels), self.registry, ids), channels.Channels())
         if self.config.update_keys is not None:
             _collect(found, partial(load_keys, Path(self.config.update_keys)), list[bytes]())
         known = Path(self.config.commissioning.technicians)

@@ -14,6 +14,7 @@ from gateway import (
     cli_alarms,
     cli_audit,
     cli_backup,
+    cli_channels,
     cli_configure,
     cli_console,
     cli_export,
@@ -53,6 +54,7 @@ cli_status.register(app)
 cli_gaps.register(app)
 cli_linkage.register(app)
 cli_alarms.register(app)
+app.add_typer(cli_channels.app, name="channels")
 cli_honesty.register(app)
 cli_export.register(app)
 cli_backup.register(app)

@@ -16,6 +16,7 @@ from gateway.cli_common import (
     examples,
     fail,
     load,
+    load_channels,
     load_enterprises,
     load_registry,
     load_rules,
@@ -26,6 +27,7 @@ from gateway.cli_common import (
 from gateway.clock import SystemClock
 from gateway.config import GatewayConfig
 from gateway.database import NewerSchemaError, StoreUnavailableError
+from gateway.watch.dispatch.dispatcher import Dispatcher
 from gateway.watch.store import Row, Step, StepRefusedError, Store
 from gateway.watch.watcher import Watched, Watcher, run
 from gateway.watch.words import MEANING, facts_json, facts_text
@@ -47,23 +49,28 @@ def watch(
     """Look at what comes into the journal and keep alarms, until SIGTERM. A process beside `run`. 监视联动
 
     Linkages need `enterprises` in gateway.toml; `rules` may name a file of rules' parameters. What it keeps: `alarms`.
-    It changes nothing but alarms.sqlite3.
+    It changes nothing but alarms.sqlite3. `channels` may name a file that says whom alarms are told to (`channels`);
+    with --once nobody is told: the next watch does it.
     """
     loaded, stop = load(config), threading.Event()
     known = load_enterprises(config, loaded) if loaded.enterprises else []
     sinks = [sink.name for sink in loaded.sink]
+    channels, names = load_channels(loaded, known), {one.id: one.name for one in known}
     watched = Watched(load_registry(loaded), known, load_rules(loaded), loaded.verify.future_refuse_s, sinks)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     with closing(_open(loaded)) as store:
         open_journal(Path(loaded.data_dir)).close()  # or the end, with why
         watcher = Watcher(Path(loaded.data_dir), store, SystemClock(), watched, _say_off)
+        dispatcher = Dispatcher(Path(loaded.data_dir), channels, SystemClock(), names, _say_channel)
 
         def wait(pause_s: float) -> bool:
             return stop.wait(0 if once else pause_s) or (once and pause_s > 0)
 
-        with closing(watcher):
-            run(watcher, wait, lambda new: _say_new(new, as_json=as_json), _say_failed)
+        with closing(watcher), closing(dispatcher):
+            if not once:
+                dispatcher.start()
+            run(watcher, wait, lambda new: _say_new(new, as_json=as_json), dispatcher.note, _say_failed)
 
 
 @app.command("list", epilog=examples("alarms list --config gateway.toml --state open"))
@@ -133,6 +140,11 @@ def _say_failed(error: Exception) -> None:
     typer.echo(f"{error}; tried again / 稍后重试", err=True)
 
 
+def _say_channel(name: str, reason: str, detail: str) -> None:
+    now = f"{reason}: {detail}; tried again / 稍后重试" if reason else "well / 正常"
+    typer.echo(f"channel {name}: {now}", err=True)
+
+
 def _say_new(new: int, *, as_json: bool) -> None:
     print_json({"new": new}) if as_json else typer.echo(f"{new} new alarm(s) / 条新报警")
 
@@ -151,4 +163,6 @@ def _step_json(one: Step) -> dict[str, str]:
 def _as_text(row: Row) -> str:
     span = f"{time_text(row.from_s * 1000)} .. {time_text(row.to_s * 1000)}"
     facts = f" ({facts_text(row.facts)})" if row.facts else ""
-    return f"{row.id:>6}  {row.state:<12}  {row.enterprise or '-'} {row.subject}: {span}: {MEANING[row.kind]}{facts}"
+    quiet = f" [maintenance / 检修: {row.maintenance}]" if row.maintenance else ""
+    what = f"{row.enterprise or '-'} {row.subject}: {span}: {MEANING[row.kind]}"
+    return f"{row.id:>6}  {row.state:<12}  {what}{facts}{quiet}"

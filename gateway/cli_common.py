@@ -21,6 +21,8 @@ from gateway.journal.spans import Spans
 from gateway.quarantine.quarantine import QuarantineReader
 from gateway.watch import enterprises
 from gateway.watch import rules as watch_rules
+from gateway.watch.dispatch import channels as watch_channels
+from gateway.watch.dispatch.channels import Channels
 from gateway.watch.enterprises import Enterprise
 from gateway.watch.rules import Rules
 from protocol.host.strict import ConfigError
@@ -86,6 +88,15 @@ def load_rules(loaded: GatewayConfig) -> Rules:
     """rules.toml, likewise, or what holds without one."""
     try:
         return watch_rules.load(Path(loaded.rules) if loaded.rules else None)
+    except ConfigError as error:
+        fail(*(str(problem) for problem in error.problems))
+
+
+def load_channels(loaded: GatewayConfig, known: list[Enterprise]) -> Channels:
+    """channels.toml, likewise, or none. known: the enterprises that there are."""
+    path = Path(loaded.channels) if loaded.channels else None
+    try:
+        return watch_channels.load(path, load_registry(loaded), {one.id for one in known})
     except ConfigError as error:
         fail(*(str(problem) for problem in error.problems))
 

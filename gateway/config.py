@@ -238,6 +238,7 @@ class GatewayConfig(Section, frozen=True):
     terminals: Text
     enterprises: Text | None = None  # which treatment belongs to which production (gateway/watch)
     rules: Text | None = None  # what the watch's rules go by (gateway/watch/rules.py)
+    channels: Text | None = None  # whom the watch tells of alarms (gateway/watch/dispatch/channels.py)
     update_keys: Text | None = None  # by whom releases are signed: the file that terminals have, too (gateway/updates)
     mqtt: MqttConfig | None = None
     modbus: list[ModbusConfig] = msgspec.field(default_factory=list)
@@ -289,6 +290,7 @@ def _absolute(config: GatewayConfig, folder: Path) -> GatewayConfig:
         terminals=at(config.terminals),
         enterprises=config.enterprises and at(config.enterprises),
         rules=config.rules and at(config.rules),
+        channels=config.channels and at(config.channels),
         update_keys=config.update_keys and at(config.update_keys),
         mqtt=config.mqtt and placed(config.mqtt),
         jetstream=config.jetstream and placed(config.jetstream),
@@ -302,7 +304,9 @@ def _check_files(path: Path, config: GatewayConfig) -> list[Problem]:
     sections: dict[str, Section | None] = {"mqtt": config.mqtt, "jetstream": config.jetstream}
     sections |= {f"sink[{number}]": sink for number, sink in enumerate(config.sink)}
     named = [("terminals", config.terminals)]
-    named += [(key, name) for key in ("enterprises", "rules", "update_keys") if (name := getattr(config, key))]
+    named += [
+        (key, name) for key in ("enterprises", "rules", "channels", "update_keys") if (name := getattr(config, key))
+    ]
     for at, section in sections.items():
         named += [(f"{at}.{key}", name) for key, name in _files_of(section).items()]
     return [

@@ -19,7 +19,7 @@ _MEETING = (
     f"SELECT state, {_ALARM} FROM alarms WHERE enterprise = ? AND subject = ? AND family = ?"  # noqa: S608
     f" AND to_s >= ? AND from_s <= ? AND state != '{WITHDRAWN}' ORDER BY from_s"
 )
-_ROW = "id, enterprise, subject, kind, from_s, to_s, facts, state, found_ms, changed_ms"
+ROW = "id, enterprise, subject, kind, from_s, to_s, facts, state, found_ms, changed_ms, maintenance"
 
 _HEARD = (
     f"INSERT OR REPLACE INTO heard (terminal, {', '.join(Heard._fields)})"  # noqa: S608
@@ -58,7 +58,10 @@ class Known(NamedTuple):
 
 
 class Row(NamedTuple):
-    """An alarm as people see it. Times in Unix seconds; found_ms, changed_ms by the gateway's clock."""
+    """An alarm as people see it. Times in Unix seconds; found_ms, changed_ms by the gateway's clock.
+
+    maintenance: why nobody is told of it; "": there is no reason.
+    """
 
     id: int
     enterprise: str
@@ -70,6 +73,7 @@ class Row(NamedTuple):
     state: str
     found_ms: int
     changed_ms: int
+    maintenance: str = ""
 
 
 class Step(NamedTuple):
@@ -85,16 +89,32 @@ class StepRefusedError(Exception):
     """This can't be done with the alarm as it is; the text says what can."""
 
 
+def open_file(folder: Path) -> sqlite3.Connection:
+    """The file, made or brought up to date. Raises StoreUnavailableError, NewerSchemaError."""
+    try:
+        connection = connect(folder / FILE)
+        try:
+            migrate(connection, SCHEMA)
+        except BaseException:
+            connection.close()
+            raise
+    except (OSError, sqlite3.DatabaseError) as error:
+        raise StoreUnavailableError(f"{folder / FILE}: {error}") from error
+    return connection
+
+
+def row_of(columns: Sequence[Any]) -> Row:
+    """Of ROW's columns."""
+    row = Row(*columns)
+    return row._replace(facts=json.loads(columns[Row._fields.index("facts")]))
+
+
 class Store:
     """The file, to read and write."""
 
     def __init__(self, folder: Path) -> None:
         """Open or make it. Raises StoreUnavailableError, NewerSchemaError."""
-        try:
-            self._connection = connect(folder / FILE)
-            migrate(self._connection, SCHEMA)
-        except (OSError, sqlite3.DatabaseError) as error:
-            raise StoreUnavailableError(f"{folder / FILE}: {error}") from error
+        self._connection = open_file(folder)
 
     def close(self) -> None:
         """Close the file."""
@@ -140,11 +160,11 @@ class Store:
     def rows(self, state: str | None = None, enterprise: str | None = None, limit: int = 100) -> list[Row]:
         """Alarms, the newest first."""
         found = self._connection.execute(
-            f"SELECT {_ROW} FROM alarms WHERE (?1 IS NULL OR state = ?1) AND (?2 IS NULL OR enterprise = ?2)"  # noqa: S608
+            f"SELECT {ROW} FROM alarms WHERE (?1 IS NULL OR state = ?1) AND (?2 IS NULL OR enterprise = ?2)"  # noqa: S608
             " ORDER BY from_s DESC, id DESC LIMIT ?3",
             (state, enterprise, limit),
         )
-        return [_row(one) for one in found]
+        return [row_of(one) for one in found]
 
     def open_counts(self) -> dict[str, int]:
         """How many alarms each subject has that nobody closed and nothing disproved."""
@@ -167,11 +187,11 @@ class Store:
     def meeting(self, enterprise: str, from_s: int, to_s: int, limit: int) -> list[Row]:
         """An enterprise's alarms that meet [from_s, to_s) and nothing disproved, the newest first."""
         found = self._connection.execute(
-            f"SELECT {_ROW} FROM alarms WHERE enterprise = ? AND to_s > ? AND from_s < ? AND state != ?"  # noqa: S608
+            f"SELECT {ROW} FROM alarms WHERE enterprise = ? AND to_s > ? AND from_s < ? AND state != ?"  # noqa: S608
             " ORDER BY from_s DESC, id DESC LIMIT ?",
             (enterprise, from_s, to_s, WITHDRAWN, limit),
         )
-        return [_row(one) for one in found]
+        return [row_of(one) for one in found]
 
     def changed_ms(self) -> int:
         """When an alarm changed last; 0: there was never one."""
@@ -180,8 +200,8 @@ class Store:
 
     def row(self, number: int) -> Row | None:
         """An alarm by its id."""
-        found = self._connection.execute(f"SELECT {_ROW} FROM alarms WHERE id = ?", (number,)).fetchone()  # noqa: S608
-        return None if found is None else _row(found)
+        found = self._connection.execute(f"SELECT {ROW} FROM alarms WHERE id = ?", (number,)).fetchone()  # noqa: S608
+        return None if found is None else row_of(found)
 
     def steps(self, number: int) -> list[Step]:
         """What was done about an alarm, in order."""
@@ -234,8 +254,3 @@ class Store:
 
 def _columns(one: Alarm) -> tuple[str, int, int, str]:
     return one.kind, one.from_s, one.to_s, json.dumps(dict(one.facts), sort_keys=True)
-
-
-def _row(columns: Sequence[Any]) -> Row:
-    row = Row(*columns)
-    return row._replace(facts=json.loads(columns[Row._fields.index("facts")]))

@@ -150,11 +150,13 @@ def run(
     watcher: Watcher,
     wait: Callable[[float], bool],
     told: Callable[[int], None],
+    looked: Callable[[], object],
     failed: Callable[[Exception], None],
 ) -> None:
     """Look until `wait`, which is called with s, says to stop.
 
-    told: with how many alarms are new, where some are. failed: with why a file can't be used; it is tried again.
+    told: with how many alarms are new, where some are. looked: after each look. failed: with why a file can't be used;
+    it is tried again.
     """
     stop = False
     while not stop:
@@ -163,6 +165,7 @@ def run(
             begun, more = watcher.look()
             if begun:
                 told(begun)
+            looked()
         except (sqlite3.Error, StoreUnavailableError) as error:
             failed(error)
         stop = wait(0.0 if more else LOOK_EVERY_S)
