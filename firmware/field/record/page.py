@@ -21,21 +21,25 @@ th { font-weight: 600 }
 td.n { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums }
 .facts th { width: 34mm; font-weight: 400; color: #555 }
 .facts td { width: 59mm }
-.mono { font-family: "DejaVu Sans Mono", Consolas, monospace; font-size: 7.5pt; word-break: break-all }
+.mono { font-family: "DejaVu Sans Mono", Consolas, monospace; font-size: 7.5pt; line-height: 1.2;
+        word-break: break-all }
 .passed { color: #06602a } .failed { color: #a30000; font-weight: 600 } .cannot_tell, .skipped { color: #8a5a00 }
 .steps td { padding-top: .2mm; padding-bottom: .2mm } .steps td:nth-child(-n+3) { white-space: nowrap }
-.steps td:last-child { width: 60% }
+.steps td:last-child { width: 62%; font-size: 6.8pt; line-height: 1.2 }
 .sign { display: flex; gap: 10mm; margin-top: 9mm } .sign div { flex: 1; border-top: .2mm solid #111; padding-top: 1mm }
 .dense { font-size: 8pt } .dense h2 { margin-top: 2.4mm } .dense .sign { margin-top: 7mm }
 .dense .points { font-size: 6.4pt; line-height: 1.2 }
 .dense .points td, .dense .points th { padding: .15mm .7mm; white-space: nowrap }
 .dense .points td:nth-child(2) { max-width: 38mm; overflow: hidden; text-overflow: ellipsis }
+.full .steps td:last-child { max-width: 110mm; white-space: nowrap; overflow: hidden; text-overflow: ellipsis }
+.full .steps td, .full .facts td, .full .facts th { padding-top: 0; padding-bottom: 0 }
 small { color: #555; font-size: inherit }
 @media screen { body { padding: 8mm 0 } }
 """
-_DENSE_FROM = 5  # points: from here on a row is one line, so that 32 fit on the sheet
-_PHOTOS_MAX = 4  # named on the sheet; all are in report.json
-_FINDINGS_CHARS_MAX = 130  # of a step, likewise
+_DENSE_FROM = 4  # points: from here on a row is one line, so that 32 fit on the sheet
+_FULL_FROM = 20  # from here on a step's findings are one line, too
+_PHOTOS_MAX = 3  # named on the sheet; all are in report.json
+_FINDINGS_CHARS_MAX = 150  # of a step, likewise
 _KINDS = {"production": "production 产污", "treatment": "treatment 治污", "other": "other 其他"}
 _KINDS_SHORT = {"production": "P 产", "treatment": "T 治", "other": "O 他"}
 
@@ -47,7 +51,7 @@ def html(body: dict[str, Any], digest: str) -> str:
         (
             f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>',
             f"<style>{_STYLE}</style></head>",
-            f'<body class="{"dense" if _is_dense(body["points"]) else "plain"}">',
+            f'<body class="{_density(body["points"])}">',
             f"<h1>{escape(title)}</h1>",
             _facts(_who(body)),
             _head("Points / 测点"),
@@ -91,6 +95,12 @@ def _proof(body: dict[str, Any], digest: str) -> list[tuple[str, str]]:
 _HEADS = (
     "", "point / 测点", "meter / 电表", "CT, rated / 变比, 额定", "P", "U", "I", "PF", "wiring / 接线"
 )  # fmt: skip
+
+
+def _density(points: Sequence[dict[str, Any]]) -> str:
+    if len(points) >= _FULL_FROM:
+        return "dense full"
+    return "dense" if _is_dense(points) else "plain"
 
 
 def _is_dense(points: Sequence[dict[str, Any]]) -> bool:
