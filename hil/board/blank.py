@@ -14,7 +14,7 @@ from hil.board.vm_board import Board, Wire
 from hil.process import BenchError
 
 BLOCK_BYTES = 4096
-CODE_BLOCKS = 256  # 1 MiB, as on the RP2
+CODE_BLOCKS = 384  # 1.5 MiB, as on the RP2
 DATA_BLOCKS = 512
 IMAGES = {"code.img": CODE_BLOCKS, "flash.img": DATA_BLOCKS, "flash.img.counters": 2}
 _LOOK_S = 0.02

@@ -142,6 +142,8 @@ class Link:
         except BoardError:
             if error is None:
                 raise
+        finally:
+            self._shut()
 
     def close(self) -> None:
         """Leave the board at its prompt, with nothing running on it."""
@@ -232,8 +234,9 @@ class Link:
                 is_watched, is_ready = self._repl.execute(_WATCHED, PROMPT_S).split()
                 return is_watched == b"True", is_ready == b"True"
             except (BoardSilentError, ValueError):
-                if time.monotonic() > deadline or not self._line.is_open:
+                if time.monotonic() > deadline:
                     raise
+            time.sleep(_AGAIN_S)
 
     def _shut(self) -> None:
         with suppress(OSError):  # a pty has no such lines, nor has a port that is gone; else: no reset of an ESP32

@@ -32,6 +32,7 @@ CONFIG = {
     "mqtt": {"host": "127.0.0.1", "port": 9, "keepalive_s": 60},
     "uplink": {"ack_timeout_ms": 30000, "records_per_frame": 8, "unacked_frames": 4},
 }
+STARTS_MAX = 20  # one is enough unless it is interrupted at once
 EVENTS = 150  # more than two frames hold
 _APPEND = """
 from protocol import record
@@ -55,8 +56,7 @@ def board(tmp_path_factory: pytest.TempPathFactory, built: Path) -> Iterator[Bla
     """A terminal that is provisioned, with records that nobody has acknowledged."""
     with blank_board(tmp_path_factory.mktemp("board")) as made:
         provision(made, built)
-        while not began(made):
-            pass
+        assert any(began(made) for _ in range(STARTS_MAX))
         with Link(made.port) as link:
             link.run(asking._OPEN + _APPEND.format(events=EVENTS, now=NOW_S))
         yield made
