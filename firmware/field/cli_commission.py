@@ -30,7 +30,9 @@ EXIT = (
     "3 port, cable or board does not answer, 4 the board or the gateway refused."
 )
 Port = Annotated[str, typer.Option(help="The board's serial port. 板子串口")]
-BusPort = Annotated[str | None, typer.Option(help="An RS-485 adapter on the meters' bus. 电表总线适配器串口")]
+BusPort = Annotated[
+    str | None, typer.Option(help="An RS-485 adapter on the meters' bus; else the board asks. 电表总线适配器串口")
+]
 Terminal = Annotated[str | None, typer.Option(help="Which terminal of the plan. 计划中的终端")]
 Folder = Annotated[Path | None, typer.Option(help="Session, enrolment, report; the plan's if not said. 工作目录")]
 Key = Annotated[Path, typer.Option(help="The technician's key, NAME.pem. 技术员密钥")]

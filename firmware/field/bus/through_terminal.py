@@ -58,13 +58,14 @@ def answers(questions):
 class ThroughTerminal:
     """Open until `close`, which starts the board anew, so that the terminal works on. Raises ReachError.
 
-    port: of the board's console. uart: which of its RS-485 ports.
+    port: of the board's console. uart: which of its RS-485 ports. stays: `close` leaves it at its prompt.
     """
 
-    def __init__(self, port: str, uart: int = 0) -> None:
+    def __init__(self, port: str, uart: int = 0, *, stays: bool = False) -> None:
         self.name = f"board:{port}#{uart}"
         self.signal_dbm: int | None = None
         self._uart = uart
+        self._stays = stays
         try:
             self._link = Link(port)
         except BoardError as error:
@@ -86,6 +87,9 @@ class ThroughTerminal:
 
     def close(self) -> None:
         """See Reach."""
+        if self._stays:
+            self._link.close()
+            return
         with suppress(BoardError):  # it is gone, or will be started by its watchdog
             self._link.restart()
 

@@ -22,6 +22,7 @@ from firmware.field.bus import opening, points
 from firmware.field.bus import steps as bus_steps
 from firmware.field.bus.points import Planned
 from firmware.field.bus.reach import Reach, ReachError
+from firmware.field.bus.through_terminal import ThroughTerminal
 from firmware.field.commission import console, provision, report, upload, words
 from firmware.field.commission.held import held
 from firmware.field.commission.session import Session
@@ -167,10 +168,17 @@ def attempt(step: Step, work: Work, session: Session) -> Outcome:
 
 @contextmanager
 def _bus(work: Work) -> Iterator[Reach]:
-    """The meters' bus by the laptop's adapter, with the board quiet. Raises BoardError, ReachError."""
-    if work.bus_port is None:
-        raise ReachError("which adapter is on the meters' bus? --bus-port / 请用 --bus-port 指定电表总线适配器")
-    with held(work.port), opening.opened(work.bus_port) as reach:
+    """The meters' bus by the laptop's adapter, with the board quiet; without one the board asks itself.
+
+    Raises BoardError, ReachError.
+    """
+    if work.bus_port is not None:
+        with held(work.port), opening.opened(work.bus_port) as reach:
+            yield reach
+        return
+    if len(work.terminal.bus) != 1:
+        raise ReachError("this terminal has several buses: --bus-port / 该终端有多条总线，请用 --bus-port 指定适配器")
+    with ThroughTerminal(work.port, work.terminal.bus[0].uart, stays=True) as reach:
         yield reach
 
 

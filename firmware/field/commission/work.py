@@ -28,7 +28,7 @@ def nobody(_: object) -> None:
 
 @dataclass(frozen=True)
 class Work:
-    """port: of the board's console; bus_port: of an adapter on the meters' bus.
+    """port: of the board's console; bus_port: of an adapter on the meters' bus; None: the board asks.
 
     folder: where session, enrolment and report are. tell: a line to whoever waits. now: the laptop's clock. ask: of the
     wiring check, what runs. skip: steps that the technician does without. erase: what another terminal left on the

@@ -7,20 +7,26 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from terminal.bus import Line, Meter
 from terminal.bus_protocol import Read
 from typer.testing import CliRunner
 
+from firmware.field import site
 from firmware.field.bus import opening, recognise, snapshot
 from firmware.field.bus.asking import GOT, REFUSED, SILENT
 from firmware.field.bus.points import Planned
 from firmware.field.bus.reach import ANYBODY, WHO, Question, ReachError
 from firmware.field.cli import app
+from firmware.field.commission import steps
+from firmware.field.commission.session import begun
+from firmware.field.commission.work import Signer, Work
 from hil.board.blank import BlankBoard, blank_board
 from hil.clock import ScaledClock
 from hil.meter_capture import told
 from hil.process import Process
 from tests.firmware.field.bus.conftest import LOAD, START_MS
+from tests.firmware.field.test_site import NOW, laid_out
 
 LINE = Line(9600, "N", 1)
 DLT645 = "202603010012"
@@ -28,12 +34,13 @@ DLT645 = "202603010012"
 
 @pytest.fixture(scope="module")
 def board(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BlankBoard]:
-    """A terminal with its application, and two meters on its bus."""
+    """A terminal with its application, and meters on its bus: two alone, and those of the example's site plan."""
     folder: Path = tmp_path_factory.mktemp("terminal")
     with blank_board(folder / "board", installed=True) as made:
         meters = [
             {"address": 3, "profile": "sdm630", "load": LOAD},
             {"address": DLT645, "profile": "dlt645_3p", "load": LOAD},
+            *({"address": unit, "profile": "dtsu666", "load": LOAD, "ct_ratio": 60} for unit in (1, 2)),
         ]
         config = folder / "meters.json"
         config.write_text(json.dumps({"meters": meters, "log": "served.jsonl", "port": made.bus}))
@@ -46,7 +53,7 @@ def board(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BlankBoard]:
 
 def test_the_terminals_own_bus_asks_and_every_byte_is_seen(board: BlankBoard) -> None:
     """P-299"""
-    questions = [Question(LINE, "modbus-rtu", unit, Read(4, 0, 2), 2000) for unit in (2, 3)]
+    questions = [Question(LINE, "modbus-rtu", unit, Read(4, 0, 2), 2000) for unit in (77, 3)]
     questions += [Question(LINE, "modbus-rtu", 3, Read(3, 0, 1), 2000), Question(LINE, WHO, "", ANYBODY, 2000)]
     with opening.opened(f"board:{board.port}") as bus:
         heard = list(bus.ask(questions))
@@ -75,19 +82,8 @@ def test_a_scan_through_it_sends_reads_alone_and_lets_the_terminal_start_again(
 ) -> None:
     """P-292, P-299"""
     capture = tmp_path / "bus.jsonl"
-    options = [
-        "--baud",
-        "9600",
-        "--parity",
-        "N",
-        "--units",
-        "2-3",
-        "--answer-ms",
-        "2000",
-        "--capture",
-        str(capture),
-        "--json",
-    ]
+    options = ["--baud", "9600", "--parity", "N", "--units", "3-4", "--answer-ms", "2000"]
+    options += ["--capture", str(capture), "--json"]
     result = CliRunner().invoke(app, ["scan", "--port", f"board:{board.port}", *options])
     assert result.exit_code == 0, result.output
     meters = json.loads(result.stdout)["data"]["meters"]
@@ -100,6 +96,18 @@ def test_a_board_that_is_not_there_and_a_port_that_it_has_not_are_named(board: B
         pass
     with pytest.raises(ReachError, match="board:PORT#0"), opening.opened(f"board:{board.port}#x"):
         pass
-    question = [Question(LINE, "modbus-rtu", 1, Read(3, 0, 1), 100)]
+    question = [Question(LINE, "modbus-rtu", 77, Read(3, 0, 1), 100)]
     with pytest.raises(ReachError, match="WATTLINE_UART7"), opening.opened(f"board:{board.port}#7") as bus:
         list(bus.ask(question))
+
+
+def test_commissioning_needs_no_adapter(board: BlankBoard, tmp_path: Path) -> None:
+    """P-299: scan and live values of a site plan, asked by the board that is commissioned."""
+    found = site.load(laid_out(tmp_path), now=NOW)
+    signer = Signer("li.wei", Ed25519PrivateKey.from_private_bytes(b"t" * 32))
+    work = Work(found, found.terminal(None), board.port, tmp_path, signer, lambda: NOW, lambda _: None)
+    session = begun(work.file("session.json"), work.terminal.id)
+    outcomes = [step(work, session) for step in (steps.scan, steps.live)]
+    assert [one.state for one in outcomes] == ["passed", "passed"], outcomes
+    read = [one["values"]["ua_dv"] for one in outcomes[-1].data["points"]]
+    assert read == [pytest.approx(2300, rel=0.03)] * 2
