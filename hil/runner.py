@@ -28,6 +28,9 @@ from hil.report.stories import Story, tell
 from hil.scenario import Scenario, Terminal
 from hil.target import StoppedError, Target, open_target
 
+BUSY_MS = (
+    5_000  # real: what a machine with six programs a core may take away from a round of all meters, which is scaled
+)
 _ARRIVING = {"window_lost", "forward_lost", "record_lost"}  # what more time may still mend
 
 Watch = Callable[[float, str], None]  # share of the scenario done, what happens
@@ -168,6 +171,7 @@ def _case(target: Target, terminal: Terminal) -> Case:
         boot_ms=target.boot_ms,
         thresholds_w={number: wiring.threshold_w(point) for number, point in enumerate(points, 1)},
         is_misled=target.is_misled,
+        busy_ms=BUSY_MS * target.factor if target.factor > 1 else 0,
         unanswered={number: unanswered.get(point.address, []) for number, point in enumerate(points, 1)},
     )
     journal = read_journal(target.journal_file, terminal.id, wiring.keys(scenario.seed, terminal.id))

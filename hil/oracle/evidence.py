@@ -68,6 +68,7 @@ class Truth:
     other meanwhile, so that it is known which one it stamps.
     thresholds_w: by point number, the power above which it runs.
     boot_ms: how long after its start the terminal may still be busy starting.
+    busy_ms: for how long a terminal on a busy machine may not come to ask a meter.
     is_misled: the gateway itself was made to tell a wrong time, which no terminal can know.
     unanswered: by point number, the instants at which its meter was asked and was made to give no whole answer.
     """
@@ -84,6 +85,7 @@ class Truth:
     lag_ms: int = 0
     unanswered: Mapping[int, Sequence[int]] = field(default_factory=dict)
     is_misled: bool = False
+    busy_ms: int = 0
 
 
 @dataclass(frozen=True)

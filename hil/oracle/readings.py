@@ -79,19 +79,19 @@ def _instant(poll: Poll) -> int:
     return poll.t_ms
 
 
-def _was_asked(one: Placed, point: int, served: Sequence[Poll], truth: Truth) -> bool:
-    """Whether its meter was asked in a window: it answered, or it was made to give no whole answer."""
-    from_ms, to_ms = one.from_ms + truth.tolerance_ms, one.to_ms - truth.tolerance_ms
-    asked = truth.unanswered.get(point, ())
-    return bool(between(served, from_ms, to_ms)) or bisect_left(asked, from_ms) < bisect_left(asked, to_ms)
-
-
-def _lived_ms(one: Placed, truth: Truth) -> int:
-    """For how long of a window its terminal can have asked; what a clock may be off is left out at both ends."""
+def _is_unread(one: Placed, point: int, truth: Truth) -> bool:
+    """Whether its meter was not asked, neither in a window nor for as long before it as a busy machine may take: it did
+    not answer, and it was not made to give no whole answer. What a clock may be off is left out at both ends.
+    """
     if one.life is None:
-        return 0  # that is a finding of its own
-    begun_ms = max(one.from_ms, one.life.from_ms + truth.boot_ms)
-    return min(one.to_ms, one.life.to_ms) - begun_ms - 2 * truth.tolerance_ms
+        return False  # that is a finding of its own
+    slack_ms, need_ms = truth.tolerance_ms, ASKED_WITHIN * truth.sample_interval_ms + truth.busy_ms
+    to_ms = min(one.to_ms, one.life.to_ms) - slack_ms
+    from_ms = max(min(one.from_ms + slack_ms, to_ms - need_ms), one.life.from_ms + truth.boot_ms)
+    asked = truth.unanswered.get(point, ())
+    if to_ms - from_ms < need_ms or between(truth.polls[point], from_ms, to_ms):
+        return False
+    return bisect_left(asked, from_ms) == bisect_left(asked, to_ms)
 
 
 def _check_none(
@@ -100,8 +100,7 @@ def _check_none(
     """No reading needs a reason, and a meter that did not answer for it, though it was asked."""
     if slot is None:
         yield Finding(3, "reading_unexplained", f"{where}: no reading, and no reason")
-    lived_ms = _lived_ms(one, truth)
-    if lived_ms > ASKED_WITHIN * truth.sample_interval_ms and not _was_asked(one, point, served, truth):
+    if _is_unread(one, point, truth):
         text = f"{where}: no reading (reason {slot}), and its meter was never asked"
         yield Finding(1, "meter_unread", text, cause(truth, one.from_ms, one.to_ms))
     inner = [

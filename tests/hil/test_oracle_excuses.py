@@ -106,6 +106,15 @@ def test_a_terminal_that_had_no_time_to_ask_is_not_blamed() -> None:
     assert "meter_unread" not in codes(late, world.journal(world.true_records(truth)))
 
 
+def test_on_a_busy_machine_a_meter_is_unread_after_so_long_without_a_question() -> None:
+    """P-187: where time is scaled a window is over in a second, and the terminal may not have come to it."""
+    truth = replace(world.truth(silent=frozenset({2, 3, 4})), unanswered={}, busy_ms=1_800_000)
+    verdict = judge(truth, world.journal(world.true_records(truth)), {})
+    assert [(one.code, one.from_ms) for one in verdict.findings] == [
+        ("meter_unread", truth.start_ms + number * 900_000) for number in (4,)
+    ]
+
+
 def test_the_meters_log_says_when_it_was_asked_and_gave_nothing() -> None:
     """P-187"""
     rows = [{"t_ms": 5, "address": 1, "unanswered": "silent"}, {"t_ms": 6, "address": 2, "values": {}}]
