@@ -1,7 +1,12 @@
 """The wiring check through the real reader over a pty: meters emulated from phasors, each with its own mistake."""
 
 import json
+import os
 import random
+import select
+import subprocess
+import sys
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,6 +28,7 @@ from hil.miswired.faults import FAULTS, Case, Loads, shared
 from tests.firmware.field.bus.conftest import Meters
 
 LINE = Line(9600, "N", 1)
+WAIT_S = 60.0  # a busy machine
 RATED_W = 60_000
 POWER_W = 30_000
 CASES = {name: fault(random.Random(name)) for name, fault in FAULTS.items()}
@@ -138,7 +144,8 @@ def test_production_and_treatment_that_draw_alike_are_not_told_apart(port: str) 
     assert outcome.findings[-1].code == "not_told_apart"
 
 
-def test_the_command_judges_once_by_what_it_is_told(port: str, tmp_path: Path) -> None:
+def configuration(folder: Path) -> Path:
+    """A terminal with two points: one is wired well, of the other a transformer is turned round."""
     meter = {"profile": "sdm630", "ct_ratio": 1, "pt_ratio": 1, "timeout_ms": 2000}
     bus = {"uart": 0, "baud": 9600, "parity": "N", "stop": 1}
     config = {
@@ -152,8 +159,13 @@ def test_the_command_judges_once_by_what_it_is_told(port: str, tmp_path: Path) -
         "mqtt": {"host": "127.0.0.1", "port": 1883, "keepalive_s": 60},
         "uplink": {"ack_timeout_ms": 1000, "unacked_frames": 8, "records_per_frame": 8},
     }
-    file = tmp_path / "terminal.json"
+    file = folder / "terminal.json"
     file.write_text(json.dumps(config))
+    return file
+
+
+def test_the_command_judges_once_by_what_it_is_told(port: str, tmp_path: Path) -> None:
+    file = configuration(tmp_path)
     command = ["check-wiring", "--port", port, "--plan", str(file)]
     told = ["--running", "1=30", "--running", "2=30", "--rated", "1=60", "--rated", "2=60"]
     result = CliRunner().invoke(app, [*command, *told])
@@ -176,3 +188,36 @@ def test_what_was_told_wrongly_is_refused(told: str, tmp_path: Path) -> None:
     file.write_text("{}")
     command = ["check-wiring", "--port", "none", "--plan", str(file), "--running", told]
     assert CliRunner().invoke(app, command).exit_code == 2
+
+
+def test_a_person_at_the_keyboard_is_asked_until_they_end_it(port: str, tmp_path: Path) -> None:
+    """P-297: the command in a terminal of its own: told nonsense it asks again, then says what to turn round."""
+    file = configuration(tmp_path)
+    program = "from gateway.command import main; main()"
+    options = ["field", "check-wiring", "--port", port, "--plan", str(file), "--rated", "1=60", "--rated", "2=60"]
+    near, far = os.openpty()
+    with subprocess.Popen([sys.executable, "-c", program, *options], stdin=far, stdout=far, stderr=far) as running:
+        os.close(far)
+        heard = said_until(near, "结束")
+        assert "1 press (production): let it run at 10 % of its rated power at least, 6 kW" in heard
+        os.write(near, b"7=1\n")
+        assert "points / 测点: 1, 2" in said_until(near, "结束")
+        os.write(near, b"1=30 2=30\n")
+        heard = said_until(near, "结束")
+        assert "1 press: passed / 通过" in heard
+        assert "2 oven: failed / 未通过" in heard
+        assert "exchange S1 and S2" in heard
+        os.write(near, b"q\n")
+        assert "check-wiring: failed" in said_until(near, "check-wiring: failed")
+        assert running.wait(WAIT_S) == 1
+    os.close(near)
+
+
+def said_until(near: int, words: str) -> str:
+    """What a program says in its terminal, until it says these words."""
+    heard, deadline = b"", time.monotonic() + WAIT_S
+    while words not in heard.decode(errors="replace"):
+        assert time.monotonic() < deadline, heard.decode(errors="replace")
+        if select.select([near], [], [], 0.5)[0]:
+            heard += os.read(near, 4096)
+    return heard.decode().replace("\r\n", "\n")
