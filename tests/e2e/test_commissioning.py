@@ -1,7 +1,7 @@
 """From a blank board to a commissioned terminal: the real VM by its raw REPL, meters on a bus, mosquitto, the gateway.
 
 What was said is held against commissioning.txt. On a real bench the same test runs with WATTLINE_BENCH=bench.toml (the
-bench's file: docs/bench.md), WATTLINE_BOARD=esp32s3 and WATTLINE_ADAPTER=/dev/ttyUSB1, a second adapter on its bus.
+bench's file: docs/bench.md) and WATTLINE_BOARD=esp32s3.
 """
 
 import json
@@ -10,10 +10,10 @@ import re
 import signal
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pytest
 from typer.testing import CliRunner
@@ -61,10 +61,9 @@ class Place(NamedTuple):
 class Site:
     """Everything but the technician: a board on a bench, its meters, a broker, a gateway; and what was said so far."""
 
-    def __init__(self, folder: Path, bench: Place, broker: Broker, meters: Sequence[Process]) -> None:
+    def __init__(self, folder: Path, bench: Place, broker: Broker) -> None:
         self.folder = folder
         self.bench = bench
-        self.adapter = os.environ.get("WATTLINE_ADAPTER") or _pty_of(meters[-1])
         self.laptop, self.office = folder / "laptop", folder / "gateway"
         self.laptop.mkdir()
         self.office.mkdir()
@@ -111,7 +110,6 @@ class Site:
             self.laptop: "LAPTOP",
             self.office: "GATEWAY",
             self.bench.console: "BOARD",
-            self.adapter: "ADAPTER",
             f"{self.bench.baud} 8N1": "BAUD 8N1",
             f", {BOARD}\n": ", KIND\n",
         }
@@ -126,12 +124,10 @@ class Site:
 def site(tmp_path: Path) -> Iterator[Site]:
     with ExitStack() as running:
         bench = running.enter_context(_bench(tmp_path))
-        meters = [_meters(running, tmp_path / "meters", bench)]
-        if "WATTLINE_ADAPTER" not in os.environ:
-            meters.append(_meters(running, tmp_path / "again", None))  # the same meters, as the adapter hears them
+        _meters(running, tmp_path / "meters", bench)
         broker = running.enter_context(Broker(MOSQUITTO, tmp_path / "broker"))
         broker.start()
-        yield Site(tmp_path, bench, broker, meters)
+        yield Site(tmp_path, bench, broker)
 
 
 @contextmanager
@@ -151,21 +147,14 @@ def _bench(folder: Path) -> Iterator[Place]:
     power.switch(on=False)
 
 
-def _meters(running: ExitStack, folder: Path, bench: Place | None) -> Process:
+def _meters(running: ExitStack, folder: Path, bench: Place) -> None:
     folder.mkdir()
-    config: dict[str, Any] = {"meters": METERS, "log": "served.jsonl"}
-    if bench is not None:
-        config |= {"port": bench.meters, "baud": bench.baud}
+    config = {"meters": METERS, "log": "served.jsonl", "port": bench.meters, "baud": bench.baud}
     (folder / "meters.json").write_text(json.dumps(config))
     command = [sys.executable, "-m", "hil.meters", "--config", str(folder / "meters.json")]
     clock = ScaledClock(time.time_ns(), time.time_ns() // 10**6, 1)
     process = running.enter_context(Process("meters", command, folder / "log", clock.env()))
     process.start()
-    return process
-
-
-def _pty_of(meters: Process) -> str:
-    return meters.wait_for_line(r'^\{"pty": "(/dev/[^"]+)"\}$', 20)[1]
 
 
 def test_a_blank_board_becomes_a_terminal_that_the_gateway_verifies_as_commissioned(site: Site) -> None:
@@ -178,7 +167,7 @@ def test_a_blank_board_becomes_a_terminal_that_the_gateway_verifies_as_commissio
     with site.gateway:
         site.gateway.start()
         site.gateway.wait_until_ready()
-        order = (plan, "--port", site.bench.console, "--bus-port", site.adapter, "--key", laptop / "li.wei.pem")
+        order = (plan, "--port", site.bench.console, "--key", laptop / "li.wei.pem")
         loads = ("--running", "1=120", "--running", "2=12")
         site.run("field", "commission", *order, "--dry-run")
         # nobody knows this terminal yet
