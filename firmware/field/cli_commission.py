@@ -15,6 +15,7 @@ import typer
 from firmware.field import cli_site, cli_wiring, files
 from firmware.field.board import ports
 from firmware.field.board.errors import PortError
+from firmware.field.cli_board import Port, chosen
 from firmware.field.commission import flow, session, steps
 from firmware.field.commission.session import Session, SessionError
 from firmware.field.commission.steps import Step
@@ -29,7 +30,6 @@ EXIT = (
     "Exit status / 退出码: 0 done, 1 the step's finding is bad (it says what), 2 usage, "
     "3 port, cable or board does not answer, 4 the board or the gateway refused."
 )
-Port = Annotated[str, typer.Option(help="The board's serial port. 板子串口")]
 BusPort = Annotated[
     str | None, typer.Option(help="An RS-485 adapter on the meters' bus; else the board asks. 电表总线适配器串口")
 ]
@@ -65,8 +65,8 @@ class Given:
 
 def commission(  # noqa: PLR0913, PLR0917  (a command's options are its parameters)
     file: cli_site.PlanFile,
-    port: Port,
     key: Key,
+    port: Port = None,
     terminal: Terminal = None,
     bus_port: BusPort = None,
     firmware: Annotated[
@@ -98,8 +98,9 @@ def commission(  # noqa: PLR0913, PLR0917  (a command's options are its paramete
         raise typer.BadParameter(f"{start}: one of / 可选: {', '.join(names)}", param_hint="--from")
     if unknown := set(skip or []) - set(steps.SKIPPABLE):
         raise typer.BadParameter(f"{unknown.pop()}: one of / 可选: {', '.join(steps.SKIPPABLE)}", param_hint="--skip")
+    at = _port(port, dry_run=dry_run)
     given = Given(
-        file, terminal, key, folder, port, bus_port, erase, generation, timeout, tuple(photo or ()), note, as_json
+        file, terminal, key, folder, at, bus_port, erase, generation, timeout, tuple(photo or ()), note, as_json
     )
     work = _work(given)
     numbers = [one.number for one in work.terminal.points]
@@ -110,14 +111,13 @@ def commission(  # noqa: PLR0913, PLR0917  (a command's options are its paramete
     if dry_run:
         _say_wanted(work, kept, wanted, as_json=as_json)
         raise typer.Exit(0)
-    _check_port(port)
     raise typer.Exit(_run(work, kept, wanted, as_json=as_json))
 
 
 def provision(  # noqa: PLR0913, PLR0917  (a command's options are its parameters)
     file: cli_site.PlanFile,
-    port: Port,
     key: Key,
+    port: Port = None,
     terminal: Terminal = None,
     folder: Folder = None,
     erase: Erase = False,
@@ -126,14 +126,16 @@ def provision(  # noqa: PLR0913, PLR0917  (a command's options are its parameter
     as_json: AsJson = False,
 ) -> None:
     """Identity, key, network, certificates, configuration onto the board; an enrolment. 写入身份与配置"""
-    given = Given(file, terminal, key, folder, port, erase=erase, generation=generation, quiet=as_json)
+    given = Given(
+        file, terminal, key, folder, _port(port, dry_run=dry_run), erase=erase, generation=generation, quiet=as_json
+    )
     _one(given, "provision", dry_run=dry_run, as_json=as_json)
 
 
 def upload_(  # noqa: PLR0913, PLR0917  (a command's options are its parameters)
     file: cli_site.PlanFile,
-    port: Port,
     key: Key,
+    port: Port = None,
     terminal: Terminal = None,
     folder: Folder = None,
     timeout: Timeout = 120.0,
@@ -141,7 +143,7 @@ def upload_(  # noqa: PLR0913, PLR0917  (a command's options are its parameters)
     as_json: AsJson = False,
 ) -> None:
     """Start the terminal, and wait until the gateway has acknowledged a record of it. 测试上报"""
-    given = Given(file, terminal, key, folder, port, timeout_s=timeout, quiet=as_json)
+    given = Given(file, terminal, key, folder, _port(port, dry_run=dry_run), timeout_s=timeout, quiet=as_json)
     _one(given, "test", dry_run=dry_run, as_json=as_json)
 
 
@@ -204,8 +206,6 @@ def _one(given: Given, name: str, *, dry_run: bool, as_json: bool) -> None:
     if dry_run:
         _say_wanted(work, kept, wanted, as_json=as_json)
         raise typer.Exit(0)
-    if given.port:
-        _check_port(given.port)
     raise typer.Exit(_run(work, kept, wanted, as_json=as_json))
 
 
@@ -292,12 +292,17 @@ def _session(work: Work) -> Session:
         raise typer.Exit(2) from error
 
 
-def _check_port(port: str) -> None:
+def _port(port: str | None, *, dry_run: bool) -> str:
+    """The board's port, the only one if none was named, and nobody else's; a dry run needs none."""
+    if dry_run:
+        return port or ""
+    found = chosen(port)
     try:
-        ports.check(port)
+        ports.check(found)
     except PortError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(NO_ANSWER) from error
+    return found
 
 
 def _quiet(_: str) -> None:
