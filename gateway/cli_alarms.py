@@ -28,6 +28,7 @@ from gateway.clock import SystemClock
 from gateway.config import GatewayConfig
 from gateway.database import NewerSchemaError, StoreUnavailableError
 from gateway.watch.dispatch.dispatcher import Dispatcher
+from gateway.watch.enterprises import Enterprise
 from gateway.watch.store import Row, Step, StepRefusedError, Store
 from gateway.watch.watcher import Watched, Watcher, run
 from gateway.watch.words import MEANING, facts_json, facts_text
@@ -55,14 +56,13 @@ def watch(
     loaded, stop = load(config), threading.Event()
     known = load_enterprises(config, loaded) if loaded.enterprises else []
     sinks = [sink.name for sink in loaded.sink]
-    channels, names = load_channels(loaded, known), {one.id: one.name for one in known}
     watched = Watched(load_registry(loaded), known, load_rules(loaded), loaded.verify.future_refuse_s, sinks)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     with closing(_open(loaded)) as store:
         open_journal(Path(loaded.data_dir)).close()  # or the end, with why
         watcher = Watcher(Path(loaded.data_dir), store, SystemClock(), watched, _say_off)
-        dispatcher = Dispatcher(Path(loaded.data_dir), channels, SystemClock(), names, _say_channel)
+        dispatcher = _dispatcher(loaded, known)
 
         def wait(pause_s: float) -> bool:
             return stop.wait(0 if once else pause_s) or (once and pause_s > 0)
@@ -127,6 +127,15 @@ def register(group: typer.Typer) -> None:
 def _open(loaded: GatewayConfig) -> Store:
     try:
         return Store(Path(loaded.data_dir))
+    except (StoreUnavailableError, NewerSchemaError) as error:
+        fail(str(error))
+
+
+def _dispatcher(loaded: GatewayConfig, known: list[Enterprise]) -> Dispatcher:
+    """Of channels.toml, or the end of the command with every problem that it has."""
+    channels, names = load_channels(loaded, known), {one.id: one.name for one in known}
+    try:
+        return Dispatcher(Path(loaded.data_dir), channels, SystemClock(), names, _say_channel)
     except (StoreUnavailableError, NewerSchemaError) as error:
         fail(str(error))
 

@@ -23,7 +23,7 @@ from gateway.clock import SystemClock
 from gateway.database import NewerSchemaError, StoreUnavailableError
 from gateway.watch.dispatch.channels import AnyChannel
 from gateway.watch.dispatch.dispatcher import sender_of
-from gateway.watch.dispatch.message import test_message
+from gateway.watch.dispatch.message import trial
 from gateway.watch.dispatch.post import Post, Standing
 from gateway.watch.dispatch.sender import ChannelError
 
@@ -57,7 +57,7 @@ def try_(config: Config, name: Named, as_json: AsJson = False) -> None:
     if entry is None:
         fail(f"{name}: no such channel / 没有此通道: {', '.join(one.name for one in channels) or '-'}")
     clock, reason, text = SystemClock(), "", "confirmed / 已确认"
-    message = test_message(clock.now_ms())
+    message = trial(clock.now_ms())
     try:
         sender_of(entry, clock).send(message)
     except ChannelError as error:

@@ -66,7 +66,7 @@ def document(message_id: str, change: str, at_ms: int, row: Row, name: str, utc_
     return {"id": message_id, "change": what, "at": _time(at_ms // 1000, UTC), "alarm": alarm, "text": text}
 
 
-def test_message(at_ms: int) -> Message:
+def trial(at_ms: int) -> Message:
     """What a channel is tried with."""
     name = f"{TEST}.{at_ms}"
     return Message(name, [{"id": name, "change": TEST, "at": _time(at_ms // 1000, UTC), "text": WORDS[TEST]}])

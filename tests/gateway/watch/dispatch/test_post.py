@@ -7,13 +7,14 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from gateway.database import connect
 from gateway.watch.changes import CHANGES, ENDS_AFTER_S
 from gateway.watch.dispatch import post as posts
 from gateway.watch.dispatch.channels import MaintenanceEntry, WebhookEntry
 from gateway.watch.dispatch.dispatcher import Rate
 from gateway.watch.dispatch.message import Message
 from gateway.watch.dispatch.post import DIGEST_MAX, REFUSED_MAX, Post
-from gateway.watch.store import Step
+from gateway.watch.store import FILE, SCHEMA, Step
 from tests.gateway.support import NOW_S
 from tests.gateway.watch.dispatch.world import Alarms
 
@@ -235,4 +236,24 @@ def test_a_message_that_is_refused_again_and_again_gives_way(tmp_path: Path) -> 
     assert (standing.given_up, standing.reason, standing.since_ms) == (1, "refused", NOW_MS)
     assert world.told() == [("good", "begun")]
     assert world.post.standing(world.entry).reason == ""
+    world.close()
+
+
+def test_alarms_of_before_there_were_channels_are_told_only_as_far_as_they_change(tmp_path: Path) -> None:
+    """P-254: a file of the version before is brought up to date."""
+    connection = connect(tmp_path / FILE)
+    for step in sorted(SCHEMA.glob("*.sql"))[:4]:
+        connection.executescript(step.read_text(encoding="utf-8"))
+    connection.execute("PRAGMA user_version = 4")
+    columns = "(enterprise, subject, family, kind, from_s, to_s, facts, state, found_ms, changed_ms)"
+    for name in ("over", "goes on"):
+        row = ("E1", name, "treatment", "treatment_off", NOW_S - 900, NOW_S, "{}", "open", 1, 1)
+        connection.execute(f"INSERT INTO alarms {columns} VALUES ({', '.join('?' * len(row))})", row)
+    connection.close()
+    world = World(tmp_path)
+    world.post.note((), NOW_MS + 86_400_000)
+    assert world.told() == []
+    world.alarms.look("goes on", "treatment_off", NOW_S, NOW_S + 900)
+    world.post.note((), NOW_MS + 86_400_000)
+    assert world.told() == [("goes on", "ended")]
     world.close()
