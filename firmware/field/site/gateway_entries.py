@@ -12,7 +12,7 @@ from firmware.field.site.plan import Plan, Point, Terminal
 
 
 def points_of(terminal: Terminal, profiles: Path) -> list[dict[str, Any]]:
-    """The `points` of the terminal's entry in terminals.toml, each with the meter that measures it."""
+    """The `points` of the terminal's entry in terminals.toml."""
     return [_point(one, profile.load(one.profile, str(profiles))) for one in terminal.points]
 
 
