@@ -85,7 +85,7 @@ function seriesOf({ curve, side, dash }, colour) {
     fill: side === "production" ? colour.area : undefined,
     spanGaps: false,
     value: (_, kw) => (kw === null ? "—" : kilowatts(kw * 1000)),
-    points: { show: true, filter: () => curve.marked.map((place) => 2 * place), size: 8, stroke: colour[side], fill: colour.warn },
+    points: { show: true, filter: () => curve.marked.map((place) => 2 * place), size: 10, width: 2, stroke: colour.bad, fill: colour.card },
   };
 }
 
@@ -163,7 +163,7 @@ function thresholds(plot, linkage, colour) {
 /** The colours of the place that it stands in: a sheet of paper is light, whatever is around it. */
 function coloursOf(place) {
   const style = getComputedStyle(place);
-  const names = ["production", "treatment", "muted", "line", "bad", "shade", "gap", "warn", "area"];
+  const names = ["production", "treatment", "muted", "line", "bad", "shade", "gap", "card", "area"];
   return Object.fromEntries(names.map((name) => [name, style.getPropertyValue(`--${name}`).trim()]));
 }
 
