@@ -9,8 +9,19 @@ export function el(name, props = {}, ...children) {
     else if (key === "class" || key === "role" || key === "for" || key.includes("-")) node.setAttribute(key, String(value));
     else node[key] = value;
   }
+  return add(node, ...children);
+}
+
+/** Add children: nodes, texts, lists of them; null and false are none. Returns the node. */
+export function add(node, ...children) {
   node.append(...children.flat(Infinity).filter((one) => one !== null && one !== undefined && one !== false && one !== ""));
   return node;
+}
+
+/** Put children in the place of those that a node has. */
+export function fill(node, ...children) {
+  node.replaceChildren();
+  return add(node, ...children);
 }
 
 /** A link to a page of the console. */

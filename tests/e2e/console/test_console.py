@@ -26,6 +26,7 @@ PAGES = (
     "audit",
 )
 OPERATORS = ("alarm/1", "gaps/T0001", "quarantine", "frame/2", "sinks", "admission")
+MISSING = re.compile(r"\b(?:null|undefined|NaN)\b")  # what a page shows that was told nothing
 NAMELESS = "all => all.filter(one => !(one.innerText || one.ariaLabel || one.labels?.length)).map(one => one.outerHTML)"
 TRANSFERRED = """performance.getEntries().filter(one => one.encodedBodySize && !one.name.includes("/api/"))
     .reduce((sum, one) => sum + one.encodedBodySize, 0)"""
@@ -107,6 +108,7 @@ def test_a_viewer_sees_no_button_that_is_not_theirs(address: str, browser: Brows
         expect(page.get_by_role("link", name="Audit log")).to_have_count(0)
         for place in OPERATORS:
             go(page, place)
+            assert MISSING.findall(page.locator("body").inner_text()) == [], place
             expect(page.locator("main button:not(.head button), main textarea, main form")).to_have_count(0)
     with visit(browser, address, "olga") as page:
         expect(page.get_by_role("link", name="Audit log")).to_have_count(0)
@@ -129,6 +131,7 @@ def test_every_page_fits_and_can_be_read(
             go(page, place)
             assert page.evaluate("document.documentElement.scrollWidth") <= size[0], place
             assert page.evaluate(CONTRAST) == [], place
+            assert MISSING.findall(page.locator("body").inner_text()) == [], place
             assert page.locator("button, input, textarea, a").evaluate_all(NAMELESS) == [], place
         assert 20_000 < page.evaluate(TRANSFERRED) < 200 * 1024
 

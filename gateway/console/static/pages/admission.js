@@ -2,7 +2,7 @@
 
 import { get, part, post } from "../api.js";
 import { confirmed, say } from "../dialog.js";
-import { chip, el, table } from "../dom.js";
+import { add, chip, el, fill, table } from "../dom.js";
 import { problem } from "../router.js";
 import { may } from "../session.js";
 import { stamp } from "../time.js";
@@ -13,11 +13,11 @@ export async function show(root) {
   const knocking = el("div", {});
   async function refresh() {
     const found = await get("knocking");
-    knocking.replaceChildren(found.length ? knockTable(found) : el("p", { class: "empty" }, t("admission.nobody")));
+    fill(knocking, found.length ? knockTable(found) : el("p", { class: "empty" }, t("admission.nobody")));
   }
   await refresh();
   const forms = may("admin") ? el("div", { class: "columns" }, takeForm(refresh), revokeForm(refresh)) : null;
-  root.append(el("h1", {}, t("admission")), el("h2", {}, t("admission.knocking")), el("p", { class: "lead" }, t("admission.lead")), knocking, forms);
+  add(root, el("h1", {}, t("admission")), el("h2", {}, t("admission.knocking")), el("p", { class: "lead" }, t("admission.lead")), knocking, forms);
   return refresh;
 }
 

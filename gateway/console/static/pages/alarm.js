@@ -3,7 +3,7 @@
 import { get, part, post } from "../api.js";
 import { isOf, stateChip } from "../alarm_table.js";
 import { chart } from "../chart.js";
-import { button, el, facts, link } from "../dom.js";
+import { button, el, facts, fill, link } from "../dom.js";
 import { problem, to } from "../router.js";
 import { may } from "../session.js";
 import { dayStart, span, stamp } from "../time.js";
@@ -18,7 +18,7 @@ export async function show(root, id) {
     const { alarm, steps } = await get(`alarms/${part(id)}`);
     const note = root.querySelector("textarea");
     if (note?.value) return; // somebody is writing
-    root.replaceChildren(
+    fill(root,
       el("h1", {}, t("alarm.title", alarm.id), " ", stateChip(alarm)),
       el("p", { class: "lead strong" }, either(alarm.meaning)),
       el("div", { class: "columns" },

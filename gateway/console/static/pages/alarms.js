@@ -2,7 +2,7 @@
 
 import { get } from "../api.js";
 import { stateChip } from "../alarm_table.js";
-import { el, link } from "../dom.js";
+import { add, el, link } from "../dom.js";
 import { counted, list } from "../list.js";
 import { to } from "../router.js";
 import { span } from "../time.js";
@@ -33,7 +33,7 @@ export async function show(root, _, query) {
 
   await refresh();
   root.classList.add("full");
-  root.append(el("h1", {}, t("alarms")), el("div", { class: "bar" }, choices(state), search, count), shown.element);
+  add(root, el("h1", {}, t("alarms")), el("div", { class: "bar" }, choices(state), search, count), shown.element);
   return refresh;
 }
 

@@ -1,7 +1,7 @@
 // The log of changes: who did what by the console, or tried to.
 
 import { get } from "../api.js";
-import { chip, el, table } from "../dom.js";
+import { add, chip, el, fill, table } from "../dom.js";
 import { stamp } from "../time.js";
 import { t } from "../words.js";
 
@@ -14,10 +14,10 @@ export async function show(root) {
   async function refresh() {
     const found = await get("audit", { limit: LIMIT });
     const heads = [t("gaps.at"), t("audit.who"), t("audit.address"), t("audit.action"), t("audit.asked"), t("audit.status")];
-    below.replaceChildren(found.length ? table(heads, found.map(row)) : el("p", { class: "empty" }, t("nothingFound")));
+    fill(below, found.length ? table(heads, found.map(row)) : el("p", { class: "empty" }, t("nothingFound")));
   }
   await refresh();
-  root.append(el("h1", {}, t("audit")), el("p", { class: "lead" }, t("audit.lead")), below);
+  add(root, el("h1", {}, t("audit")), el("p", { class: "lead" }, t("audit.lead")), below);
   return refresh;
 }
 

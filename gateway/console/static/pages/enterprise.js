@@ -3,7 +3,7 @@
 import { get, part } from "../api.js";
 import { alarmTable, isOf } from "../alarm_table.js";
 import { chart } from "../chart.js";
-import { el, link } from "../dom.js";
+import { add, el, fill, link } from "../dom.js";
 import { to } from "../router.js";
 import { day, dayNamed, dayStart, now_s, span } from "../time.js";
 import { kilowatts, t } from "../words.js";
@@ -21,7 +21,7 @@ export async function show(root, id, query) {
     const from_s = Number(query.from) || dayStart(now_s(), 1 - days);
     const shown = await get(`enterprises/${part(id)}/curves`, { from_s, to_s: from_s + days * DAY_S });
     const charts = await Promise.all(enterprise.linkages.map((one) => chartOf(one, shown)));
-    below.replaceChildren(
+    fill(below,
       el("p", { class: "lead" }, span(shown.from_s, shown.to_s)),
       ...charts,
       el("p", { class: "small" }, t("enterprise.key")),
@@ -31,7 +31,7 @@ export async function show(root, id, query) {
   }
 
   await refresh();
-  root.append(el("h1", {}, enterprise.name, " ", el("small", {}, id)), spans(id, days, query), below, calendars(enterprise));
+  add(root, el("h1", {}, enterprise.name, " ", el("small", {}, id)), spans(id, days, query), below, calendars(enterprise));
   return query.from ? null : refresh;
 }
 

@@ -1,7 +1,7 @@
 // All enterprises, those with open alarms first.
 
 import { get } from "../api.js";
-import { chip, el } from "../dom.js";
+import { add, chip, el } from "../dom.js";
 import { counted, list } from "../list.js";
 import { to } from "../router.js";
 import { either, t } from "../words.js";
@@ -28,7 +28,7 @@ export async function show(root) {
   await refresh();
   root.classList.add("full");
   const lead = t(all.length ? "enterprises.lead" : "enterprises.none");
-  root.append(el("h1", {}, t("enterprises")), el("p", { class: "lead" }, lead), el("div", { class: "bar" }, search, count), shown.element);
+  add(root, el("h1", {}, t("enterprises")), el("p", { class: "lead" }, lead), el("div", { class: "bar" }, search, count), shown.element);
   return refresh;
 }
 

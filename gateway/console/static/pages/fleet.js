@@ -1,7 +1,7 @@
 // All terminals, those that need somebody first.
 
 import { get } from "../api.js";
-import { chip, el } from "../dom.js";
+import { add, chip, el } from "../dom.js";
 import { counted, list } from "../list.js";
 import { to } from "../router.js";
 import { stamp } from "../time.js";
@@ -39,7 +39,7 @@ export async function show(root) {
   await refresh();
   const tools = el("div", { class: "bar" }, search, el("label", { for: "red" }, onlyRed, t("fleet.onlyRed")), count);
   root.classList.add("full");
-  root.append(el("h1", {}, t("fleet")), sum, tools, shown.element);
+  add(root, el("h1", {}, t("fleet")), sum, tools, shown.element);
   return refresh;
 }
 

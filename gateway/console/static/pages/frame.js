@@ -1,7 +1,7 @@
 // A refused frame: its bytes, and what they say.
 
 import { get, part } from "../api.js";
-import { el, facts } from "../dom.js";
+import { add, el, facts } from "../dom.js";
 import { orders, reason } from "../frames.js";
 import { to } from "../router.js";
 import { may } from "../session.js";
@@ -14,7 +14,7 @@ export async function show(root, id) {
   const back = () => {
     location.hash = to("quarantine");
   };
-  root.append(
+  add(root,
     el("h1", {}, t("frame.title", frame.id)),
     el("p", { class: "lead strong" }, reason(frame)),
     may("operator") ? orders(() => [frame.id], back) : null,

@@ -2,7 +2,7 @@
 
 import { get, part, post } from "../api.js";
 import { say } from "../dialog.js";
-import { button, chip, el, link, table } from "../dom.js";
+import { add, button, chip, el, fill, link, table } from "../dom.js";
 import { problem, to } from "../router.js";
 import { may } from "../session.js";
 import { day, dayNumber, monthStart, now_s, span, stamp, weekday } from "../time.js";
@@ -23,7 +23,7 @@ export async function show(root, id, query) {
   async function refresh() {
     const found = await get(`terminals/${part(id)}/gaps`, { from_s, to_s });
     const ask = backfill(id, refresh);
-    below.replaceChildren(
+    fill(below,
       calendar(found, from_s, to_s),
       el("h2", {}, t("gaps.list")),
       found.gaps.length ? gapTable(found, ask) : el("p", { class: "empty" }, t("gaps.none")),
@@ -34,7 +34,7 @@ export async function show(root, id, query) {
 
   await refresh();
   const place = (months) => to("gaps", id, { from: monthStart(from_s, months) });
-  root.append(
+  add(root,
     el("h1", {}, t("gaps.title", id)),
     el("div", { class: "bar" },
       link(place(-1), `← ${t("enterprise.earlier")}`, { class: "press" }),

@@ -1,6 +1,6 @@
 // Login.
 
-import { el } from "../dom.js";
+import { add, el } from "../dom.js";
 import { problem } from "../router.js";
 import { login } from "../session.js";
 import { t } from "../words.js";
@@ -24,7 +24,7 @@ export function show(root) {
       enter.disabled = false;
     }
   };
-  root.append(
+  add(root,
     el("form", { class: "card login", onsubmit: submit },
       el("h1", {}, t("login")),
       el("p", { class: "lead" }, t("login.lead")),

@@ -1,7 +1,7 @@
 // A supervision notice (督办单) for an alarm: one page of A4 to print and to sign.
 
 import { get, part } from "../api.js";
-import { el } from "../dom.js";
+import { add, el } from "../dom.js";
 import { day, now_s, span, stamp } from "../time.js";
 import { either, lasts, t } from "../words.js";
 import { evidence, factsOf } from "./alarm.js";
@@ -11,7 +11,7 @@ export async function show(root, id) {
   const { alarm, steps } = await get(`alarms/${part(id)}`);
   const enterprise = (await get("enterprises")).find((one) => one.id === alarm.enterprise);
   const sent = steps.findLast((one) => one.state === "dispatched");
-  root.append(
+  add(root,
     el("div", { class: "bar no-print" }, el("button", { type: "button", class: "main", onclick: () => print() }, t("notice.print"))),
     el("article", { class: "paper" },
       el("h1", {}, t("notice.title")),

@@ -1,7 +1,7 @@
 // Refused frames, the newest first: why each was refused, and having them tried again or forgotten.
 
 import { get } from "../api.js";
-import { el, link } from "../dom.js";
+import { add, el, fill, link } from "../dom.js";
 import { orders, reason } from "../frames.js";
 import { counted, list } from "../list.js";
 import { to } from "../router.js";
@@ -31,14 +31,14 @@ export async function show(root, _, query) {
     const sum = Object.values(given.counts).reduce((one, other) => one + other, 0);
     const choice = (code, text) => link(to("quarantine", "", code ? { reason: code } : {}), text, { "aria-current": (query.reason ?? "") === code ? "true" : null });
     const codes = Object.entries(given.counts).map(([code, many]) => choice(code, `${code} ${number(many)}`));
-    choices.replaceChildren(choice("", `${t("all")} ${number(sum)}`), ...codes);
+    fill(choices, choice("", `${t("all")} ${number(sum)}`), ...codes);
     put();
   }
 
   await refresh();
   root.classList.add("full");
   const act = may("operator") ? orders(() => found.map((one) => one.id), refresh, "quarantine") : null;
-  root.append(el("h1", {}, t("quarantine")), el("p", { class: "lead" }, t("quarantine.lead")), el("div", { class: "bar" }, choices, search, count), act, shown.element);
+  add(root, el("h1", {}, t("quarantine")), el("p", { class: "lead" }, t("quarantine.lead")), el("div", { class: "bar" }, choices, search, count), act, shown.element);
   return refresh;
 }
 

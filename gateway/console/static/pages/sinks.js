@@ -2,7 +2,7 @@
 
 import { get, part, post } from "../api.js";
 import { say } from "../dialog.js";
-import { button, chip, el, facts } from "../dom.js";
+import { add, button, chip, el, facts, fill } from "../dom.js";
 import { problem } from "../router.js";
 import { may } from "../session.js";
 import { dayNamed, stamp } from "../time.js";
@@ -16,10 +16,10 @@ export async function show(root) {
   async function refresh() {
     if (below.contains(document.activeElement) && document.activeElement.type === "date") return; // somebody is choosing
     const sinks = await get("sinks");
-    below.replaceChildren(...(sinks.length ? sinks.map((one) => card(one, refresh)) : [el("p", { class: "empty" }, t("sinks.none"))]));
+    fill(below, ...(sinks.length ? sinks.map((one) => card(one, refresh)) : [el("p", { class: "empty" }, t("sinks.none"))]));
   }
   await refresh();
-  root.append(el("h1", {}, t("sinks")), el("p", { class: "lead" }, t("sinks.lead")), below);
+  add(root, el("h1", {}, t("sinks")), el("p", { class: "lead" }, t("sinks.lead")), below);
   return refresh;
 }
 
