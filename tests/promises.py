@@ -5,7 +5,8 @@ A promise is a row `| ID | text | test |` of docs/promises.md, where the last ce
 a text in protocol/. A test *quotes* an id in its docstring, in a comment inside it or in the comment right above it.
 
 Checked: each promise names a test; each named test exists and quotes the promise's id; each clause is quoted by some
-test; each id that a test quotes is a promise or a clause; no id stands twice.
+test; each id that a test quotes is a promise or a clause; no id stands twice. docs/threat-model.md has a row for each
+goal of security, and names only promises and tests that there are.
 `python tests/promises.py --quotes` lists instead who quotes what: the material for a new row.
 """
 
@@ -20,6 +21,7 @@ from pathlib import Path
 ID = re.compile(r"\b(?:R|S|P|FR)-\d{2,3}\b(?!-)")
 ROW = re.compile(r"^\|\s*((?:R|S|P|FR)-\d{2,3})\s*\|(.*)\|\s*$")
 TEST = re.compile(r"[\w/.-]+\.py::[\w:]+")
+GOALS = [f"S-{number:02}" for number in range(1, 30)]  # of security: each has a row in docs/threat-model.md
 
 Rows = list[tuple[str, str]]
 Quotes = dict[str, set[str]]
@@ -44,6 +46,7 @@ def findings(repo: Path) -> list[str]:
             for test, ids in sorted(quotes.items())
             for name in sorted(ids - known)
         ),
+        *_threats(repo / "docs/threat-model.md", known, quotes),
     ]
 
 
@@ -74,6 +77,16 @@ def _unproved(promises: Rows, quotes: Quotes) -> Iterator[str]:
                 yield f"{name}: there is no test {test}"
             elif name not in quotes[test]:
                 yield f"{name}: {test} does not quote it"
+
+
+def _threats(file: Path, known: set[str], quotes: Quotes) -> Iterator[str]:
+    """What the threat model names and is not there. A goal that it calls unproved need be no promise."""
+    text, goals = file.read_text(encoding="utf-8"), dict(rows(file))
+    yield from (f"{goal}: {file.name} has no row for it" for goal in GOALS if goal not in goals)
+    named = {name for name in ID.findall(text) if name not in goals}
+    proofs = {name for rest in goals.values() for name in ID.findall(rest.rpartition("|")[2])}
+    yield from (f"{name}: {file.name} names it, and nothing promises it" for name in sorted((named | proofs) - known))
+    yield from (f"{file.name}: there is no test {test}" for test in sorted(set(TEST.findall(text)) - quotes.keys()))
 
 
 def quoted(repo: Path) -> Quotes:

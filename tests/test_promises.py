@@ -18,6 +18,8 @@ GOOD = {
     "tests/test_a.py": f'def test_keeps():\n    """{R1}: nothing is lost."""\n\n\n'
     f"# {P1}: the other half\n@decorated\ndef test_above():\n    pass\n\n\n"
     f'def test_not_a_quote():\n    assert "{S9}"\n',
+    "docs/threat-model.md": f"See {P1}, tests/test_a.py::test_above.\n"
+    + "".join(f"| {goal} | partly | some of it | {R1} |\n" for goal in promises.GOALS),
     "tests/room/test_b.py": f"class TestB:\n    async def test_early(self):\n        x = 1  # {P1} and {FR1}\n",
 }
 
@@ -34,6 +36,7 @@ def findings(folder: Path, **changed: tuple[str, str]) -> list[str]:
 
 
 def test_the_promises_of_this_repository_hold() -> None:
+    """P-332."""
     assert promises.findings(REPO) == []
     assert promises.rows(REPO / "docs/promises.md")
 
@@ -65,3 +68,17 @@ def test_a_good_tree_has_no_findings(tmp_path: Path) -> None:
 )
 def test_each_kind_of_mismatch_is_found(tmp_path: Path, changed: dict[str, tuple[str, str]], expected: str) -> None:
     assert any(line.startswith(expected) for line in findings(tmp_path, **changed))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        (f"| {promises.GOALS[6]} |", "|  |", f"{promises.GOALS[6]}: threat-model.md has no row for it"),
+        ("::test_above", "::test_gone", "threat-model.md: there is no test tests/test_a.py::test_gone"),
+        (f"See {P1}", f"See {P1}1", f"{P1}1: threat-model.md names it, and nothing promises it"),
+        (f"some of it | {R1}", f"some of it | {promises.GOALS[0]}", f"{promises.GOALS[0]}: threat-model.md names it"),
+    ],
+)
+def test_what_the_threat_model_lacks_or_invents_is_found(tmp_path: Path, old: str, new: str, expected: str) -> None:
+    """P-332: a goal may go without a promise, if it names none as its proof."""
+    assert any(line.startswith(expected) for line in findings(tmp_path, **{"threat-model": (old, new)}))
