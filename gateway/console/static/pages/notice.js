@@ -2,7 +2,7 @@
 
 import { get, part } from "../api.js";
 import { add, el } from "../dom.js";
-import { day, now_s, span, stamp } from "../time.js";
+import { day, now_s, span, stamp, zone } from "../time.js";
 import { either, lasts, t } from "../words.js";
 import { evidence, factsOf } from "./alarm.js";
 
@@ -30,7 +30,7 @@ function rows(alarm) {
   const pairs = [
     [t("alarms.what"), either(alarm.meaning)],
     [t("notice.subject"), alarm.subject],
-    [t("alarms.when"), `${span(alarm.from_s, alarm.to_s)} (${lasts(alarm.to_s - alarm.from_s)})`],
+    [t("alarms.when"), `${span(alarm.from_s, alarm.to_s)} ${zone()} (${lasts(alarm.to_s - alarm.from_s)})`],
     ...factsOf(alarm),
   ];
   return el("table", {}, el("tbody", {}, pairs.map(([name, value]) => el("tr", {}, el("th", { scope: "row" }, name), el("td", {}, value)))));
