@@ -21,7 +21,7 @@ export function stateChip(alarm) {
   return chip(KIND[alarm.state], t(`state.${alarm.state}`));
 }
 
-/** Whether an alarm is a linkage's, or of one of its points. */
+/** Whether an alarm is a linkage's, of one of its points, or of two that are alike ("T0001/1 = T0001/2"). */
 export function isOf(alarm, linkage, points) {
-  return alarm.subject === linkage || points.some((one) => alarm.subject.split("+").includes(one));
+  return alarm.subject === linkage || points.some((one) => alarm.subject.split(" = ").includes(one));
 }

@@ -6,6 +6,8 @@ import { kilowatts, lasts, t } from "./words.js";
 
 const DASHES = [[], [8, 3], [3, 3], [10, 3, 2, 3]]; // a line a point of a side, told apart without colour
 const GAP_PX = 6;
+const ALARM_PX = 3; // at least: an hour of a month is not to be overlooked
+const LONG_S = 8 * 86400; // from here on lines are thin: a furnace's heats would be one block
 const HEIGHT_PX = { wide: 320, phone: 240 };
 const PHONE = matchMedia("(max-width: 45rem)");
 let loaded = null;
@@ -60,7 +62,7 @@ function optionsOf(linkage, sides, shown, alarms, colour) {
   return {
     tzDate: drawn,
     scales: { x: { time: true, range: [shown.from_s, shown.to_s] }, production: { range: upTo(1.08) }, treatment: { range: upTo(1.6) } },
-    series: [{ label: t("enterprise.time"), value: (_, s) => (s === null ? "—" : stamp(s - (s % shown.step_s))) }, ...sides.map((one) => seriesOf(one, colour))],
+    series: [{ label: t("enterprise.time"), value: (_, s) => (s === null ? "—" : stamp(s - (s % shown.step_s))) }, ...sides.map((one) => seriesOf(one, colour, shown.to_s - shown.from_s))],
     axes: [
       { stroke: colour.muted, grid: { stroke: colour.line, width: 1 }, ticks: { stroke: colour.line }, values: labels, space: 64 },
       axisOf("production", 3, colour),
@@ -75,12 +77,12 @@ function optionsOf(linkage, sides, shown, alarms, colour) {
   };
 }
 
-function seriesOf({ curve, side, dash }, colour) {
+function seriesOf({ curve, side, dash }, colour, lasts_s) {
   return {
     label: `${curve.name} ${curve.point}`,
     scale: side,
     stroke: colour[side],
-    width: 2,
+    width: lasts_s > LONG_S ? 1 : 2,
     dash,
     fill: side === "production" ? colour.area : undefined,
     spanGaps: false,
@@ -117,7 +119,7 @@ function behind(plot, sides, shown, alarms, colour) {
   ctx.save();
   for (const one of alarms) {
     const from = plot.valToPos(Math.max(one.from_s, shown.from_s), "x", true);
-    const to = plot.valToPos(Math.min(one.to_s, shown.to_s), "x", true);
+    const to = Math.max(plot.valToPos(Math.min(one.to_s, shown.to_s), "x", true), from + ALARM_PX * devicePixelRatio);
     ctx.fillStyle = colour.shade;
     ctx.fillRect(from, bbox.top, to - from, bbox.height);
     ctx.fillStyle = colour.bad;
