@@ -15,7 +15,7 @@ from hil.clock import ScaledClock
 from hil.disk import Disk
 from hil.process import BenchError, Process
 
-READY_S = 20.0  # a busy machine imports slowly
+READY_S = 60.0  # a busy machine imports slowly
 BURST_WAIT_S = 4.0  # a gateway that has just been started needs one or two to import and connect
 
 

@@ -16,11 +16,10 @@ PRIVILEGED = 1024  # a machine whose range begins there has no such place: then 
 LOOK_S = 0.02
 LISTENS = "0A"  # a TCP socket's state in /proc
 TRIES_MAX = 200  # that many taken ones in a row are no accident
-_given: set[int] = set()  # by this process, so that no two of its servers get one
 
 
 def free_port() -> int:
-    """A port that nobody listens on, that this process has not given before, and that the kernel gives to nobody.
+    """A port that nobody listens on, that no living bench was given, and that the kernel gives to nobody.
 
     Raises OSError where none is found.
     """
@@ -28,8 +27,7 @@ def free_port() -> int:
     draw = random.SystemRandom()  # two benches at once draw apart
     for _ in range(TRIES_MAX):
         port = draw.randrange(first - BELOW, first)
-        if port not in _given and _is_free(port):
-            _given.add(port)
+        if _is_free(port) and _claim(port):
             return port
     raise OSError(f"no free port of {first - BELOW} to {first - 1} in {TRIES_MAX} tries / 找不到空闲端口")
 
@@ -51,7 +49,21 @@ def _is_free(port: int) -> bool:
     return True
 
 
-def wait_for_port(process: Process, port: int, timeout_s: float = 10) -> None:
+def _claim(port: int) -> bool:
+    """Whether no process of this machine has claimed it; then it is this one's, until it ends: a server that is down
+    for a while gets its port back. The claim is a name of Linux's abstract namespace, which ends with its process.
+    """
+    claim = socket.socket(socket.AF_UNIX)
+    try:
+        claim.bind(f"\0wattline-bench-port-{port}")
+    except OSError:
+        claim.close()
+        return False
+    claim.detach()
+    return True
+
+
+def wait_for_port(process: Process, port: int, timeout_s: float = 30) -> None:
     """Return once this process, and no other one, listens on the port. Raises BenchError."""
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline and process.running:

@@ -140,7 +140,7 @@ class Running:
         self.gateway = Gateway(Loaded(config, follow=follow), clock, self, self.log)  # type: ignore[arg-type]
         self._thread = threading.Thread(target=self.gateway.run, args=(self._stop, self.reload))
         self._thread.start()
-        if not self._ready.wait(10):
+        if not self._ready.wait(30):
             self.stop()
             raise AssertionError("the gateway was not ready")
 
@@ -176,12 +176,12 @@ class Device:
         self.client.on_connect = lambda client, *_: client.subscribe(f"wattline/down/{name}", qos=1)
         self.client.connect("127.0.0.1", port)
         self.client.loop_start()
-        assert ready.wait(10)
+        assert ready.wait(30)
 
     def publish(self, name: str, data: bytes, *, prefix: str = "wattline/up/") -> None:
         self.client.publish(prefix + name, data, qos=1).wait_for_publish(10)
 
-    def down(self, count: int, timeout_s: float = 10) -> list[bytes]:
+    def down(self, count: int, timeout_s: float = 30) -> list[bytes]:
         """All that came down, once it is `count` messages."""
         with self._changed:
             assert self._changed.wait_for(lambda: len(self._down) >= count, timeout_s), f"{len(self._down)} of {count}"

@@ -24,7 +24,7 @@ SENDER = Sender()
 NO_LIMIT = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
 
 
-def wait_until(happened: Callable[[], bool], timeout_s: float = 15) -> None:
+def wait_until(happened: Callable[[], bool], timeout_s: float = 30) -> None:
     deadline = time.monotonic() + timeout_s
     while not happened():
         assert time.monotonic() < deadline, "it did not happen"

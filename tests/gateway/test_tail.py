@@ -88,7 +88,7 @@ def test_following_shows_each_record_once_as_it_is_journaled_and_ends_at_a_signa
     journal.close()
     timer.cancel()
     process.send_signal(2)
-    assert process.wait(10) == 0
+    assert process.wait(30) == 0
     process.stdout.close()
     assert [one["seq"] for one in lines] == list(range(4, 25))
 

@@ -83,7 +83,7 @@ def test_a_lock_is_gone_with_its_process(file: Path) -> None:
         with pytest.raises(BenchError, match=str(other.pid)), lock.held(file, "mine"):
             pass
         other.kill()
-        other.wait(10)
+        other.wait(30)
     with lock.held(file, "mine"):
         assert str(os.getpid()) in lock.who_holds(file)
 

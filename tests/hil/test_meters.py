@@ -251,7 +251,7 @@ class Site:
     def end(self) -> list[dict[str, Any]]:
         """The log."""
         self.process.terminate()
-        assert self.process.wait(10) == 0
+        assert self.process.wait(30) == 0
         return [json.loads(line) for line in self._log.read_text().splitlines()]
 
     def close(self) -> None:
@@ -403,7 +403,7 @@ def test_a_wrong_configuration_ends_the_process_with_its_reason(tmp_path: Path) 
     )
     with process:
         process.start()
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 30
         while process.running and time.monotonic() < deadline:
             time.sleep(0.05)
         assert process.status == 2

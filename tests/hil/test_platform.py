@@ -17,7 +17,7 @@ from hil.platform_ledger import Ledger, load
 
 ROOT = pathlib.Path(__file__).parents[2]
 MN = "010000A8900016F000169DC0"
-ANSWER_S = 5  # a loopback answer takes milliseconds
+ANSWER_S = 20  # a loopback answer takes milliseconds, on an idle machine
 SILENCE_S = 0.2
 
 
@@ -27,7 +27,7 @@ def upload(number: int, minute: int = 0, value: str = "12.3", **parts: int) -> S
 
 
 def run(test: Coroutine[Any, Any, None]) -> None:
-    asyncio.run(asyncio.wait_for(test, 30))
+    asyncio.run(asyncio.wait_for(test, 60))
 
 
 async def exchange(platform: Platform, data: bytes, answers: int = 1) -> bytes:

@@ -1,6 +1,7 @@
 """Ports that are given before their servers bind them."""
 
 import socket
+import subprocess
 import sys
 from pathlib import Path
 
@@ -26,12 +27,26 @@ def test_no_port_is_given_twice_and_none_that_the_kernel_gives_to_whoever_connec
 
 def test_a_port_that_somebody_listens_on_is_not_given(monkeypatch: pytest.MonkeyPatch) -> None:
     wanted = free_port()
-    monkeypatch.setattr(ports, "_given", set())
+    monkeypatch.setattr(ports, "_claim", lambda _port: True)
     monkeypatch.setattr(ports, "BELOW", 1)
     monkeypatch.setattr(ports, "_ephemeral_first", lambda: wanted + 1)
     with socket.create_server(("127.0.0.1", wanted)), pytest.raises(OSError, match="no free port"):
         free_port()
     assert free_port() == wanted
+
+
+def test_a_port_is_given_to_no_other_bench_while_its_server_is_down(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = [sys.executable, "-c", "from hil.ports import free_port; print(free_port()); input()"]
+    with subprocess.Popen(asked, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdin
+        assert other.stdout
+        theirs = int(other.stdout.readline())
+        monkeypatch.setattr(ports, "BELOW", 1)
+        monkeypatch.setattr(ports, "_ephemeral_first", lambda: theirs + 1)
+        with pytest.raises(OSError, match="no free port"):
+            free_port()
+        other.stdin.write("\n")
+    assert free_port() == theirs, "it is nobody's any more"
 
 
 def test_a_server_whose_port_somebody_else_has_is_not_taken_for_ready(tmp_path: Path) -> None:

@@ -81,7 +81,7 @@ class Listener:
         self.client.on_message = self._on_message
         self.client.connect("127.0.0.1", port, clean_start=True)
         self.client.loop_start()
-        assert ready.wait(10)
+        assert ready.wait(30)
 
     def _on_message(self, _client: Any, _data: Any, message: paho.MQTTMessage) -> None:
         with self._changed:

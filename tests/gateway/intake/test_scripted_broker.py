@@ -12,7 +12,7 @@ from gateway.intake import paho_carrier, stream_carrier
 from gateway.intake.deliveries import Delivery
 from gateway.mqtt import session
 from tests.cext import mqtt_reference as wire
-from tests.gateway.intake.fake_broker import FakeBroker, Sent, up
+from tests.gateway.intake.fake_broker import WAIT_S, FakeBroker, Sent, up
 
 Make = Callable[..., Carrier]
 CONNECT, PUBLISH, PUBACK, SUBSCRIBE, PINGREQ, DISCONNECT = 1, 3, 4, 8, 12, 14
@@ -62,7 +62,7 @@ only_stream = pytest.mark.parametrize("start", ["stream"], indirect=True)
 def take(carrier: Carrier, count: int) -> list[Delivery]:
     """So many deliveries, in the end."""
     found: list[Delivery] = []
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 30
     while len(found) < count:
         assert time.monotonic() < deadline, f"{len(found)} of {count}"
         found += carrier.take(count - len(found), 0.1, 0)
@@ -70,7 +70,7 @@ def take(carrier: Carrier, count: int) -> list[Delivery]:
 
 
 def wait_until(happened: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 30
     while not happened():
         assert time.monotonic() < deadline, "it did not happen"
         time.sleep(0.01)
@@ -300,7 +300,7 @@ def test_a_broker_that_falls_silent_is_left(fake: FakeBroker, start: Make, state
     while (one := fake.read()).kind == PINGREQ:
         pass
     assert one == (0xE0, b"\x8d")
-    assert 1 < time.monotonic() - begun < 4
+    assert 1 < time.monotonic() - begun < WAIT_S  # a busy machine
     fake.connect()
     wait_until(lambda: [state for state, _ in states].count("subscribed") == 2)
 

@@ -85,7 +85,7 @@ def journalled(folder: Path) -> list[tuple[str, int]]:
     return found
 
 
-def wait_until(happened: Callable[[], bool], timeout_s: float = 15) -> None:
+def wait_until(happened: Callable[[], bool], timeout_s: float = 30) -> None:
     deadline = time.monotonic() + timeout_s
     while not happened():
         assert time.monotonic() < deadline, "it did not happen"

@@ -51,7 +51,7 @@ def connects(folder: Path, port: int, issued: Issued | None, authority: Path) ->
         context.load_cert_chain(pair)
     try:
         with (
-            socket.create_connection(("127.0.0.1", port), timeout=10) as plain,
+            socket.create_connection(("127.0.0.1", port), timeout=30) as plain,
             context.wrap_socket(plain, server_hostname="127.0.0.1") as link,
         ):
             link.settimeout(10)
