@@ -17,6 +17,7 @@ MODBUS_LINES_MAX = 512  # a connection each: half of the 1,024 descriptors that 
 
 
 CLIENT_ID = "wattline-gateway"
+SHARE_CHARS_MIN = 16  # of a name that nobody can guess
 
 
 class MqttConfig(Section, frozen=True):
@@ -36,7 +37,8 @@ class MqttConfig(Section, frozen=True):
     # how long the broker keeps what it holds for us while we are away
     session_expiry_s: Annotated[int, msgspec.Meta(ge=60, le=4294967295)] = 7 * 86400
     # given: workers of this name share the terminals ($share), each with a client_id of its own, and the broker keeps
-    # nothing for one that is away: the others take what the terminals send again
+    # nothing for one that is away: the others take what the terminals send again. mosquitto lets any terminal join a
+    # group whose name it knows, and gives it frames then: choose one that nobody can guess
     share: Name | None = None
     # frames in memory at most: the broker sends no more until we acknowledge; 2000 of 4 KiB are 8 MiB
     receive_maximum: Annotated[int, msgspec.Meta(ge=1, le=65535)] = 2000

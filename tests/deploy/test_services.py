@@ -178,6 +178,7 @@ def test_a_configuration_passes_the_check_once_its_files_are_there(form: str, na
     key.write_text(os.urandom(32).hex())
     done = CliRunner().invoke(app, ["check", "--config", str(tmp_path / "gateway.toml")])
     assert done.exit_code == 0, done.output
+    assert ("mqtt.share" in done.output) == (name == "worker.toml"), "a group's name that stands in a file is no secret"
 
 
 class Peer:
