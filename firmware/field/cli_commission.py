@@ -20,11 +20,11 @@ from firmware.field.commission import flow, session, steps
 from firmware.field.commission.session import Session, SessionError
 from firmware.field.commission.steps import Step
 from firmware.field.commission.work import Signer, Work
-from firmware.field.outcome import NO_ANSWER, STATE_WORDS, Outcome
+from firmware.field.outcome import BAD, NO_ANSWER, STATE_WORDS, Outcome
 from firmware.field.record import label, technician
 from firmware.field.site import Site
 from protocol.host import commissioning, signed
-from protocol.host.strict import ConfigError
+from protocol.host.strict import ConfigError, convert
 
 EXIT = (
     "Exit status / 退出码: 0 done, 1 the step's finding is bad (it says what), 2 usage, "
@@ -39,7 +39,9 @@ Key = Annotated[Path, typer.Option(help="The technician's key, NAME.pem. 技术�
 Photo = Annotated[list[Path] | None, typer.Option(help="A picture; its hash goes into the report. 照片，可重复")]
 Note = Annotated[str, typer.Option(help="A line for the report. 备注")]
 Erase = Annotated[bool, typer.Option("--erase", help="Another terminal's data on the board may go. 清除其他终端数据")]
-Generation = Annotated[int, typer.Option(min=1, max=255, help="Of the key that is made. 密钥代号")]
+Generation = Annotated[
+    int | None, typer.Option(min=1, max=255, help="Of the key that is made; as before, or 1, if not said. 密钥代号")
+]
 Timeout = Annotated[float, typer.Option(min=5, max=3600, help="Of the test upload, seconds. 测试上报超时")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would be done. 只显示将要执行的步骤")]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object. 输出 JSON")]
@@ -56,7 +58,7 @@ class Given:
     port: str = ""
     bus_port: str | None = None
     erase: bool = False
-    generation: int = 1
+    generation: int | None = None
     timeout_s: float = 120.0
     photos: tuple[Path, ...] = ()
     note: str = ""
@@ -84,7 +86,7 @@ def commission(  # noqa: PLR0913, PLR0917  (a command's options are its paramete
     photo: Photo = None,
     note: Note = "",
     erase: Erase = False,
-    generation: Generation = 1,
+    generation: Generation = None,
     timeout: Timeout = 120.0,
     dry_run: DryRun = False,
     as_json: AsJson = False,
@@ -121,7 +123,7 @@ def provision(  # noqa: PLR0913, PLR0917  (a command's options are its parameter
     terminal: Terminal = None,
     folder: Folder = None,
     erase: Erase = False,
-    generation: Generation = 1,
+    generation: Generation = None,
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
@@ -170,9 +172,11 @@ def label_(
 ) -> None:
     """A label of another size out of a report: ID.label.svg and ID.label.png beside it. 生成标签"""
     try:
-        body = signed.parse(file.read_bytes()).body
+        with file.open("rb") as stream:
+            body = signed.parse(stream.read(signed.BYTES_MAX + 1)).body
+        convert(body, commissioning.Report, file)
         shown = label.of_report(body, commissioning.digest(body))
-    except (signed.SignedError, KeyError, TypeError) as error:
+    except (signed.SignedError, ConfigError, OSError) as error:
         typer.echo(f"{file}: no report / 不是投运报告: {error}", err=True)
         raise typer.Exit(1) from error
     size = label.Size(width, height)
@@ -213,13 +217,15 @@ def _run(work: Work, kept: Session, wanted: Sequence[Step], *, as_json: bool) ->
     """Do the steps, telling each; the exit status."""
     rows: list[dict[str, Any]] = []
     last: Outcome | None = None
-    for step, outcome, seconds in flow.run(work, kept, wanted, time.monotonic):
-        rows.append({**outcome.as_json(), "seconds": round(seconds, 1)})
-        last = outcome
-        if not as_json:
-            typer.echo(f"{step.name} {step.zh}: {outcome.state} / {STATE_WORDS[outcome.state]}, {seconds:.1f} s")
-            for line in [one for finding in outcome.findings for one in finding.lines()]:
-                typer.echo(f"  {line}")
+    try:
+        for step, outcome, seconds in flow.run(work, kept, wanted, time.monotonic):
+            rows.append({**outcome.as_json(), "seconds": round(seconds, 1)})
+            last = outcome
+            if not as_json:
+                _say_done(step, outcome, seconds)
+    except OSError as error:
+        typer.echo(f"{kept.path}: can't be kept / 会话无法保存: {error.strerror}", err=True)
+        return BAD
     is_done = last is None or last.is_done
     if as_json:
         typer.echo(json.dumps({"terminal": work.terminal.id, "done": is_done, "steps": rows}, ensure_ascii=False))
@@ -229,6 +235,12 @@ def _run(work: Work, kept: Session, wanted: Sequence[Step], *, as_json: bool) ->
             f"已完成的步骤均已保存；排除问题后重新运行本命令，将从 {last.step} 继续"
         )
     return 0 if last is None else last.exit_status
+
+
+def _say_done(step: Step, outcome: Outcome, seconds: float) -> None:
+    typer.echo(f"{step.name} {step.zh}: {outcome.state} / {STATE_WORDS[outcome.state]}, {seconds:.1f} s")
+    for line in [one for finding in outcome.findings for one in finding.lines()]:
+        typer.echo(f"  {line}")
 
 
 def _say_wanted(work: Work, kept: Session, wanted: Sequence[Step], *, as_json: bool) -> None:
@@ -247,7 +259,11 @@ def _work(given: Given) -> Work:
     """What the options say, checked; ends the command where it can't be used."""
     site = cli_site.load_site(given.file)
     folder = given.folder or given.file.resolve().parent
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        typer.echo(f"{folder}: {error.strerror} / 目录无法使用", err=True)
+        raise typer.Exit(2) from error
     return Work(
         site,
         _terminal(site, given.terminal),
@@ -286,10 +302,17 @@ def _signer(path: Path) -> Signer:
 
 def _session(work: Work) -> Session:
     try:
-        return session.begun(work.file("session.json"), work.terminal.id)
+        kept = session.begun(work.file("session.json"), work.terminal.id)
     except (SessionError, OSError) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(2) from error
+    if flow.is_of_another_plan(work, kept):
+        typer.echo(
+            "the plan is another than the board was provisioned by: from `provision` on all is done again / "
+            "计划已更改，将从 provision 开始重新执行",
+            err=True,
+        )
+    return kept
 
 
 def _port(port: str | None, *, dry_run: bool) -> str:

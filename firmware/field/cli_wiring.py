@@ -21,6 +21,7 @@ from firmware.field.wiring.judge import LOAD_SHARE_MIN
 from firmware.field.wiring.steps import Ask, Standing, run_check
 
 _OFF = "off"
+_MOST = 1e6  # kW, or A: no feeder has more
 Running = Annotated[
     list[str] | None, typer.Option(help="What runs: POINT=kW, POINT=off, or POINT alone; several times. 运行情况")
 ]
@@ -153,7 +154,7 @@ def _pair(text: str, option: str, numbers: Sequence[int]) -> tuple[int, str]:
     name, _, value = text.partition("=")
     try:
         number = int(name)
-        right = value in {"", _OFF} or float(value) > 0
+        right = value in {"", _OFF} or 0 < float(value) <= _MOST
     except ValueError:
         number, right = 0, False
     if not right or number not in numbers:

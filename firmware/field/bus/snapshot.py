@@ -35,7 +35,7 @@ class Snapshot:
     phases: dict[str, int | None] = field(default_factory=dict)
     identity: dict[str, int | None] = field(default_factory=dict)
     states: frozenset[str] = frozenset()
-    knows_states: bool = False  # whether its meter has state words at all
+    knows_states: bool = False  # whether its meter has state words, and told them
 
     def as_json(self) -> dict[str, Any]:
         """For programs."""
@@ -52,6 +52,7 @@ def take(reach: Reach, planned: Planned, *, whole: bool = True) -> Snapshot:
     if not whole:
         return Snapshot(planned.number, unix_s, "", measured)
     more = phases.of_meter(meter)
+    states = _states(reach, planned)
     return Snapshot(
         planned.number,
         unix_s,
@@ -59,8 +60,8 @@ def take(reach: Reach, planned: Planned, *, whole: bool = True) -> Snapshot:
         measured,
         _there(plans.values(reach, more, more.plan())),
         _there(plans.values(reach, meter, meter.plan(profile.IDENTITY))),
-        _states(reach, planned),
-        bool(meter.plan(profile.STATE).reads),
+        frozenset() if states is None else states,
+        states is not None,
     )
 
 
@@ -68,9 +69,10 @@ def _there(found: dict[str, int | None] | str) -> dict[str, int | None]:
     return {} if isinstance(found, str) else found
 
 
-def _states(reach: Reach, planned: Planned) -> frozenset[str]:
+def _states(reach: Reach, planned: Planned) -> frozenset[str] | None:
+    """What the meter says is wrong; None: it tells nothing."""
     plan = planned.meter.plan(profile.STATE)
     answers = plans.read(reach, planned.meter, plan) if plan.reads else ""
     if isinstance(answers, str):
-        return frozenset()
+        return None
     return frozenset(meter_state.words(planned.meter.profile.state(plan.words(answers))))

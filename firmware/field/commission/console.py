@@ -23,7 +23,8 @@ def lines(port: str, timeout_s: float, baud: int = BAUD) -> Iterator[str | None]
             with serial.serial_for_url(port, baud, timeout=_READ_S) as line:
                 while time.monotonic() < deadline:
                     rest += line.read(max(1, line.in_waiting))
-                    *whole, rest = rest[-_LINE_BYTES_MAX:].split(b"\n")
+                    *whole, rest = rest.split(b"\n")
+                    rest = rest[-_LINE_BYTES_MAX:]
                     yield from (one.decode(errors="replace").strip() for one in whole)
                     if not whole:
                         yield None

@@ -24,7 +24,6 @@ from protocol import mac, update
 from protocol.host import commissioning, sealing, signed
 
 STEP = "provision"
-_PASSWORD_BYTES_MAX = 256  # WPA2 has 63 characters
 # The data's file system is the terminal's own, which the root does not know of until the board's program mounts it.
 _MOUNT = """
 import boards
@@ -104,10 +103,16 @@ def files_of(site: Site, terminal: Terminal) -> dict[str, bytes]:
     return found | certificates.files_of(site.path.parent, terminal, broker)
 
 
+def planned(work: Work) -> str:
+    """SHA-256, in hex, of what of the plan the terminal and the gateway measure by; no secret is in it."""
+    site, terminal = work.site, work.terminal
+    made = terminal_files.configuration_of(terminal, site.broker(terminal), site.plan.sntp)
+    points = gateway_entries.points_of(terminal, site.profiles)
+    return hashlib.sha256(signed.canonical({"configuration": made, "points": points})).hexdigest()
+
+
 def _network(site: Site, network: Network) -> dict[str, str]:
-    with site.file(network.password_file).open("rb") as file:
-        password = file.read(_PASSWORD_BYTES_MAX).decode().strip()
-    return terminal_files.network_of(network.ssid, password)
+    return terminal_files.network_of(network.ssid, terminal_files.password_in(site.file(network.password_file)))
 
 
 def _enrolment(work: Work, generation: int, secret: bytes) -> dict[str, Any]:

@@ -6,6 +6,7 @@ The file is replaced as a whole after each step. It holds no secret: a key is on
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,6 +16,12 @@ from firmware.field import files
 from firmware.field.outcome import Outcome
 
 _VERSION = 1
+# What a step leaves for later ones. A key's generation stays: the same key's place is written again.
+FACTS: Mapping[str, Sequence[str]] = {
+    "identify": ("board",),
+    "provision": ("enrolment", "planned"),
+    "test": ("first_record",),
+}
 _BYTES_MAX = 4 * 1024 * 1024  # the readings of 32 points take 100 KB
 
 
@@ -40,10 +47,12 @@ class Session:
         self.save()
 
     def forget(self, steps: list[str]) -> None:
-        """Steps that are to be done again."""
+        """Steps that are to be done again, with what was learnt by them."""
         for step in steps:
             self.outcomes.pop(step, None)
             self.ended.pop(step, None)
+            for fact in FACTS.get(step, ()):
+                self.facts.pop(fact, None)
 
     def is_done(self, step: str) -> bool:
         """Whether a step needs no doing again."""
@@ -63,12 +72,12 @@ def begun(path: Path, terminal: str) -> Session:
         return Session(path, terminal, time_text(datetime.now(UTC)))
     try:
         found = _read(path)
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise SessionError(
             f"{path}: no session of this program; move it away to begin anew / 不是有效的会话文件，请移走后重新开始"
         ) from error
     if found.terminal != terminal:
-        text = f"{path}: of terminal {found.terminal}, not {terminal}; name another --session / 属于另一台终端"
+        text = f"{path}: of terminal {found.terminal}, not {terminal}; name another --folder / 属于另一台终端，请换目录"
         raise SessionError(text)
     return found
 
@@ -79,7 +88,7 @@ def time_text(at: datetime) -> str:
 
 
 def _read(path: Path) -> Session:
-    """Raises ValueError, KeyError, TypeError."""
+    """Raises ValueError, KeyError, TypeError, AttributeError."""
     if path.stat().st_size > _BYTES_MAX:
         raise ValueError("too long")
     found = json.loads(path.read_text(encoding="utf-8"))

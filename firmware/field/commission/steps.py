@@ -78,12 +78,13 @@ def install(work: Work, session: Session) -> Outcome:
 
 
 def provide(work: Work, session: Session) -> Outcome:
-    """The terminal's files; keeps facts["enrolment"] and facts["generation"]."""
-    generation = int(session.facts.get("generation", work.generation))
+    """The terminal's files; keeps facts["generation"], that of before if none is said, ["enrolment"], ["planned"]."""
+    generation = int(work.generation or session.facts.get("generation", 1))
+    session.facts["generation"] = generation
     with closing(Link(work.port)) as link:
         outcome = provision.run(link, work, generation)
     if outcome.is_done:
-        session.facts |= {"enrolment": outcome.data["enrolment"], "generation": generation}
+        session.facts |= {"enrolment": outcome.data["enrolment"], "planned": provision.planned(work)}
     return outcome
 
 

@@ -47,7 +47,7 @@ class Work:
     ask: Ask = nobody
     skip: tuple[str, ...] = ()
     erase: bool = False
-    generation: int = 1  # of the key that `provision` makes
+    generation: int | None = None  # of the key that `provision` makes; None: as before, or 1
     timeout_s: float = 120.0  # joining a network takes 20, a first connection and its retries 60
     photos: tuple[Path, ...] = ()
     note: str = ""

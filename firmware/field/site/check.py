@@ -14,7 +14,7 @@ from terminal import config, profile, sampler, update_intake
 from firmware import DEVICE
 from firmware.field.site import certificates
 from firmware.field.site.plan import Broker, Bus, Network, Plan, Point, Terminal
-from firmware.field.site.terminal_files import configuration_of
+from firmware.field.site.terminal_files import configuration_of, password_in
 from protocol.checked import ConfigError as Refused
 from protocol.host.strict import ConfigError, Problem, lines_named, read
 from protocol.host.tables import duplicates
@@ -191,12 +191,22 @@ def _of_links(site: Site, at: str, terminal: Terminal, now: datetime) -> Iterato
     network = site.network(terminal)
     if terminal.board != "unix" and network is None:
         yield Problem(path, f"{at}.network", "missing / 缺少: this board has Wi-Fi; allowed / 允许: [network]")
-    if network is not None and not site.file(network.password_file).is_file():
-        yield Problem(path, "network.password_file", f"{network.password_file}: no such file / 文件不存在")
+    if network is not None:
+        yield from _of_password(site, network)
     if (broker.server_name is None) != (broker.ca is None):
         yield Problem(path, "broker", "TLS needs both: server_name and ca / TLS 需要同时给出 server_name 与 ca")
     elif broker.server_name is not None:
         yield from certificates.problems(site.path, at, terminal, broker, now)
+
+
+def _of_password(site: Site, network: Network) -> Iterator[Problem]:
+    try:
+        password_in(site.file(network.password_file))
+    except OSError as error:
+        text = f"{network.password_file}: can't be read: {error.strerror} / 无法读取"
+        yield Problem(site.path, "network.password_file", text)
+    except ValueError as error:
+        yield Problem(site.path, "network.password_file", f"{network.password_file}: {error}")
 
 
 def _of_linkages(path: Path, plan: Plan) -> Iterator[Problem]:

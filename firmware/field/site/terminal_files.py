@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from firmware.field.site.plan import RUN_SHARE, Broker, Bus, Point, Sntp, Terminal
 
+_PASSWORD_BYTES_MAX = 256  # WPA2 has 63 characters
 # As terminal.uplink counts: what a board's heap has room for, and the longest that a slow mobile link took.
 UPLINK = {"ack_timeout_ms": 30000, "unacked_frames": 8, "records_per_frame": 16}
 
@@ -38,6 +40,18 @@ def run_threshold_w(point: Point) -> int:
 def network_of(ssid: str, password: str) -> dict[str, str]:
     """network.json: what boards with Wi-Fi join."""
     return {"ssid": ssid, "password": password}
+
+
+def password_in(file: Path) -> str:
+    """The line in a password's file. Raises OSError, ValueError; neither shows it."""
+    with file.open("rb") as stream:
+        data = stream.read(_PASSWORD_BYTES_MAX + 1)
+    try:
+        if len(data) <= _PASSWORD_BYTES_MAX:
+            return data.decode("utf-8-sig").strip()  # Windows' editor writes a mark first
+    except UnicodeDecodeError:
+        pass  # its text quotes what it read
+    raise ValueError("not a line of UTF-8 / 不是一行 UTF-8 文字")
 
 
 def _bus(bus: Bus) -> dict[str, Any]:

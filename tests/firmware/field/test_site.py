@@ -105,7 +105,7 @@ WRONG = {
         "divisor of 900",
     ),
     "the example's key": ((SEALING_KEY, 64 * "0"), "sealing_key", 0, "what `wattline gateway sealing-key` prints"),
-    "no password": (('"wifi-password.txt"', '"no.txt"'), "password_file", 0, "no such file"),
+    "no password": (('"wifi-password.txt"', '"no.txt"'), "password_file", 0, "can't be read"),
     "half of TLS": (("port = 1883", 'server_name = "b"'), "[broker]", 0, "TLS needs both"),
     "a word too much": (("place =", "plaec ="), "plaec", 0, "did you mean / 是否想写: place"),
 }

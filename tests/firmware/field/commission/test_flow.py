@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from firmware.field import site
 from firmware.field.board.errors import BoardRefusedError, BoardSilentError, PortError
 from firmware.field.bus.reach import ReachError
-from firmware.field.commission import flow, session, steps
+from firmware.field.commission import flow, provision, session, steps
 from firmware.field.commission.session import Session
 from firmware.field.commission.steps import Step, other_meters
 from firmware.field.commission.work import Signer, Work
@@ -72,6 +72,43 @@ def test_it_goes_on_with_the_step_that_failed_and_repeats_none_that_passed(work:
     assert not session.begun(path, "T0001").is_done("two")  # what stood on an earlier `one` is done again
 
 
+def test_a_step_that_is_cut_off_halfway_is_not_done_and_leaves_nothing_of_before(work: Work) -> None:
+    """P-305"""
+    path = work.file("session.json")
+    kept = session.begun(path, "T0001")
+    kept.facts = {"board": {}, "enrolment": "old", "generation": 1, "first_record": {"epoch": 1, "seq": 1}}
+    for step in steps.STEPS:
+        kept.keep(passed(step.name), "2026-03-01T08:00:00Z")
+
+    def cut(*_: object) -> Outcome:
+        raise KeyboardInterrupt
+
+    every = [step._replace(run=cut) if step.name == "provision" else step for step in steps.STEPS]
+    with pytest.raises(KeyboardInterrupt):
+        played(work, kept, every, "provision")
+    again = session.begun(path, "T0001")
+    assert again.facts == {"board": {}, "generation": 1}
+    for start in (None, "provision", "report"):  # and no step is passed over
+        assert [step.name for step in flow.todo(again, start)] == [step.name for step in steps.STEPS[3:]]
+
+
+def test_a_plan_that_was_changed_is_written_to_the_board_anew(work: Work, tmp_path: Path) -> None:
+    """P-305"""
+    kept = session.begun(work.file("session.json"), "T0001")
+    assert not flow.is_of_another_plan(work, kept)  # nothing has been written yet
+    kept.facts = {"planned": provision.planned(work), "first_record": {"epoch": 1, "seq": 1}}
+    for step in steps.STEPS:
+        kept.keep(passed(step.name), "2026-03-01T08:00:00Z")
+    assert not flow.is_of_another_plan(work, session.begun(kept.path, "T0001"))
+    for edit in (("address = 1\n", "address = 7\n"), ("ct_ratio = 80 ", "ct_ratio = 60 ")):
+        found = site.load(laid_out(tmp_path, edit), now=NOW)
+        changed = replace(work, site=found, terminal=found.terminal(None))
+        old = session.begun(kept.path, "T0001")
+        assert flow.is_of_another_plan(changed, old)
+        assert flow.todo(old, None)[0].name == "provision"
+        assert old.facts == {}
+
+
 @pytest.mark.parametrize(
     ("error", "code", "status"),
     [
@@ -123,6 +160,7 @@ def _refuse(*_: object) -> None:
     [
         lambda text: text[:-20],
         lambda text: f"[{text}]",
+        lambda _: '"a text"',
         lambda text: text.replace('"version": 1', '"version": 2'),
         lambda text: text.replace('"began"', '"begun"'),
         lambda text: text.replace('"step": "one"', '"stop": "one"'),

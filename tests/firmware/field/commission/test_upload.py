@@ -1,9 +1,13 @@
 """The test upload's verdict, from what a terminal says on its console."""
 
+import os
+import tty
+
 import pytest
 
-from firmware.field.commission import upload, words
+from firmware.field.commission import console, upload, words
 
+LINES = 60  # of 50 bytes: more than one line may have, less than a pty holds
 START = ">>> 0.098 wattline T0001 boot 2 cause 1 epoch c48bbc96 next 2 pending 1 configuration 0"
 CONNECTED = "0.106 uplink: connected, 2 records pending"
 ACKED = "0.193 uplink: acknowledged by the gateway: epoch c48bbc96 record 3"
@@ -16,6 +20,23 @@ def test_it_passes_at_the_first_record_that_the_gateway_acknowledged() -> None:
     found = upload.judge([None, START, NO_WIFI, "", CONNECTED, ACKED, "never read"], told.append)
     assert (found.state, found.data) == ("passed", {"epoch": 0xC48BBC96, "seq": 3})
     assert told == [START, NO_WIFI, CONNECTED, ACKED]
+
+
+def test_lines_that_come_all_at_once_are_all_heard() -> None:
+    """P-304"""
+    board, port = os.openpty()
+    tty.setraw(port)
+    wanted = [f"line {number:45d}" for number in range(LINES)]
+    heard: list[str] = []
+    said = console.lines(os.ttyname(port), 60)
+    assert next(said) is None  # it is listened to
+    os.write(board, "".join(f"{one}\n" for one in wanted).encode())
+    while len(heard) < LINES:
+        heard += [line for line in (next(said),) if line is not None]
+    del said
+    os.close(board)
+    os.close(port)
+    assert [line.split() for line in heard] == [line.split() for line in wanted]
 
 
 @pytest.mark.parametrize(
