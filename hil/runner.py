@@ -28,9 +28,8 @@ from hil.report.stories import Story, tell
 from hil.scenario import Scenario, Terminal
 from hil.target import StoppedError, Target, open_target
 
-BUSY_MS = (
-    5_000  # real: what a machine with six programs a core may take away from a round of all meters, which is scaled
-)
+# real: what a machine with six programs a core may take away from a round of all meters, which is scaled
+BUSY_MS = 5_000
 _ARRIVING = {"window_lost", "forward_lost", "record_lost"}  # what more time may still mend
 
 Watch = Callable[[float, str], None]  # share of the scenario done, what happens

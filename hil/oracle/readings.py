@@ -13,9 +13,8 @@ from protocol.record import Reading
 ENERGIES = ("e_import_wh", "e_export_wh", "r_import_varh", "r_export_varh")
 # a mean is weighted by time and rounded to a watt
 MEAN_ROUNDING_W = 1
-ASKED_WITHIN = (
-    2  # sampling intervals: a terminal that lives asks each meter once in each, and a slot may be cut by a start
-)
+# sampling intervals: a terminal that lives asks each meter once in each, and a slot may be cut by a start
+ASKED_WITHIN = 2
 
 
 def check_readings(placed: Sequence[Placed], truth: Truth) -> list[Finding]:

@@ -205,9 +205,8 @@ def _gaps(life: Life, placed: Sequence[Placed], truth: Truth) -> Iterator[tuple[
         lacking = [to_ms for to_ms in range(first_end, end_ms + 1, WINDOW_MS) if to_ms not in have]
         yield from _runs(lacking)
         return
-    until = (
-        begin_ms  # without the right time windows end wherever uptime says: they must follow each other without a hole
-    )
+    # without the right time windows end wherever uptime says: they must follow each other without a hole
+    until = begin_ms
     for one in mine:
         hole_ms = 2 * one.off_ms if truth.is_misled else one.off_ms  # a step from too late to too early leaves out both
         if one.to_ms > begin_ms and one.from_ms > until + hole_ms:

@@ -127,10 +127,10 @@ def test_a_uf2_file_goes_onto_the_drive_and_the_board_restarts(tmp_path: Path) -
             time.sleep(0.01)
         shutil.rmtree(drive)
 
-    playing = threading.Thread(target=board)
+    playing = threading.Thread(target=board, daemon=True)
     playing.start()
     done = flash(file, "--drive", str(drive), "--json")
-    playing.join()
+    playing.join(30)
     assert (done.exit_code, json.loads(done.stdout)["data"]["chip"]) == (0, "RP2350")
     _show(drive)
     with pytest.raises(BoardSilentError, match="did not start"):
