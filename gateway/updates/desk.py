@@ -174,17 +174,23 @@ class Desk:
 
     def _ask(self, name: str, now_ms: int) -> None:
         """What a terminal that was heard is to get next: all that it lacks, if what was sent last is lost."""
-        rollout, member = self._served[name]
-        wants = rollout.state == stages.RUNNING and member.state == stages.DOWNLOADING
-        if wants and not self._pacing.knows(name, now_ms):
-            self._pacing.ask(name, member.stored_bytes, len(self._bundle(name).payload))
+        if self._wants(name) and not self._pacing.knows(name, now_ms):
+            self._pacing.ask(name, self._served[name].member.stored_bytes, len(self._bundle(name).payload))
+
+    def _wants(self, name: str) -> bool:
+        """Whether a terminal is to get chunks: what it waited for may have been halted or replaced meanwhile."""
+        served = self._served.get(name)
+        return served is not None and (served.rollout.state, served.member.state) == (
+            stages.RUNNING,
+            stages.DOWNLOADING,
+        )
 
     def _chunks(self, name: str, window: Window, now_ms: int) -> Iterator[Down]:
-        heard, at_ms = self._heard[name]
-        bundle = self._bundle(name)
-        if now_ms - at_ms > HEARD_MS_MAX:
+        heard, at_ms = self._heard.get(name, (None, 0))
+        if heard is None or now_ms - at_ms > HEARD_MS_MAX or not self._wants(name):
             self._pacing.end(name)  # it will be heard again
             return
+        bundle = self._bundle(name)
         for begin, end in window.chunks:
             payload = down.chunk_payload(bundle.number, begin, bundle.payload[begin:end], heard.echo)
             yield Down(name, sealed(heard, payload), "chunk")

@@ -18,6 +18,27 @@ GUARDED = (
     "def main(slots):\n"
     "    print('ends in', ffi.open('libc.so.6').func('I', 'alarm', 'I')(0))\n"
 )  # fmt: skip
+READ_ONLY = """import vfs
+from loader import console
+class Blocks:
+    content = bytearray(16384)
+    def readblocks(self, block, data, offset=0):
+        data[:] = self.content[512 * block + offset:][:len(data)]
+    def writeblocks(self, block, data, offset=0):
+        self.content[512 * block + offset:512 * block + offset + len(data)] = data
+    def ioctl(self, what, _):
+        return {4: 32, 5: 512, 6: 0}.get(what)
+vfs.VfsLfs2.mkfs(Blocks())
+vfs.mount(vfs.VfsLfs2(Blocks()), '/flash')
+console.open_next('/flash/', 7)
+vfs.umount('/flash')
+vfs.mount(vfs.VfsLfs2(Blocks()), '/flash', readonly=True)
+print('opened for', console.take_opening('/flash/'))
+vfs.umount('/flash')
+vfs.mount(vfs.VfsLfs2(Blocks()), '/flash')
+print('opened for', console.take_opening('/flash/'))
+print('opened for', console.take_opening('/flash/'))
+"""
 
 
 @pytest.fixture(scope="module")
@@ -84,6 +105,23 @@ def test_what_cannot_begin_on_trial_is_given_up_and_the_other_runs(made: Path, t
     assert begin(root)[0] != 0
     assert begin(root) == (0, f"runs {NUMBER} False {root}/terminal/begin.py\n")
     assert boot_record(root).to_tell() == (True, True)
+
+
+def test_what_cannot_be_guarded_on_trial_is_given_up_and_the_other_runs(made: Path, tmp_path: Path) -> None:
+    """R-23 P-263: a port without the timer."""
+    root = root_of(made, tmp_path, root=SAYS, a=SAYS)
+    boot_record(root).take(1, NUMBER + 1)
+    (root / "loader/guard.mpy").unlink()
+    (root / "loader/guard.py").write_text("def start(_):\n    raise ValueError\n", encoding="utf-8")
+    assert begin(root)[0] == 1
+    assert begin(root) == (0, f"runs {NUMBER} False {root}/terminal/begin.py\n")
+
+
+def test_a_flash_that_takes_nothing_does_not_open_the_console_at_every_start(made: Path, tmp_path: Path) -> None:
+    """R-23: the application runs, closed."""
+    root = root_of(made, tmp_path, root=SAYS)
+    (root / "main.py").write_text(READ_ONLY, encoding="utf-8")
+    assert begin(root) == (0, "opened for 0\nopened for 7\nopened for 0\n")
 
 
 def test_a_start_on_trial_is_guarded_and_a_guard_ends_what_hangs(made: Path, tmp_path: Path) -> None:

@@ -208,6 +208,45 @@ def test_an_aborted_release_is_forgotten_and_may_come_again() -> None:
     assert terminal.slots.newest == number
 
 
+def last_piece(vector: dict) -> "tuple[Terminal, object]":
+    """A terminal that runs `b`, to which all has come, and its work, begun: it reads back what it stored."""
+    signed, payload = releases.split(vector)
+    terminal = Terminal(vector)
+    terminal.slots.take(2, vector["here"]["newest"])
+    terminal.slots.passed()
+    os.mkdir(terminal.data_dir + "/b")
+    terminal.offer(signed)
+    terminal.update.take(down.Chunk(1, number_of(vector), 0, payload, ECHO))
+    work = terminal.update.work()  # type: ignore[no-untyped-call]
+    next(work)
+    terminal.told()
+    return terminal, work
+
+
+def test_what_is_offered_while_another_is_read_back_leaves_the_last_good_one_alone() -> None:
+    # P-263
+    vector = taken()
+    terminal, work = last_piece(vector)
+    other, _ = releases.split(releases.vector("bundles.json", 3))
+    terminal.update.take(down.Offer(1, terminal.vouched, other, ECHO))
+    for _ in work:  # type: ignore[attr-defined]
+        pass
+    assert (terminal.slots.active, terminal.slots.good, terminal.update.restart) == (1, 2, True)
+    terminal.work()
+    assert terminal.told() == [(record.UPDATE_REFUSED, [0, format_of.ON_TRIAL, number_of(vector)])]
+    assert "b" in os.listdir(terminal.data_dir)
+
+
+def test_an_abort_while_a_release_is_read_back_ends_it() -> None:
+    # FR-84
+    vector = taken()
+    terminal, work = last_piece(vector)
+    terminal.update.take(down.Abort(1, number_of(vector), ECHO))
+    for _ in work:  # type: ignore[attr-defined]
+        pass
+    assert (terminal.slots.active, terminal.slots.on_trial, terminal.update.restart) == (2, False, False)
+
+
 def test_a_release_is_taken_once_and_none_while_another_is_on_trial() -> None:
     # FR-87 P-263
     vector = taken()

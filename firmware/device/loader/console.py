@@ -42,5 +42,8 @@ def take_opening(prefix: str) -> int:
     data = small_file.read(prefix + OPENED)
     if data is None:
         return 0
-    os.remove(prefix + OPENED)
+    try:
+        os.remove(prefix + OPENED)
+    except OSError:
+        return 0  # a flash that takes nothing: it would open at every start, and nothing would be measured again
     return min(data[0], MINUTES_MAX) if len(data) == 1 else 0

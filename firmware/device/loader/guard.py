@@ -2,6 +2,7 @@
 # program runs at all. Boards: a timer, which a loop in Python doesn't hold up; the unix port: SIGALRM.
 import sys
 
+_TIMER = 0 if sys.platform == "esp32" else -1  # ESP32: the first one; not each version has -1 there. RP2: soft
 _timers: list = []  # type: ignore[type-arg]  # the one that runs; a timer without a name would be collected
 
 
@@ -15,7 +16,7 @@ def start(seconds: int) -> None:
         return
     import machine
 
-    timer = machine.Timer(-1)
+    timer = machine.Timer(_TIMER)
     timer.init(mode=machine.Timer.ONE_SHOT, period=1000 * seconds, callback=lambda _: machine.reset())
     _timers.append(timer)
 

@@ -33,9 +33,9 @@ def run() -> None:
 
 
 def _begin(slots: Slots) -> None:
-    if slots.on_trial:
-        guard.start(TRIAL_GUARD_S)
     try:
+        if slots.on_trial:
+            guard.start(TRIAL_GUARD_S)
         from terminal import begin
 
         begin.main(slots)

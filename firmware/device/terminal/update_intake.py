@@ -98,14 +98,14 @@ class Intake:
         self._slots.vouch(found.vouched)
         if self._writer is not None and found.signed == self._writer.signed:
             self._unfit(self._writer)
-        elif self._slots.on_trial:
-            self._owner.refuse(0, update.ON_TRIAL)
         elif self._offer is None:  # else one is being judged; this one is offered again
             self._offer = found
             self._owner.wake()
 
     def _judge(self, offer: down.Offer, number: "list[int]"):  # type: ignore[no-untyped-def]
-        """Verify an offer, and make room for it."""
+        """Verify an offer, and make room for it: on trial there is no slot that is neither run nor gone back to."""
+        if self._slots.on_trial:
+            raise UpdateError(update.ON_TRIAL)
         signed = update.signed_of(offer.signed)
         yield from self._verify(signed)
         manifest = update.read_manifest(signed.payload)
@@ -159,6 +159,8 @@ class Intake:
         number[0] = writer.manifest.number
         slot = self._slots.spare
         yield from update_slot.check_steps(self._slots.folder(slot), writer.manifest.application)
+        if self._writer is not writer:
+            return  # an abort came meanwhile
         self._slots.take(slot, number[0])
         self._drop()
         self._owner.restart = True

@@ -23,7 +23,7 @@ class SlotWriter:
         self.stored = 0
         self._folder = folder
         self._room_blocks, self._block_bytes = room
-        self._index = bytearray()
+        self._index: "bytearray | bytes" = bytearray()
         self._files = iter(())  # those that are still to come
         self._one: "_Coming | None" = None  # the one that comes
 
@@ -38,7 +38,7 @@ class SlotWriter:
             missing = self.manifest.index_bytes - len(self._index)
             if missing:
                 part = content[at : at + missing]
-                self._index.extend(part)
+                self._index += part
                 if len(part) == missing:
                     self._begin()
             elif self._one is None:
@@ -58,7 +58,7 @@ class SlotWriter:
 
     def _begin(self) -> None:
         """The index is there: believe it, or not."""
-        index = bytes(self._index)
+        index = self._index = bytes(self._index)  # one copy in memory, for all the time that files come
         update.check_index(index, self.manifest)
         if self._blocks(index) > self._room_blocks:
             raise UpdateError(update.SIZE, "no room")

@@ -122,6 +122,23 @@ def test_a_halted_rollout_ends_what_has_not_come_whole(fleet_of: Callable[..., F
     assert taker.taken == {NOW_S: PAYLOAD}
 
 
+def test_who_waits_for_room_gets_nothing_of_a_rollout_that_is_over(fleet_of: Callable[..., Fleet]) -> None:
+    """P-272"""
+    fleet = fleet_of(2)
+    fleet.house.updates._pacing._bytes_max = pacing.WINDOW_BYTES
+    every = Terms((100,), 0, HOUR_MS)
+    fleet.house.begin(names(2), terms=every)
+    fleet.house.step(1)
+    fleet.minute(lambda one: isinstance(one, down.Chunk))
+    assert set(fleet.states().values()) == {stages.DOWNLOADING}
+    fleet.house.command(rollouts.halt, "by me")
+    fleet.house.command(rollouts.end, "by me")
+    fleet.house.begin(names(1), release(NOW_S + 1), every)
+    fleet.house.step(1)
+    fleet.until(stages.ENDED)
+    assert [list(one.taken) for one in fleet.takers.values()] == [[NOW_S + 1], []]
+
+
 def test_as_many_failures_as_may_be_do_not_halt_it(fleet_of: Callable[..., Fleet]) -> None:
     fleet = fleet_of(4, T0001={"refuses": update.BOARD}, T0002={"good": False})
     fleet.house.begin(names(4), terms=Terms((50, 100), 2, HOUR_MS))
