@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import serial
 import typer
 from terminal import config, profile, sampler
 
@@ -103,11 +104,6 @@ def find_meter(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object. 输出 JSON")] = False,
 ) -> None:
     """Ask the one DL/T 645 meter on a bus for its address, at each usual speed. 读取总线上唯一电表的表号"""
-    try:
-        import serial  # noqa: PLC0415  the extra `modbus` has it, and only this command needs it
-    except ImportError as error:
-        typer.echo("pyserial is missing; install wattline[modbus] / 缺少 pyserial，请安装 wattline[modbus]", err=True)
-        raise typer.Exit(2) from error
     try:
         with serial.Serial(port, dlt645_find.BAUDS[0], parity=parity, timeout=0.2) as line:
             found = dlt645_find.find(line, lambda baud: typer.echo(f"{port}: {baud} 8{parity}1 ...", err=True))

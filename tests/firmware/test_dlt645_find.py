@@ -1,7 +1,6 @@
 """The technician's question for a meter's address: over a real pty, to an emulated meter that hears one speed only."""
 
 import json
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -57,8 +56,3 @@ def test_a_port_that_is_not_there_is_named() -> None:
     result = CliRunner().invoke(app, ["find-meter", "--port", "/dev/no-such-port"])
     assert result.exit_code == 2
     assert "/dev/no-such-port" in result.output
-
-
-def test_the_module_needs_no_serial_port_to_be_imported() -> None:
-    program = "import firmware.field.cli, sys; assert 'serial' not in sys.modules"
-    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
