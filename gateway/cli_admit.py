@@ -1,7 +1,6 @@
 """`wattline gateway admit`, `revoke`, `sealing-key`: which terminals count, and whose word about them does."""
 
 import sqlite3
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -74,7 +73,10 @@ def revoke(
     before stays in the journal. To take it back, give it a new key and delete the line `revoked`.
     """
     loaded = load(config)
-    _or_fail(lambda: registry_edit.revoke(Path(loaded.terminals), terminal, datetime.now(UTC)))
+    try:
+        registry_edit.revoke(Path(loaded.terminals), terminal, datetime.now(UTC))
+    except (ConfigError, OSError) as error:
+        fail(*str(error).splitlines())
     pid = lock.running_pid(Path(loaded.data_dir))
     if as_json:
         print_json({"revoked": terminal, "running_pid": pid})
@@ -102,7 +104,11 @@ def sealing_key_(config: Config, as_json: AsJson = False) -> None:
 
 def _by_hand(loaded: GatewayConfig, row: dict[str, Any]) -> dict[str, Any]:
     path = Path(loaded.terminals)
-    _or_fail(lambda: registry_edit.add(path, convert(row, registry.TerminalEntry, path)))
+    try:
+        with registry_edit.alone(path):
+            registry_edit.add(path, convert(row, registry.TerminalEntry, path))
+    except (ConfigError, OSError) as error:
+        fail(*str(error).splitlines())
     return {"admitted": row["id"]}
 
 
@@ -117,13 +123,6 @@ def _document(loaded: GatewayConfig, path: Path) -> dict[str, Any]:
     except (ConfigError, OSError, ValueError, sqlite3.Error, OlderSchemaError, NewerSchemaError) as error:
         fail(*str(error).splitlines())
     return {"admitted": terminal, "document": kind}
-
-
-def _or_fail(change: Callable[[], None]) -> None:
-    try:
-        change()
-    except (ConfigError, OSError) as error:
-        fail(*str(error).splitlines())
 
 
 def _point(text: str) -> dict[str, Any]:

@@ -1,10 +1,13 @@
-"""Changes of terminals.toml: each atomic, and none that would not load."""
+"""Changes of terminals.toml: each atomic, and none that would not load. Who adds or puts an entry holds `alone`."""
 
+import fcntl
 import os
 import re
 import stat
 import tempfile
 import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -19,6 +22,17 @@ from protocol.host.tables import Section
 _HEAD = re.compile(r"[ \t]*\[\[[ \t]*terminal[ \t]*\]\][ \t]*(#.*)?\r?\n?")
 
 
+@contextmanager
+def alone(path: Path) -> Iterator[None]:
+    """Nobody else changes the file until the end: for who reads it, and changes it by that. Raises OSError."""
+    descriptor = os.open(path.resolve().parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
 def add(path: Path, entry: TerminalEntry) -> None:
     """Add a terminal to the file, atomically; the file stays as it was if the result would not load.
 
@@ -31,10 +45,15 @@ def add(path: Path, entry: TerminalEntry) -> None:
 
 
 def revoke(path: Path, terminal: str, at: datetime) -> None:
-    """Mark a terminal of the file as revoked at this time, atomically; nothing else of the file changes.
+    """Mark a terminal of the file as revoked at this time, atomically and `alone`; nothing else of the file changes.
 
-    Raises ConfigError, also where it is not in the file, or stands there in a form that must be edited by hand.
+    Raises OSError; ConfigError, also where it is not in the file, or stands there in a form to be edited by hand.
     """
+    with alone(path):
+        _revoke(path, terminal, at)
+
+
+def _revoke(path: Path, terminal: str, at: datetime) -> None:
     text, number, lines, heads = _found(path, terminal)
     expected = tomllib.loads(text)
     if "revoked" in expected["terminal"][number]:

@@ -55,9 +55,11 @@ def open_document(data: bytes, technicians: Mapping[str, Ed25519PublicKey]) -> t
     except signed.SignedError as error:
         raise RefusedError(error.reason, str(error)) from error
     try:
-        return convert(body, KINDS[found.kind], Path(found.kind)), commissioning.digest(body)
+        content = convert(body, KINDS[found.kind], Path(found.kind))
     except ConfigError as error:
         raise RefusedError("form", str(error)) from error
+    _refuse_odd(content, found.signer)
+    return content, commissioning.digest(body)
 
 
 def admit_enrolment(desk: Desk, data: bytes, private: X25519PrivateKey) -> TerminalEntry:
@@ -69,10 +71,11 @@ def admit_enrolment(desk: Desk, data: bytes, private: X25519PrivateKey) -> Termi
     points = [_point(one) for one in found.points]
     generations = [key.generation for key in known.keys] if known else []
     kept = desk.file(found.terminal, digest)
-    if found.generation in generations:
+    newest = max(generations, default=0)
+    if found.generation <= newest:  # one below may be of a key that was taken out of the file
         if kept.exists():
             raise RefusedError("replayed", f"{found.terminal}: this enrolment was taken already / 该登记文件已导入过")
-        text = f"generation {found.generation} has a key already; provision with --generation {max(generations) + 1}"
+        text = f"generation {newest} has a key already; provision with --generation {newest + 1}"
         raise RefusedError("conflict", f"{found.terminal}: {text} / 该代号已有密钥，请用更高的代号重新写入")
     if known is not None:
         _refuse_revoked(known)
@@ -99,7 +102,7 @@ def admit_report(desk: Desk, data: bytes, has_record: Callable[[str, int, int], 
         raise RefusedError("kind", "not a report / 不是投运报告")
     entries = _entries(desk.terminals)
     known = entries.get(found.terminal)
-    if known is None or not desk.file(found.terminal, found.enrolment).exists():
+    if known is None or found.enrolment not in _enrolments(desk, found.terminal):
         text = "admit its enrolment first / 请先导入登记文件: wattline gateway admit"
         raise RefusedError("unknown", f"{found.terminal}: {text} {found.terminal}.enrolment.json")
     _refuse_revoked(known)
@@ -124,14 +127,39 @@ def admit_report(desk: Desk, data: bytes, has_record: Callable[[str, int, int], 
 
 def reports_of(desk: Desk, terminal: str) -> Iterator[Report]:
     """The reports of a terminal that were taken."""
-    for path in sorted(desk.kept.glob(f"{terminal}.*.json")):
-        document = signed.parse(path.read_bytes())
+    for path, document in _taken(desk, terminal):
         if document.kind == commissioning.REPORT:
             yield convert(document.body, Report, path)
 
 
+def _enrolments(desk: Desk, terminal: str) -> set[str]:
+    """The digests of the enrolments of a terminal that were taken."""
+    found = (one for _, one in _taken(desk, terminal) if one.kind == commissioning.ENROLMENT)
+    return {commissioning.digest(one.body) for one in found}
+
+
+def _taken(desk: Desk, terminal: str) -> Iterator[tuple[Path, signed.Signed]]:
+    for path in sorted(desk.kept.glob(f"{terminal}.*.json")):
+        yield path, signed.parse(path.read_bytes())
+
+
 def _entries(terminals: Path) -> dict[str, TerminalEntry]:
     return {one.id: one for one in read(terminals, RegistryFile).terminal}
+
+
+def _refuse_odd(found: Enrolment | Report, signer: str) -> None:
+    """What the form of a document alone does not say."""
+    numbers = [one.number for one in found.points]
+    if len(set(numbers)) != len(numbers):
+        raise RefusedError("form", f"{found.terminal}: a point stands twice / 测点重复: {numbers}")
+    if isinstance(found, Enrolment):
+        return
+    if found.technician != signer:
+        raise RefusedError("signer", f"{signer} signed what {found.technician} says / 签名人与技术员不符")
+    try:
+        datetime.fromisoformat(found.ended)
+    except ValueError as error:
+        raise RefusedError("form", f"ended: {found.ended}: no time / 时间无效") from error
 
 
 def _refuse_revoked(known: TerminalEntry) -> None:

@@ -3,6 +3,7 @@
 from contextlib import closing
 from pathlib import Path
 
+from gateway import registry_edit
 from gateway.commissioning import admission, sealing_key, technicians
 from gateway.config import GatewayConfig
 from gateway.journal.spans import Spans
@@ -20,12 +21,13 @@ def take(config: GatewayConfig, data: bytes) -> tuple[str, str]:
     known = technicians.load(Path(config.commissioning.technicians))
     desk = admission.Desk(Path(config.terminals), Path(config.data_dir) / FOLDER, known)
     found, _ = admission.open_document(data, known)
-    if isinstance(found, Enrolment):
-        private = sealing_key.load(Path(config.commissioning.sealing_key_file))
-        admission.admit_enrolment(desk, data, private)
-        return found.terminal, "enrolment"
-    admission.admit_report(desk, data, lambda *name: _has_record(Path(config.data_dir), *name))
-    return found.terminal, "report"
+    with registry_edit.alone(desk.terminals):
+        if isinstance(found, Enrolment):
+            private = sealing_key.load(Path(config.commissioning.sealing_key_file))
+            admission.admit_enrolment(desk, data, private)
+            return found.terminal, "enrolment"
+        admission.admit_report(desk, data, lambda *name: _has_record(Path(config.data_dir), *name))
+        return found.terminal, "report"
 
 
 def _has_record(folder: Path, terminal: str, epoch: int, seq: int) -> bool:

@@ -6,7 +6,9 @@ import json
 import shutil
 import tomllib
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -143,6 +145,10 @@ REFUSED: dict[str, tuple[str, Change]] = {
     "a record that never came": ("unseen", at("first_record", "seq", 2)),
     "a word too much": ("form", at("mood", "good")),
     "an address that is none": ("form", at("points", 0, "meter", "address", None)),
+    "a point twice": ("form", lambda body: body["points"].append(body["points"][0])),
+    "a day that is none": ("form", at("ended", "2026-02-31T08:00:00Z")),
+    "the word of another": ("signer", at("technician", "wang.fang")),
+    "an enrolment of a like name": ("unknown", lambda body: body.update(enrolment=body["enrolment"][:32] + 32 * "0")),
 }
 
 
@@ -197,6 +203,45 @@ def test_what_was_taken_once_is_refused_and_so_is_what_is_older(office: Office) 
     (entry,) = (one for one in tomllib.loads(office.terminals.read_text())["terminal"] if one["id"] == "T0042")
     assert entry["points"][0]["meter"]["serial"] == 7002
     assert entry["commissioned"].day == 28
+
+
+def test_an_enrolment_of_a_key_that_was_taken_away_is_refused(office: Office) -> None:
+    """P-303"""
+    first = office.enrolment()
+    assert office.send(first) == (0, "")
+    assert office.send(office.enrolment(2, b"x" * 32)) == (0, "")
+    text = office.terminals.read_text()
+    without = text.replace('{generation = 1, file = "keys/T0042.1.hex"}, ', "")
+    assert without != text
+    office.terminals.write_text(without)
+    assert office.send(first)[1].startswith("replayed: ")
+    twice = office.enrolment(3, points=[{"number": 1, **POINT}] * 2)
+    assert office.send(twice)[1].startswith("form: ")
+    assert not (office.folder / "keys" / "T0042.3.hex").exists()
+    assert office.run("revoke", "T0042", "--json")[0] == 0
+    text = office.terminals.read_text()
+    assert office.send(office.enrolment(3, b"y" * 32))[1].startswith("conflict: T0042: revoked")
+    assert office.terminals.read_text() == text
+
+
+def test_two_who_change_the_terminals_at_once_both_do(office: Office) -> None:
+    """P-303: whoever revokes a terminal while its report is taken has it revoked."""
+    report = commissioned(office)
+    taken = admission.admit_report
+
+    def slowly(*arguments: Any) -> registry.TerminalEntry:
+        revoking.start()
+        revoking.join(0.05)  # it waits, however long this takes
+        return taken(*arguments)
+
+    revoking = Thread(target=registry_edit.revoke, args=(office.terminals, "T0042", datetime(2026, 3, 1, tzinfo=UTC)))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(admission, "admit_report", slowly)
+        assert office.send(report) == (0, "")
+    revoking.join()
+    found = registry.load(office.terminals).revoked("T0042")
+    assert found is not None
+    assert found.points[1].meter == registry.Meter(serial=7001, ct_milli=80_000)
 
 
 STEPS = ((registry_edit, "_replace"), (admission, "_keep"))  # what is done last, and before or after it
