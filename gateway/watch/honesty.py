@@ -64,7 +64,7 @@ def shown_of(rows: Iterable[Row]) -> list[Shown]:
 def frozen(shown: Sequence[Shown], rule: Repeated) -> Iterator[Finding]:
     """Spans in which nothing at all changed for so many windows or longer (S-13)."""
     repeats = [_equal(one, before) for before, one in pairwise(shown)]
-    for one in _runs(FROZEN, shown, [False, *repeats], rule.windows - 1):
+    for one in _runs(FROZEN, shown[1:], repeats, rule.windows - 1):
         yield one._replace(from_s=one.from_s - SLOT_S)
 
 

@@ -155,7 +155,8 @@ class Screen:
             if is_next or before is None:
                 self._points[key] = _Point(one.to_s, compared, values[_EXPORT])
         if suspected:
-            found[one.terminal] = found.get(one.terminal, Span(one.from_s, one.to_s)).with_(one.from_s, one.to_s)
+            span = Span(one.from_s, one.to_s + SLOT_S)  # what registers rose by in the window after it is known by it
+            found[one.terminal] = found.get(one.terminal, span).with_(*span)
 
     def _is_odd(self, terminal: Terminal, number: int, values: Values, before: _Point | None) -> bool:
         power_w = values[_POWER]

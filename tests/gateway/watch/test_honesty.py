@@ -69,6 +69,13 @@ def at_s(window: int) -> int:
     return BEGIN_S + SLOT_S * window
 
 
+@pytest.mark.parametrize("count", range(3))
+def test_a_meter_that_showed_hardly_anything_has_no_finding(count: int) -> None:
+    """P-246: a rule that throws is off, for all meters."""
+    silent = [changed(row, p_mean_w=None) for row in played(1, 3)[count:]]
+    assert all_of([*played(1, 3)[:count], *silent]) == []
+
+
 @settings(max_examples=4, deadline=None)
 @given(st.integers(0, 2**30), st.sampled_from([2, 3]))
 def test_an_honest_week_and_a_half_has_no_finding(seed: int, shifts: int) -> None:
