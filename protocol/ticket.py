@@ -53,7 +53,8 @@ def read(payload: bytes) -> Ticket:
     reader = cbor.Reader(payload)
     try:
         reader.array(5, 5)
-        reader.uint(FORMAT)
+        if reader.uint(limits.UINT32_MAX) != FORMAT:
+            raise reader.fail("range")
         terminal = reader.tstr(1, limits.TERMINAL_CHARS_MAX)
         number = reader.uint(limits.UINT32_MAX)
         before_s = reader.uint(limits.UINT32_MAX)

@@ -105,6 +105,10 @@ def test_a_key_is_its_owners_alone_is_not_written_over_and_is_never_shown(tmp_pa
     status, said = run("keygen", key)
     assert (status, key.read_bytes()) == (1, before)
     assert "is there" in said
+    (tmp_path / "other.pub.pem").touch()
+    status, said = run("keygen", tmp_path / "other.pem")
+    assert (status, (tmp_path / "other.pem").exists()) == (1, False)
+    assert "other.pub.pem: is there" in said
     assert repr(keys.load(key)) == f"ReleaseKey({sign1.key_id(keys.load(key).point).hex()})"
     for content in (b"", b"no key", key.with_suffix(".pub.pem").read_bytes()):
         wrong = tmp_path / "wrong.pem"

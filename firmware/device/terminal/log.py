@@ -46,6 +46,7 @@ RESERVED_BLOCKS = 32  # superblock, folders, small files and their successors, t
 SEGMENTS_MIN = 3  # one to write, one to drop, one between
 _ENOSPC = 28  # MicroPython's errno module does not name it
 ACKED_RANGES = 256  # a hole per lost frame: far above what is in flight; 2 KiB
+_FULL_BYTES_MAX = 48  # a LOG_FULL event has 40 at most; a window with a reading has more, and is not read to know it
 RECALL_MAX = 1024  # numbers that one `recall` looks for: some seconds of reading on a board
 
 
@@ -146,12 +147,12 @@ class Log:
             self._give_up(seq, self._span(at)[1], found_in.size - walker.at)
         return None
 
-    def peek(self, seq: int) -> "bytes | None":
-        """The bytes of a record, acknowledged or not. None: it is not here, or damaged."""
+    def peek(self, seq: int, most: int = segment.RECORD_BYTES_MAX) -> "bytes | None":
+        """The bytes of a record, acknowledged or not. None: it is not here, damaged, or has more than `most`."""
         if not self.oldest_seq <= seq < self.next_seq:
             return None
         found, walker = self._segments.opened(self._segments.index_of(seq)).walk_to(seq)
-        return walker.data() if found and walker.seq == seq else None
+        return walker.data() if found and walker.seq == seq and walker.length <= most else None
 
     def acknowledge(self, ranges, epoch: "int | None" = None) -> int:  # type: ignore[no-untyped-def]
         """Free the numbers of `ranges` ((first, last, ...) each), durably; of those of one epoch if it is given.
@@ -276,7 +277,7 @@ class Log:
         first, last = pending
         seq = self.next_pending(first - 1)
         while seq is not None and seq <= last:
-            data = self.peek(seq)
+            data = self.peek(seq, _FULL_BYTES_MAX)
             told = _told_full(data) if data else None
             if told is not None:
                 first = min(first, told)
@@ -386,7 +387,7 @@ class Log:
 
 def _told_full(data: bytes) -> "int | None":
     """The first number that a LOG_FULL event tells; None if the record is none."""
-    try:  # hundreds of windows are looked at, and some events
+    try:
         body = record.decode_record(data).body if record.kind_of(data) == record.EVENT else None
     except FrameError:
         return None

@@ -10,6 +10,7 @@ from protocol import sign1
 
 _PART_BYTES = sign1.SIGNATURE_BYTES // 2
 _PEM_BYTES_MAX = 4096  # a P-256 key takes 240
+_THERE = "is there, and is left as it is / 文件已存在，未改动"
 _SHA256 = ec.ECDSA(hashes.SHA256(), deterministic_signing=True)  # RFC 6979: no key is lost by bad randomness
 
 
@@ -39,13 +40,17 @@ def generate(path: Path) -> ReleaseKey:
 
     Raises ReleaseKeyError if either is there.
     """
+    public_path = path.with_suffix(".pub.pem")
+    for one in (path, public_path):
+        if one.exists():  # before either is written
+            raise ReleaseKeyError(f"{one}: {_THERE}")
     private = ec.generate_private_key(ec.SECP256R1())
     form = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     _write(path, private.private_bytes(*form), mode=0o600)
     public = private.public_key().public_bytes(
         serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
     )
-    _write(path.with_suffix(".pub.pem"), public, mode=0o644)
+    _write(public_path, public, mode=0o644)
     return ReleaseKey(private)
 
 
@@ -88,6 +93,6 @@ def _write(path: Path, data: bytes, mode: int) -> None:
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
             file.write(data)
     except FileExistsError as error:
-        raise ReleaseKeyError(f"{path}: is there, and is left as it is / 文件已存在，未改动") from error
+        raise ReleaseKeyError(f"{path}: {_THERE}") from error
     except OSError as error:
         raise ReleaseKeyError(f"{path}: {error.strerror} / 无法写入") from error
