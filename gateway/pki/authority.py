@@ -55,11 +55,7 @@ class Authority:
         return cls(Issued(builder.sign(key, hashes.SHA256()), key))
 
     def issue(
-        self,
-        name: str,
-        use: x509.ObjectIdentifier | None = None,
-        begin: datetime = BEGIN,
-        end: datetime = END,
+        self, name: str, begin: datetime = BEGIN, end: datetime = END, use: x509.ObjectIdentifier | None = None
     ) -> Issued:
         """For a client of this id, or a server of this host name or address.
 

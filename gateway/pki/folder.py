@@ -69,7 +69,7 @@ class Folder:
         The key is written there alone. An older certificate of the name counts on until it is revoked: its owner
         changes over while both do. Raises OSError, PkiError where `out` has a key already.
         """
-        issued = own.issue(name, use)
+        issued = own.issue(name, use=use)
         out.mkdir(mode=0o700, parents=True, exist_ok=True)
         for file, data in _files(own, issued, is_server=use == SERVER).items():
             if "key" in file and (out / file).exists():

@@ -19,7 +19,8 @@ from paho.mqtt.enums import CallbackAPIVersion
 from typer.testing import CliRunner
 
 from gateway.cli import app
-from hil.authority import PEM, Authority
+from gateway.pki.authority import PEM
+from hil.authority import Authority
 from hil.ports import free_port, wait_for_port
 from hil.process import Process
 from tests.gateway.support import ROOT, mosquitto

@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
-from hil.authority import Authority, Issued
+from gateway.pki.authority import Issued
+from hil.authority import Authority
 from hil.broker import Broker
 from hil.clock import ScaledClock
 from hil.terminal import DEVICE, Terminal

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from hil.authority import Authority, Issued
+from gateway.pki.authority import Issued
+from hil.authority import Authority
 from hil.terminal import HASTY
 from protocol import record
 from tests.e2e.parts import wait_until

@@ -13,9 +13,10 @@ from firmware.field import site
 from firmware.field.cli import app
 from firmware.field.site import certificates, gateway_entries, terminal_files
 from firmware.field.site.check import PROFILES
+from gateway.pki.authority import DER, PEM
 from gateway.registry import TerminalEntry
 from gateway.watch.enterprises import EnterprisesFile
-from hil.authority import DER, PEM, Authority
+from hil.authority import Authority
 from protocol.host.strict import ConfigError, convert, read
 
 EXAMPLE = Path(__file__).parents[3] / "deploy" / "example" / "site.toml"
