@@ -27,7 +27,7 @@ EVENTS = frozenset(
         record.UPDATE_ROLLED_BACK,
     }
 )
-_APPLICATION_CHANGED = 19  # why of a boot: it begins with what it took (SPEC.md, section 4)
+_OUT_OF_MEMORY, _APPLICATION_CHANGED = 16, 19  # why of a boot: 19, it begins with what it took (SPEC.md, section 4)
 LATER = frozenset({update.NO_TIME, update.ON_TRIAL})  # refused for now: offered again
 _FORGOTTEN = frozenset({stages.OFFERED, stages.DOWNLOADING, stages.VERIFYING})  # by a start of the terminal
 _MEMBER = "rollout, terminal, stage, state, stored_bytes, reason, since_ms, offered, due_ms, excused"
@@ -237,9 +237,14 @@ def _after(connection: sqlite3.Connection, one: Member, said: Said) -> Member:
 
 
 def _after_start(one: Member, said: Said) -> Member:
-    """A start forgets what has not come whole; it is offered again at once."""
+    """A start forgets what has not come whole; it is offered again at once.
+
+    Not where it took the terminal's memory: it would take it again and again, and each start costs readings.
+    """
     if said.values[0] == _APPLICATION_CHANGED or one.state not in _FORGOTTEN:
         return one
+    if said.values[0] == _OUT_OF_MEMORY and one.state != stages.OFFERED:
+        return one._replace(state=stages.REFUSED, reason=update.MEMORY, since_ms=said.came_ms)
     return one._replace(state=stages.OFFERED, stored_bytes=0, since_ms=said.came_ms, due_ms=0)
 
 
@@ -255,7 +260,13 @@ def _after_refusal(connection: sqlite3.Connection, now: Member, before: Member, 
 
 
 def take_step(connection: sqlite3.Connection, one: Rollout, now_ms: int, silent: Iterable[str], step: Step) -> None:
-    """Note what was judged of a rollout: which terminals are silent, and how it goes on."""
+    """Note what was judged of a rollout that runs: which terminals are silent, and how it goes on.
+
+    Nothing is noted if an operator stopped it meanwhile.
+    """
+    (state,) = connection.execute("SELECT state FROM rollouts WHERE id = ?", (one.id,)).fetchone()
+    if state != stages.RUNNING:
+        return
     connection.executemany(
         "UPDATE members SET state = ?, since_ms = ? WHERE rollout = ? AND terminal = ?",
         [(stages.SILENT, now_ms, one.id, terminal) for terminal in silent],

@@ -139,6 +139,34 @@ def test_who_waits_for_room_gets_nothing_of_a_rollout_that_is_over(fleet_of: Cal
     assert [list(one.taken) for one in fleet.takers.values()] == [[NOW_S + 1], []]
 
 
+def test_a_terminal_whose_memory_a_release_takes_is_not_offered_it_again(fleet_of: Callable[..., Fleet]) -> None:
+    """P-272: or it would start anew without end."""
+    fleet = fleet_of(1)
+    fleet.house.begin(names(1), terms=Terms((100,), 0, HOUR_MS))
+    fleet.house.step(1)
+    (taker,) = fleet.takers.values()
+    taker.restart(16)
+    fleet.minute(lambda one: isinstance(one, down.Chunk))
+    assert fleet.states() == {"T0001": stages.DOWNLOADING}
+    taker.restart(16)
+    fleet.until(stages.HALTED)
+    (member,) = fleet.house.stand()[1].values()
+    assert (member.state, member.reason, len(taker.offered_ms)) == (stages.REFUSED, update.MEMORY, 1)
+
+
+def test_what_was_judged_before_an_operator_stopped_it_does_not_let_it_go_on(fleet_of: Callable[..., Fleet]) -> None:
+    """P-272"""
+    fleet = fleet_of(1)
+    fleet.house.begin(names(1))
+    judged, _ = fleet.house.stand()
+    fleet.house.command(rollouts.halt, "by me")
+    store = Store(fleet.house.folder)
+    with store.writing() as connection:
+        rollouts.take_step(connection, judged, 0, names(1), stages.Step(stages.RUNNING, 1))
+    store.close()
+    assert (fleet.house.stand()[0].state, fleet.states()) == (stages.HALTED, {"T0001": stages.WAITING})
+
+
 def test_as_many_failures_as_may_be_do_not_halt_it(fleet_of: Callable[..., Fleet]) -> None:
     fleet = fleet_of(4, T0001={"refuses": update.BOARD}, T0002={"good": False})
     fleet.house.begin(names(4), terms=Terms((50, 100), 2, HOUR_MS))
