@@ -1,6 +1,7 @@
 """Settings that every test shares."""
 
 import os
+import signal
 
 from hypothesis import HealthCheck, settings
 
@@ -13,3 +14,6 @@ settings.register_profile("dev", base, max_examples=50)
 settings.register_profile("ci", base, max_examples=200)
 settings.register_profile("few", base, max_examples=20)  # where another run has the many: under sanitizers
 settings.load_profile("ci" if os.environ.get("CI") else "dev")
+
+# A shell has what it starts in the background ignore Ctrl-C, and with it every program that a test interrupts.
+signal.signal(signal.SIGINT, signal.default_int_handler)

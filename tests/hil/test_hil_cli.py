@@ -1,10 +1,8 @@
 """`wattline hil`: what a user is told before anything is started. (What a run does: tests/e2e.)"""
 
-import json
 import shlex
 import signal
 import socket
-import subprocess
 import sys
 from pathlib import Path
 
@@ -15,7 +13,7 @@ from typer.testing import CliRunner, Result
 from hil import cli, runner, scenario
 from hil.board import first
 from hil.fleet.plan import provinces
-from hil.process import BenchError
+from hil.process import BenchError, Process
 
 
 def call(*args: str) -> Result:
@@ -101,14 +99,14 @@ def test_a_column_that_is_not_there_is_refused_naming_those_that_are(tmp_path: P
     assert "kWh" in result.output
 
 
-def test_the_platform_serves_until_it_is_interrupted() -> None:
+def test_the_platform_serves_until_it_is_interrupted(tmp_path: Path) -> None:
     command = [sys.executable, "-c", "from hil.cli import app; app()", "platform"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        port = json.loads(process.stdout.readline())["port"]
-        socket.create_connection(("127.0.0.1", port), 5).close()
-        process.send_signal(signal.SIGINT)
-        assert process.wait(20) == 0
+    with Process("platform", command, tmp_path / "log") as process:
+        process.start()
+        port = int(process.wait_for_line(r'"port": (\d+)', 60)[1])
+        socket.create_connection(("127.0.0.1", port), 20).close()
+        process.stop(how=signal.SIGINT)
+        assert process.status == 0
 
 
 def test_the_command_that_plays_a_run_again_plays_the_same(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -197,19 +197,22 @@ def test_a_person_at_the_keyboard_is_asked_until_they_end_it(port: str, tmp_path
     options = ["field", "check-wiring", "--port", port, "--plan", str(file), "--rated", "1=60", "--rated", "2=60"]
     near, far = os.openpty()
     with subprocess.Popen([sys.executable, "-c", program, *options], stdin=far, stdout=far, stderr=far) as running:
-        os.close(far)
-        heard = said_until(near, "结束")
-        assert "1 press (production): let it run at 10 % of its rated power at least, 6 kW" in heard
-        os.write(near, b"7=1\n")
-        assert "points / 测点: 1, 2" in said_until(near, "结束")
-        os.write(near, b"1=30 2=30\n")
-        heard = said_until(near, "结束")
-        assert "1 press: passed / 通过" in heard
-        assert "2 oven: failed / 未通过" in heard
-        assert "exchange S1 and S2" in heard
-        os.write(near, b"q\n")
-        assert "check-wiring: failed" in said_until(near, "check-wiring: failed")
-        assert running.wait(WAIT_S) == 1
+        try:
+            os.close(far)
+            heard = said_until(near, "结束")
+            assert "1 press (production): let it run at 10 % of its rated power at least, 6 kW" in heard
+            os.write(near, b"7=1\n")
+            assert "points / 测点: 1, 2" in said_until(near, "结束")
+            os.write(near, b"1=30 2=30\n")
+            heard = said_until(near, "结束")
+            assert "1 press: passed / 通过" in heard
+            assert "2 oven: failed / 未通过" in heard
+            assert "exchange S1 and S2" in heard
+            os.write(near, b"q\n")
+            assert "check-wiring: failed" in said_until(near, "check-wiring: failed")
+            assert running.wait(WAIT_S) == 1
+        finally:
+            running.kill()  # it waits at its keyboard for ever
     os.close(near)
 
 
