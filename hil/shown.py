@@ -18,8 +18,9 @@ from gateway.database import NewerSchemaError, StoreUnavailableError
 from gateway.journal.rows import OlderSchemaError
 from gateway.watch import enterprises
 from gateway.watch.rules import Rules
+from gateway.watch.screen import SETTLE_S
 from gateway.watch.store import Store
-from gateway.watch.watcher import SETTLE_S, Watched, Watcher
+from gateway.watch.watcher import Watched, Watcher
 from hil.process import BenchError
 from hil.scenario import Point, Scenario
 

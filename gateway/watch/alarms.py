@@ -90,7 +90,7 @@ def _joined(one: Alarm, other: Alarm) -> Alarm:
         one.id or other.id,
         other.kind if other.id == 0 else one.kind,
         one.from_s,
-        other.to_s,
+        max(one.to_s, other.to_s),
         {name: _fact(name, one, other) for name in sorted(one.facts.keys() | other.facts.keys())},
     )
 

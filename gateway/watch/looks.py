@@ -118,7 +118,8 @@ class Looks:
     def service(self, enterprise: str, terminal: Terminal, from_s: int, to_s: int, until_s: int) -> Iterator[Look]:
         """How the terminal served in [from_s, to_s). until_s: the end of what is known."""
         came, rules = self._came(terminal.id, from_s), self._rules
-        silent = self._told("silent", lambda: list(service.silences(came, rules.silent, until_s)))
+        heard = [one for one in came if one.received_s >= from_s]
+        silent = self._told("silent", lambda: list(service.silences(heard, rules.silent, until_s)))
         by_terminal: dict[str, Callable[[], Iterable[Finding]]] = {
             "silent": lambda: silent or [],
             "late": lambda: service.late(came, rules.late, silent or []),
@@ -163,11 +164,15 @@ class Looks:
         return {point: shown_of(some) for point, some in sorted(of_points.items())}
 
     def _came(self, terminal: str, from_s: int) -> list[Came]:
-        """What came from a terminal since then."""
+        """What came from a terminal since then, and what tells of then: its clock may be ahead."""
         row = self.spans.terminals().get(terminal)
         if row is None:
             return []
-        entries = list(self.spans.log(row, self.spans.first_id(from_s * 1000)))
+        entries = [
+            one
+            for one in self.spans.log(row, self.spans.first_id((from_s - self._future_s) * 1000))
+            if one.received_ms >= from_s * 1000 or (one.start_s or 0) >= from_s - SLOT_S
+        ]
         asked = [Asked(terminal, one.start_s, one.marks) for one in entries]
         return list(came_of(asked, self.reader.decoded([one.id for one in entries])))
 

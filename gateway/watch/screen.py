@@ -16,10 +16,11 @@ from gateway.watch.heard import Heard, after
 from gateway.watch.honesty import Shown
 from gateway.watch.linkage import Standing
 from gateway.watch.rules import Rules
-from gateway.watch.slots import SLOT_S, Slot, seen
+from gateway.watch.slots import SLOT_S, Slot, joined, seen
 from protocol import record
 from protocol.record import Reading
 
+SETTLE_S = 600  # after a record came: what belongs to its quarter of an hour is there by then, or its link is down
 _AT = {name: Reading._fields.index(name) for name in Reading._fields}
 _POWER, _ENERGY, _EXPORT, _FACTOR = (_AT[name] for name in ("p_mean_w", "e_import_wh", "e_export_wh", "pf_milli"))
 _VOLTAGES = slice(_AT["ua_dv"], _AT["uc_dv"] + 1)
@@ -128,7 +129,8 @@ class Screen:
         rules = self._rules
         if one.code == WINDOW_CODE:
             return (
-                one.received_s - one.to_s > rules.late.after_min * 60
+                # what comes after the look at a silence may tell why it was silent
+                one.received_s - one.to_s > min(rules.late.after_min * 60, SETTLE_S)
                 or one.clock_error_s > rules.clock.error_max_s
                 or any(check in service.REGISTER_CHECKS for check, _ in one.marks)
             )
@@ -144,7 +146,8 @@ class Screen:
         if terminal is None or one.to_s - one.from_s != SLOT_S:
             return
         there: set[tuple[int | None, ...]] = set()
-        suspected = False
+        # of what came before a start nothing else is known; of several that come at once all but the newest are late
+        suspected = one.from_s < (self.heard[one.terminal].window_s or 0)
         for number, values in one.readings.items():
             key = (one.terminal, number)
             before = self._points.get(key)
@@ -181,8 +184,9 @@ class Screen:
                 power_w = values[_POWER]
                 if point not in self._of_point or power_w is None:
                     continue
-                start_s = one.from_s // SLOT_S * SLOT_S
-                fresh.setdefault(point, {})[start_s] = Slot(one.to_s - one.from_s, float(power_w), values[_ENERGY])
+                start_s, of_point = one.from_s // SLOT_S * SLOT_S, fresh.setdefault(point, {})
+                slot = Slot(one.to_s - one.from_s, float(power_w), values[_ENERGY])
+                of_point[start_s] = joined(of_point[start_s], slot) if start_s in of_point else slot
                 for enterprise, each in self._of_point[point]:
                     touched.setdefault((enterprise.id, each.name), (enterprise, each, set()))[2].add(start_s)
         for key, (enterprise, each, starts) in touched.items():

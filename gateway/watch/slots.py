@@ -54,7 +54,7 @@ def slots_of(rows: Iterable[Row], points: set[PointId]) -> dict[PointId, dict[in
             continue
         start_s = row[_START] // SLOT_S * SLOT_S
         one = Slot(row[_LENGTH], float(row[_POWER]), row[_ENERGY])
-        of_point[start_s] = _joined(of_point[start_s], one) if start_s in of_point else one
+        of_point[start_s] = joined(of_point[start_s], one) if start_s in of_point else one
     return found
 
 
@@ -75,6 +75,14 @@ def seen(linkage: Linkage, slots: Slots, start_s: int) -> Seen:
     )
 
 
+def joined(one: Slot, other: Slot) -> Slot:
+    """Two windows that share a slot."""
+    measured_s = one.measured_s + other.measured_s
+    power_w = (one.power_w * one.measured_s + other.power_w * other.measured_s) / measured_s
+    energies = [each.energy_wh for each in (one, other) if each.energy_wh is not None]
+    return Slot(measured_s, power_w, max(energies, default=None))
+
+
 def _state(slot: Slot | None, on_w: int, works_w: int) -> State:
     if slot is None:
         return State.UNKNOWN
@@ -91,10 +99,3 @@ def _joint(states: list[State], *, all_: bool) -> State:
     decided = min(known) if all_ else max(known)
     bound = State.OFF if all_ else State.ON  # what no other point can change
     return decided if decided is bound or len(known) == len(states) else State.UNKNOWN
-
-
-def _joined(one: Slot, other: Slot) -> Slot:
-    measured_s = one.measured_s + other.measured_s
-    power_w = (one.power_w * one.measured_s + other.power_w * other.measured_s) / measured_s
-    energies = [each.energy_wh for each in (one, other) if each.energy_wh is not None]
-    return Slot(measured_s, power_w, max(energies, default=None))

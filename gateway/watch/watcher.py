@@ -17,12 +17,11 @@ from gateway.watch.came import Asked, Came, came_of
 from gateway.watch.enterprises import Enterprise
 from gateway.watch.looks import CONTEXT_S, DAY_S, Looks
 from gateway.watch.rules import Rules
-from gateway.watch.screen import Screen, Span
+from gateway.watch.screen import SETTLE_S, Screen, Span
 from gateway.watch.slots import SLOT_S
 from gateway.watch.store import Known, Look, Progress, Store
 
 LOOK_EVERY_S = 30.0  # within a window's quarter of an hour many times; a look at nothing costs a millisecond
-SETTLE_S = 600  # after a record came: what belongs to its quarter of an hour is there by then, or its link is down
 RECORDS_A_LOOK = 20_000  # of a backlog at a time: three bursts of a province
 DAYS_BACK_S = 7 * DAY_S  # of a terminal that had no turn for long: a watch that stood still for a holiday
 REPLAYS_A_LOOK = 4  # terminals whose day is held against their history: a province's in half a day

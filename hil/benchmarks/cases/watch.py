@@ -10,8 +10,9 @@ from gateway.journal.journal import Journal
 from gateway.registry import Registry, Terminal
 from gateway.watch.enterprises import Enterprise, Linkage, PointId
 from gateway.watch.rules import Rules
+from gateway.watch.screen import SETTLE_S
 from gateway.watch.store import Store
-from gateway.watch.watcher import SETTLE_S, Watched, Watcher
+from gateway.watch.watcher import Watched, Watcher
 from hil.benchmarks.cases.journal import OF_A_BURST, TERMINALS, batches, terminals
 from hil.benchmarks.realistic import POINTS, WINDOW_S, windows
 from hil.benchmarks.result import Bar, Chart, Figure, Options, Result

@@ -7,8 +7,8 @@ from typing import Any
 from gateway.config import VerifyConfig
 from gateway.journal.journal import Journal
 from gateway.quarantine.quarantine import Quarantine, Refused
+from gateway.watch.screen import SETTLE_S
 from gateway.watch.store import Store
-from gateway.watch.watcher import SETTLE_S
 from tests.gateway.console.support import Browser, Steady, console_of, folder_of
 from tests.gateway.support import NOW_S, Sender, StillClock, window
 from tests.gateway.watch.test_watcher import COUNT, FROM_S, powers_w, readings_of, send, watching

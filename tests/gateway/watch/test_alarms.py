@@ -68,6 +68,13 @@ def test_an_alarm_that_grows_keeps_its_id_and_takes_its_new_name() -> None:
     assert settled([late], [], [], 0, 9 * SLOT_S) == ([], [7])
 
 
+def test_a_finding_that_reaches_beyond_its_look_takes_in_what_was_there_before() -> None:
+    """P-248: a late window in its midst joins a run, and tells that it began earlier."""
+    before = Alarm(7, TREATMENT_OFF, 4 * SLOT_S, 8 * SLOT_S, {})
+    (after,), gone = settled([before], [], [finding(3, 5)], 5 * SLOT_S, 7 * SLOT_S)
+    assert (after.id, after.from_s, after.to_s, gone) == (7, 3 * SLOT_S, 8 * SLOT_S, [])
+
+
 def test_what_goes_on_after_somebody_closed_it_is_another_alarm() -> None:
     """P-248."""
     closed = Alarm(7, TREATMENT_OFF, 4 * SLOT_S, 6 * SLOT_S, {})

@@ -8,8 +8,9 @@ from gateway.config import VerifyConfig
 from gateway.journal.journal import Journal
 from gateway.registry import Registry
 from gateway.watch import honesty, rules
+from gateway.watch.screen import SETTLE_S
 from gateway.watch.store import Store
-from gateway.watch.watcher import SETTLE_S, Watched, Watcher
+from gateway.watch.watcher import Watched, Watcher
 from protocol.host.strict import ConfigError
 from tests.gateway.support import NOW_S, Sender, StillClock, accept, commit, reading, terminal_of, window
 from tests.gateway.watch.plant import POINTS

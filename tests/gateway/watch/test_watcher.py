@@ -15,9 +15,10 @@ from gateway.registry import Registry
 from gateway.watch import enterprises
 from gateway.watch.alarms import WITHDRAWN
 from gateway.watch.rules import Rules
+from gateway.watch.screen import SETTLE_S
 from gateway.watch.slots import SLOT_S
 from gateway.watch.store import FILE, Store
-from gateway.watch.watcher import SETTLE_S, Watched, Watcher
+from gateway.watch.watcher import Watched, Watcher
 from tests.gateway.support import NOW_S, Sender, StillClock, accept, commit, reading, terminal_of, window
 from tests.gateway.watch.plant import POINTS, configured
 
