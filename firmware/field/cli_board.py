@@ -29,6 +29,9 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would cha
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object. 输出 JSON")]
 Cross = Annotated[bool, typer.Option("--allow-cross-flash", help="Another board's too. 允许写入其他板型的映像")]
 Older = Annotated[bool, typer.Option("--allow-downgrade", help="An older one too. 允许降级")]
+_NO_PORT = (
+    "no serial port of USB: is the board plugged in, with a cable that has data wires? / 未发现串口，请检查数据线"
+)
 EXIT = "Exit status / 退出码: 0 done, 2 usage, 3 port, cable or board does not answer, 4 refused."
 
 
@@ -38,9 +41,7 @@ def ports(as_json: AsJson = False) -> None:
     if as_json:
         typer.echo(json.dumps({"ports": found}, ensure_ascii=False))
     elif not found:
-        typer.echo(
-            "no serial port: is the board plugged in, with a cable that has data wires? / 未发现串口，请检查数据线"
-        )
+        typer.echo(_NO_PORT)
     else:
         for one in found:
             held = f"  held by / 占用: {', '.join(one['held_by'])}" if one["held_by"] else ""
@@ -119,14 +120,19 @@ def told() -> Iterator[None]:
 
 
 def chosen(port: str | None) -> str:
-    """The port that is meant: the only one of USB where none was named. Ends the command with 2 if it is not clear."""
+    """The port that is meant: the only one of USB where none was named.
+
+    Ends the command with 2 if it is not clear which, with 3 if there is none.
+    """
     if port is not None:
         return port
     found = [one.device for one in serial_ports.found() if one.vid is not None]
     if len(found) == 1:
         return found[0]
-    known = ", ".join(found) or "none / 无"
-    raise typer.BadParameter(f"which one? / 请指定串口: {known}", param_hint="--port")
+    if not found:
+        typer.echo(_NO_PORT, err=True)
+        raise typer.Exit(NO_ANSWER)
+    raise typer.BadParameter(f"which one? / 请指定串口: {', '.join(found)}", param_hint="--port")
 
 
 def finish(outcome: Outcome, *, as_json: bool) -> None:

@@ -197,7 +197,7 @@ def technician_key(
     try:
         public = technician.make(file, secret.encode() or None)
     except (technician.KeyFileError, OSError) as error:
-        typer.echo(str(error), err=True)
+        typer.echo(files.trouble(error) if isinstance(error, OSError) else str(error), err=True)
         raise typer.Exit(1) from error
     typer.echo(f'[[technician]]\nname = "{technician.name_of(file)}"\nkey = "{public}"')
 
@@ -224,7 +224,7 @@ def _run(work: Work, kept: Session, wanted: Sequence[Step], *, as_json: bool) ->
             if not as_json:
                 _say_done(step, outcome, seconds)
     except OSError as error:
-        typer.echo(f"{kept.path}: can't be kept / 会话无法保存: {error.strerror}", err=True)
+        typer.echo(files.trouble(error), err=True)
         return BAD
     is_done = last is None or last.is_done
     if as_json:
@@ -262,7 +262,7 @@ def _work(given: Given) -> Work:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        typer.echo(f"{folder}: {error.strerror} / 目录无法使用", err=True)
+        typer.echo(files.trouble(error), err=True)
         raise typer.Exit(2) from error
     return Work(
         site,
@@ -296,7 +296,7 @@ def _signer(path: Path) -> Signer:
             secret = typer.prompt(f"{path.name}: password / 口令", hide_input=True, err=True)
         return Signer(technician.name_of(path), technician.load(path, secret.encode() or None))
     except (technician.KeyFileError, OSError) as error:
-        typer.echo(str(error), err=True)
+        typer.echo(files.trouble(error) if isinstance(error, OSError) else str(error), err=True)
         raise typer.Exit(2) from error
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from firmware.field import site
+from firmware.field import files, site
 from firmware.field.site import gateway_entries, terminal_files
 from firmware.field.site.check import PROFILES
 from protocol.host.strict import ConfigError
@@ -43,7 +43,11 @@ def plan(
         for one in found.plan.terminal
     ]
     if out is not None:
-        _write(found, out)
+        try:
+            _write(found, out)
+        except OSError as error:
+            typer.echo(files.trouble(error), err=True)
+            raise typer.Exit(1) from error
     if as_json:
         typer.echo(json.dumps({"enterprise": found.plan.enterprise.id, "terminals": terminals}, ensure_ascii=False))
         return

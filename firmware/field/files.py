@@ -6,6 +6,13 @@ import os
 from pathlib import Path
 
 
+def trouble(error: OSError) -> str:
+    """Which file, and what is wrong with it, for a person."""
+    if error.filename is None:
+        return str(error)
+    return f"{error.filename}: {error.strerror} / {error.filename}: 文件无法读写"
+
+
 def write(path: Path, data: bytes, mode: int = 0o644) -> None:
     """Put the content in the file's place. mode: who may use it, where the system knows that. Raises OSError."""
     partial = path.with_name(f".{path.name}.part")

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from firmware import image
+from firmware.field import files
 from firmware.field.board import flash as flashing
 from firmware.field.board import identify as identifying
 from firmware.field.board import install as installing
@@ -164,7 +165,7 @@ def attempt(step: Step, work: Work, session: Session) -> Outcome:
     except image.ImageError as error:
         return _in_the_way(step, "image", error, BAD)
     except OSError as error:
-        return _in_the_way(step, "file", error, BAD)
+        return _in_the_way(step, "file", files.trouble(error), BAD)
 
 
 @contextmanager
@@ -187,6 +188,6 @@ def _planned(work: Work) -> list[Planned]:
     return points.of_terminal(work.site, work.terminal)
 
 
-def _in_the_way(step: Step, code: str, error: Exception, status: int) -> Outcome:
+def _in_the_way(step: Step, code: str, error: Exception | str, status: int) -> Outcome:
     en, _, zh = str(error).partition(" / ")
     return Outcome(step.name, "failed", (Finding(code, en, zh or en),), {}, status)
