@@ -51,7 +51,7 @@ class Slots:
 
     @property
     def spare(self) -> int:
-        """A slot that is neither what runs nor what it goes back to."""
+        """A slot that is neither what runs nor what it goes back to. Not to be asked on trial: there may be none."""
         return 1 if 1 not in (self.active, self.good) else 2
 
     def folder(self, slot: int) -> str:
