@@ -74,9 +74,8 @@ def test_nothing_is_lost_doubled_or_invented(
     # without the time windows begin with the terminal's start, and one more may lie in the scenario
     chosen = scenario.load(name)
     more = 1 if chosen.rtc == "none" else 0
-    more += (
-        2 * len(chosen.updates) * len(chosen.terminals)
-    )  # a start at a window's end costs that one: into it and back
+    # a start at a window's end costs that one: into a release and back
+    more += 2 * len(chosen.updates) * len(chosen.terminals)
     assert abs(in_simulation.windows.closed - report.windows.closed) <= more
 
 

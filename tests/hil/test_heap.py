@@ -11,9 +11,8 @@ from hil.heap import search, trial
 from hil.heap.trial import Outcome
 from hil.process import BenchError
 
-HEAP_KIB = (
-    320  # a fifth more than `make heap` finds: a busy machine lets the meters and the uplink meet in other orders
-)
+# a fifth more than `make heap` finds: a busy machine lets the meters and the uplink meet in other orders
+HEAP_KIB = 320
 
 
 @pytest.mark.slow
