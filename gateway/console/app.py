@@ -1,5 +1,6 @@
 """The console as an ASGI application: routes, and what each request passes before one is called."""
 
+import hmac
 import json
 import sqlite3
 import threading
@@ -45,6 +46,8 @@ ROUTES: Sequence[Route] = (
     *admission.ROUTES,
 )
 BODY_BYTES_MAX = 64 * 1024  # a note of 2,000 characters, a list of a few thousand ids
+_STORE = (StoreUnavailableError, NewerSchemaError, sqlite3.Error, OlderSchemaError, ConfigError)
+REFUSALS = (RefusedError, msgspec.ValidationError, *_STORE)  # no bugs of ours: answers
 STATIC = Path(__file__).parent / "static"
 _VERSION = "1"  # of the API
 
@@ -108,11 +111,11 @@ class Console:
                     asked = await _body(request)
                 call = Call(self._house, session.user, request.path_params, _asked(request, route, asked))
                 given = await run_in_threadpool(route.answer, call)
-                status = 200
                 response = _json(given)
-            except RefusedError as error:
-                status = error.status
-                raise
+                status = response.status_code
+            except REFUSALS as error:
+                response = _refusal(error)
+                status = response.status_code
             finally:
                 if route.is_change:
                     await self._note(request, session.user.name, asked, status)
@@ -125,15 +128,18 @@ class Console:
         login = _decoded(data, Login)
         keys = [f"name {login.name}", f"address {_address(request)}"]
         if not all(self._logins.is_free(key) for key in keys):
-            await self._note(request, login.name, b"", 429)
+            if self._logins.take(f"note {_address(request)}"):  # nobody fills the disk by asking
+                await self._note(request, login.name, b"", 429)
             raise RefusedError(429, "logins", "too many wrong passwords; wait a minute", "密码错误次数过多，请稍后再试")
+        for key in keys:
+            self._logins.take(key)  # before it is known: many that ask at once are no way around
         password = login.password[:PASSWORD_CHARS_MAX]
         user = await run_in_threadpool(self._users.login, login.name, password)
         await self._note(request, login.name, b"", 200 if user else 401)
         if user is None:
-            for key in keys:
-                self._logins.take(key)
             raise RefusedError(401, "login", "wrong name or password", "用户名或密码错误")
+        for key in keys:
+            self._logins.give_back(key)
         token, session = self._sessions.begin(user)
         response = _json(self._who(session))
         response.set_cookie(COOKIE, token, httponly=True, samesite="strict", secure=self._house.config.console.https)
@@ -190,16 +196,21 @@ class Console:
         async def answered(request: Request) -> Response:
             try:
                 response: Response = await endpoint(request)
-            except RefusedError as error:
-                return _json(Error(Why(error.code, error.en, error.zh)), error.status)
-            except msgspec.ValidationError as error:
-                text, _, field = str(error).partition(" - at ")
-                return _json(Error(Why("asked", text, f"请求内容有误：{text}", field.strip("`"))), 400)
-            except (StoreUnavailableError, NewerSchemaError, sqlite3.Error, OlderSchemaError, ConfigError) as error:
-                return _json(Error(Why("store", str(error), f"存储暂不可用：{error}")), 503)
+            except REFUSALS as error:
+                return _refusal(error)
             return response
 
         return answered
+
+
+def _refusal(error: Exception) -> Response:
+    """The answer that one of REFUSALS is."""
+    if isinstance(error, RefusedError):
+        return _json(Error(Why(error.code, error.en, error.zh)), error.status)
+    if isinstance(error, msgspec.ValidationError):
+        text, _, field = str(error).partition(" - at ")
+        return _json(Error(Why("asked", text, f"请求内容有误：{text}", field.strip("`"))), 400)
+    return _json(Error(Why("store", str(error), f"存储暂不可用：{error}")), 503)
 
 
 def _asked(request: Request, route: Route, data: bytes) -> Any:
@@ -237,7 +248,7 @@ def _check_role(session: Session, route: Route) -> None:
 
 
 def _check_token(request: Request, session: Session) -> None:
-    if request.headers.get("x-csrf-token") != session.csrf:
+    if not hmac.compare_digest(request.headers.get("x-csrf-token", "").encode(), session.csrf.encode()):
         raise RefusedError(403, "csrf", "X-CSRF-Token is not this session's: load the page again", "页面已失效，请刷新")
 
 

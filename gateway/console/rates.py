@@ -43,6 +43,11 @@ class Limiter:
         self._buckets[key] = bucket._replace(left=bucket.left - 1) if is_allowed else bucket
         return is_allowed
 
+    def give_back(self, key: str) -> None:
+        """One that was taken does not count."""
+        bucket = self._now(key)
+        self._buckets[key] = bucket._replace(left=min(self._rate.burst, bucket.left + 1))
+
     def _now(self, key: str) -> _Bucket:
         now_s = self._steady_s()
         before = self._buckets.get(key, _Bucket(self._rate.burst, now_s))

@@ -1,10 +1,12 @@
 """Quarantine: refused frames, what they say, and having them tried again or forgotten."""
 
 import sqlite3
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -22,7 +24,9 @@ from protocol.explain import explain
 
 WAIT_S = 20.0  # for a running gateway: it looks for orders each second
 LOOK_S = 0.1
+WAITING_MAX = 4  # requests that wait for it: each holds one of the console's 40 threads; others are told at once
 IDS_MAX = 1_000  # of one order: a page has fewer
+_WAITING = threading.BoundedSemaphore(WAITING_MAX)
 Id = Annotated[int, msgspec.Meta(ge=1, lt=10**ID_DIGITS_MAX)]
 Text = Annotated[str, msgspec.Meta(max_length=256)]
 
@@ -112,9 +116,7 @@ def _order(call: Call) -> Became:
             raise RefusedError(
                 409, "starting", "the gateway starts just now: try again", "网关正在启动，请重试"
             ) from error
-    result, until_s = orders.place(call.house.folder, order), steady_s() + WAIT_S
-    while (done := orders.take_result(result)) is None and steady_s() < until_s:
-        time.sleep(LOOK_S)
+    done = _done(orders.place(call.house.folder, order))
     return Became(under_way=True) if done is None else Became(under_way=False, **asdict(done))
 
 
@@ -123,6 +125,19 @@ ROUTES = [
     Route("GET", "/api/quarantine/{id}", Role.VIEWER, "A refused frame, explained", Nothing, FrameShown, _show),
     Route("POST", "/api/quarantine/orders", Role.OPERATOR, "Replay or discard frames", OrderFrames, Became, _order),
 ]
+
+
+def _done(result: Path) -> orders.Done | None:
+    """What became of an order; None: the gateway is still at it."""
+    if not _WAITING.acquire(blocking=False):
+        return None
+    try:
+        until_s = steady_s() + WAIT_S
+        while (done := orders.take_result(result)) is None and steady_s() < until_s:
+            time.sleep(LOOK_S)
+        return done
+    finally:
+        _WAITING.release()
 
 
 @contextmanager
