@@ -107,6 +107,9 @@ class Screen:
     def looked(self, enterprise: Enterprise, one: Linkage, alarm_to_s: int, standing: Standing) -> None:
         """An exact look was taken: alarm_to_s is the end of the last finding, 0 if there is none."""
         key = (enterprise.id, one.name)
+        before = self._standing.get(key)
+        if before is not None and before.next_s > standing.next_s:  # an earlier look saw more: so does the next one
+            standing, alarm_to_s = before, before.next_s
         self._standing[key], self._alarm_to_s[key] = standing, alarm_to_s
 
     # --- service

@@ -39,7 +39,8 @@ def silences(came: Iterable[Came], rule: Silent, until_s: int) -> Iterator[Findi
         yield Finding(SILENT, heard_s[-1], until_s)
 
 
-def _why(came: Sequence[Came], last_s: int, next_s: int) -> str:
+def _why(some: Sequence[Came], last_s: int, next_s: int) -> str:
+    came = [one for one in some if one.received_s >= next_s]  # a clock that is ahead tells of the silence before it
     whole = [one for one in came if one.code == WINDOW_CODE and last_s <= one.from_s and one.to_s <= next_s]
     if sum(one.to_s - one.from_s for one in whole) * HALF >= next_s - last_s - 2 * SLOT_S and whole:
         return LINK_LOST
