@@ -31,7 +31,7 @@ class Verdict(NamedTuple):
 
 def judge(planned: Planned, facts: Facts | None, told: Told) -> Verdict:
     """The verdict on a point at a moment."""
-    if facts is None or not facts.measured:
+    if facts is None or _lacks(planned, facts):
         return _unknown("no_readings")
     first = [*_of_meter(planned, facts), *_of_voltages(planned, facts)]
     if any(one.state == "failed" for one in first):
@@ -40,6 +40,14 @@ def judge(planned: Planned, facts: Facts | None, told: Told) -> Verdict:
     if enough is not None:
         return _verdict([enough], planned, facts)
     return _verdict([*first, *_of_wires(planned, facts, told)], planned, facts)
+
+
+def _lacks(planned: Planned, facts: Facts) -> bool:
+    """Whether the meter told less than its model has: what is left would be judged as if it were all."""
+    measured = planned.meter.profile.measured
+    has = [at for at, one in enumerate(PHASES) if measured(f"u{one}_dv") and measured(f"i{one}_ma")]
+    powerless = facts.power_w is None and not facts.has_phase_powers
+    return powerless or not facts.measured or not set(has[: planned.phases]) <= set(facts.measured)
 
 
 def _verdict(found: Sequence[Mistake], planned: Planned, facts: Facts) -> Verdict:
@@ -93,8 +101,8 @@ def _load_enough(planned: Planned, facts: Facts, told: Told) -> Mistake | None:
     drawn_w = _active_w(facts) if told.power_w is None else told.power_w
     if drawn_w < LOAD_SHARE_MIN * rated_w:
         return Mistake("load_low", "", (round(100 * drawn_w / rated_w, 1), rated_w), "cannot_tell")
-    if told.power_w is not None and seen_va < _NOTHING_SHARE * told.power_w:
-        return Mistake("no_current", "", (round(seen_va), told.power_w))
+    if seen_va <= _NOTHING_SHARE * drawn_w:
+        return Mistake("no_current", "", (round(seen_va), round(drawn_w)))
     return None
 
 

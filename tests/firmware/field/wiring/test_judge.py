@@ -119,6 +119,25 @@ def test_without_readings_nothing_is_judged() -> None:
     assert judge(point, facts(point, []), Told(running=True)).mistakes[0].code == "no_readings"
 
 
+@pytest.mark.parametrize("lost", ["uc_dv", "ic_ma", "ua_dv"])
+def test_two_phases_are_not_judged_as_if_they_were_three(lost: str) -> None:
+    """P-295: the third may be wired in any way."""
+    loads = shared(random.Random(1), 20_000, 0.85, uneven=0.05)
+    moments = [recall.shown("sdm630", year.WELL, loads, 1, at) for at in range(3)]
+    moments = [replace(one, values=one.values | {lost: None}) for one in moments]
+    point = recall.planned("sdm630")
+    verdict = judge(point, facts(point, moments), Told(running=True, power_w=20_000))
+    assert (verdict.state, verdict.mistakes[0].code) == ("cannot_tell", "no_readings")
+
+
+def test_power_without_any_current_is_a_finding() -> None:
+    loads = shared(random.Random(1), 20_000, 0.85, uneven=0.05)
+    moments = [recall.shown("sdm630", year.WELL, loads, 1, at) for at in range(3)]
+    moments = [replace(one, values=one.values | dict.fromkeys(("ia_ma", "ib_ma", "ic_ma"), 0)) for one in moments]
+    point = recall.planned("sdm630")
+    assert [one.code for one in judge(point, facts(point, moments), Told(running=True)).mistakes] == ["no_current"]
+
+
 def test_every_mistake_has_words_in_both_languages_that_can_be_filled() -> None:
     mores: dict[str, tuple[float | str, ...]] = {
         "points_exchanged": ("1 press", "production", "2 fan", "treatment"),
