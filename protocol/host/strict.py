@@ -103,12 +103,18 @@ def _convert(value: Any, kind: Any, file: Path, key: str, problems: list[Problem
     if typing.get_origin(bare) is list and isinstance(value, list):
         (item,) = typing.get_args(bare)
         return [_convert(one, item, file, f"{key}[{number}]", problems) for number, one in enumerate(value)]
-    try:
-        return msgspec.convert(value, kind, strict=True)
-    except msgspec.ValidationError:
-        shown = repr(value) if isinstance(value, bool | int | float | str) else f"a {type(value).__name__}"
-        problems.append(Problem(file, key, f"{shown[:80]}; allowed / 允许: {allowed(kind)}"))
-        return None
+    with contextlib.suppress(msgspec.ValidationError):
+        found = msgspec.convert(value, kind, strict=True)
+        if not _ends_beyond(value, kind):
+            return found
+    shown = repr(value) if isinstance(value, bool | int | float | str) else f"a {type(value).__name__}"
+    problems.append(Problem(file, key, f"{shown[:80]}; allowed / 允许: {allowed(kind)}"))
+    return None
+
+
+def _ends_beyond(value: Any, kind: Any) -> bool:
+    """Whether a text that has a pattern ends with a line's end, which Python's `$` lets pass."""
+    return isinstance(value, str) and value.endswith("\n") and getattr(_meta(kind), "pattern", None) is not None
 
 
 def _tagged(kind: Any) -> dict[str, type[msgspec.Struct]]:

@@ -145,6 +145,7 @@ REFUSED: dict[str, tuple[str, Change]] = {
     "a record that never came": ("unseen", at("first_record", "seq", 2)),
     "a word too much": ("form", at("mood", "good")),
     "an address that is none": ("form", at("points", 0, "meter", "address", None)),
+    "a name with a line's end": ("form", at("terminal", "T0042\n")),
     "a point twice": ("form", lambda body: body["points"].append(body["points"][0])),
     "a day that is none": ("form", at("ended", "2026-02-31T08:00:00Z")),
     "the word of another": ("signer", at("technician", "wang.fang")),
