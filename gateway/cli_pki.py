@@ -47,7 +47,7 @@ def terminal_(
     as_json: AsJson = False,
 ) -> None:
     """A certificate and key for a terminal: client.der, client.key.der, ca.der. 签发终端证书"""
-    if not is_terminal_id(name):
+    if not is_terminal_id(name) or name == broker.GATEWAY:
         fail(f"{name}: no terminal's id / 不是终端编号")
     _issue(folder, passphrase_file, name, out, as_json=as_json, is_server=False)
 

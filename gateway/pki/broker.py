@@ -5,10 +5,11 @@ from pathlib import Path
 INFLIGHT_MIN, QUEUED_MIN = 1_000, 20_000  # of a small fleet; both cost nothing until they are used
 FRAMES_WAITING = 4  # of each terminal, while the gateway is away: what it has in flight (docs/terminal.md)
 MESSAGE_BYTES_MAX = 8_192  # a frame has 4,096, and its topic and properties
-ACL = """\
+GATEWAY = "gateway"  # its name at the broker: who has it hears and answers everybody; no terminal's
+ACL = f"""\
 # Who may do what. A terminal (%u: the name in its certificate) sends as itself and hears its own acks alone;
 # the gateway hears all and answers all. Everything else is refused.
-user gateway
+user {GATEWAY}
 topic read wattline/up/+
 topic write wattline/down/+
 

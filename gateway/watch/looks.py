@@ -29,6 +29,7 @@ from gateway.watch.store import Look
 
 DAY_S = 86_400
 CONTEXT_S = CONTEXT_SLOTS * SLOT_S
+BESIDE_S = 2 * SLOT_S  # before a span: a window across its beginning, and the one beside it, make a finding together
 _POINT = NAMES.index("point")
 # what alarms a rule has, by family (alarms.py)
 FAMILIES = {
@@ -171,7 +172,7 @@ class Looks:
         entries = [
             one
             for one in self.spans.log(row, self.spans.first_id((from_s - self._future_s) * 1000))
-            if one.received_ms >= from_s * 1000 or (one.start_s or 0) >= from_s - SLOT_S
+            if one.received_ms >= from_s * 1000 or (one.start_s or 0) >= from_s - BESIDE_S
         ]
         asked = [Asked(terminal, one.start_s, one.marks) for one in entries]
         return list(came_of(asked, self.reader.decoded([one.id for one in entries])))

@@ -6,11 +6,13 @@ import socket
 import ssl
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from cryptography import x509
 from typer.testing import CliRunner
 
 from gateway.cli import app
@@ -120,6 +122,36 @@ def test_a_key_is_its_owners_alone_and_never_written_over(tmp_path: Path) -> Non
         authority.create("Another", PASSPHRASE)
 
 
+def test_what_was_issued_can_be_revoked_and_what_was_revoked_stays_so(tmp_path: Path) -> None:
+    """P-331: also where two people revoke at once; a name that is no file's is refused before there is a key."""
+    authority, own = made(tmp_path)
+    for name in ("../x", "a/b", ".", "", "x" * 65):
+        with pytest.raises(PkiError, match="no host"):
+            authority.issue(own, name, SERVER, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+    names = [f"T{number:04}" for number in range(6)]
+    for name in names:
+        authority.issue(own, name, CLIENT, tmp_path / name)
+    with ThreadPoolExecutor(len(names)) as pool:
+        list(pool.map(lambda name: authority.revoke(own, name, NOW), names))
+    assert all(one.revoked_s for one in authority.known())
+    revoked = x509.load_pem_x509_crl((authority.path / "revoked.pem").read_bytes())
+    assert {one.serial_number for one in revoked} == {one.serial for one in authority.known()}
+
+
+@pytest.mark.parametrize("text", [None, "", "[]", '{"x": 1}', '{"1": null}'])
+def test_a_list_that_is_lost_or_broken_revokes_nobody_silently(tmp_path: Path, text: str | None) -> None:
+    """P-331: a list made without it would let everybody in again."""
+    authority, own = made(tmp_path)
+    authority.issue(own, "T0001", CLIENT, tmp_path / "T0001")
+    file = authority.path / "revoked.json"
+    file.unlink() if text is None else file.write_text(text)
+    before = (authority.path / "revoked.pem").read_bytes()
+    with pytest.raises(PkiError, match="backup"):
+        authority.revoke(own, "T0001", NOW)
+    assert (authority.path / "revoked.pem").read_bytes() == before
+
+
 def test_the_commands_make_a_fleet(tmp_path: Path) -> None:
     """P-331."""
     passphrase = tmp_path / "passphrase"
@@ -133,6 +165,7 @@ def test_the_commands_make_a_fleet(tmp_path: Path) -> None:
     assert said("init", "--name", "County X", *common)[0] == 0
     assert said("terminal", "T0001", "--out", str(tmp_path / "T0001"), *common)[0] == 0
     assert said("terminal", "no id", "--out", str(tmp_path / "x"), *common)[0] == 1
+    assert said("terminal", "gateway", "--out", str(tmp_path / "x"), *common)[0] == 1
     assert said("broker", "mqtt.example.org", "--out", str(tmp_path / "b"), *common)[0] == 0
     assert said("revoke", "T0001", *common)[0] == 0
     assert said("revoke", "T0001", *common)[0] == 1
