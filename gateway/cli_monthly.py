@@ -22,7 +22,7 @@ from gateway.clock import SystemClock
 from gateway.config import GatewayConfig
 from gateway.database import NewerSchemaError, StoreUnavailableError
 from gateway.export.rows import rows
-from gateway.monthly.account import Month, account
+from gateway.monthly.account import DAY_S, Month, account
 from gateway.monthly.page import page
 from gateway.monthly.table import table
 from gateway.watch import enterprises
@@ -49,8 +49,8 @@ def monthly(
     if not known:
         fail(f"{enterprise}: not in {loaded.enterprises} / 文件中没有此企业")
     tariff = enterprises.load_tariff(Path(str(loaded.enterprises)))
-    from_s, to_s = _span(month, tariff.offset_s)
     registry, now_s = load_registry(loaded), SystemClock().now_ms() // 1000
+    from_s, to_s = _span(month, tariff.offset_s, now_s)
     with closing(open_spans(Path(loaded.data_dir))) as spans:
         for one in known:
             terminals = sorted({point.terminal for point in one.points})
@@ -88,11 +88,14 @@ def _alarms(loaded: GatewayConfig, one: Enterprise, from_s: int, to_s: int) -> l
         fail(str(error))
 
 
-def _span(month: str, offset_s: int) -> tuple[int, int]:
-    """[from_s, to_s) of a month, local midnights."""
+def _span(month: str, offset_s: int, now_s: int) -> tuple[int, int]:
+    """[from_s, to_s) of a month, local midnights; of one that is not over the days that are."""
     try:
         first = datetime.strptime(month, "%Y-%m").replace(tzinfo=UTC)
+        after = first.replace(year=first.year + first.month // 12, month=first.month % 12 + 1)
     except ValueError:
         fail(f"{month}: not a month / 不是月份: YYYY-MM")
-    after = first.replace(year=first.year + first.month // 12, month=first.month % 12 + 1)
-    return int(first.timestamp()) - offset_s, int(after.timestamp()) - offset_s
+    from_s, today_s = int(first.timestamp()) - offset_s, (now_s + offset_s) // DAY_S * DAY_S - offset_s
+    if today_s <= from_s:
+        fail(f"{month}: no day of it is over / 该月尚无完整的一天")
+    return from_s, min(int(after.timestamp()) - offset_s, today_s)

@@ -26,7 +26,8 @@ def table(month: Month) -> str:
     for one in month.points:
         energies = [one.energy_wh.get(name, 0) if one.has_register else "" for name in periods]
         total = one.total_wh if one.has_register else ""
-        writer.writerow([str(one.point), _plain(one.name), one.kind, round(one.completeness, 4), *energies, total])
+        names = (_plain(str(one.point)), _plain(one.name), one.kind)
+        writer.writerow([*names, round(one.completeness, 4), *energies, total])
     writer.writerow([])
     writer.writerow(["linkage", *_LINKAGE])
     for each in month.linkages:

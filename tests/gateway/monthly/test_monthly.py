@@ -6,10 +6,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+import typer
 from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
+from gateway import cli_monthly
 from gateway.cli import app
 from gateway.config import VerifyConfig
 from gateway.journal.journal import Journal
@@ -82,6 +84,16 @@ def test_a_day_that_periods_do_not_cover_once_is_refused(tmp_path: Path, hole: t
     configured(tmp_path, SENDER, ENTERPRISE + TARIFF.replace(*hole))
     with pytest.raises(ConfigError, match=r"tariff\.period"):
         enterprises.load(tmp_path / "enterprises.toml", Registry([terminal_of(SENDER, POINTS)]))
+
+
+def test_a_month_that_is_not_over_has_the_days_that_are() -> None:
+    """P-327: or its completeness would be of days to come."""
+    end_s = BEGIN_S + 31 * 86_400
+    assert cli_monthly._span("2026-03", 8 * 3600, end_s + 1) == (BEGIN_S, end_s)
+    assert cli_monthly._span("2026-03", 8 * 3600, BEGIN_S + 3 * 86_400 - 1) == (BEGIN_S, BEGIN_S + 2 * 86_400)
+    for month, now_s in (("2026-03", BEGIN_S + 86_399), ("2099-01", BEGIN_S), ("9999-12", BEGIN_S)):
+        with pytest.raises(typer.Exit):
+            cli_monthly._span(month, 8 * 3600, now_s)
 
 
 def test_a_month_is_a_sheet_and_a_table(tmp_path: Path) -> None:
