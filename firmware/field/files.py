@@ -26,3 +26,14 @@ def write(path: Path, data: bytes, mode: int = 0o644) -> None:
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
+    if os.name == "posix":  # Windows opens no folder, and keeps a rename by itself
+        _sync(path.parent)
+
+
+def _sync(folder: Path) -> None:
+    """The folder's names are on the disk."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
