@@ -124,6 +124,13 @@ def test_a_flash_that_takes_nothing_does_not_open_the_console_at_every_start(mad
     assert begin(root) == (0, "opened for 0\nopened for 7\nopened for 0\n")
 
 
+def test_where_the_console_is_closed_an_application_that_returns_is_a_start_anew(made: Path, tmp_path: Path) -> None:
+    """S-26: and no prompt."""
+    root = root_of(made, tmp_path, root=SAYS)
+    (root / "closed").touch()
+    assert begin(root) == (1, f"runs {NUMBER} False {root}/terminal/begin.py\n")
+
+
 def test_a_start_on_trial_is_guarded_and_a_guard_ends_what_hangs(made: Path, tmp_path: Path) -> None:
     """R-23: before a watchdog of the application's own is there."""
     root = root_of(made, tmp_path, a=GUARDED)

@@ -15,7 +15,7 @@ _WRONG_CONFIGURATION = 2  # what an application exits with that can't work by it
 
 
 def run() -> None:
-    """Returns where a technician is to have the console, and otherwise never but by an exception."""
+    """Returns where a technician may have the console, and otherwise never but by an exception."""
     closed = console.is_closed(_prefix())
     minutes = console.take_opening(_prefix()) if closed else 0
     if minutes:
@@ -27,9 +27,10 @@ def run() -> None:
     try:
         _begin(_chosen())
     except KeyboardInterrupt:  # it came before the console was closed
-        if closed:
-            sys.exit(1)
-        raise
+        if not closed:
+            raise
+    if closed:
+        sys.exit(1)  # an application that returned, too, leaves no prompt
 
 
 def _begin(slots: Slots) -> None:
