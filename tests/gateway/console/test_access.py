@@ -103,6 +103,39 @@ def test_wrong_passwords_become_slow_and_are_written_down(console: Console, stea
     assert "wrong" not in repr(entries)
 
 
+def test_passwords_tried_all_at_once_are_no_more_than_one_after_the_other(console: Console, tmp_path: Path) -> None:
+    """P-311: and who asks on and on does not fill the log of changes."""
+
+    async def play() -> list[int]:
+        tries = [Browser(console).login("ada", "wrong password") for _ in range(20)]
+        return sorted(answer.status_code for answer in await asyncio.gather(*tries))
+
+    assert asyncio.run(play()) == [401] * 5 + [429] * 15
+    with closing(Audit(tmp_path / "data")) as audit:
+        assert sorted(one.status for one in audit.newest(100)) == [401] * 5 + [429] * 5
+
+
+def test_the_log_of_changes_has_the_status_that_was_answered(console: Console, tmp_path: Path) -> None:
+    """P-311: of what was asked wrongly too."""
+
+    async def play() -> list[int]:
+        browser = Browser(console)
+        browser.enter("olga")
+        bodies: list[object] = [{"state": 1}, {"state": "closed"}]
+        return [(await browser.ask("POST", "/api/alarms/1/steps", body)).status_code for body in bodies]
+
+    answered = asyncio.run(play())
+    assert answered == [400, 404]
+    with closing(Audit(tmp_path / "data")) as audit:
+        assert [one.status for one in reversed(audit.newest(100))] == answered
+
+
+@pytest.mark.parametrize("path", ["/%00", "/..%2f..%2fapp.py", "/" + "a" * 5000, "/pages/../../app.py", "/%ff"])
+def test_no_path_leads_out_of_the_pages(console: Console, path: str) -> None:
+    """P-312."""
+    assert asyncio.run(Browser(console).ask("GET", path)).status_code == 404
+
+
 def test_a_session_ends_by_time_and_by_logging_out(console: Console, steady: Steady) -> None:
     """P-311."""
 

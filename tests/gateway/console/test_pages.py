@@ -1,11 +1,17 @@
 """What the pages show is what the journal and the alarms' store have."""
 
 import asyncio
+import threading
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from gateway import lock
 from gateway.config import VerifyConfig
+from gateway.console.pages import quarantine
 from gateway.journal.journal import Journal
+from gateway.quarantine import orders
 from gateway.quarantine.quarantine import Quarantine, Refused
 from gateway.watch.screen import SETTLE_S
 from gateway.watch.store import Store
@@ -110,10 +116,10 @@ def test_a_gap_has_its_cause_and_is_asked_for_again(tmp_path: Path) -> None:
 def test_a_refused_frame_is_explained_and_taken_once_its_terminal_is_admitted(tmp_path: Path) -> None:
     """P-315: no gateway runs, so the console does it; what comes of it is said."""
     config = folder_of(tmp_path, SENDER)
-    quarantine = Quarantine(tmp_path / "data", config.quarantine)
+    refused = Quarantine(tmp_path / "data", config.quarantine)
     sealed = SENDER.frame([window(1, NOW_S - 900, readings_of((5000, 900), 1))])
-    quarantine.add([Refused(NOW_S * 1000, "T0001", "wattline/up/T0001", "terminal", 0, len(sealed), sealed)])
-    quarantine.close()
+    refused.add([Refused(NOW_S * 1000, "T0001", "wattline/up/T0001", "terminal", 0, len(sealed), sealed)])
+    refused.close()
     browser = Browser(console_of(config, tmp_path, Steady(), StillClock(NOW_S + 60)))
     browser.enter("olga")
     (frame,) = asked(browser, "GET", "/api/quarantine")["frames"]
@@ -123,6 +129,19 @@ def test_a_refused_frame_is_explained_and_taken_once_its_terminal_is_admitted(tm
     became = asked(browser, "POST", "/api/quarantine/orders", {"do": "replay", "ids": [frame["id"]]})
     assert (became["taken"], became["refused"], became["under_way"]) == (1, 0, False)
     assert asked(browser, "GET", "/api/quarantine")["frames"] == []
+
+
+def test_who_orders_while_many_wait_is_told_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """P-315: the gateway does it all the same; nobody else's page waits for a thread."""
+    config = folder_of(tmp_path, SENDER)
+    browser = Browser(console_of(config, tmp_path, Steady(), StillClock()))
+    browser.enter("olga")
+    monkeypatch.setattr(quarantine, "_WAITING", threading.BoundedSemaphore(1))
+    monkeypatch.setattr(quarantine, "LOOK_S", -1)  # a wait would throw
+    with lock.held(tmp_path / "data"), quarantine._WAITING:
+        became = asked(browser, "POST", "/api/quarantine/orders", {"do": "discard", "ids": [1]})
+    assert became["under_way"]
+    assert len(list((tmp_path / "data" / orders.FOLDER).glob("*.order"))) == 1
 
 
 def test_a_revoked_terminal_counts_no_more_and_the_change_is_written_down(tmp_path: Path) -> None:
