@@ -236,7 +236,9 @@ def _run(work: Work, kept: Session, wanted: Sequence[Step], *, as_json: bool) ->
     is_done = last is None or last.is_done
     if as_json:
         typer.echo(json.dumps({"terminal": work.terminal.id, "done": is_done, "steps": rows}, ensure_ascii=False))
-    elif last is not None and not is_done:
+    elif last is None:
+        typer.echo("every step is done; --from STEP does it again / 所有步骤均已完成；--from 步骤 可重新执行")
+    elif not is_done:
         typer.echo(
             f"What was done is kept; nothing is lost. Mend it and call this again: it goes on with {last.step} / "
             f"已完成的步骤均已保存；排除问题后重新运行本命令，将从 {last.step} 继续"
