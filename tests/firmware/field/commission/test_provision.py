@@ -87,6 +87,17 @@ def test_a_cable_that_is_pulled_leaves_what_the_same_step_ends(board: BlankBoard
     assert json.loads(on_board(board, "network.json")) == {"ssid": "plant", "password": "secret of the plant"}
 
 
+def test_a_key_has_the_generation_that_is_said_or_that_of_before(board: BlankBoard, tmp_path: Path) -> None:
+    """P-308"""
+    work = work_of(tmp_path, board)
+    kept = session.begun(work.file("session.json"), "T0001")
+    for said, generation in ((None, 1), (2, 2), (None, 2)):
+        again = replace(work, port=board.port, generation=said, erase=True)
+        assert steps.attempt(STEP, again, kept).state == "passed"
+        assert json.loads(on_board(board, "key"))["generation"] == generation
+    check_key(board, work)
+
+
 def test_another_terminals_board_is_not_taken_unless_its_data_may_go(board: BlankBoard, tmp_path: Path) -> None:
     """P-308"""
     (tmp_path / "first").mkdir()
