@@ -99,13 +99,16 @@ class ThroughTerminal:
         code = f"answers({asked!r})"
         try:
             printed = self._run(code, longest_s)
+            *lines, signal = printed.decode().split("\n")
+            self.signal_dbm = int(signal.split()[1]) if signal.split()[1:] not in ([], ["-"]) else None
+            answers = [_heard(line) for line in lines]
         except BoardError as error:
             raise ReachError(str(error)) from error
-        *answers, signal = printed.decode().split("\n")
-        self.signal_dbm = int(signal.split()[1]) if signal.split()[1:] not in ([], ["-"]) else None
+        except ValueError as error:  # a console that loses characters
+            raise ReachError(f"{self.name}: what the board answered is damaged: cable? / 板子应答损坏") from error
         if len(answers) != len(questions):
             raise ReachError(f"{self.name}: the board answered {len(answers)} of {len(questions)} / 板子应答不完整")
-        yield from map(_heard, answers)
+        yield from answers
 
     def _run(self, code: str, timeout_s: float) -> bytes:
         """What the board printed; it is told first what it needs, if it has not been since its start."""
@@ -126,6 +129,7 @@ def _source(name: str) -> str:
 
 
 def _heard(line: str) -> Heard:
+    """Raises ValueError."""
     said, *parts = line.split()
     data, heard, late = (b"" if part == "-" else base64.b64decode(part) for part in parts)
     return Heard(said, data, heard, late)
