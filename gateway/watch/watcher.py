@@ -81,17 +81,17 @@ class Watcher:
 
     def _found(self, news: News, now_s: int) -> tuple[list[Look], dict[str, int]]:
         """(looks at all that needs one, until when which terminals were held against their history)."""
-        until_s = now_s - SETTLE_S
+        until_s, since_s = now_s - SETTLE_S, self._replays_since_s(news.came)
         suspects = self._screen.suspects(news.came, news.remarked)
         found = [*self._linkages(suspects.linkages, until_s), *self._points(suspects.points)]
         found += self._looks.sinks(self._watched.sinks, now_s)
         if news.is_full:  # what is known of now is not all that there is
-            return [*found, *self._service(suspects.service, until_s)], {}
+            return [*found, *self._service(suspects.service, until_s)], since_s
         spans = dict(suspects.service)
         for name, span in self._screen.silent(now_s, news.unsettled_s).items():
             spans[name] = span.with_(*spans.get(name, span))
-        replayed_s, looks = self._replays(until_s)
-        return [*found, *self._service(spans, now_s), *looks], replayed_s
+        replayed_s, looks = self._replays(since_s, until_s)
+        return [*found, *self._service(spans, now_s), *looks], since_s | replayed_s
 
     def _linkages(self, suspects: Mapping[tuple[str, str], Span], until_s: int) -> Iterator[Look]:
         """The time around each, as far as it can change what is found."""
@@ -125,9 +125,17 @@ class Watcher:
                 begin_s = span.from_s if from_s is None else min(from_s, span.from_s)
                 yield from self._looks.service(self._of(name), terminal, begin_s, span.to_s, until_s)
 
-    def _replays(self, until_s: int) -> tuple[dict[str, int], list[Look]]:
+    def _replays_since_s(self, came: Sequence[Came]) -> dict[str, int]:
+        """Terminals with windows of a time that had its turn already: from when on they have another."""
+        known_s, since_s = self._store.replayed_s(), dict[str, int]()
+        for one in came:
+            if one.readings and one.from_s < since_s.get(one.terminal, known_s.get(one.terminal, 0)):
+                since_s[one.terminal] = one.from_s
+        return since_s
+
+    def _replays(self, since_s: Mapping[str, int], until_s: int) -> tuple[dict[str, int], list[Look]]:
         """A few terminals' newest day, held against their history; in a day all terminals get their turn."""
-        known_s, looks, done = self._store.replayed_s(), list[Look](), dict[str, int]()
+        known_s, looks, done = self._store.replayed_s() | dict(since_s), list[Look](), dict[str, int]()
         for terminal in self._watched.registry.all():
             from_s = known_s.get(terminal.id, 0)
             if len(done) < REPLAYS_A_LOOK and until_s - from_s >= DAY_S and terminal.revoked_s is None:
