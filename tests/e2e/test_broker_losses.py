@@ -50,7 +50,7 @@ def dropped_by(port: int, at_least: int) -> int:
     client.connect("127.0.0.1", port)
     client.subscribe(DROPPED)
     client.loop_start()
-    wait_until("the broker's count of dropped messages", lambda: max(found, default=0) >= at_least, 10)
+    wait_until("the broker's count of dropped messages", lambda: max(found, default=0) >= at_least, 30)
     client.loop_stop()
     client.disconnect()
     return found[-1]
@@ -86,7 +86,7 @@ def test_3000_frames_past_the_brokers_queue_all_arrive(tmp_path: Path) -> None:
         subscribe_once(made)
         epoch, first, last = prefill(made, 3000)
         made.terminal.start()
-        wait_until("3,000 PUBACKs", lambda: made.broker.pubacked(TERMINAL) >= 3000, 60)
+        wait_until("3,000 PUBACKs", lambda: made.broker.pubacked(TERMINAL) >= 3000, 120)
         dropped = dropped_by(made.broker.port, 1900)
         print(f"PUBACKed {made.broker.pubacked(TERMINAL)}, dropped by the broker {dropped}")
         assert made.broker.overflowed()
