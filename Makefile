@@ -16,7 +16,7 @@ SEEDS ?= 1000
 SETUP := deploy/setup
 TYPINGS := build/typings
 
-.PHONY: help setup setup-check lint types promises check test test-quick fuzz mutants kills powercut firmware heap bench demo lock clean
+.PHONY: help setup setup-check lint types promises docs check test test-quick fuzz mutants kills powercut firmware heap bench demo lock clean
 
 help: ## list the targets / 列出所有目标
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,6 +53,11 @@ $(STAMP)/zcbor: $(STAMP)/venv $(SETUP)/zcbor.sh $(SETUP)/zcbor.lock
 
 $(STAMP)/fuzz: $(STAMP)/venv $(SETUP)/fuzz.sh $(SETUP)/fuzz.lock
 	@$(SETUP)/fuzz.sh $(BIN)/python build/atheris
+	@touch $@
+
+$(STAMP)/docs: $(STAMP)/venv $(SETUP)/docs.sh $(SETUP)/docs.lock
+	@$(SETUP)/docs.sh $(BIN)/python build/docs
+	@mkdir -p build/docs/tmp
 	@touch $@
 
 $(STAMP)/thingsboard: $(STAMP)/venv $(SETUP)/thingsboard.sh $(SETUP)/thingsboard.lock
@@ -107,7 +112,11 @@ types: setup-check
 promises: setup-check
 	$(BIN)/python tests/promises.py
 
-check: lint types promises ## lint, types and promises, no tests / 静态检查
+# A dead link or anchor fails. The words that search finds in Chinese come from a cache in TMPDIR: in a folder of ours, not in everybody's.
+docs: $(STAMP)/docs ## the documentation as a site: build/site/index.html, which needs no server / 生成文档站点
+	TMPDIR=$(CURDIR)/build/docs/tmp NO_MKDOCS_2_WARNING=1 build/docs/bin/mkdocs build --strict
+
+check: lint types promises docs ## lint, types, promises, the documentation; no tests / 静态检查
 
 # Each commit draws examples of its own, and the same ones on every machine: what was green here is green in CI.
 test: DRAWN := $(or $(SEED),$(shell printf %d 0x$$(git rev-parse --short=7 HEAD 2>/dev/null || echo 1)))
