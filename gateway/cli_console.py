@@ -14,6 +14,7 @@ from gateway.console.audit import Audit
 from gateway.console.house import House
 from gateway.console.users import PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN, RoleName, UserEntry
 from gateway.database import NewerSchemaError, StoreUnavailableError
+from gateway.files import read_password
 from protocol.host.strict import ConfigError
 
 PasswordFile = Annotated[
@@ -121,6 +122,6 @@ def _password(file: Path | None) -> str:
     if file is None:
         return getpass.getpass("password / 密码: ")
     try:
-        return file.read_text(encoding="utf-8").splitlines()[0]
-    except (OSError, IndexError, UnicodeDecodeError) as error:
-        fail(f"{file}: no password in it / 无法读取密码: {error}")
+        return (read_password(str(file)) or "").partition("\n")[0].rstrip("\r")
+    except OSError as error:
+        fail(f"{file}: no password in it / 无法读取密码: {error.strerror}")

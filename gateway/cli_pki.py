@@ -9,7 +9,7 @@ from typing import Annotated, TypeVar
 import typer
 
 from gateway.cli_common import AsJson, examples, fail, print_json
-from gateway.files import write_durably
+from gateway.files import read_password, write_durably
 from gateway.pki import broker
 from gateway.pki.authority import CLIENT, SERVER, Authority
 from gateway.pki.folder import Folder, PkiError
@@ -147,5 +147,4 @@ def _done(work: Callable[[], T]) -> T:
 def _passphrase(file: Path | None) -> str:
     if file is None:
         return getpass.getpass("passphrase / 口令: ")
-    lines = file.read_text(encoding="utf-8").splitlines()
-    return lines[0] if lines else ""
+    return (_done(lambda: read_password(str(file))) or "").partition("\n")[0].rstrip("\r")

@@ -9,6 +9,7 @@ from typing import Annotated, Literal, TypeVar
 
 import msgspec
 
+from gateway.files import read_password
 from protocol.host.strict import ConfigError, Problem, read
 from protocol.host.tables import Name, Port, Section, Text, duplicates
 
@@ -311,11 +312,18 @@ def _check_files(path: Path, config: GatewayConfig) -> list[Problem]:
     ]
     for at, section in sections.items():
         named += [(f"{at}.{key}", name) for key, name in _files_of(section).items()]
-    return [
-        Problem(path, key, f"{name}: no file that we can read / 文件不存在或不可读; allowed / 允许: a readable file")
-        for key, name in named
-        if not (Path(name).is_file() and os.access(name, os.R_OK))
-    ]
+    return [Problem(path, key, f"{name}: {text}") for key, name in named if (text := _wrong_file(key, name))]
+
+
+def _wrong_file(key: str, name: str) -> str | None:
+    if not (Path(name).is_file() and os.access(name, os.R_OK)):
+        return "no file that we can read / 文件不存在或不可读; allowed / 允许: a readable file"
+    if key.endswith(".password_file"):
+        try:
+            read_password(name)
+        except OSError as error:
+            return f"can't be read / 无法读取: {error.strerror}"
+    return None
 
 
 _FILES = ("mapping", "password_file", "tls_ca_file", "technicians", "sealing_key_file")

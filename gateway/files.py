@@ -1,9 +1,12 @@
 """Files as the gateway treats them: durable where it says so, watched where an operator may edit them."""
 
+import errno
 import os
+import stat
 from collections.abc import Callable
 from pathlib import Path
 
+SECRET_BYTES_MAX = 4_096  # of a key or password; anything longer is some other file
 WATCH_EVERY_S = 5.0  # a look costs one stat; a revoked terminal must be refused within a minute
 
 
@@ -16,9 +19,43 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def read_secret(file: str | None) -> str | None:
-    """The password in a file that a configuration names; None: it names none. Raises OSError."""
-    return Path(file).read_text("utf-8").strip() if file else None
+def read_secret(file: Path) -> bytes:
+    """What the file of a key or password holds, without white space around it: the one way to read one.
+
+    Raises OSError, whose strerror says what to do and shows nothing of the content: also where others may use the file.
+    """
+    descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # a pipe must not keep us waiting
+    try:
+        if wrong := _wrong_secret(file, os.fstat(descriptor)):
+            raise PermissionError(errno.EACCES, wrong, str(file))
+        content = os.read(descriptor, SECRET_BYTES_MAX + 1)  # of a regular file: all there is, or so much
+    finally:
+        os.close(descriptor)
+    if len(content) > SECRET_BYTES_MAX:
+        raise OSError(errno.EFBIG, f"longer than {SECRET_BYTES_MAX} bytes: some other file / 文件过大", str(file))
+    return content.strip()
+
+
+def _wrong_secret(file: Path, found: os.stat_result) -> str | None:
+    """Whether somebody else may read or replace it: who it belongs to, and its mode (600; 640 for a group of ours)."""
+    mode = stat.S_IMODE(found.st_mode)
+    if not stat.S_ISREG(found.st_mode):
+        return "not a regular file / 不是普通文件"
+    if mode & 0o037:
+        return f"others may use it (mode {mode:03o}) / 权限过宽; do / 执行: chmod 600 {file}"  # or 640
+    if found.st_uid not in {0, os.geteuid(), file.resolve().parent.stat().st_uid}:
+        return f"it belongs to user {found.st_uid} / 属于其他用户; do / 执行: chown {os.geteuid()} {file}"
+    return None
+
+
+def read_password(file: str | None) -> str | None:
+    """The password in a file that a configuration names; None: it names none. Raises OSError, as `read_secret`."""
+    if file is None:
+        return None
+    try:
+        return read_secret(Path(file)).decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise OSError(errno.EINVAL, "not UTF-8 text / 不是 UTF-8 文本", file) from error
 
 
 def write_durably(file: Path, data: bytes, mode: int = 0o666) -> None:

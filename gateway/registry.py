@@ -8,9 +8,7 @@ commissioned = 2026-03-01T00:00:00Z                       # windows are due from
 revoked = 2026-09-01T00:00:00Z                            # refused from the moment that this stands here
 """
 
-import os
 import re
-import stat
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -22,11 +20,11 @@ import msgspec
 
 from cext.decoder import KeyState
 from cext.verify import Points
+from gateway.files import read_secret
 from protocol import configuration, limits
 from protocol.host.strict import ConfigError, Problem, read
 from protocol.host.tables import Name, Section, Text, duplicates
 
-KEY_FILE_BYTES_MAX = 256  # 64 hex digits and white space; anything longer is some other file
 _KEY_FILE = "a file of 64 hex digits (32 bytes) / 含 64 个十六进制数字的文件"
 _TERMINAL = re.compile(rf"[A-Za-z0-9_-]{{1,{limits.TERMINAL_CHARS_MAX}}}", re.ASCII)
 
@@ -183,7 +181,7 @@ def load_keys(path: Path) -> dict[str, dict[int, KeyState]]:
     for entry in read(path, RegistryFile).terminal:
         for key in entry.keys:
             with suppress(OSError, ValueError):
-                secret = read_secret(path.resolve().parent / key.file)
+                secret = read_key(path.resolve().parent / key.file)
                 found.setdefault(entry.id, {})[key.generation] = KeyState(secret)
     return found
 
@@ -196,7 +194,7 @@ def _load_terminal(path: Path, at: str, entry: TerminalEntry, problems: list[Pro
     states = {}
     for number, key in enumerate(entry.keys if entry.revoked is None else []):  # the others' files may be gone
         try:
-            states[key.generation] = KeyState(read_secret(path.resolve().parent / key.file))
+            states[key.generation] = KeyState(read_key(path.resolve().parent / key.file))
         except OSError as error:
             text = f"{key.file}: can't be read / 无法读取: {error.strerror}; allowed / 允许: {_KEY_FILE}"
             problems.append(Problem(path, f"{at}.keys[{number}].file", text))
@@ -210,18 +208,9 @@ def _unix_s(instant: datetime | None) -> int | None:
     return None if instant is None else int(instant.timestamp())
 
 
-def read_secret(file: Path) -> bytes:
+def read_key(file: Path) -> bytes:
     """The 32 bytes in a key file. Raises OSError or ValueError, neither of which shows a byte of the content."""
-    with file.open("rb") as stream:
-        mode = os.fstat(stream.fileno()).st_mode
-        if not stat.S_ISREG(mode):
-            raise ValueError("not a regular file / 不是普通文件; allowed / 允许: " + _KEY_FILE)
-        if mode & 0o007:
-            raise ValueError(
-                f"others may use it (mode {stat.S_IMODE(mode):03o}) / 权限过宽; allowed / 允许: mode 600 or 640"
-            )
-        content = stream.read(KEY_FILE_BYTES_MAX + 1)
-    text = content.strip()
-    if len(content) > KEY_FILE_BYTES_MAX or not re.fullmatch(rb"[0-9A-Fa-f]{64}", text):
+    text = read_secret(file)
+    if not re.fullmatch(rb"[0-9A-Fa-f]{64}", text):
         raise ValueError(f"not a key / 不是有效密钥; allowed / 允许: {_KEY_FILE}")
     return bytes.fromhex(text.decode("ascii"))

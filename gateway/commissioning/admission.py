@@ -248,7 +248,7 @@ def _write_key(path: Path, secret: bytes) -> None:
     try:
         write_secret(path, secret.hex() + "\n")
     except FileExistsError:
-        if registry.read_secret(path) != secret:
+        if registry.read_key(path) != secret:
             raise RefusedError("conflict", f"{path}: another key is there already / 已存在另一个密钥文件") from None
 
 

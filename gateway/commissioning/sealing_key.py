@@ -19,4 +19,4 @@ def make(path: Path) -> X25519PrivateKey:
 
 def load(path: Path) -> X25519PrivateKey:
     """The key in the file. Raises OSError, ValueError; neither shows the key."""
-    return X25519PrivateKey.from_private_bytes(registry.read_secret(path))
+    return X25519PrivateKey.from_private_bytes(registry.read_key(path))

@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from gateway.config import NatsConfig
-from gateway.files import read_secret
+from gateway.files import read_password
 from gateway.forward.documents import documents
 from gateway.forward.sink import Batch, BatchRefusedError, PromptSink, Receipt, SinkError
 
@@ -32,7 +32,7 @@ class NatsSink(PromptSink[NatsConfig]):
 
     def __init__(self, config: NatsConfig, pause: Callable[[float], object]) -> None:
         super().__init__(config, pause)
-        self._password = read_secret(config.password_file)
+        self._password = read_password(config.password_file)
         self._runner: asyncio.Runner | None = None
         self._client: Any = None
         self._inbox = ""

@@ -14,7 +14,7 @@ from contextlib import ExitStack
 import msgspec
 
 from gateway.config import JetStreamConfig
-from gateway.files import read_secret
+from gateway.files import read_password
 from gateway.jetstream.parser import Message, Parser
 
 CONNECT_S = 3.0  # for TCP, TLS and each answer of the first words: a node on another continent needs a tenth
@@ -39,7 +39,7 @@ class Client:
     ) -> None:
         """token(): a word that no other connection has. Nothing is sent before the first request. Raises OSError."""
         self._config, self._name, self._token, self._steady_s = config, name, token, steady_s
-        self._password = read_secret(config.password_file)
+        self._password = read_password(config.password_file)
         self._socket: socket.socket | None = None
         self._parser = Parser()
         self._waiting: list[Message] = []

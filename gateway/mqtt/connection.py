@@ -6,7 +6,7 @@ import socket
 import ssl
 
 from gateway.config import MqttConfig, MqttSinkConfig
-from gateway.files import read_secret
+from gateway.files import read_password
 
 OPEN_S = 5.0  # TCP and TLS, each; a stop waits for it
 
@@ -82,4 +82,4 @@ def read_login(config: MqttConfig | MqttSinkConfig) -> tuple[str, str | None] | 
     """User name and password, where the broker wants them. Raises OSError."""
     if config.username is None:
         return None
-    return config.username, read_secret(config.password_file)
+    return config.username, read_password(config.password_file)

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from gateway.config import JetStreamConfig
+from gateway.files import write_secret
 from gateway.jetstream.client import Client, NatsError
 from hil.ports import free_port
 from hil.process import Process
@@ -110,7 +111,7 @@ def test_a_gateway_reaches_the_servers_by_tls_alone(tmp_path: Path, make: Make) 
     """P-189, P-237: with the authority's certificate, and a password."""
     own = certificates(tmp_path / "ours")
     first = make("nats-1", own, [])
-    (tmp_path / "password").write_text(PASSWORD)
+    write_secret(tmp_path / "password", PASSWORD)
     for authority, password, reason in (
         (str(own / "ca.pem"), str(tmp_path / "password"), None),
         (None, str(tmp_path / "password"), "denied"),

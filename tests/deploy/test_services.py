@@ -19,6 +19,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from typer.testing import CliRunner
 
 from gateway.cli import app
+from gateway.files import write_secret
 from gateway.pki.authority import PEM
 from hil.authority import Authority
 from hil.ports import free_port, wait_for_port
@@ -171,7 +172,7 @@ def test_a_configuration_passes_the_check_once_its_files_are_there(form: str, na
     text = (DEPLOY / form / name).read_text(encoding="utf-8")
     (tmp_path / "gateway.toml").write_text(text.replace("/var/lib/wattline", str(tmp_path / "data")), encoding="utf-8")
     for password in ("mqtt.password", "nats.password"):
-        (tmp_path / password).write_text(f"{PASSWORD}\n")
+        write_secret(tmp_path / password, f"{PASSWORD}\n")
     (tmp_path / "nats-ca.pem").write_bytes(Authority().own.certificate_bytes(PEM))
     (tmp_path / "keys").mkdir()
     key = tmp_path / "keys/T0001.1.hex"

@@ -24,12 +24,14 @@ NAMES = sorted(case.name for case in CASES.iterdir() if case.name != "good")
 
 
 def laid_out(case: str, folder: Path) -> Path:
-    """The case's files over the good ones. Keys are for their owner only, but for one that is named open.hex."""
+    """The case's files over the good ones. Keys are for their owner only, but for open.hex; passwords for everybody."""
     for source in (CASES / "good", CASES / case):
         for file in source.iterdir():
             shutil.copy(file, folder / file.name)
     for key in folder.glob("*.hex"):
         key.chmod(0o644 if key.name == "open.hex" else 0o600)
+    for password in folder.glob("*.password"):
+        password.chmod(0o644)
     return folder / "gateway.toml"
 
 
@@ -44,7 +46,7 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("case", NAMES)
 def test_each_case_is_refused_with_its_text(case: str, tmp_path: Path) -> None:
-    """P-32."""
+    """P-32, P-400."""
     config = laid_out(case, tmp_path)
     with pytest.raises(ConfigError) as refused:
         Loaded(config)

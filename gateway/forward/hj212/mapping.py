@@ -19,9 +19,7 @@ read. Every key, with what it means, is declared here.
 
 from __future__ import annotations
 
-import os
 import re
-import stat
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
@@ -29,6 +27,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from cext.verify import NAMES as CHECKS
+from gateway.files import read_secret
 from gateway.hj212.packet import EDITION_2017, EDITION_2025, PW_PATTERN
 from gateway.hj212.sm4 import KEY_BYTES, Form
 from gateway.registry import Registry
@@ -290,13 +289,11 @@ def _read_key(path: Path, at: str, station: StationConfig, file: MappingFile, pr
         return None
     file_path = path.resolve().parent / station.key_file
     try:
-        with file_path.open("rb") as stream:
-            mode = os.fstat(stream.fileno()).st_mode
-            key = stream.read(64).strip()
+        key = read_secret(file_path)
     except OSError as error:
         problems.append(Problem(path, at, f"{station.key_file}: {error.strerror}; allowed / 允许: {wanted}"))
         return None
-    if not stat.S_ISREG(mode) or mode & 0o007 or len(key) != KEY_BYTES:
+    if len(key) != KEY_BYTES:
         problems.append(Problem(path, at, f"{station.key_file}: not shown / 不显示; allowed / 允许: {wanted}"))
         return None
     return key

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from gateway.config import PostgresConfig
-from gateway.files import read_secret
+from gateway.files import read_password
 from gateway.forward.outbox import Outbox
 from gateway.forward.postgres.rows import HEADER, TRAILER, Copied, Log, Rows
 from gateway.forward.postgres.schema import migrate
@@ -90,7 +90,7 @@ class PostgresSink(PromptSink[PostgresConfig]):
 
         if self._connection is None or self._connection.closed:
             config = self._config
-            password = read_secret(config.password_file)
+            password = read_password(config.password_file)
             connection = psycopg.connect(
                 host=config.host, port=config.port, dbname=config.database, user=config.user, password=password,
                 sslmode="verify-full" if config.tls_ca_file else config.sslmode, sslrootcert=config.tls_ca_file,

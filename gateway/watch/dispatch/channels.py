@@ -34,7 +34,7 @@ from urllib.parse import SplitResult, urlsplit
 import msgspec
 
 from gateway.config import Prefix
-from gateway.files import read_secret
+from gateway.files import read_password
 from gateway.registry import Instant, Registry
 from gateway.watch.alarms import FAMILIES
 from gateway.watch.store import Row
@@ -204,12 +204,10 @@ def _wrong_mail(one: EmailEntry) -> Iterator[tuple[str, str]]:
 
 def _wrong_secret(file: Path, chars_min: int) -> Iterator[str]:
     try:
-        if os.name == "posix" and file.stat().st_mode & 0o007:
-            yield f"{file}: others can read it / 其他用户可读; allowed / 允许: mode 600 or 640"
-        elif len(read_secret(str(file)) or "") < chars_min:
+        if len(read_password(str(file)) or "") < chars_min:
             yield f"{file}: too short / 过短; allowed / 允许: {chars_min} characters or more"
-    except (OSError, UnicodeDecodeError):
-        yield f"{file}: no text that we can read / 文件不存在或不可读"
+    except OSError as error:
+        yield f"{file}: can't be read / 无法读取: {error.strerror}"
 
 
 def _wrong_url(one: WebhookEntry) -> Iterator[tuple[str, str]]:

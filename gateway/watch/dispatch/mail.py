@@ -7,7 +7,7 @@ from email.policy import SMTP
 from email.utils import formatdate
 
 from gateway.clock import Clock
-from gateway.files import read_secret
+from gateway.files import read_password
 from gateway.watch.dispatch.channels import EmailEntry
 from gateway.watch.dispatch.message import Message
 from gateway.watch.dispatch.sender import DENIED, FAILING, REFUSED, TIMEOUT_S, UNREACHABLE, ChannelError
@@ -27,7 +27,7 @@ class Mail:
         try:
             with self._connected() as server:
                 if self._entry.username is not None:
-                    server.login(self._entry.username, read_secret(self._entry.password_file) or "")
+                    server.login(self._entry.username, read_password(self._entry.password_file) or "")
                 server.send_message(self._letter(message))
         except (smtplib.SMTPAuthenticationError, smtplib.SMTPNotSupportedError) as error:
             raise ChannelError(DENIED, _text(error)) from error

@@ -9,7 +9,7 @@ import http.client
 import ssl
 from urllib.parse import urlsplit
 
-from gateway.files import read_secret
+from gateway.files import read_password
 from gateway.watch.dispatch.channels import WebhookEntry
 from gateway.watch.dispatch.message import Message
 from gateway.watch.dispatch.sender import DENIED, FAILING, REFUSED, TIMEOUT_S, UNREACHABLE, ChannelError
@@ -48,7 +48,7 @@ class Webhook:
         return http.client.HTTPSConnection(host, port, timeout=TIMEOUT_S, context=context)
 
     def _headers(self, message: Message) -> dict[str, str]:
-        secret = (read_secret(self._entry.secret_file) or "").encode()
+        secret = (read_password(self._entry.secret_file) or "").encode()
         signature = hmac.new(secret, message.body, hashlib.sha256).hexdigest()
         return {
             "Content-Type": "application/json; charset=utf-8",

@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 from gateway import registry
 from gateway.cli import app
 from gateway.config import QuarantineConfig, VerifyConfig
+from gateway.files import write_secret
 from gateway.journal.journal import Journal
 from gateway.quarantine.quarantine import Quarantine, Refused
 from hil.process import Process
@@ -101,7 +102,7 @@ def files(folder: Path) -> Path:
         '[mqtt]\nhost = "127.0.0.1"\nport = 1\n[console]\nusers = "users.toml"\nport = 0\n'
         '[[sink]]\nname = "province"\nkind = "mqtt"\nhost = "127.0.0.1"\n'
     )
-    (folder / "password").write_text(PASSWORD)
+    write_secret(folder / "password", PASSWORD)
     for name, role in ROLES.items():
         command(config, "console-user", name, "--role", role, "--password-file", str(folder / "password"))
     return config

@@ -2,12 +2,14 @@
 
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
 from gateway.carriers import Carrier
 from gateway.clock import steady_s
 from gateway.config import MqttConfig
+from gateway.files import write_secret
 from gateway.intake import paho_carrier, stream_carrier
 from gateway.intake.deliveries import Delivery
 from gateway.mqtt import session
@@ -126,8 +128,7 @@ def test_a_token_of_an_earlier_connection_acknowledges_nothing(fake: FakeBroker,
 
 def test_who_we_are_and_what_we_take_is_said(fake: FakeBroker, start: Make, tmp_path: object) -> None:
     secret = f"{tmp_path}/password"
-    with open(secret, "w", encoding="utf-8") as stream:  # noqa: PTH123
-        stream.write("geheim\n")
+    write_secret(Path(secret), "geheim\n")
     start(username="gateway", password_file=secret, client_id="G1", keepalive_s=30, session_expiry_s=3600)
     asked = fake.connect().body
     assert asked.startswith(b"\0\4MQTT\x05\xc0\0\x1e")

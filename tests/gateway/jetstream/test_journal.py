@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from gateway.config import VerifyConfig
 from gateway.database import StoreUnavailableError
+from gateway.files import write_secret
 from gateway.jetstream import stream
 from gateway.jetstream.journal import StreamJournal
 from gateway.journal.journal import Journal
@@ -193,7 +194,7 @@ def test_who_is_no_journal_is_named(tmp_path: Path, nats: Nats) -> None:
     """P-222: no server, one without JetStream, one that wants another password; each in words."""
     sender = Sender()
     wrong = tmp_path / "password"
-    wrong.write_text("wrong\n")
+    write_secret(wrong, "wrong\n")
     login = 'authorization { user: "gateway", password: "right" }'
     with Nats(NATS, tmp_path / "closed", more=login) as closed:
         closed.start()

@@ -16,6 +16,7 @@ from cryptography import x509
 from typer.testing import CliRunner
 
 from gateway.cli import app
+from gateway.files import write_secret
 from gateway.pki import broker
 from gateway.pki.authority import BEGIN, CLIENT, END, PEM, SERVER, Authority, Issued
 from gateway.pki.folder import Folder, PkiError
@@ -155,7 +156,7 @@ def test_a_list_that_is_lost_or_broken_revokes_nobody_silently(tmp_path: Path, t
 def test_the_commands_make_a_fleet(tmp_path: Path) -> None:
     """P-331."""
     passphrase = tmp_path / "passphrase"
-    passphrase.write_text(PASSPHRASE + "\n")
+    write_secret(passphrase, PASSPHRASE + "\n")
     common = ["--folder", str(tmp_path / "pki"), "--passphrase-file", str(passphrase)]
 
     def said(*words: str) -> tuple[int, str]:

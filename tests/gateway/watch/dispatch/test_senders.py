@@ -18,6 +18,7 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 from paho.mqtt.enums import CallbackAPIVersion
 
+from gateway.files import write_secret
 from gateway.watch.dispatch.broker import Topic
 from gateway.watch.dispatch.channels import EmailEntry, MqttEntry
 from gateway.watch.dispatch.mail import Mail
@@ -167,7 +168,7 @@ def test_a_mail_is_in_both_languages_over_tls_and_no_name_makes_a_header(tmp_pat
     """P-256: a wrong password, a wrong authority, a mailbox that is not there are named so."""
     ours, theirs = make_certificate(tmp_path / "ours"), make_certificate(tmp_path / "theirs")
     password = tmp_path / "password"
-    password.write_text("secret\n")
+    write_secret(password, "secret\n")
     postbox = Postbox()
 
     def mail(port: int, **more: Any) -> Mail:
