@@ -1,15 +1,15 @@
 """What came from terminals, out of the journal's columns: each record with when it came and when it tells of."""
 
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from cext.decoder import READING, Columns
 from gateway.journal.reader import Decoded
-from protocol.record import WINDOW
+from protocol.record import WINDOW, Reading
 
 Values = tuple[int | None, ...]  # of a reading, in the order of protocol.record.Reading
 WINDOW_CODE, NO_TIME = 0, -1  # no event has these
-_ALL = (1 << 20) - 1
 
 
 class Came(NamedTuple):
@@ -86,6 +86,13 @@ def _readings(columns: Columns) -> dict[int, dict[int, Values]]:
         strict=True,
     ):
         if kind == READING:
-            shown = values if present == _ALL else [v if present >> i & 1 else None for i, v in enumerate(values)]
-            found.setdefault(record, {})[point] = tuple(shown)
+            for at in _absent(present):
+                values[at] = None
+            found.setdefault(record, {})[point] = tuple(values)
     return found
+
+
+@lru_cache(1024)  # a model of meter lacks the same quantities always
+def _absent(present: int) -> tuple[int, ...]:
+    """Which of a reading's values are not there."""
+    return tuple(at for at in range(len(Reading._fields)) if not present >> at & 1)

@@ -109,8 +109,7 @@ def transformers(shown: Sequence[Shown], rated_w: int | None, rule: Transformer)
 def may_be_wrong(one: Shown, rated_w: int | None, rule: Transformer) -> bool:
     """Whether a window by itself could be part of a finding of `transformers`, whatever else the point showed."""
     loaded = bool(one.power_w) and (rated_w is None or abs(one.power_w or 0) * 100 >= rated_w * rule.load_percent)
-    judges = (_is_reversed, _has_lost_a_phase, _has_a_low_factor)
-    return loaded and any(judge(one, rule) for judge in judges)
+    return loaded and (_is_reversed(one, rule) or _has_lost_a_phase(one, rule) or _has_a_low_factor(one, rule))
 
 
 def _hours(shown: Sequence[Shown]) -> Iterator[tuple[int, Hour]]:

@@ -4,7 +4,7 @@ Windows that follow those before them are judged as they come, from a few number
 suspect what is well, never the other way round; what comes late, or after a start, is always looked at exactly.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -16,16 +16,17 @@ from gateway.watch.heard import Heard, after
 from gateway.watch.honesty import Shown
 from gateway.watch.linkage import Standing
 from gateway.watch.rules import Rules
-from gateway.watch.slots import SLOT_S, Slot, joined, seen
+from gateway.watch.slots import SLOT_S, seen_by
 from protocol import record
 from protocol.record import Reading
 
 SETTLE_S = 600  # after a record came: what belongs to its quarter of an hour is there by then, or its link is down
 _AT = {name: Reading._fields.index(name) for name in Reading._fields}
-_POWER, _ENERGY, _EXPORT, _FACTOR = (_AT[name] for name in ("p_mean_w", "e_import_wh", "e_export_wh", "pf_milli"))
+_POWER, _EXPORT, _FACTOR = (_AT[name] for name in ("p_mean_w", "e_export_wh", "pf_milli"))
 _VOLTAGES = slice(_AT["ua_dv"], _AT["uc_dv"] + 1)
 _CURRENTS = slice(_AT["ia_ma"], _AT["ic_ma"] + 1)
-_COMPARED = slice(_AT["ua_dv"], _AT["pf_milli"] + 1)  # no registers: they may rise by the same while all else differs
+_COMPARED = slice(_AT["ua_dv"], _AT["pf_milli"] + 1)
+_NOTHING: Mapping[int, Values] = {}
 _TOLD = frozenset(
     {
         *(record.BOOT, record.MAINS_LOST, record.MAINS_BACK, record.LOG_FULL, record.LOW_VOLTAGE),
@@ -54,12 +55,11 @@ class Suspects:
     service: dict[str, Span] = field(default_factory=dict)
 
 
-class _Point(NamedTuple):
-    """Of a point's newest whole window."""
+class _Whole(NamedTuple):
+    """A terminal's newest whole window."""
 
     to_s: int
-    compared: tuple[int | None, ...]
-    export_wh: int | None
+    readings: Mapping[int, Values]
 
 
 class Screen:
@@ -71,14 +71,14 @@ class Screen:
         self._rules, self._registry = rules, registry
         self.heard = dict(heard)
         self._told: dict[str, int] = {}  # the quarter of an hour up to which a terminal's silence was told
-        self._points: dict[tuple[str, int], _Point] = {}
+        self._whole: dict[str, _Whole] = {}
         self._standing: dict[tuple[str, str], Standing] = {}
         self._alarm_to_s: dict[tuple[str, str], int] = {}
-        self._of_point: dict[PointId, list[tuple[Enterprise, Linkage]]] = {}
+        self._linked: dict[str, list[tuple[Enterprise, Linkage]]] = {}  # by terminal
         for enterprise in enterprises:
             for one in enterprise.linkages:
-                for point in (*one.production, *one.treatment):
-                    self._of_point.setdefault(point, []).append((enterprise, one))
+                for terminal in {point.terminal for point in (*one.production, *one.treatment)}:
+                    self._linked.setdefault(terminal, []).append((enterprise, one))
 
     def suspects(self, came: Sequence[Came], remarked: Sequence[Came]) -> Suspects:
         """What of this needs an exact look. came: in the order of acceptance; remarked: their marks changed."""
@@ -148,30 +148,31 @@ class Screen:
         terminal = self._registry.get(one.terminal)
         if terminal is None or one.to_s - one.from_s != SLOT_S:
             return
-        there: set[tuple[int | None, ...]] = set()
+        before = self._whole.get(one.terminal)
+        is_next = before is not None and one.from_s >= before.to_s
         # of what came before a start nothing else is known; of several that come at once all but the newest are late
-        suspected = one.from_s < (self.heard[one.terminal].window_s or 0)
-        for number, values in one.readings.items():
-            key = (one.terminal, number)
-            before = self._points.get(key)
-            compared = (values[_POWER], *values[_COMPARED])
-            is_next = before is not None and one.from_s >= before.to_s
-            suspected = suspected or not is_next or compared in there or self._is_odd(terminal, number, values, before)
-            there.add(compared)
-            if is_next or before is None:
-                self._points[key] = _Point(one.to_s, compared, values[_EXPORT])
-        if suspected:
+        is_late = one.from_s < (self.heard[one.terminal].window_s or 0)
+        if is_late or before is None or not is_next or self._is_odd(terminal, one.readings, before.readings):
             span = Span(one.from_s, one.to_s + SLOT_S)  # what registers rose by in the window after it is known by it
             found[one.terminal] = found.get(one.terminal, span).with_(*span)
+        if is_next or before is None:
+            self._whole[one.terminal] = _Whole(one.to_s, one.readings)
 
-    def _is_odd(self, terminal: Terminal, number: int, values: Values, before: _Point | None) -> bool:
+    def _is_odd(self, terminal: Terminal, readings: Mapping[int, Values], before: Mapping[int, Values]) -> bool:
+        powers_w = [one[_POWER] for one in readings.values() if one[_POWER] is not None]
+        if len(set(powers_w)) < len(powers_w) and _has_alike(readings.values()):
+            return True
+        return any(self._is_suspect(terminal, number, one, before.get(number)) for number, one in readings.items())
+
+    def _is_suspect(self, terminal: Terminal, number: int, values: Values, before: Values | None) -> bool:
+        """Whether a point's reading, by itself or with the one before it, could be part of a finding."""
         power_w = values[_POWER]
         if power_w is None:
             return False
-        if before is not None and before.compared == (power_w, *values[_COMPARED]):
+        if before is None or _is_same(values, before):
             return True
         export_wh = values[_EXPORT]
-        rises = export_wh is not None and before is not None and export_wh != before.export_wh
+        rises = export_wh is not None and export_wh != before[_EXPORT]
         shown = Shown(0, power_w, values[_FACTOR], values[_CURRENTS], int(rises), None)
         rated_w = terminal.points[number].rated_power_w if number in terminal.points else None
         return honesty.may_be_wrong(shown, rated_w, self._rules.transformer)
@@ -179,23 +180,21 @@ class Screen:
     # --- linkage
 
     def _linkages(self, windows: Iterable[Came], found: dict[tuple[str, str], Span]) -> None:
-        fresh: dict[PointId, dict[int, Slot]] = {}
+        shown: dict[int, dict[str, Mapping[int, Values]]] = {}  # by slot and terminal
         touched: dict[tuple[str, str], tuple[Enterprise, Linkage, set[int]]] = {}
         for one in windows:
-            for number, values in one.readings.items():
-                point = PointId(one.terminal, number)
-                power_w = values[_POWER]
-                if point not in self._of_point or power_w is None:
-                    continue
-                start_s, of_point = one.from_s // SLOT_S * SLOT_S, fresh.setdefault(point, {})
-                slot = Slot(one.to_s - one.from_s, float(power_w), values[_ENERGY])
-                of_point[start_s] = joined(of_point[start_s], slot) if start_s in of_point else slot
-                for enterprise, each in self._of_point[point]:
-                    touched.setdefault((enterprise.id, each.name), (enterprise, each, set()))[2].add(start_s)
+            start_s = one.from_s // SLOT_S * SLOT_S
+            of_slot = shown.setdefault(start_s, {})
+            is_part = one.terminal in of_slot or one.to_s - one.from_s != SLOT_S
+            of_slot[one.terminal] = one.readings
+            for enterprise, each in self._linked.get(one.terminal, ()):
+                key = enterprise.id, each.name
+                touched.setdefault(key, (enterprise, each, set()))[2].add(start_s)
+                if is_part:  # parts of a slot are joined by an exact look
+                    self._standing.pop(key, None)
         for key, (enterprise, each, starts) in touched.items():
-            if self._goes_on(key, enterprise, each, sorted(starts), fresh):
-                continue
-            found[key] = Span(min(starts), max(starts) + SLOT_S)
+            if not self._goes_on(key, enterprise, each, sorted(starts), shown):
+                found[key] = Span(min(starts), max(starts) + SLOT_S)
 
     def _goes_on(
         self,
@@ -203,17 +202,32 @@ class Screen:
         enterprise: Enterprise,
         one: Linkage,
         starts: Sequence[int],
-        fresh: Mapping[PointId, Mapping[int, Slot]],
+        shown: Mapping[int, Mapping[str, Mapping[int, Values]]],
     ) -> bool:
         """Whether these slots follow those before, and nothing in them is or becomes part of a finding."""
         standing = self._standing.get(key)
-        slots = {point: fresh.get(point, {}) for point in (*one.production, *one.treatment)}
         for start_s in starts:
             if standing is None or start_s != standing.next_s or self._alarm_to_s[key] >= start_s:
                 return False
-            shown = seen(one, slots, start_s)
-            if linkage.is_wrong(one, enterprise.orders, standing, shown):
+            of_slot = shown[start_s]
+            seen = seen_by(one, _powers_w(one.production, of_slot), _powers_w(one.treatment, of_slot))
+            if linkage.is_wrong(one, enterprise.orders, standing, seen):
                 return False
-            standing = linkage.stepped(standing, shown)
+            standing = linkage.stepped(standing, seen)
             self._standing[key] = standing
         return True
+
+
+def _is_same(values: Values, other: Values) -> bool:
+    """All that is compared: no registers, for they may rise by the same while all else differs."""
+    return values[_POWER] == other[_POWER] and values[_COMPARED] == other[_COMPARED]
+
+
+def _has_alike(readings: Collection[Values]) -> bool:
+    return len({(values[_POWER], values[_COMPARED]) for values in readings}) < len(readings)
+
+
+def _powers_w(points: Iterable[PointId], of_slot: Mapping[str, Mapping[int, Values]]) -> list[int | None]:
+    """What each point's mean power was in a slot; None: not measured."""
+    found = [of_slot.get(terminal, _NOTHING).get(number) for terminal, number in points]
+    return [None if values is None else values[_POWER] for values in found]

@@ -1,6 +1,6 @@
 """What each point did in each quarter of an hour, out of exported rows; and what its linkage did by that."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from enum import IntEnum
 from typing import NamedTuple
 
@@ -60,18 +60,24 @@ def slots_of(rows: Iterable[Row], points: set[PointId]) -> dict[PointId, dict[in
 
 def seen(linkage: Linkage, slots: Slots, start_s: int) -> Seen:
     """What the linkage did in the slot that begins then."""
-    production = [slots[point].get(start_s) for point in linkage.production]
-    treatment = [slots[point].get(start_s) for point in linkage.treatment]
-    if not any(production) and not any(treatment):
+    return seen_by(
+        linkage,
+        [_power_w(slots[point].get(start_s)) for point in linkage.production],
+        [_power_w(slots[point].get(start_s)) for point in linkage.treatment],
+    )
+
+
+def seen_by(linkage: Linkage, production_w: Sequence[float | None], treatment_w: Sequence[float | None]) -> Seen:
+    """What the linkage did in a slot, by the mean powers of its points, in their order; None: not measured."""
+    measured_w, treated_w = _known(production_w), _known(treatment_w)
+    if not measured_w and not treated_w:
         return _NOTHING
+    on_w, works_w = linkage.treatment_on_w, linkage.treatment_idle_w
     return Seen(
-        _joint([_state(one, linkage.production_on_w, linkage.production_on_w) for one in production], all_=False),
-        _joint(
-            [_state(one, linkage.treatment_on_w, linkage.treatment_idle_w) for one in treatment],
-            all_=linkage.needs_all,
-        ),
-        sum(one.power_w for one in production if one),
-        sum(one.power_w for one in treatment if one),
+        _joint(production_w, measured_w, linkage.production_on_w, linkage.production_on_w, all_=False),
+        _joint(treatment_w, treated_w, on_w, works_w, all_=linkage.needs_all),
+        sum(measured_w),
+        sum(treated_w),
     )
 
 
@@ -83,19 +89,24 @@ def joined(one: Slot, other: Slot) -> Slot:
     return Slot(measured_s, power_w, max(energies, default=None))
 
 
-def _state(slot: Slot | None, on_w: int, works_w: int) -> State:
-    if slot is None:
-        return State.UNKNOWN
-    if slot.power_w < on_w:
+def _power_w(slot: Slot | None) -> float | None:
+    return None if slot is None else slot.power_w
+
+
+def _known(powers_w: Sequence[float | None]) -> list[float]:
+    return [one for one in powers_w if one is not None]
+
+
+def _state(power_w: float, on_w: int, works_w: int) -> State:
+    if power_w < on_w:
         return State.OFF
-    return State.ON if slot.power_w >= works_w else State.IDLE
+    return State.ON if power_w >= works_w else State.IDLE
 
 
-def _joint(states: list[State], *, all_: bool) -> State:
+def _joint(powers_w: Sequence[float | None], known_w: Sequence[float], on_w: int, works_w: int, *, all_: bool) -> State:
     """Of several points: the least that any does if all must run, else the most; not known where that can't be told."""
-    known = [one for one in states if one is not State.UNKNOWN]
-    if not known:
+    if not known_w:
         return State.UNKNOWN
-    decided = min(known) if all_ else max(known)
+    decided = _state(min(known_w) if all_ else max(known_w), on_w, works_w)
     bound = State.OFF if all_ else State.ON  # what no other point can change
-    return decided if decided is bound or len(known) == len(states) else State.UNKNOWN
+    return decided if decided is bound or len(known_w) == len(powers_w) else State.UNKNOWN
