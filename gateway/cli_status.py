@@ -17,6 +17,7 @@ from gateway.updates import rollouts, stages
 from gateway.updates import store as updates
 from gateway.wanted import configurations, requests
 from gateway.wanted.store import looking
+from protocol.host import program
 
 NAMES_SHOWN = 10  # on a line for a person; --json has them all
 _LINES = ("stream", "journal", "retention", "quarantine", "unknown", "findings", "asked", "updates")
@@ -25,6 +26,8 @@ _LINES = ("stream", "journal", "retention", "quarantine", "unknown", "findings",
 def status(config: Config, as_json: AsJson = False) -> None:
     """What the journal, quarantine and sinks hold now, what is asked of terminals and what they were told. 状态
 
+    program: its version and commit.
+
     updates: rollouts that are not over.
 
     findings: epochs_back, frames of a log that is not the terminal's newest; records_missing, numbers that terminals
@@ -32,7 +35,8 @@ def status(config: Config, as_json: AsJson = False) -> None:
     """
     loaded = load(config)
     folder = Path(loaded.data_dir)
-    found: dict[str, Any] = {} if loaded.jetstream is None else {"stream": stream_status(loaded.jetstream)}
+    found: dict[str, Any] = {"program": program.this().text()}
+    found |= {} if loaded.jetstream is None else {"stream": stream_status(loaded.jetstream)}
     if loaded.jetstream is None or (folder / FILE).exists():
         found |= _journal_status(loaded)
     else:  # a worker's
@@ -40,6 +44,7 @@ def status(config: Config, as_json: AsJson = False) -> None:
     if as_json:
         print_json(found)
         return
+    typer.echo(f"program: wattline {found['program']}")
     for section in _LINES:
         if section in found:
             typer.echo(f"{section}: {line_text(found[section])}")

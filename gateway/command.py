@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.metadata import EntryPoint, entry_points, version
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO, NoReturn
 
@@ -16,6 +16,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from gateway.explain import Explainer, findings, render
+from protocol.host import program
 
 COMMANDS = "wattline.commands"
 EXPLAINERS = "wattline.explain"
@@ -97,7 +98,7 @@ def _fail(*lines: str) -> NoReturn:
 
 def _show_version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"wattline {version('wattline')}")
+        typer.echo(f"wattline {program.this().text()}")
         raise typer.Exit
 
 

@@ -3,9 +3,11 @@
 from collections.abc import Callable, Iterator, Sequence
 from itertools import accumulate
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, start_http_server
 from prometheus_client.metrics_core import HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
+
+from protocol.host import program
 
 _SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5)
 DELAYS_S = (10, 60, 300, 900, 1800, 3600, 7200, 21600, 86400, 604800)
@@ -47,6 +49,7 @@ class Metrics:
         self._make_gaps()
         self._make_wanted()
         self._make_updates()
+        self._make_program()
 
     def serve(self, port: int) -> tuple[int, Callable[[], None]]:
         """Serve /metrics on loopback, in the background: (the port, for 0 the one that the OS chose; how to end it)."""
@@ -58,6 +61,11 @@ class Metrics:
             thread.join()
 
         return int(server.server_port), close
+
+    def _make_program(self) -> None:
+        here = program.this()
+        self.program = Info("wattline_build", "The program: its version and commit.", registry=self.registry)
+        self.program.info({"version": here.version, "commit": here.commit, "changed": str(here.changed).lower()})
 
     def _make_intake(self) -> None:
         registry = self.registry

@@ -4,35 +4,32 @@ import platform
 import re
 import subprocess
 from collections.abc import Sequence
-from importlib import metadata
 from pathlib import Path
 
-ROOT = Path(__file__).parent.parent
-UNKNOWN = "unknown"
+from protocol.host import program
+
+UNKNOWN = program.UNKNOWN
 _WAIT_S = 10
 
 
 def commit() -> str:
     """Of the code that runs; "unknown" outside a repository."""
-    return _said(["git", "-C", str(ROOT), "rev-parse", "--short", "HEAD"]) or UNKNOWN
+    return program.this().commit
 
 
 def versions(vm: Path | None = None, broker: Path | None = None) -> dict[str, str]:
     """By name; those of the MicroPython VM and of mosquitto where they took part."""
-    found = {"wattline": _wattline(), "python": platform.python_version(), "system": platform.platform(terse=True)}
+    found = {
+        "wattline": program.this().version,
+        "python": platform.python_version(),
+        "system": platform.platform(terse=True),
+    }
     if vm is not None:
         found["micropython"] = _said([str(vm), "-c", "import sys; print(sys.version)"]) or UNKNOWN
     if broker is not None:
         said = re.search(r"mosquitto version (\S+)", _said([str(broker), "-h"]))
         found["mosquitto"] = said[1] if said else UNKNOWN
     return found
-
-
-def _wattline() -> str:
-    try:
-        return metadata.version("wattline")
-    except metadata.PackageNotFoundError:
-        return UNKNOWN
 
 
 def _said(command: Sequence[str]) -> str:

@@ -3,7 +3,6 @@
 import shutil
 import sqlite3
 from collections.abc import Callable
-from importlib.metadata import version
 from pathlib import Path
 
 import msgspec
@@ -13,6 +12,7 @@ from gateway.files import sync_folder, write_durably
 from gateway.journal.journal import FILE
 from gateway.journal.reader import Reader
 from gateway.journal.rows import OlderSchemaError
+from protocol.host import program
 
 
 def backup(data_dir: Path, out: Path, now_ms: Callable[[], int]) -> Manifest:
@@ -30,7 +30,7 @@ def backup(data_dir: Path, out: Path, now_ms: Callable[[], int]) -> Manifest:
         reader = Reader(partial)
         last_record = reader.last_id()
         reader.close()
-        found = Manifest(version("wattline"), began_ms, now_ms(), last_record, files)
+        found = Manifest(program.this().version, began_ms, now_ms(), last_record, files)
         write_durably(partial / MANIFEST, msgspec.json.format(msgspec.json.encode(found)))
         sync_folder(partial)
         partial.rename(out)

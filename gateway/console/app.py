@@ -33,6 +33,7 @@ from gateway.console.sessions import COOKIE, Session, Sessions
 from gateway.console.users import PASSWORD_CHARS_MAX, Users
 from gateway.database import NewerSchemaError, StoreUnavailableError
 from gateway.journal.rows import OlderSchemaError
+from protocol.host import program
 from protocol.host.strict import ConfigError
 from protocol.host.tables import Name
 
@@ -60,7 +61,7 @@ class Login(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Me(msgspec.Struct, frozen=True):
-    """Who is logged in. csrf: to be sent as X-CSRF-Token with each change.
+    """Who is logged in, and into which program. csrf: to be sent as X-CSRF-Token with each change.
 
     now_s: by the gateway's clock; utc_offset_h: of the times shown.
     """
@@ -70,6 +71,7 @@ class Me(msgspec.Struct, frozen=True):
     csrf: str
     now_s: int
     utc_offset_h: int
+    program: str
 
 
 class Console:
@@ -170,7 +172,7 @@ class Console:
     def _who(self, session: Session) -> Me:
         user, house = session.user, self._house
         offset_h = house.config.console.utc_offset_h
-        return Me(user.name, user.role.name.lower(), session.csrf, house.now_s, offset_h)
+        return Me(user.name, user.role.name.lower(), session.csrf, house.now_s, offset_h, program.this().text())
 
     def _session(self, request: Request) -> Session:
         if not self._requests.take(_address(request)):

@@ -25,6 +25,7 @@ except (ImportError, AttributeError):
 try:
     from terminal import image
     told["version"], told["built_s"] = image.VERSION, image.BUILT_S
+    told["commit"] = getattr(image, "COMMIT", "")
     import boards
     with open(boards.mount_data() + "/terminal.json") as file:
         told["terminal"] = json.load(file)["terminal"]
@@ -38,7 +39,8 @@ print(json.dumps(told))
 class Identity:
     """A board and what runs on it. board: the name of its image (firmware.image.BOARDS), None if there is none for it.
 
-    machine: in its own words. version: of our application, None without. terminal: its name, None if not provisioned.
+    machine: in its own words. version, commit: of our application, None and "" without.
+    terminal: its name, None if not provisioned.
     """
 
     kind: Kind
@@ -46,6 +48,7 @@ class Identity:
     machine: str
     micropython: str | None = None
     version: tuple[int, int, int] | None = None
+    commit: str = ""
     built_s: int | None = None
     terminal: str | None = None
     chip_id: str | None = None
@@ -56,7 +59,7 @@ class Identity:
         if self.micropython:
             parts.append(f"MicroPython {self.micropython}")
         if self.version:
-            parts.append(f"wattline {version_text(self.version)}")
+            parts.append(f"wattline {version_text(self.version)}" + (f" ({self.commit})" if self.commit else ""))
         parts.append(f"terminal / 终端 {self.terminal}" if self.terminal else KIND_WORDS[self.kind])
         return ", ".join(parts)
 
@@ -83,6 +86,7 @@ def over(link: Link) -> Identity:
         machine=told["machine"],
         micropython=told["micropython"],
         version=version,
+        commit=told.get("commit", ""),
         built_s=told.get("built_s"),
         terminal=told.get("terminal"),
         chip_id=told.get("chip_id"),

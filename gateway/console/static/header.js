@@ -17,7 +17,7 @@ export function draw(header, name, isShown, again) {
   const names = who() ? NAMES.filter(isShown) : [];
   const items = names.map((one) => el("li", {}, link(to(one), t(one), { "aria-current": one === here ? "page" : null })));
   header.replaceChildren(
-    link("#/", "Wattline", { class: "brand" }),
+    link("#/", "Wattline", { class: "brand", title: who()?.program ?? null }),
     el("nav", { "aria-label": t("pages") }, el("ul", {}, items)),
     el("div", { class: "tools" }, who() ? self() : null, choices(again)),
   );
