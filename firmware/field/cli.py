@@ -10,7 +10,7 @@ import serial
 import typer
 from terminal import config, profile, sampler
 
-from firmware import DEVICE, image
+from firmware import DEVICE, image, image_manifest
 from firmware.field import (
     cli_board,
     cli_bundle,
@@ -18,6 +18,7 @@ from firmware.field import (
     cli_commission,
     cli_console,
     cli_flash,
+    cli_install,
     cli_rescue,
     cli_screen,
     cli_site,
@@ -37,6 +38,7 @@ cli_wiring.register(app)
 cli_commission.register(app)
 cli_board.register(app)
 cli_flash.register(app)
+cli_install.register(app)
 cli_rescue.register(app)
 cli_screen.register(app)
 
@@ -139,6 +141,8 @@ def image_(
     try:
         version, built_s = image.version_here(), image.built_here_s()
         sizes = {one: image.build(one, out / one, version, built_s) for one in boards}
+        for one in boards:
+            image_manifest.write(out / one, one, version, built_s)
     except image.ImageError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from error

@@ -1,9 +1,8 @@
-"""`wattline field ports`, `identify`, `install`: which boards are plugged in, what they are, the application on one."""
+"""`wattline field ports`, `identify`: which boards are plugged in, and what they are."""
 
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -15,11 +14,10 @@ import typer
 from firmware import image
 from firmware.field.board import flash_rp2
 from firmware.field.board import identify as identifying
-from firmware.field.board import install as installing
 from firmware.field.board import ports as serial_ports
 from firmware.field.board.errors import BoardError, BoardRefusedError
-from firmware.field.board.link import BAUD, Link
-from firmware.field.outcome import NO_ANSWER, REFUSED, Finding, Outcome, passed
+from firmware.field.board.link import BAUD
+from firmware.field.outcome import NO_ANSWER, REFUSED, Outcome
 
 Port = Annotated[
     str | None, typer.Option(help="The board's serial port, or rfc2217://HOST:PORT; the only one if left out. 板子串口")
@@ -29,6 +27,7 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would cha
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object. 输出 JSON")]
 Cross = Annotated[bool, typer.Option("--allow-cross-flash", help="Another board's too. 允许写入其他板型的映像")]
 Older = Annotated[bool, typer.Option("--allow-downgrade", help="An older one too. 允许降级")]
+Stub = Annotated[bool, typer.Option(help="esptool's faster loader in the chip's RAM. 使用 esptool 快速引导")]
 _NO_PORT = (
     "no serial port of USB: is the board plugged in, with a cable that has data wires? / 未发现串口，请检查数据线"
 )
@@ -58,49 +57,6 @@ def identify(port: Port = None, baud: Baud = BAUD, as_json: AsJson = False) -> N
     with told():
         found = identifying.in_bootsel(drives[0]) if len(drives) == 1 else identifying.at(chosen(port), baud)
     typer.echo(json.dumps(asdict(found), ensure_ascii=False) if as_json else found.text())
-
-
-def install(
-    port: Port = None,
-    board: Annotated[str | None, typer.Option(help=f"{', '.join(image.BOARDS)}; as found if left out. 板型")] = None,
-    baud: Baud = BAUD,
-    allow_cross_flash: Cross = False,
-    allow_downgrade: Older = False,
-    dry_run: DryRun = False,
-    as_json: AsJson = False,
-) -> None:
-    """Put this version's application on a board: only what differs, compared afterwards. 安装或更新终端应用"""
-    if board is not None and board not in image.BOARDS:
-        raise typer.BadParameter(f"{board}: {', '.join(image.BOARDS)}", param_hint="--board")
-    with told(), tempfile.TemporaryDirectory() as folder:
-        version, built_s = image.version_here(), image.built_here_s()
-        with Link(chosen(port), baud) as link:
-            found = identifying.over(link)
-            made = board or found.board
-            if made is None:
-                raise BoardRefusedError(f"{found.machine}: no image for this board; --board names one / 无对应映像")
-            installing.refuse_unfit(found, made, version, cross=allow_cross_flash, older=allow_downgrade)
-            image.build(made, Path(folder), version, built_s)
-            todo = installing.plan(link, Path(folder))
-            if not dry_run:
-                installing.carry_out(link, todo, Path(folder), _quiet if as_json else _say)
-    finish(_installed(todo, version, dry_run=dry_run), as_json=as_json)
-
-
-def _installed(todo: installing.Plan, version: tuple[int, int, int], *, dry_run: bool) -> Outcome:
-    name = identifying.version_text(version)
-    if not todo.put and not todo.remove:
-        code, en, zh = "same", f"{name} is there already, all {todo.same} files", f"板上已是 {name}，无需改动"
-    elif dry_run:
-        code, en, zh = "would_change", f"{name} would be put there", f"将安装 {name}"
-    else:
-        code, en, zh = (
-            "installed",
-            f"{name} is there, all compared; the board starts it",
-            f"已安装 {name} 并校验，正在启动",
-        )
-    data = {"put": {path: len(one) for path, one in todo.put.items()}, "remove": list(todo.remove), "same": todo.same}
-    return passed("install", Finding(code, en, zh), version=list(version), **data)
 
 
 @contextmanager
@@ -148,14 +104,6 @@ def finish(outcome: Outcome, *, as_json: bool) -> None:
     raise typer.Exit(outcome.exit_status)
 
 
-def _say(path: str, done: int, whole: int) -> None:
-    typer.echo(f"{100 * done // max(1, whole):3d} %  {path}", err=True)
-
-
-def _quiet(path: str, done: int, whole: int) -> None:
-    """JSON alone."""
-
-
 def _held(device: str) -> list[str]:
     return [f"{one.pid} {one.name} ({one.user})" for one in serial_ports.holders(Path(device))]
 
@@ -169,4 +117,3 @@ def register(app: typer.Typer) -> None:
 
     add(ports, "ports", "ports --json")
     add(identify, "identify", "identify --port COM3 --json")
-    add(install, "install --dry-run", "install --port /dev/ttyUSB0")

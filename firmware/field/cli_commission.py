@@ -15,8 +15,8 @@ import typer
 from firmware.field import cli_site, cli_wiring, files
 from firmware.field.board import ports
 from firmware.field.board.errors import PortError
-from firmware.field.board.flash import is_uf2
 from firmware.field.cli_board import Port, chosen
+from firmware.field.cli_install import Firmware, Image, refuse_uf2
 from firmware.field.commission import flow, session, steps
 from firmware.field.commission.session import Session, SessionError
 from firmware.field.commission.steps import Step
@@ -30,10 +30,6 @@ from protocol.host.strict import ConfigError, convert
 EXIT = (
     "Exit status / 退出码: 0 done, 1 the step's finding is bad (it says what), 2 usage, "
     "3 port, cable or board does not answer, 4 the board or the gateway refused."
-)
-_A_DRIVE = (
-    "an RP2350 that is flashed has a drive and no port: first `wattline field flash --firmware FILE.uf2` / "
-    "RP2350 烧录时只有盘符没有串口：请先单独执行 wattline field flash"
 )
 BusPort = Annotated[
     str | None, typer.Option(help="An RS-485 adapter on the meters' bus; else the board asks. 电表总线适配器串口")
@@ -76,10 +72,8 @@ def commission(  # noqa: PLR0913, PLR0917  (a command's options are its paramete
     port: Port = None,
     terminal: Terminal = None,
     bus_port: BusPort = None,
-    firmware: Annotated[
-        Path | None,
-        typer.Option(exists=True, dir_okay=False, help="MicroPython's *.bin, for a new ESP32-S3. 固件文件"),
-    ] = None,
+    firmware: Firmware = None,
+    image: Image = None,
     folder: Folder = None,
     start: Annotated[str | None, typer.Option("--from", help="Begin with this step. 从该步骤开始")] = None,
     skip: Annotated[
@@ -105,8 +99,7 @@ def commission(  # noqa: PLR0913, PLR0917  (a command's options are its paramete
         raise typer.BadParameter(f"{start}: one of / 可选: {', '.join(names)}", param_hint="--from")
     if unknown := set(skip or []) - set(steps.SKIPPABLE):
         raise typer.BadParameter(f"{unknown.pop()}: one of / 可选: {', '.join(steps.SKIPPABLE)}", param_hint="--skip")
-    if firmware is not None and is_uf2(firmware):
-        raise typer.BadParameter(_A_DRIVE, param_hint="--firmware")
+    refuse_uf2(firmware)
     at = _port(port, dry_run=dry_run)
     given = Given(
         file, terminal, key, folder, at, bus_port, erase, generation, timeout, tuple(photo or ()), note, as_json
@@ -114,7 +107,7 @@ def commission(  # noqa: PLR0913, PLR0917  (a command's options are its paramete
     work = _work(given)
     numbers = [one.number for one in work.terminal.points]
     ask = cli_wiring.asker(numbers, running or [], clamp or [], uneven or [], quiet=as_json)
-    work = replace(work, ask=ask, skip=tuple(skip or ()), firmware=firmware)
+    work = replace(work, ask=ask, skip=tuple(skip or ()), firmware=firmware, image=image)
     kept = _session(work)
     wanted = flow.todo(kept, start)
     if dry_run:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from firmware.field.board import flash as flashing
-from firmware.field.cli_board import EXIT, AsJson, Cross, DryRun, Older, Port, chosen, finish, told
+from firmware.field.cli_board import EXIT, AsJson, Cross, DryRun, Older, Port, Stub, chosen, finish, told
 
 
 def flash(  # noqa: PLR0913, PLR0917  (a command's options are its parameters)
@@ -17,7 +17,7 @@ def flash(  # noqa: PLR0913, PLR0917  (a command's options are its parameters)
     drive: Annotated[Path | None, typer.Option(help="An RP2350's, in BOOTSEL mode; found if left out. 盘符")] = None,
     allow_cross_flash: Cross = False,
     allow_downgrade: Older = False,
-    stub: Annotated[bool, typer.Option(help="esptool's faster loader in the chip's RAM. 使用 esptool 快速引导")] = True,
+    stub: Stub = True,
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:

@@ -1,6 +1,6 @@
 """An ESP firmware file as MicroPython's downloads are: boot loader, partition table and application in one, from 0.
 
-Formats: ESP-IDF, "App Image Format" and "Partition Tables".
+Format: ESP-IDF, "App Image Format".
 """
 
 from __future__ import annotations
@@ -9,14 +9,14 @@ import re
 import struct
 from dataclasses import dataclass
 
+from firmware.field.board import esp_partitions
 from firmware.field.board.errors import BoardRefusedError
 
 CHIPS = {0: "ESP32", 2: "ESP32-S2", 5: "ESP32-C3", 9: "ESP32-S3", 13: "ESP32-C6", 16: "ESP32-H2", 18: "ESP32-P4"}
 DESCRIPTION_BYTES = 80  # of esp_app_desc_t: as far as the version and the project's name go
-_IMAGE_MAGIC, _DESCRIPTION_MAGIC, _PARTITION_MAGIC = 0xE9, 0xABCD5432, 0x50AA
+_IMAGE_MAGIC, _DESCRIPTION_MAGIC = 0xE9, 0xABCD5432
 _CHIP_AT, _DESCRIPTION_AT, _VERSION_AT, _TEXT_BYTES = 12, 32, 16, 32  # image header 24, segment header 8
-_TABLE_AT, _TABLE_BYTES, _ROW_BYTES = 0x8000, 0xC00, 32
-_APPLICATION, _FIRST_SLOTS = 0, (0x00, 0x10)  # factory, ota_0
+_FIRST_SLOTS = (0x00, 0x10)  # factory, ota_0
 
 
 @dataclass(frozen=True)
@@ -31,13 +31,13 @@ class Firmware:
 
 def read(data: bytes, name: str) -> Firmware:
     """What a file is. Raises BoardRefusedError."""
-    if len(data) < _TABLE_AT + _TABLE_BYTES or data[0] != _IMAGE_MAGIC:
+    if len(data) < esp_partitions.TABLE_AT + esp_partitions.TABLE_BYTES or data[0] != _IMAGE_MAGIC:
         raise BoardRefusedError(
             f"{name}: no firmware for an ESP that begins with its boot loader: MicroPython's file for the board, as it "
             "is downloaded, is one / 不是包含引导程序的 ESP 固件文件"
         )
     (chip_id,) = struct.unpack_from("<H", data, _CHIP_AT)
-    at = _application_at(data[_TABLE_AT : _TABLE_AT + _TABLE_BYTES], name) + _DESCRIPTION_AT
+    at = _application_at(data, name) + _DESCRIPTION_AT
     chip = CHIPS.get(chip_id, f"chip {chip_id}")
     return Firmware(chip, chip_id, version_in(data[at : at + DESCRIPTION_BYTES]), at)
 
@@ -51,11 +51,8 @@ def version_in(description: bytes) -> tuple[int, ...] | None:
     return tuple(int(one or 0) for one in found.groups()) if found else None
 
 
-def _application_at(table: bytes, name: str) -> int:
-    for at in range(0, len(table), _ROW_BYTES):
-        magic, kind, slot, offset = struct.unpack_from("<HBBI", table, at)
-        if magic != _PARTITION_MAGIC:
-            break
-        if kind == _APPLICATION and slot in _FIRST_SLOTS:
-            return int(offset)
-    raise BoardRefusedError(f"{name}: its partition table has no application / 分区表中没有应用分区")
+def _application_at(data: bytes, name: str) -> int:
+    for one in esp_partitions.read(data, name):
+        if one.kind == esp_partitions.APPLICATION and one.slot in _FIRST_SLOTS:
+            return one.at
+    raise BoardRefusedError(f"{name}: its partition table has no first application / 分区表中没有首个应用分区")

@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
-from firmware.field.board import esp_image, flash_esp, flash_rp2, uf2
+from firmware.field.board import esp_image, esp_partitions, flash_esp, flash_rp2, root_esp, uf2
 from firmware.field.board.errors import BoardError, BoardRefusedError, BoardSilentError
-from firmware.field.board.flash_esp import Step
+from firmware.field.board.esp_partitions import Partition
+from firmware.field.board.flash_esp import Loader, Piece, Step
 from firmware.field.board.link import Link
 from firmware.field.outcome import Finding, Outcome, passed
+from firmware.root_image import BLOCK_BYTES
 
+Root = Callable[[int], bytes]
+RootState = Literal["same", "left", "image"]
+_ROOT_WORDS: dict[RootState, Finding] = {
+    "same": Finding("root_same", "the application is there already, as one image", "应用映像已在板上"),
+    "left": Finding(
+        "root_left",
+        "the board has files already: of the application what differs is written by its raw REPL",
+        "板上已有文件：应用将逐个文件比较后写入",
+    ),
+    "image": Finding("root_image", "the application goes with it, as one image", "应用作为一个映像一并写入"),
+}
 _FIRMWARE_BYTES_MAX = 32 * 1024 * 1024  # the largest flash of these boards, as UF2
 
 
@@ -28,11 +43,21 @@ def is_uf2(firmware: Path) -> bool:
     return firmware.suffix.lower() == ".uf2"
 
 
-def run(firmware: Path, port: str | None, drive: Path | None, options: Options, step: Step) -> Outcome:
-    """Put MicroPython's *.bin or *.uf2 on the board at a port, or on a drive. Raises BoardError, OSError."""
+def chip_of(firmware: Path) -> str:
+    """The chip that a *.bin is for. Raises BoardRefusedError, OSError."""
+    return esp_image.read(_content(firmware), firmware.name).chip
+
+
+def run(
+    firmware: Path, port: str | None, drive: Path | None, options: Options, step: Step, root: Root | None = None
+) -> Outcome:
+    """Put MicroPython's *.bin or *.uf2 on the board at a port, or on a drive. Raises BoardError, ImageError, OSError.
+
+    root: makes the application's file system of so many blocks, which goes with a *.bin onto a chip without files.
+    """
     data = _content(firmware)
     if not is_uf2(firmware):
-        return _esp(data, firmware.name, str(port), options, step)
+        return _esp(data, firmware.name, str(port), options, step, root)
     found = uf2.read(data, firmware.name)
     place = _drive(drive, port)
     flash_rp2.refuse_unfit(place, found, cross=options.cross)
@@ -41,16 +66,33 @@ def run(firmware: Path, port: str | None, drive: Path | None, options: Options, 
     return _outcome(found.family, found.size, found.size, dry_run=options.dry_run)
 
 
-def _esp(data: bytes, name: str, port: str, options: Options, step: Step) -> Outcome:
+def _esp(data: bytes, name: str, port: str, options: Options, step: Step, root: Root | None) -> Outcome:
     found = esp_image.read(data, name)
+    data = esp_partitions.laid_out(data, name)
     with flash_esp.loader(port) as chip:
         fast = flash_esp.with_flash(chip, stub=options.stub)
         flash_esp.refuse_unfit(fast, found, cross=options.cross, older=options.older)
-        numbers = flash_esp.differing(fast, data)
+        wanted = flash_esp.differing(fast, flash_esp.pieces(data))
+        application, files = _application(fast, esp_partitions.root_of(data, name), root)
         if not options.dry_run:
-            flash_esp.write(fast, data, numbers, step)
-    written = sum(len(flash_esp.region(data, one)) for one in numbers)
-    return _outcome(found.chip, len(data), written, dry_run=options.dry_run)
+            flash_esp.write(fast, [*wanted, *files], step)
+    written = sum(len(one.data) for one in (*wanted, *files))
+    outcome = _outcome(found.chip, len(data), written, dry_run=options.dry_run)
+    if application is None:
+        return outcome
+    findings = (*outcome.findings, _ROOT_WORDS[application])
+    return replace(outcome, findings=findings, data={**outcome.data, "application": application})
+
+
+def _application(chip: Loader, at: Partition, root: Root | None) -> tuple[RootState | None, list[Piece]]:
+    """What becomes of the root's file system, and what is to be written of it."""
+    if root is None:
+        return None, []
+    wanted = root_esp.pieces(root(at.size // BLOCK_BYTES), at.at)
+    differing = flash_esp.differing(chip, wanted)
+    if not differing:
+        return "same", []
+    return ("left", []) if root_esp.has_files(chip, at.at) else ("image", differing)
 
 
 def _outcome(chip: str, size: int, written: int, *, dry_run: bool) -> Outcome:

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import hashlib
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import esptool
 from esptool.logger import log
@@ -23,7 +24,14 @@ REGION_BYTES = 64 * 1024  # a flash's large erase block; at 460,800 baud it take
 FAST_BAUD = 460800
 ROM_BAUD = 115200
 ATTEMPTS = 5  # to reset it into its boot loader
-Step = Callable[[int, int], None]  # bytes done, bytes in all
+Step = Callable[[int, int], None]  # pieces done, pieces in all
+
+
+class Piece(NamedTuple):
+    """What belongs at one place of the flash."""
+
+    at: int
+    data: bytes
 
 
 @dataclass(frozen=True)
@@ -72,28 +80,33 @@ def with_flash(chip: Loader, *, stub: bool = True) -> Loader:
         return Loader(esp, chip.port)
 
 
-def differing(chip: Loader, firmware: bytes) -> list[int]:
-    """The regions, by number, that are not on the flash as they are in the file."""
-    found = []
-    for number in range(-(-len(firmware) // REGION_BYTES)):
-        part = region(firmware, number)
-        if _md5(chip, number * REGION_BYTES, len(part)) != hashlib.md5(part, usedforsecurity=False).hexdigest():
-            found.append(number)
-    return found
+def pieces(data: bytes, at: int = 0) -> list[Piece]:
+    """What belongs on the flash from `at` on, in regions."""
+    return [Piece(at + start, data[start : start + REGION_BYTES]) for start in range(0, len(data), REGION_BYTES)]
 
 
-def write(chip: Loader, firmware: bytes, numbers: list[int], step: Step) -> None:
-    """Write these regions, and compare each. Raises BoardSilentError, BoardRefusedError."""
+def differing(chip: Loader, wanted: Sequence[Piece]) -> list[Piece]:
+    """Those of the pieces that are not on the flash as they are here."""
+    return [one for one in wanted if not _is_there(chip, one)]
+
+
+def write(chip: Loader, wanted: Sequence[Piece], step: Step) -> None:
+    """Write these pieces, and compare each. Raises BoardSilentError, BoardRefusedError."""
     with _as_ours(chip.port):
-        for done, number in enumerate(numbers, 1):
-            at, part = number * REGION_BYTES, region(firmware, number)
-            _program(chip.esp, at, part)
-            if _md5(chip, at, len(part)) != hashlib.md5(part, usedforsecurity=False).hexdigest():
+        for done, one in enumerate(wanted, 1):
+            _program(chip.esp, one.at, one.data)
+            if not _is_there(chip, one):
                 raise BoardRefusedError(
-                    f"{chip.port}: what was written at {at:#x} reads back as something else: worn flash? / "
+                    f"{chip.port}: what was written at {one.at:#x} reads back as something else: worn flash? / "
                     "写入后回读不一致，闪存可能损坏或写保护"
                 )
-            step(done, len(numbers))
+            step(done, len(wanted))
+
+
+def content(chip: Loader, at: int, size: int) -> bytes:
+    """What is on the flash; slow: for some bytes."""
+    with _as_ours(chip.port):
+        return bytes(chip.esp.read_flash(at, size))
 
 
 def refuse_unfit(chip: Loader, firmware: esp_image.Firmware, *, cross: bool, older: bool) -> None:
@@ -113,13 +126,7 @@ def refuse_unfit(chip: Loader, firmware: esp_image.Firmware, *, cross: bool, old
 
 def version_on(chip: Loader, firmware: esp_image.Firmware) -> tuple[int, ...] | None:
     """The version of the application that is on the flash, where this file would put its own; None without."""
-    with _as_ours(chip.port):
-        return esp_image.version_in(chip.esp.read_flash(firmware.description_at, esp_image.DESCRIPTION_BYTES))
-
-
-def region(firmware: bytes, number: int) -> bytes:
-    """One region of a file; the last may be shorter."""
-    return firmware[number * REGION_BYTES : (number + 1) * REGION_BYTES]
+    return esp_image.version_in(content(chip, firmware.description_at, esp_image.DESCRIPTION_BYTES))
 
 
 def _program(esp: esptool.loader.ESPLoader, at: int, part: bytes) -> None:
@@ -132,9 +139,10 @@ def _program(esp: esptool.loader.ESPLoader, at: int, part: bytes) -> None:
         esp.read_reg(esp.CHIP_DETECT_MAGIC_REG_ADDR)
 
 
-def _md5(chip: Loader, at: int, size: int) -> str:
+def _is_there(chip: Loader, piece: Piece) -> bool:
     with _as_ours(chip.port):
-        return str(chip.esp.flash_md5sum(at, size))
+        found = str(chip.esp.flash_md5sum(piece.at, len(piece.data)))
+    return found == hashlib.md5(piece.data, usedforsecurity=False).hexdigest()
 
 
 def _dotted(version: tuple[int, ...]) -> str:

@@ -64,7 +64,7 @@ class Identity:
         return ", ".join(parts)
 
 
-_BOARDS = {"ESP32-S3": "esp32s3", "RP2350": "rp2"}
+BOARD_OF_CHIP = {"ESP32-S3": "esp32s3", "RP2350": "rp2"}
 _READY_S = 5.0  # a board that runs has its prompt in a tenth of it; one in its boot loader never
 _ATTEMPTS = 2
 
@@ -104,7 +104,7 @@ def at(port: str, baud: int) -> Identity:
     except BoardSilentError as silent:
         try:
             with flash_esp.loader(port, attempts=_ATTEMPTS) as chip:
-                return Identity("bootloader", _BOARDS.get(chip.chip), chip.chip)
+                return Identity("bootloader", BOARD_OF_CHIP.get(chip.chip), chip.chip)
         except BoardError:
             raise silent from None
 
@@ -112,7 +112,7 @@ def at(port: str, baud: int) -> Identity:
 def in_bootsel(drive: Path) -> Identity:
     """The board whose boot loader shows this drive. Raises BoardSilentError."""
     chip = flash_rp2.chip_of(drive)
-    return Identity("bootsel", _BOARDS.get(chip), f"{chip} {drive}")
+    return Identity("bootsel", BOARD_OF_CHIP.get(chip), f"{chip} {drive}")
 
 
 def board_of(platform: str, machine: str) -> str | None:

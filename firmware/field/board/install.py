@@ -13,7 +13,7 @@ from pathlib import Path
 from firmware.field.board.errors import BoardRefusedError
 from firmware.field.board.identify import Identity, version_text
 from firmware.field.board.link import Link
-from firmware.image import AS_IT_IS
+from firmware.image import AS_IT_IS, files_of
 
 Step = Callable[[str, int, int], None]  # the file's name, bytes done, bytes in all
 
@@ -48,17 +48,16 @@ def refuse_unfit(found: Identity, board: str, version: tuple[int, int, int], *, 
 
 def plan(link: Link, image: Path) -> Plan:
     """What of the image in a folder (firmware.image.build) is not on the board, and what there is no part of it."""
-    wanted = {f"/{one.relative_to(image).as_posix()}": one for one in sorted(image.rglob("*")) if one.is_file()}
+    wanted = {f"/{path}": data for path, data in files_of(image).items()}
     # what updates brought (`a`, `b`, `slots`) and what else is at the board's root is none of the image's
-    there = link.digests(*sorted(f"/{one.name}" for one in image.iterdir()))
-    put = {path: file.read_bytes() for path, file in wanted.items()}
-    put = {path: data for path, data in put.items() if there.get(path) != hashlib.sha256(data).hexdigest()}
+    there = link.digests(*sorted({"/" + path.split("/")[1] for path in wanted}))
+    put = {path: data for path, data in wanted.items() if there.get(path) != hashlib.sha256(data).hexdigest()}
     remove = tuple(sorted(set(there) - set(wanted)))
     main = f"/{AS_IT_IS}"
     same = len(wanted) - len(put)
     if (put or remove) and main in wanted:
         put.pop(main, None)
-        put[main] = wanted[main].read_bytes()  # the last
+        put[main] = wanted[main]  # the last
     return Plan(put, remove, same)
 
 

@@ -5,15 +5,15 @@ Each leaves the board at its prompt, where nothing asks the meters and no start 
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
-from pathlib import Path
+from functools import partial
 from typing import Any, NamedTuple
 
-from firmware import image
+from firmware import image, root_image
 from firmware.field import files
+from firmware.field.board import application
 from firmware.field.board import flash as flashing
 from firmware.field.board import identify as identifying
 from firmware.field.board import install as installing
@@ -42,13 +42,22 @@ class Step(NamedTuple):
 
 
 def flash(work: Work, session: Session) -> Outcome:
-    """MicroPython on the board, if the technician brought a file of it."""
+    """MicroPython on the board, if the technician brought a file of it; with the application, if it has no files."""
     del session
     if work.firmware is None:
         return Outcome("flash", "skipped", (words.NO_FIRMWARE,))
-    return flashing.run(
-        work.firmware, work.port, None, flashing.Options(), lambda at, of: work.tell(f"{100 * at // max(1, of):3d} %")
-    )
+    board, chip = work.terminal.board, flashing.chip_of(work.firmware)
+    if identifying.BOARD_OF_CHIP.get(chip) != board:
+        return Outcome("flash", "failed", (words.other_firmware(work.firmware.name, chip, board),), {}, REFUSED)
+    with application.of_board(board, work.image) as ours:
+        return flashing.run(
+            work.firmware,
+            work.port,
+            None,
+            flashing.Options(),
+            lambda at, of: work.tell(f"{100 * at // max(1, of):3d} %"),
+            partial(root_image.make, ours.folder),
+        )
 
 
 def identify(work: Work, session: Session) -> Outcome:
@@ -68,14 +77,15 @@ def identify(work: Work, session: Session) -> Outcome:
 
 def install(work: Work, session: Session) -> Outcome:
     """The application of this version on the board, what differs only."""
-    version, built_s = image.version_here(), image.built_here_s()
-    with tempfile.TemporaryDirectory() as folder, closing(Link(work.port)) as link:
-        installing.refuse_unfit(identifying.over(link), work.terminal.board, version, cross=False, older=False)
-        image.build(work.terminal.board, Path(folder), version, built_s)
-        todo = installing.plan(link, Path(folder))
-        installing.carry_out(link, todo, Path(folder), lambda name, at, of: work.tell(f"{100 * at // of:3d} % {name}"))
-    session.facts["board"]["firmware"] = identifying.version_text(version)
-    return passed("install", version=list(version), written=len(todo.put), removed=len(todo.remove), same=todo.same)
+    board = work.terminal.board
+    with application.of_board(board, work.image) as ours, closing(Link(work.port)) as link:
+        installing.refuse_unfit(identifying.over(link), board, ours.version, cross=False, older=False)
+        todo = installing.plan(link, ours.folder)
+        installing.carry_out(link, todo, ours.folder, lambda name, at, of: work.tell(f"{100 * at // of:3d} % {name}"))
+    session.facts["board"]["firmware"] = identifying.version_text(ours.version)
+    return passed(
+        "install", version=list(ours.version), written=len(todo.put), removed=len(todo.remove), same=todo.same
+    )
 
 
 def provide(work: Work, session: Session) -> Outcome:

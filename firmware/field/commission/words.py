@@ -100,6 +100,17 @@ def other_board(found: str, planned: str) -> Finding:
     )
 
 
+def other_firmware(name: str, chip: str, planned: str) -> Finding:
+    """A firmware file that is for another board than the plan's."""
+    return Finding(
+        "other_firmware",
+        f"{name} is for an {chip}; the plan says {planned}",
+        f"{name} 用于 {chip}，计划为 {planned}",
+        "take the file for this board, or mend `board` in the plan",
+        "请换用此板型的固件文件，或更正计划中的 board",
+    )
+
+
 def other_meter(number: int, name: str, planned: str, found: int) -> Finding:
     """A meter of another number than the plan's: it measures another feeder, or was replaced."""
     return Finding(

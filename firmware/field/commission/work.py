@@ -44,6 +44,7 @@ class Work:
     tell: Callable[[str], None]
     bus_port: str | None = None
     firmware: Path | None = None  # MicroPython's, for the board
+    image: Path | None = None  # the application's folder, where it is not this program's own
     ask: Ask = nobody
     skip: tuple[str, ...] = ()
     erase: bool = False

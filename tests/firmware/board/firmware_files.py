@@ -10,7 +10,7 @@ RP2350, ABSOLUTE = 0xE48BFF59, 0xE48BFF57
 def esp_file(chip_id: int = 9, version: bytes = b"v1.29.0", size: int = 150_000, filled: bytes = b"") -> bytes:
     """Boot loader, partition table and application in one. ESP-IDF, "App Image Format", "Partition Tables"."""
     data = bytearray((filled or bytes(size))[:size])
-    data[0] = 0xE9
+    data[0], data[3] = 0xE9, 0x3F  # for a flash of 8 MiB
     data[12:14] = struct.pack("<H", chip_id)
     data[0x8000:0x8020] = struct.pack("<HBBII16sI", 0x50AA, 1, 2, 0x9000, 0x6000, b"nvs", 0)
     data[0x8020:0x8040] = struct.pack("<HBBII16sI", 0x50AA, 0, 0, 0x10000, 0x1F0000, b"factory", 0)

