@@ -48,7 +48,7 @@ def test_the_command_tells_sizes_and_what_is_wrong(tmp_path: Path, monkeypatch: 
     told = json.loads(done.stdout)
     files = told["boards"]["esp32s3"]["files"]
     assert told["built_s"] == BUILT_S
-    assert told["boards"]["esp32s3"]["total"] == sum(map(len, contents(tmp_path / "esp32s3").values()))
+    assert told["boards"]["esp32s3"]["total"] == sum(map(len, image.files_of(tmp_path / "esp32s3").values()))
     assert files["terminal/app.mpy"] > 1000
     unknown = CliRunner().invoke(app, ["image", "--board", "esp8266"])
     assert (unknown.exit_code, "esp32s3" in unknown.output) == (2, True)

@@ -10,7 +10,7 @@ import pytest
 from littlefs import LittleFS, LittleFSError
 from typer.testing import CliRunner, Result
 
-from firmware import image, root_image
+from firmware import DEVICE, image, root_image
 from firmware.field import cli
 from firmware.field.board import esp_partitions, flash, install, root_esp
 from firmware.field.board.errors import BoardRefusedError, BoardSilentError
@@ -66,7 +66,7 @@ def test_a_new_chip_gets_micropython_and_the_application_as_one_image(file: Path
         mounted.context.buffer[:] = root_of(chip)
         mounted.mount()
         with mounted.open("/boards/esp32s3.mpy", "rb") as board, mounted.open("/main.py", "rb") as main:
-            assert (board.read(1), main.read()) == (b"M", (image.DEVICE / "main.py").read_bytes())
+            assert (board.read(1), main.read()) == (b"M", (DEVICE / "main.py").read_bytes())
         assert set(chip.flash[PLACE.at + PLACE.size :]) == {0xFF}
         before = chip.written
         again = json.loads(field("--port", port, "--firmware", file, "--json").stdout)
