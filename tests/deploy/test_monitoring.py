@@ -85,9 +85,9 @@ def test_every_expression_parses_and_asks_for_what_there_is(where: str, text: st
     assert query.grouped <= labels, where
 
 
-def test_every_alert_says_what_it_means_and_stands_in_the_operators_page() -> None:
-    """P-236: in both languages; what to do is in the page."""
-    page = (ROOT / "docs/operating-a-gateway.md").read_text(encoding="utf-8")
+def test_every_alert_says_what_it_means_and_stands_in_the_runbook() -> None:
+    """P-236: in both languages; what to do is in the runbook."""
+    page = (ROOT / "docs/runbook.md").read_text(encoding="utf-8")
     names = [rule.alert for rule in rules()]
     assert len(set(names)) == len(names)
     assert re.findall(r"^\| `(Wattline\w+)` \|", page, re.MULTILINE) == names
