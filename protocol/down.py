@@ -1,4 +1,4 @@
-"""What goes down to a terminal: acks, requests, configurations (SPEC.md, section 5), updates (UPDATES.md)."""
+"""What goes down to a terminal: acks, requests, configurations, keys (SPEC.md, section 5), updates (UPDATES.md)."""
 
 from collections import namedtuple
 
@@ -17,6 +17,13 @@ Offer = namedtuple("Offer", ("generation", "vouched", "signed", "echo"))
 Chunk = namedtuple("Chunk", ("generation", "number", "offset", "content", "echo"))
 # the release of that number is not to be finished (FR-84)
 Abort = namedtuple("Abort", ("generation", "number", "echo"))
+
+# another key is to be agreed on, of generation `offered`; point: the gateway's, for this once (FR-91)
+KeyOffer = namedtuple("KeyOffer", ("generation", "offered", "point", "echo"))
+# the key that this is sealed with is to be used from now on (FR-93)
+KeyUse = namedtuple("KeyUse", ("generation", "echo"))
+# document: certificates, DER, the terminal's own and then its authorities' (FR-95)
+Certificates = namedtuple("Certificates", ("generation", "version", "document", "echo"))
 
 
 def seal_request(
@@ -41,11 +48,32 @@ def request_payload(epoch: int, ranges: "list[tuple[int, int]]", echo: "tuple[in
 
 def configuration_payload(version: int, document: bytes, echo: "tuple[int, int]") -> bytes:
     """What is sealed of a configuration. Raises ValueError where it would pass a bound."""
+    return _numbered(limits.CONFIGURATION, version, document, echo)
+
+
+def certificates_payload(version: int, document: bytes, echo: "tuple[int, int]") -> bytes:
+    """What is sealed of certificates. Raises ValueError where it would pass a bound."""
+    return _numbered(limits.CERTIFICATES, version, document, echo)
+
+
+def _numbered(kind: int, version: int, document: bytes, echo: "tuple[int, int]") -> bytes:
     if not 1 <= version <= limits.UINT32_MAX:
-        raise ValueError("a configuration's version is 1 to %d" % limits.UINT32_MAX)
+        raise ValueError("a document's version is 1 to %d" % limits.UINT32_MAX)
     if not limits.DOCUMENT_BYTES_MIN <= len(document) <= limits.DOCUMENT_BYTES_MAX:
-        raise ValueError("a configuration of %d bytes: at most %d" % (len(document), limits.DOCUMENT_BYTES_MAX))
-    return cbor.array(_head(limits.CONFIGURATION) + [cbor.integer(version), cbor.bstr(document), cbor.integers(echo)])
+        raise ValueError("a document of %d bytes: at most %d" % (len(document), limits.DOCUMENT_BYTES_MAX))
+    return cbor.array(_head(kind) + [cbor.integer(version), cbor.bstr(document), cbor.integers(echo)])
+
+
+def key_offer_payload(offered: int, point: bytes, echo: "tuple[int, int]") -> bytes:
+    """What is sealed of an offer of a key. Raises ValueError where it would pass a bound."""
+    if not 1 <= offered <= limits.GENERATION_MAX or len(point) != limits.POINT_BYTES:
+        raise ValueError("a generation is 1 to %d, a point has %d bytes" % (limits.GENERATION_MAX, limits.POINT_BYTES))
+    return cbor.array(_head(limits.KEY_OFFER) + [cbor.integer(offered), cbor.bstr(point), cbor.integers(echo)])
+
+
+def key_use_payload(echo: "tuple[int, int]") -> bytes:
+    """What is sealed, with the key that is to be used."""
+    return cbor.array(_head(limits.KEY_USE) + [cbor.integers(echo)])
 
 
 def seal_offer(key: mac.Key, terminal: str, vouched: int, signed: bytes, echo: "tuple[int, int]") -> bytes:
@@ -85,13 +113,15 @@ def abort_payload(number: int, echo: "tuple[int, int]") -> bytes:
 
 def open_down(
     data: bytes, terminal: str, keys: "dict[int, mac.Key]"
-) -> "ack.Ack | Request | Configuration | Offer | Chunk | Abort":
+) -> "ack.Ack | Request | Configuration | Offer | Chunk | Abort | KeyOffer | KeyUse | Certificates":
     """What these bytes tell the terminal, authenticated and checked. Raises FrameError."""
     reader, generation = frame.authenticate(data, terminal, limits.DOWN, keys)
     return read_down(reader, generation)
 
 
-def read_down(reader: cbor.Reader, generation: int) -> "ack.Ack | Request | Configuration | Offer | Chunk | Abort":
+def read_down(
+    reader: cbor.Reader, generation: int
+) -> "ack.Ack | Request | Configuration | Offer | Chunk | Abort | KeyOffer | KeyUse | Certificates":
     """The content of a payload that goes down, to its end. Raises FrameError; `kind` if it is one of a newer text."""
     count = reader.array(2, limits.UINT32_MAX)
     counted_at = reader.item_at
@@ -102,7 +132,9 @@ def read_down(reader: cbor.Reader, generation: int) -> "ack.Ack | Request | Conf
     items, read = _KINDS[kind]
     if count != items:
         raise FrameError("count", counted_at)
-    found: "ack.Ack | Request | Configuration | Offer | Chunk | Abort" = read(reader, generation)  # type: ignore[assignment]
+    found: "ack.Ack | Request | Configuration | Offer | Chunk | Abort | KeyOffer | KeyUse | Certificates" = read(
+        reader, generation
+    )  # type: ignore[assignment]
     reader.done()
     return found
 
@@ -114,11 +146,27 @@ def _read_request(reader: cbor.Reader, generation: int) -> Request:
 
 
 def _read_configuration(reader: cbor.Reader, generation: int) -> Configuration:
-    version = reader.uint(limits.UINT32_MAX)
-    if version == 0:
-        raise reader.fail("range")
+    return Configuration(generation, *_read_numbered(reader))
+
+
+def _read_certificates(reader: cbor.Reader, generation: int) -> Certificates:
+    return Certificates(generation, *_read_numbered(reader))
+
+
+def _read_numbered(reader: cbor.Reader) -> "tuple[int, bytes, tuple[int, int]]":
+    version = _positive(reader, limits.UINT32_MAX)
     begin, end = reader.bstr(limits.DOCUMENT_BYTES_MIN, limits.DOCUMENT_BYTES_MAX)
-    return Configuration(generation, version, bytes(reader.data[begin:end]), ack.read_echo(reader))
+    return version, bytes(reader.data[begin:end]), ack.read_echo(reader)
+
+
+def _read_key_offer(reader: cbor.Reader, generation: int) -> KeyOffer:
+    offered = _positive(reader, limits.GENERATION_MAX)
+    begin, end = reader.bstr(limits.POINT_BYTES, limits.POINT_BYTES)
+    return KeyOffer(generation, offered, bytes(reader.data[begin:end]), ack.read_echo(reader))
+
+
+def _read_key_use(reader: cbor.Reader, generation: int) -> KeyUse:
+    return KeyUse(generation, ack.read_echo(reader))
 
 
 def _read_offer(reader: cbor.Reader, generation: int) -> Offer:
@@ -138,6 +186,13 @@ def _read_abort(reader: cbor.Reader, generation: int) -> Abort:
     return Abort(generation, reader.uint(limits.UINT32_MAX), ack.read_echo(reader))
 
 
+def _positive(reader: cbor.Reader, maximum: int) -> int:
+    found = reader.uint(maximum)
+    if found == 0:
+        raise reader.fail("range")
+    return found
+
+
 def _content(reader: cbor.Reader, maximum: int) -> bytes:
     begin, end = reader.bstr(1, maximum)
     return bytes(reader.data[begin:end])
@@ -150,6 +205,9 @@ _KINDS = {  # kind: (items of the payload, what reads those behind the kind)
     limits.OFFER: (5, _read_offer),
     limits.CHUNK: (6, _read_chunk),
     limits.ABORT: (4, _read_abort),
+    limits.KEY_OFFER: (5, _read_key_offer),
+    limits.KEY_USE: (3, _read_key_use),
+    limits.CERTIFICATES: (5, _read_certificates),
 }
 
 

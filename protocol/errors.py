@@ -24,7 +24,7 @@ REASONS = {
     "header": (MALFORMED, "the header is not exactly {1: 5, 4: kid}, protected"),
     "not_canonical": (MALFORMED, "the same content has a shorter form that must be used"),
     "version": (UNKNOWN, "a protocol version that this decoder does not know: update it"),
-    "kid": (UNKNOWN, "no key of that generation is known for this terminal"),
+    "kid": (UNKNOWN, "no key of that generation counts for this terminal: never admitted, or its time is over"),
     "terminal": (UNKNOWN, "the terminal is not registered: an operator must admit it"),
     "record_type": (UNKNOWN, "a record type that this decoder does not know: update it"),
     "kind": (UNKNOWN, "a kind of message to a terminal that this decoder does not know: update it"),

@@ -8,7 +8,8 @@ from typing import Any
 
 from protocol import ack, cbor, down, errors, frame, limits, mac, meter_state, record, update
 
-_Down = ack.Ack | down.Request | down.Configuration | down.Offer | down.Chunk | down.Abort
+_Credential = down.KeyOffer | down.KeyUse | down.Certificates
+_Down = ack.Ack | down.Request | down.Configuration | down.Offer | down.Chunk | down.Abort | _Credential
 
 _FRAME_ITEMS = 5
 _KIND_SHOWN_MAX = 255
@@ -100,7 +101,19 @@ def _down_fields(one: _Down) -> dict[str, Any]:
             "document": one.document.decode(errors="backslashreplace"),
             "answers": _echo_words(one.echo),
         }
+    if isinstance(one, down.KeyOffer | down.KeyUse | down.Certificates):
+        return _credential_fields(one)
     return _update_fields(one)
+
+
+def _credential_fields(one: _Credential) -> dict[str, Any]:
+    if isinstance(one, down.KeyOffer):
+        said: dict[str, Any] = {"direction": "down: offer of a key", "offered": one.offered, "point": one.point.hex()}
+    elif isinstance(one, down.KeyUse):
+        said = {"direction": "down: use the key that this is sealed with"}
+    else:
+        said = {"direction": "down: certificates", "version": one.version, "document": one.document.hex()}
+    return {**said, "answers": _echo_words(one.echo)}
 
 
 def _update_fields(one: down.Offer | down.Chunk | down.Abort) -> dict[str, Any]:

@@ -1,6 +1,8 @@
-"""Verifies ECDSA signatures over P-256 and SHA-256 (FIPS 186-5, 6.4.2; SP 800-186, 3.2.1.3), in plain Python.
+"""P-256 in plain Python, as MicroPython has none: verifies ECDSA signatures over SHA-256 (FIPS 186-5, 6.4.2), and
+multiplies points for ECDH (SP 800-56A rev. 3, 5.7.1.2); the curve: SP 800-186, 3.2.1.3.
 
-MicroPython has none. It verifies only: what it computes with is public, so nothing depends on how long it takes.
+How long it takes depends on the numbers. What a signature is verified with is public; a factor for ECDH is secret, and
+used for one agreement alone: there is nothing to measure twice.
 """
 
 P = 0xFFFFFFFF00000001000000000000000000000000FFFFFFFFFFFFFFFFFFFFFFFF
@@ -36,13 +38,32 @@ def steps(point: bytes, digest: bytes, signature: bytes):  # type: ignore[no-unt
     yield None
     table = _table(G, key)
     yield None
+    x, _, z = yield from _sum(table, first, second)
+    yield _is_x(x, z, r)
+
+
+def times(point: "tuple[int, int]", factor: int):  # type: ignore[no-untyped-def]
+    """(x, y) of `factor` (1 to N - 1) times a point of the curve, in as many pieces: yields None after each."""
+    x, y, z = yield from _sum(_multiples(point), 0, factor)
+    inverse = _inverse(z, P)
+    square = inverse * inverse % P
+    yield x * square % P, y * square * inverse % P
+
+
+def factor_of(drawn: bytes) -> int:
+    """1 to N - 1 of 40 random bytes (FIPS 186-5, A.2.1: 64 bits more than N has)."""
+    return int.from_bytes(drawn, "big") % (N - 1) + 1
+
+
+def _sum(table: "list[tuple[int, int, int]]", first: int, second: int):  # type: ignore[no-untyped-def]
+    """first * one + second * other, of a table of both; with first 0, the multiples of the other suffice."""
     x, y, z = _NOWHERE
     for shift in range(8 * _PART - _WINDOW, -1, -_WINDOW):
         for _ in range(_WINDOW):
             x, y, z = _double(x, y, z)
         x, y, z = _add((x, y, z), table[(first >> shift & 3) << _WINDOW | second >> shift & 3])
         yield None
-    yield _is_x(x, z, r)
+    return x, y, z
 
 
 def point_of(point: bytes) -> "tuple[int, int] | None":
@@ -65,12 +86,18 @@ def _is_x(x: int, z: int, r: int) -> bool:
 
 def _table(one: "tuple[int, int]", other: "tuple[int, int]") -> "list[tuple[int, int, int]]":
     """i * one + j * other at 4 * i + j, for 0 to 3."""
-    table = [_NOWHERE, (other[0], other[1], 1)]
-    table.append(_double(*table[1]))
-    table.append(_add(table[2], table[1]))
+    table = _multiples(other)
     step = (one[0], one[1], 1)
     for at in range(4, 16):
         table.append(_add(table[at - 4], step))
+    return table
+
+
+def _multiples(point: "tuple[int, int]") -> "list[tuple[int, int, int]]":
+    """0 to 3 times a point."""
+    table = [_NOWHERE, (point[0], point[1], 1)]
+    table.append(_double(*table[1]))
+    table.append(_add(table[2], table[1]))
     return table
 
 

@@ -65,6 +65,21 @@ UPDATE_GOOD = 27
 UPDATE_ROLLED_BACK = 28
 CONSOLE_OPENED = 29
 CONSOLE_REFUSED = 30
+KEY_DRAWN = 31
+KEY_REFUSED = 32
+CERTIFICATES_TAKEN = 33
+CERTIFICATES_REFUSED = 34
+CERTIFICATES_ROLLED_BACK = 35
+
+# why a terminal draws no key (FR-92)
+KEY_STALE = 1  # the generation is not above that of the key in use
+KEY_POINT = 2  # the gateway's point is not one of the curve
+KEY_NOT_STORED = 3  # the flash did not take it
+KEY_MEMORY = 4  # the heap did not suffice
+
+# why certificates are refused (FR-95); 1 and 5 as for configurations
+CERTIFICATES_FORM = 2  # not the certificates that were promised, or TLS does not take them
+CERTIFICATES_NO_TLS = 3  # this terminal does not connect by TLS
 
 # why an update went back (UPDATES.md)
 BACK_STARTS = 1  # it began three times without an ack
@@ -114,6 +129,11 @@ EVENT_NAMES = {
     UPDATE_ROLLED_BACK: ("update_rolled_back", ("number", "number_in_force", "why")),
     CONSOLE_OPENED: ("console_opened", ("ticket", "minutes")),
     CONSOLE_REFUSED: ("console_refused", ("reason",)),
+    KEY_DRAWN: ("key_drawn", ("generation", "of", "x0", "x1", "x2", "x3", "x4")),
+    KEY_REFUSED: ("key_refused", ("generation", "reason", "generation_in_use")),
+    CERTIFICATES_TAKEN: ("certificates_taken", ("version",)),
+    CERTIFICATES_REFUSED: ("certificates_refused", ("version", "reason", "newest_version")),
+    CERTIFICATES_ROLLED_BACK: ("certificates_rolled_back", ("version", "version_in_force")),
 }
 
 Window = namedtuple(

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from terminal import answers, clock, recorder, window
 
 from protocol import ack, mac, record
+from tests.vm.one_key import OneKey
 
 KEY = mac.Key(bytes(range(32)), 1)
 NAME = "T0001"
@@ -29,7 +30,7 @@ class Terminal:
         self.recorder = recorder.Recorder(self.clock, lambda *_: None)
         self.recorder.attach(self._append, lambda: None)
         self.answers = answers.Answers(
-            (NAME, KEY), self.clock, self, self, self.recorder, (self, self), lambda *_: None
+            (NAME, OneKey(KEY)), self.clock, self, self, self.recorder, (self, self), lambda *_: None
         )
         point = window.Point(1, 0, 1000, 1000, [0, 0, 0, 0])
         self.windows = window.Aggregator([point], INTERVAL_S, 4, self._now())

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.protocol.forge.acks import acks
+from tests.protocol.forge.agreements import agreements
 from tests.protocol.forge.book import Book
 from tests.protocol.forge.bundles import bundles
 from tests.protocol.forge.configurations import configurations
@@ -12,6 +13,7 @@ from tests.protocol.forge.frames_content import frames_content
 from tests.protocol.forge.frames_envelope import frames_envelope
 from tests.protocol.forge.frames_types import frames_types
 from tests.protocol.forge.frames_valid import frames_valid
+from tests.protocol.forge.keys import keys
 from tests.protocol.forge.p256 import p256
 from tests.protocol.forge.records import records
 from tests.protocol.forge.requests import requests
@@ -28,12 +30,14 @@ BOOKS: dict[str, Callable[[], Book]] = {
     "requests.json": requests,
     "configurations.json": configurations,
     "updates.json": updates,
+    "keys.json": keys,
     "records.json": records,
 }
 OTHERS: dict[str, Callable[[], str]] = {
     "update/p256.json": p256,
     "update/bundles.json": bundles,
     "update/tickets.json": tickets,
+    "key_agreement.json": agreements,
 }
 
 

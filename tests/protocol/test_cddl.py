@@ -19,6 +19,7 @@ RULES = {
     "requests.json": "down",
     "configurations.json": "down",
     "updates.json": "down",
+    "keys.json": "down",
     "records.json": "record",
 }
 SHAPE = {"type", "float", "count", "record_type", "kind"}  # reasons that a schema can see

@@ -2,6 +2,7 @@
 from terminal import answers, clock
 
 from protocol import ack, cbor, down, limits, mac, record
+from tests.vm.one_key import OneKey
 
 KEY = mac.Key(bytes(range(32)), 1)
 NAME = "T0001"
@@ -34,7 +35,7 @@ class World:
         self.records_refused = 0
         self.next_seq = 100
         orders = (self, Updates(self.calls))
-        self.answers = answers.Answers((NAME, KEY), self.clock, self, self, self, orders, lambda *_: None)
+        self.answers = answers.Answers((NAME, OneKey(KEY)), self.clock, self, self, self, orders, lambda *_: None)
         self.echo = (self.clock.boot_id, self.clock.stamp())
 
     def uptime_ms(self) -> int:
@@ -174,7 +175,7 @@ def test_what_is_not_authentic_changes_nothing() -> None:
 def test_a_kind_of_a_newer_text_is_authentic_and_obeyed_in_nothing() -> None:
     # FR-37
     world = World()
-    payload = cbor.array([cbor.integer(limits.VERSION), cbor.integer(9), cbor.integer(0)])
+    payload = cbor.array([cbor.integer(limits.VERSION), cbor.integer(99), cbor.integer(0)])
     data = mac.seal(KEY, mac.external_aad(NAME, limits.DOWN, limits.VERSION), payload)
     assert world.answers.take(data, 0)
     assert (world.calls, world.events, world.answers.ignored) == ([], [], 1)

@@ -5,6 +5,7 @@ from terminal import answers, clock, counters, log, uplink
 
 from protocol import ack, configuration, frame, limits, mac, record
 from tests.vm import folders
+from tests.vm.one_key import OneKey
 
 KEY = mac.Key(bytes(range(32)), 1)
 NAME = "T0001"
@@ -72,7 +73,7 @@ class Terminal:
         self.uplink = uplink.Uplink(self.log, settings, self.random_bytes)
         self.uplink.connected(session_present=False)
         self.answers = answers.Answers(
-            (NAME, KEY), self.clock, self.log, self.uplink, self, (self, self), lambda *_: None
+            (NAME, OneKey(KEY)), self.clock, self.log, self.uplink, self, (self, self), lambda *_: None
         )
 
     def rtc_s(self) -> None:

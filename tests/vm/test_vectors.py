@@ -14,7 +14,10 @@ READING = (
     "r_export_varh", "ua_dv", "ub_dv", "uc_dv", "ia_ma", "ib_ma", "ic_ma", "pf_milli", "flags", "missed", "q_mean_var",
 )  # fmt: skip
 WINDOW = ("start_s", "length_s", "boot", "end_uptime_s", "clock_source", "clock_error_s", "samples_due")
-DOWN = ("generation", "epoch", "version", "document", "vouched", "signed", "number", "offset", "content")
+DOWN = (
+    "generation", "epoch", "version", "document", "vouched", "signed", "number", "offset", "content", "offered",
+    "point",
+)  # fmt: skip
 EVENT = ("time_s", "boot", "uptime_s", "clock_source", "clock_error_s", "code", "point", "values")
 
 
@@ -143,6 +146,11 @@ def test_configurations() -> None:
 def test_updates() -> None:
     # FR-37 FR-82 FR-83 FR-84
     hold("updates.json", open_down)
+
+
+def test_keys_and_certificates() -> None:
+    # FR-37 FR-91 FR-93 FR-95
+    hold("keys.json", open_down)
 
 
 def test_records() -> None:

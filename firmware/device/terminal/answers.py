@@ -8,12 +8,11 @@ _TOLD_MAX = 3  # acks of a start that the console tells: a technician waits for 
 
 
 class Answers:
-    """`identity` (terminal's id, protocol.mac.Key); `orders` (terminal.remote_config, terminal.update); the others are
-    named as their modules."""
+    """`identity` (terminal's id, terminal.keys.Keys); `orders` (terminal.remote_config, terminal.update);
+    the others are named as their modules."""
 
     def __init__(self, identity, clock, log, uplink, recorder, orders, say) -> None:  # type: ignore[no-untyped-def]
-        self._terminal, key = identity
-        self._keys = {key.generation: key}
+        self._terminal, self._keys = identity
         self._clock = clock
         self._log = log
         self._uplink = uplink
@@ -28,10 +27,11 @@ class Answers:
         """Obey what these bytes say; False if they are not authentic. `now_ms` is real time; `read_ms` the uptime
         before which the gateway had not read the frame that it answers, if that is known."""
         try:
-            found = down.open_down(data, self._terminal, self._keys)
+            found = down.open_down(data, self._terminal, self._keys.known)
         except FrameError as error:
             self._ignore(error.reason)
             return error.reason == "kind"  # authentic, but of a newer text: nothing to obey
+        self._keys.heard(found.generation)
         if isinstance(found, ack.Ack):
             self._ack(found, now_ms, read_ms)
         elif not self._clock.is_fresh(found.echo):
@@ -40,6 +40,8 @@ class Answers:
             self._request(found)
         elif isinstance(found, down.Configuration):
             self._remote.offer(found.version, found.document)
+        elif isinstance(found, (down.KeyOffer, down.KeyUse)):
+            self._keys.take(found)
         else:
             self._update.take(found)
         return True

@@ -15,6 +15,7 @@ from terminal import (
     health,
     image,
     inputs,
+    keys,
     led,
     live_map,
     log,
@@ -48,7 +49,7 @@ class App:
         self._remote = remote_config.RemoteConfig(folder + "/config", folder + "/terminal.json", _check_meters)
         self._config = self._remote.load()  # a wrong configuration or profile ends the start here
         secure = self._tls(folder)
-        key = config.load_key(folder + "/key")
+        self._keys = keys.Keys(board, self._config.terminal, self._say)
         self._identities = folder + "/meters"
         self._buses: "list[bus.Bus] | None" = None
         self._sampler: "sampler.Sampler | None" = None
@@ -66,19 +67,19 @@ class App:
         self._tickets = (
             self._make_tickets(slots.prefix) if slots is not None and console.is_closed(slots.prefix) else None
         )
-        identity, orders = (self._config.terminal, key), (self._remote, self._update)
+        identity, orders = (self._config.terminal, self._keys), (self._remote, self._update)
         self._answers = answers.Answers(
             identity, self._clock, self._log, self._uplink, self._recorder, orders, self._say
         )
         self._task: "uplink_task.UplinkTask | None" = None
         self._server: "modbus_task.ModbusTask | None" = None
         if self._config.mqtt is not None:
-            access = (self._config, key, secure)
+            access = (self._config, self._keys, secure)
             self._task = uplink_task.UplinkTask(
                 board, access, self._clock, self._log, self._uplink, self._answers, self._say
             )
         if self._config.modbus is not None:
-            self._server = self._make_server(key)
+            self._server = self._make_server(identity)
         self._recorder.attach(self._log.append, self._wake)
         self._supervisor = supervisor.Supervisor(board, self._say, self._tick)
         self._status_ms = 0
@@ -96,12 +97,11 @@ class App:
         except ValueError as error:
             raise ConfigError("ca.der, client.der, client.key.der", "(file)", error, "certificates and a key") from None
 
-    def _make_server(self, key) -> modbus_task.ModbusTask:  # type: ignore[no-untyped-def]
+    def _make_server(self, identity) -> modbus_task.ModbusTask:  # type: ignore[no-untyped-def]
         """What any SCADA may read; and the mailbox, where there is no broker."""
         live = live_map.LiveMap([point.number for point in self._config.points], self._live_head, self._latest)
         box = None
         if self._config.mqtt is None:
-            identity = (self._config.terminal, key)
             box = mailbox_uplink.MailboxUplink(
                 self._board, identity, self._clock, self._log, self._uplink, self._answers
             )
@@ -141,6 +141,7 @@ class App:
             "configuration", self._remote.version,
         )  # fmt: skip
         self._recorder.event(record.BOOT, None, [board.reset_cause(), image.number(), board.reset_detail()])
+        self._keys.tell(self._recorder.event)
         self._remote.tell(self._recorder.event)
         self._update.tell(self._recorder.event)
         sampler_ms = 1000 * (2 * self._config.sample_interval_s) + _ROUND_MS_MAX
@@ -195,6 +196,7 @@ class App:
         if self._recorder.waiting:
             self._recorder.write()
         uptime_ms = self._clock.uptime_ms()
+        self._keys.due()
         self._remote.due(uptime_ms)
         if self._modem is not None:
             self._modem.due()  # type: ignore[attr-defined]

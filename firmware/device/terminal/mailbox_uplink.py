@@ -10,12 +10,12 @@ _NEVER_MS = 1 << 60  # a flight's time-out: the mailbox has its own
 
 
 class MailboxUplink:
-    """`identity` (terminal's id, protocol.mac.Key). `look` offers what there is to offer; call it whenever there may be
-    more, and every few seconds. `box` is what the Modbus server reads and writes."""
+    """`identity` (terminal's id, terminal.keys.Keys). `look` offers what there is to offer; call it whenever there may
+    be more, and every few seconds. `box` is what the Modbus server reads and writes."""
 
     def __init__(self, board, identity, clock, log, uplink, answers) -> None:  # type: ignore[no-untyped-def]
         self._board = board
-        self._terminal, self._key = identity
+        self._terminal, self._keys = identity
         self._clock = clock
         self._log = log
         self._uplink = uplink
@@ -48,7 +48,7 @@ class MailboxUplink:
             self.box.withdraw()
             return
         self._stamp, records, epoch = found
-        data = frame.seal_frame(self._key, self._terminal, epoch, self._clock.boot_id, self._stamp, records)
+        data = frame.seal_frame(self._keys.key, self._terminal, epoch, self._clock.boot_id, self._stamp, records)
         first = self._log.next_seq - LIVE_RECORDS
         lane = mailbox.LIVE if self._uplink.last_of(self._stamp) >= first else mailbox.BACKLOG
         self.box.offer(data, lane, now_ms)

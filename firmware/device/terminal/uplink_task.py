@@ -21,12 +21,12 @@ _STEADY_MS = 30000  # a connection that held so long was a good one: the next at
 
 
 class UplinkTask:
-    """`settings` is (config.Config, protocol.mac.Key, `secure` of board.connect); `answers` terminal.answers; `say`
+    """`settings` is (config.Config, terminal.keys.Keys, `secure` of board.connect); `answers` terminal.answers; `say`
     prints a line."""
 
     def __init__(self, board, settings, clock, log, uplink, answers, say) -> None:  # type: ignore[no-untyped-def]
         self._board = board
-        self._config, self._key, self._secure = settings
+        self._config, self._keys, self._secure = settings
         self._clock = clock
         self._log = log
         self._uplink = uplink
@@ -121,7 +121,7 @@ class UplinkTask:
                 await self._wait(self._uplink.next_ms(self._board.real_ms()))
                 continue
             stamp, records, epoch = found
-            data = frame.seal_frame(self._key, self._config.terminal, epoch, self._clock.boot_id, stamp, records)
+            data = frame.seal_frame(self._keys.key, self._config.terminal, epoch, self._clock.boot_id, stamp, records)
             await session.publish(self._up, data, stamp)
 
     async def _wait(self, ms: int) -> None:

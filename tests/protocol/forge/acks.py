@@ -100,7 +100,7 @@ def _shape(one: down.Down) -> None:
 
 
 def _kinds(one: down.Down) -> None:
-    for kind in (0, 7, 2**32, 2**64 - 1):
+    for kind in (0, 10, 2**32, 2**64 - 1):
         tree, new = one.changed((1,), kind)
         one.refuse("kind FR-37 Kind", f"kind {kind}", tree, "kind", new)
     tree, _ = one.changed((), [1, 2**64 - 1])

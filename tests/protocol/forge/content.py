@@ -85,6 +85,16 @@ def abort(number: int, **values: Any) -> Content:
     return {"generation": 1, "number": number, "echo": [12, 400_000_123], **values}
 
 
+def key_offer(offered: int, point: bytes, **values: Any) -> Content:
+    """An offer of a key's content."""
+    return {"generation": 1, "offered": offered, "point": point.hex(), "echo": [12, 400_000_123], **values}
+
+
+def key_use(**values: Any) -> Content:
+    """What says that a key is to be used."""
+    return {"generation": 1, "echo": [12, 400_000_123], **values}
+
+
 def frame_item(content: Content) -> Item:
     """The payload that goes up."""
     records = [record_item(one) for one in content["records"]]
@@ -121,6 +131,21 @@ def chunk_item(content: Content) -> Item:
 def abort_item(content: Content) -> Item:
     """The payload of an abort."""
     return item([1, 6, content["number"], content["echo"]])
+
+
+def key_offer_item(content: Content) -> Item:
+    """The payload of an offer of a key."""
+    return item([1, 7, content["offered"], bytes.fromhex(content["point"]), content["echo"]])
+
+
+def key_use_item(content: Content) -> Item:
+    """The payload of what says that a key is to be used."""
+    return item([1, 8, content["echo"]])
+
+
+def certificates_item(content: Content) -> Item:
+    """The payload of certificates; their content is a configuration's."""
+    return item([1, 9, content["version"], bytes.fromhex(content["document"]), content["echo"]])
 
 
 def record_item(content: Content) -> Item:
