@@ -126,7 +126,7 @@ def test_what_is_no_point_and_what_the_flash_does_not_take_is_refused() -> None:
     assert made.events == [(record.KEY_REFUSED, [2, record.KEY_POINT, 1])]
     keep = small_file.write
 
-    def full(path: str, data: bytes) -> None:  # noqa: ARG001  as the real one
+    def full(path: str, data: bytes) -> None:
         raise OSError(28)
 
     small_file.write = full
