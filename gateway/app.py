@@ -40,6 +40,7 @@ from gateway.jetstream.position import Position
 from gateway.journal.journal import Journal
 from gateway.journal.retention import Settled
 from gateway.keeping import Keeping
+from gateway.keys.stock import Stock
 from gateway.lock import held, take_lock
 from gateway.logs import make_logger
 from gateway.metrics import Metrics
@@ -86,6 +87,7 @@ class Loaded:
                 f"shorter than {SHARE_CHARS_MIN} characters: a terminal that guesses it can join / 组名过短，可被猜到"
             )
             found.append(Problem(config_path, "mqtt.share", text))
+        found += Stock(self.config).warnings(Path(self.config.terminals))
         plants = list[Enterprise]()
         if self.config.enterprises is not None:
             plants = _collect(found, partial(enterprises.load, Path(self.config.enterprises), self.registry), plants)

@@ -21,6 +21,7 @@ from gateway import (
     cli_forward,
     cli_gaps,
     cli_honesty,
+    cli_keys,
     cli_linkage,
     cli_monthly,
     cli_pki,
@@ -56,6 +57,7 @@ cli_linkage.register(app)
 cli_alarms.register(app)
 app.add_typer(cli_channels.app, name="channels")
 cli_honesty.register(app)
+cli_keys.register(app)
 cli_export.register(app)
 cli_backup.register(app)
 cli_configure.register(app)

@@ -94,10 +94,11 @@ def sealing_key_(config: Config, as_json: AsJson = False) -> None:
 
     At the first call the key pair is made; its private part stays in a file beside gateway.toml, mode 600: keep a copy.
     """
-    path = Path(load(config).commissioning.sealing_key_file)
+    loaded = load(config)
+    path = Path(loaded.commissioning.sealing_key_file)
     try:
-        public = sealing.public_hex(sealing_key.make(path))
-    except (OSError, ValueError) as error:
+        public = sealing.public_hex(sealing_key.make(path, registry.wrapping_at(Path(loaded.terminals))))
+    except (OSError, ValueError, ConfigError) as error:
         fail(f"{path}: {error}")
     print_json({"sealing_key": public}) if as_json else typer.echo(public)
 

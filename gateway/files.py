@@ -58,12 +58,18 @@ def read_password(file: str | None) -> str | None:
         raise OSError(errno.EINVAL, "not UTF-8 text / 不是 UTF-8 文本", file) from error
 
 
-def write_durably(file: Path, data: bytes, mode: int = 0o666) -> None:
-    """Put the content in the file's place, as a whole, on the disk. mode: less the process's umask."""
+def write_durably(file: Path, data: bytes, mode: int = 0o666, like: os.stat_result | None = None) -> None:
+    """Put the content in the file's place, as a whole, on the disk. mode: less the process's umask.
+
+    like: whose owner, group and mode it has in the end. Raises OSError.
+    """
     partial = file.with_name(f".{file.name}.partial")
     try:
         partial.unlink(missing_ok=True)  # of a process that was killed: it may have another mode
         with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode), "wb") as stream:
+            if like is not None:
+                os.fchown(stream.fileno(), like.st_uid, like.st_gid)
+                os.fchmod(stream.fileno(), stat.S_IMODE(like.st_mode))
             stream.write(data)
             stream.flush()
             os.fsync(stream.fileno())

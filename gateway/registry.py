@@ -1,8 +1,10 @@
 """terminals.toml: which terminals are admitted, with their keys and points. Immutable; a reload makes a new one.
 
+wrapping_key_file = "/etc/wattline-keys/wrapping.key"     # keys lie sealed under it (gateway/keys); left out: see there
+
 [[terminal]]
 id = "T0001"
-keys = [{generation = 1, file = "keys/T0001.1.hex"}]      # 64 hex digits, readable by the gateway's user only
+keys = [{generation = 1, file = "keys/T0001.1.hex"}]      # readable by the gateway's user only
 points = [{number = 1, name = "furnace", kind = "production", rated_power_w = 250000}]
 commissioned = 2026-03-01T00:00:00Z                       # windows are due from here on; else from its first record
 revoked = 2026-09-01T00:00:00Z                            # refused from the moment that this stands here
@@ -10,7 +12,6 @@ revoked = 2026-09-01T00:00:00Z                            # refused from the mom
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -20,12 +21,12 @@ import msgspec
 
 from cext.decoder import KeyState
 from cext.verify import Points
-from gateway.files import read_secret
+from gateway.keys import key_file, wrapping
+from gateway.keys.wrapping import MissingWrapError, WrappingKeys
 from protocol import configuration, limits
 from protocol.host.strict import ConfigError, Problem, read
 from protocol.host.tables import Name, Section, Text, duplicates
 
-_KEY_FILE = "a file of 64 hex digits (32 bytes) / 含 64 个十六进制数字的文件"
 _TERMINAL = re.compile(rf"[A-Za-z0-9_-]{{1,{limits.TERMINAL_CHARS_MAX}}}", re.ASCII)
 
 
@@ -81,6 +82,7 @@ class TerminalEntry(Section, frozen=True):
 class RegistryFile(Section, frozen=True):
     """The whole file."""
 
+    wrapping_key_file: Text | None = None
     terminal: list[TerminalEntry] = msgspec.field(default_factory=list)
 
 
@@ -164,53 +166,101 @@ def is_terminal_id(name: str) -> bool:
 
 def load(path: Path) -> Registry:
     """The file and the keys it names. Raises ConfigError with all problems."""
-    entries = read(path, RegistryFile).terminal
-    problems = duplicates(path, "terminal", "id", entries, lambda entry: entry.id)
-    terminals = [_load_terminal(path, f"terminal[{number}]", entry, problems) for number, entry in enumerate(entries)]
+    file = read(path, RegistryFile)
+    problems = duplicates(path, "terminal", "id", file.terminal, lambda entry: entry.id)
+    keys = _Keys(path, wrapping_of(path, file))
+    terminals = [
+        _load_terminal(keys, f"terminal[{number}]", entry, problems) for number, entry in enumerate(file.terminal)
+    ]
+    problems += keys.problems()
     if problems:
         raise ConfigError(problems)
     return Registry(terminals)
 
 
+def wrapping_at(path: Path) -> WrappingKeys:
+    """The wrapping keys of the file. Raises ConfigError."""
+    return wrapping_of(path, read(path, RegistryFile))
+
+
+def wrapping_of(path: Path, file: RegistryFile) -> WrappingKeys:
+    """The wrapping keys of a file that was read. Raises ConfigError."""
+    try:
+        return wrapping.find(path.resolve().parent / file.wrapping_key_file if file.wrapping_key_file else None)
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else error
+        where = file.wrapping_key_file or f"{wrapping.CREDENTIAL}, {wrapping.VARIABLE}"
+        raise ConfigError([Problem(path, "wrapping_key_file", f"{where}: can't be used / 无法使用: {why}")]) from error
+
+
 def load_keys(path: Path) -> dict[str, dict[int, KeyState]]:
     """Every key of the file that can be read, by terminal and generation, those of revoked terminals too.
 
-    To prove what came once; nothing new is taken with them. Raises ConfigError where the file itself can't be read.
+    To prove what came once; nothing new is taken with them. Raises ConfigError where the file itself can't be read, or
+    all keys are sealed and their wrapping key is not here.
     """
     found: dict[str, dict[int, KeyState]] = {}
-    for entry in read(path, RegistryFile).terminal:
-        for key in entry.keys:
-            with suppress(OSError, ValueError):
-                secret = read_key(path.resolve().parent / key.file)
-                found.setdefault(entry.id, {})[key.generation] = KeyState(secret)
+    file = read(path, RegistryFile)
+    keys = _Keys(path, wrapping_of(path, file))
+    for entry in file.terminal:
+        for number, key in enumerate(entry.keys):
+            if (state := keys.state(entry.id, key, f"keys[{number}]", [])) is not None:
+                found.setdefault(entry.id, {})[key.generation] = state
+    if not found and (problems := keys.problems()):
+        raise ConfigError(problems)
     return found
 
 
-def _load_terminal(path: Path, at: str, entry: TerminalEntry, problems: list[Problem]) -> Terminal:
+class _Keys:
+    """The key files that a terminals.toml names, as they are read."""
+
+    def __init__(self, path: Path, wraps: WrappingKeys) -> None:
+        self.path = path
+        self._folder = path.resolve().parent
+        self._wraps = wraps
+        self._missing: dict[str, list[str]] = {}  # the files that lie under a wrapping key which is not here, by its id
+
+    def state(self, terminal: str, key: KeyEntry, at: str, problems: list[Problem]) -> KeyState | None:
+        """A terminal's key; None, and a problem added, where it can't be read."""
+        try:
+            name = key_file.name_of(terminal, key.generation)
+            return KeyState(key_file.read(self._folder / key.file, name, self._wraps))
+        except MissingWrapError as error:
+            self._missing.setdefault(error.wrap, []).append(key.file)
+        except OSError as error:
+            text = f"{key.file}: can't be read / 无法读取: {error.strerror}; allowed / 允许: {key_file.FORM}"
+            problems.append(Problem(self.path, f"{at}.file", text))
+        except ValueError as error:
+            problems.append(Problem(self.path, f"{at}.file", f"{key.file}: {error}"))
+        return None
+
+    def problems(self) -> list[Problem]:
+        """One for each wrapping key that is missing, however many files lie under it."""
+        known = f"{self._wraps.source}: {self._wraps.first}" if self._wraps else "none / 无"
+        return [
+            Problem(
+                self.path,
+                "wrapping_key_file",
+                f"{len(files)} key files ({files[0]}) are sealed under the wrapping key {wrap} / 个密钥文件已加密; "
+                f"here / 现有: {known}; name its file, or run with the service's credential / 请指定正确的主密钥",
+            )
+            for wrap, files in self._missing.items()
+        ]
+
+
+def _load_terminal(keys: _Keys, at: str, entry: TerminalEntry, problems: list[Problem]) -> Terminal:
+    path = keys.path
     problems += duplicates(path, f"{at}.points", "number", entry.points, lambda point: point.number)
     problems += duplicates(path, f"{at}.keys", "generation", entry.keys, lambda key: key.generation)
     if not entry.keys and entry.revoked is None:
         problems.append(Problem(path, f"{at}.keys", "none / 没有密钥; allowed / 允许: at least one key"))
     states = {}
     for number, key in enumerate(entry.keys if entry.revoked is None else []):  # the others' files may be gone
-        try:
-            states[key.generation] = KeyState(read_key(path.resolve().parent / key.file))
-        except OSError as error:
-            text = f"{key.file}: can't be read / 无法读取: {error.strerror}; allowed / 允许: {_KEY_FILE}"
-            problems.append(Problem(path, f"{at}.keys[{number}].file", text))
-        except ValueError as error:
-            problems.append(Problem(path, f"{at}.keys[{number}].file", f"{key.file}: {error}"))
+        if (state := keys.state(entry.id, key, f"{at}.keys[{number}]", problems)) is not None:
+            states[key.generation] = state
     points = {point.number: point for point in entry.points}
     return Terminal(entry.id, states, points, _unix_s(entry.commissioned), _unix_s(entry.revoked))
 
 
 def _unix_s(instant: datetime | None) -> int | None:
     return None if instant is None else int(instant.timestamp())
-
-
-def read_key(file: Path) -> bytes:
-    """The 32 bytes in a key file. Raises OSError or ValueError, neither of which shows a byte of the content."""
-    text = read_secret(file)
-    if not re.fullmatch(rb"[0-9A-Fa-f]{64}", text):
-        raise ValueError(f"not a key / 不是有效密钥; allowed / 允许: {_KEY_FILE}")
-    return bytes.fromhex(text.decode("ascii"))

@@ -5,7 +5,7 @@ again ends the same way: what can be done twice comes first, and what refuses a 
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
@@ -13,8 +13,10 @@ import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
-from gateway import registry, registry_edit
-from gateway.files import write_durably, write_secret
+from gateway import registry_edit
+from gateway.files import write_durably
+from gateway.keys import key_file
+from gateway.keys.wrapping import WrappingKeys
 from gateway.registry import KeyEntry, Meter, Point, RegistryFile, TerminalEntry
 from protocol.host import commissioning, sealing, signed
 from protocol.host.commissioning import Enrolment, MeasuredPoint, Report
@@ -41,6 +43,7 @@ class Desk:
     terminals: Path
     kept: Path  # the folder of documents that were taken: evidence
     technicians: Mapping[str, Ed25519PublicKey]
+    wrapping: WrappingKeys = field(default_factory=WrappingKeys)  # under which new keys lie on our disk
 
     def file(self, terminal: str, digest: str) -> Path:
         """Where a document is kept."""
@@ -81,7 +84,7 @@ def admit_enrolment(desk: Desk, data: bytes, private: X25519PrivateKey) -> Termi
         _refuse_revoked(known)
         _compare(found.terminal, known.points, points)
     key = KeyEntry(generation=found.generation, file=f"keys/{found.terminal}.{found.generation}.hex")
-    _write_key(desk.terminals.resolve().parent / key.file, _unsealed(found, private))
+    _write_key(desk, key, found.terminal, _unsealed(found, private))
     _keep(kept, data)
     if known is None:
         entry = TerminalEntry(id=found.terminal, keys=[key], points=points)
@@ -242,13 +245,14 @@ def _unsealed(found: Enrolment, private: X25519PrivateKey) -> bytes:
         raise RefusedError("key", str(error)) from error
 
 
-def _write_key(path: Path, secret: bytes) -> None:
+def _write_key(desk: Desk, key: KeyEntry, terminal: str, secret: bytes) -> None:
     """A key's file, which a cut may have left behind. Raises RefusedError where there is another key."""
+    path, name = desk.terminals.resolve().parent / key.file, key_file.name_of(terminal, key.generation)
     path.parent.mkdir(mode=0o700, exist_ok=True)
     try:
-        write_secret(path, secret.hex() + "\n")
+        key_file.write(path, secret, name, desk.wrapping)
     except FileExistsError:
-        if registry.read_key(path) != secret:
+        if key_file.read(path, name, desk.wrapping) != secret:
             raise RefusedError("conflict", f"{path}: another key is there already / 已存在另一个密钥文件") from None
 
 

@@ -6,17 +6,19 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
-from gateway import registry
-from gateway.files import write_secret
+from gateway.keys import key_file
+from gateway.keys.wrapping import WrappingKeys
+
+NAME = "sealing key"  # what it is sealed for on our disk; no terminal's key has such a name
 
 
-def make(path: Path) -> X25519PrivateKey:
+def make(path: Path, wrapping: WrappingKeys) -> X25519PrivateKey:
     """The key in the file, made if there is none yet. Raises OSError, ValueError; neither shows the key."""
     with suppress(FileExistsError):
-        write_secret(path, secrets.token_hex(32) + "\n")
-    return load(path)
+        key_file.write(path, secrets.token_bytes(key_file.KEY_BYTES), NAME, wrapping)
+    return load(path, wrapping)
 
 
-def load(path: Path) -> X25519PrivateKey:
+def load(path: Path, wrapping: WrappingKeys) -> X25519PrivateKey:
     """The key in the file. Raises OSError, ValueError; neither shows the key."""
-    return X25519PrivateKey.from_private_bytes(registry.read_key(path))
+    return X25519PrivateKey.from_private_bytes(key_file.read(path, NAME, wrapping))

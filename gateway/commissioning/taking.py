@@ -3,7 +3,7 @@
 from contextlib import closing
 from pathlib import Path
 
-from gateway import registry_edit
+from gateway import registry, registry_edit
 from gateway.commissioning import admission, sealing_key, technicians
 from gateway.config import GatewayConfig
 from gateway.journal.spans import Spans
@@ -19,11 +19,12 @@ def take(config: GatewayConfig, data: bytes) -> tuple[str, str]:
     sqlite3.Error, OlderSchemaError, NewerSchemaError.
     """
     known = technicians.load(Path(config.commissioning.technicians))
-    desk = admission.Desk(Path(config.terminals), Path(config.data_dir) / FOLDER, known)
+    wrapping = registry.wrapping_at(Path(config.terminals))
+    desk = admission.Desk(Path(config.terminals), Path(config.data_dir) / FOLDER, known, wrapping)
     found, _ = admission.open_document(data, known)
     with registry_edit.alone(desk.terminals):
         if isinstance(found, Enrolment):
-            private = sealing_key.load(Path(config.commissioning.sealing_key_file))
+            private = sealing_key.load(Path(config.commissioning.sealing_key_file), wrapping)
             admission.admit_enrolment(desk, data, private)
             return found.terminal, "enrolment"
         admission.admit_report(desk, data, lambda *name: _has_record(Path(config.data_dir), *name))

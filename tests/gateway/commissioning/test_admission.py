@@ -20,6 +20,8 @@ from gateway.cli import app
 from gateway.commissioning import admission
 from gateway.config import VerifyConfig
 from gateway.journal.journal import Journal
+from gateway.keys import key_file, wrapping
+from gateway.keys.wrapping import WrappingKeys
 from protocol.host import commissioning, sealing, signed
 from tests.gateway.support import NOW_S, Sender, accept, commit, event, write_config
 
@@ -106,7 +108,7 @@ def test_an_enrolment_makes_a_terminal_known_and_its_report_what_it_is_verified_
     assert one is not None
     assert (one.commissioned_s, one.points[1].register_step_wh, one.points[1].meter) == (None, 800, None)
     key = office.folder / "keys" / "T0042.1.hex"
-    assert (registry.read_key(key), key.stat().st_mode & 0o777) == (SECRET, 0o600)
+    assert (key_file.read(key, "T0042.1", WrappingKeys()), key.stat().st_mode & 0o777) == (SECRET, 0o600)
     assert SECRET.hex() not in (office.folder / "sent.json").read_text()
     office.journal()
     assert office.send(office.report(enrolment)) == (0, "")
@@ -287,6 +289,16 @@ def test_a_key_that_was_sealed_for_another_gateway_is_refused_and_no_key_is_show
     error = office.run("sealing-key")[2]
     assert "chmod 600" in error
     assert (office.folder / "copy").read_text().strip() not in error
+
+
+def test_where_there_is_a_wrapping_key_what_comes_lies_sealed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """P-401: a terminal's key, and our own."""
+    monkeypatch.setenv(wrapping.VARIABLE, "5a" * 32)
+    office = Office(tmp_path)
+    assert office.send(office.enrolment()) == (0, "")
+    for file in (tmp_path / "keys" / "T0042.1.hex", tmp_path / "sealing.key"):
+        assert wrapping.is_sealed(file.read_bytes())
+    assert registry.load(office.terminals).get("T0042") is not None
 
 
 def test_a_wrong_file_of_technicians_is_told_by_check_and_takes_nobody(office: Office) -> None:
