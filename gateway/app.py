@@ -94,13 +94,14 @@ class Loaded:
         if self.config.rules is not None:
             _collect(found, partial(rules.load, Path(self.config.rules)), rules.Rules())
         if self.config.channels is not None:
-            ids = {one.id for one in plants}
-            _collect(found, partial(channels.load, Path(self.config.channels), self.registry, ids), channels.Channels())
+            known = channels.known(self.config, plants)
+            load = partial(channels.load, Path(self.config.channels), self.registry, known)
+            _collect(found, load, channels.Channels())
         if self.config.update_keys is not None:
             _collect(found, partial(load_keys, Path(self.config.update_keys)), list[bytes]())
-        known = Path(self.config.commissioning.technicians)
-        if known.exists():
-            _collect(found, partial(technicians.load, known), technicians.Known())
+        people = Path(self.config.commissioning.technicians)
+        if people.exists():
+            _collect(found, partial(technicians.load, people), technicians.Known())
         for number, sink in enumerate(self.sinks):
             found += sink.warnings(config_path, f"sink[{number}]", self.registry) if sink is not None else []
         return found

@@ -133,9 +133,9 @@ def _open(loaded: GatewayConfig) -> Store:
 
 def _dispatcher(loaded: GatewayConfig, known: list[Enterprise]) -> Dispatcher:
     """Of channels.toml, or the end of the command with every problem that it has."""
-    channels, names = load_channels(loaded, known), {one.id: one.name for one in known}
+    channels = load_channels(loaded, known)
     try:
-        return Dispatcher(Path(loaded.data_dir), channels, SystemClock(), names, _say_channel)
+        return Dispatcher(Path(loaded.data_dir), channels, SystemClock(), known, _say_channel)
     except (StoreUnavailableError, NewerSchemaError) as error:
         fail(str(error))
 

@@ -26,6 +26,7 @@ from gateway.watch.dispatch.dispatcher import sender_of
 from gateway.watch.dispatch.message import trial
 from gateway.watch.dispatch.post import Post, Standing
 from gateway.watch.dispatch.sender import ChannelError
+from gateway.watch.enterprises import Enterprise
 
 app = typer.Typer(no_args_is_help=True, help="Whom alarms are told to, and how that goes. 报警通道")
 Named = Annotated[str, typer.Argument(metavar="NAME", help="As channels.toml has it. 通道名称")]
@@ -36,7 +37,7 @@ Named = Annotated[str, typer.Argument(metavar="NAME", help="As channels.toml has
 )
 def list_(config: Config, as_json: AsLines = False) -> None:
     """Each channel: how it is, what it was told, what waits. Ends with 1 if one is not well. 列出通道"""
-    channels, is_well = _channels(config), True
+    (channels, _), is_well = _channels(config), True
     try:
         with closing(Post(Path(load(config).data_dir))) as post:
             for one in channels:
@@ -52,14 +53,14 @@ def list_(config: Config, as_json: AsLines = False) -> None:
 @app.command("test", epilog=examples("channels test --config gateway.toml duty"))
 def try_(config: Config, name: Named, as_json: AsJson = False) -> None:
     """Send a test message over a channel, now, and say what came of it. 测试通道"""
-    channels = _channels(config)
+    channels, known = _channels(config)
     entry = next((one for one in channels if one.name == name), None)
     if entry is None:
         fail(f"{name}: no such channel / 没有此通道: {', '.join(one.name for one in channels) or '-'}")
     clock, reason, text = SystemClock(), "", "confirmed / 已确认"
     message = trial(clock.now_ms())
     try:
-        sender_of(entry, clock).send(message)
+        sender_of(entry, clock, Path(load(config).data_dir), known).send(message)
     except ChannelError as error:
         reason, text = error.reason, str(error)
     if as_json:
@@ -70,12 +71,12 @@ def try_(config: Config, name: Named, as_json: AsJson = False) -> None:
         raise typer.Exit(NOT_WELL)
 
 
-def _channels(config: Path) -> tuple[AnyChannel, ...]:
+def _channels(config: Path) -> tuple[tuple[AnyChannel, ...], list[Enterprise]]:
     loaded = load(config)
     if loaded.channels is None:
         fail(f"{config}: channels: missing; it names the file that says whom to tell / 缺少 channels")
     known = load_enterprises(config, loaded) if loaded.enterprises else []
-    return load_channels(loaded, known).channels
+    return load_channels(loaded, known).channels, known
 
 
 def _as_json(one: AnyChannel, standing: Standing) -> dict[str, object]:

@@ -96,7 +96,7 @@ def load_channels(loaded: GatewayConfig, known: list[Enterprise]) -> Channels:
     """channels.toml, likewise, or none. known: the enterprises that there are."""
     path = Path(loaded.channels) if loaded.channels else None
     try:
-        return watch_channels.load(path, load_registry(loaded), {one.id for one in known})
+        return watch_channels.load(path, load_registry(loaded), watch_channels.known(loaded, known))
     except ConfigError as error:
         fail(*(str(problem) for problem in error.problems))
 

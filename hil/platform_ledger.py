@@ -14,6 +14,7 @@ from typing import Any
 from gateway.hj212.packet import Item, Segment
 from gateway.hj212.split import Joiner
 
+LOG = "3020"  # log texts go by it, and other things that we do not send
 Key = tuple[str, str, str]  # MN, CN, DataTime: what a message is about
 
 
@@ -25,6 +26,7 @@ class Counts:
     another QN. conflicts: values that contradict an earlier one. qn_reused: same MN and QN, other content.
     messages: uploads complete in all their parts. damaged: could not be read. lost: neither kept nor answered.
     out_of_rule: refused by a strict platform. resent: said so by RF=1 (2025). encrypted: came so.
+    log_texts: of CN 3020.
     """
 
     packets: int = 0
@@ -38,14 +40,19 @@ class Counts:
     out_of_rule: int = 0
     resent: int = 0
     encrypted: int = 0
+    log_texts: int = 0
 
 
 @dataclass(slots=True)
 class Ledger:
-    """`values[(MN, CN, DataTime)][name]` is the first value delivered; `complete` are the messages with all parts."""
+    """`values[(MN, CN, DataTime)][name]` is the first value delivered; `complete` are the messages with all parts.
+
+    `log_texts` are (MN, DataTime, text) as they came: several of one instant say different things, and are no values.
+    """
 
     values: dict[Key, dict[str, str]] = field(default_factory=dict)
     complete: set[Key] = field(default_factory=set)
+    log_texts: list[Key] = field(default_factory=list)
     counts: Counts = field(default_factory=Counts)
     _seen: dict[tuple[str, str], Segment] = field(default_factory=dict)
     _last_qns: dict[str, str] = field(default_factory=dict)
@@ -95,6 +102,11 @@ class Ledger:
         return {"kind": "damaged", "reason": reason}
 
     def _enter(self, segment: Segment) -> None:
+        if segment.cn == LOG:
+            texts = [value for item in segment.cp for name, value in item if name.endswith("-Info")]
+            self.log_texts += [(segment.mn, segment.value("DataTime") or "", one) for one in texts]
+            self.counts.log_texts = len(self.log_texts)
+            return
         known = self.values.setdefault((segment.mn, segment.cn, segment.value("DataTime") or ""), {})
         for name, value in (pair for item in segment.cp for pair in item):
             if name == "DataTime":

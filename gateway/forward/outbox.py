@@ -3,7 +3,7 @@
 import os
 import sqlite3
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import NamedTuple, TypeVar
 from gateway.database import StoreUnavailableError, connect, connect_for_reading, migrate, schema_version, transaction
 from gateway.forward import acknowledged, health
 from gateway.forward.acknowledged import Cell
+from gateway.forward.log_texts import LogTexts
 from gateway.hj212.packet import Packet
 
 SCHEMA = Path(__file__).parent / "schema"
@@ -56,7 +57,8 @@ class Outbox:
     """The one writer of a sink's file. Every method raises StoreUnavailableError where the disk refuses."""
 
     def __init__(self, folder: Path, sink: str) -> None:
-        self._connection = _writable(file_of(folder, sink))
+        self._connection = writable(file_of(folder, sink))
+        self.log_texts = LogTexts(self._connection)
 
     def close(self) -> None:
         """Close the file."""
@@ -103,30 +105,56 @@ class Outbox:
             self._put_texts(texts)
 
     def stations(self) -> dict[str, int]:
-        """How many packets are under way, by MN."""
-        return dict(self._connection.execute("SELECT mn, count(*) FROM outbox GROUP BY mn"))
+        """How many packets are under way, log texts' too, by MN."""
+        counts = Counter(dict(self._connection.execute("SELECT mn, count(*) FROM outbox GROUP BY mn")))
+        return counts + Counter(self.log_texts.stations())
 
     def last_id(self) -> int:
         """The place of the packet that stands last in line; 0: there is none."""
         return int(self._connection.execute("SELECT coalesce(max(id), 0) FROM outbox").fetchone()[0])
 
-    def under_way(self, mns: Sequence[str], lane: bool | None, after: int, old: int, limit: int) -> "list[Waiting]":
-        """Packets of these stations that are not confirmed, in the order in which they were taken.
-
-        lane: None for those up to id `old`, else those behind it, of the backlog or not.
-        """
-        which = "id <= ?" if lane is None else f"id > ? AND backlog = {lane:d}"
+    def sent_before(self, mns: Sequence[str], old: int, after_qn: str, limit: int) -> list[Packet]:
+        """Packets of these stations up to place `old` that are not confirmed, by QN."""
         rows = self._connection.execute(
-            f"SELECT id, record, qn, mn, data FROM outbox WHERE mn IN ({', '.join('?' * len(mns))})"  # noqa: S608  (texts of ours)
-            f" AND {which} AND id > ? ORDER BY id LIMIT ?",
-            (*mns, old, after, limit),
+            f"SELECT qn, mn, data FROM outbox WHERE mn IN ({_marks(mns)})"  # noqa: S608  (marks)
+            " AND id <= ? AND qn > ? ORDER BY qn LIMIT ?",
+            (*mns, old, after_qn, limit),
         )
-        return [Waiting(row[0], row[1], Packet(*row[2:])) for row in rows]
+        return [Packet(*row) for row in rows]
+
+    def under_way(self, mns: Sequence[str], *, backlog: bool, after: int, limit: int) -> "list[Waiting]":
+        """Packets of these stations behind place `after` that are not confirmed, in order."""
+        rows = self._connection.execute(
+            f"SELECT id, qn, mn, data FROM outbox WHERE mn IN ({_marks(mns)})"  # noqa: S608  (marks)
+            " AND backlog = ? AND id > ? ORDER BY id LIMIT ?",
+            (*mns, backlog, after, limit),
+        )
+        return [Waiting(row[0], Packet(*row[1:])) for row in rows]
+
+    def overtaken(
+        self, mns: Sequence[str], after: Mapping[bool, int], qn: str, renumbered: Callable[[Packet], Packet]
+    ) -> None:
+        """Packets of these stations that were never sent, with a QN below that of one that goes before them, get later
+        QNs. after: by backlog or not, the last place that may have been sent.
+        """
+        with transaction(self._connection):
+            for backlog, place in after.items():
+                rows = self._connection.execute(
+                    f"SELECT id, qn, mn, data FROM outbox WHERE mn IN ({_marks(mns)})"  # noqa: S608  (marks)
+                    " AND backlog = ? AND id > ? AND qn < ? ORDER BY id",
+                    (*mns, backlog, place, qn),
+                )
+                for number, *packet in rows.fetchall():
+                    found = renumbered(Packet(*packet))
+                    self._connection.execute(
+                        "UPDATE outbox SET qn = ?, data = ? WHERE id = ?", (found.qn, found.data, number)
+                    )
 
     def renumber(self, qn: str, packet: Packet) -> None:
         """A packet that was never sent gets another QN. One that is not of the outbox: nothing."""
         with transaction(self._connection):
             self._connection.execute("UPDATE outbox SET qn = ?, data = ? WHERE qn = ?", (packet.qn, packet.data, qn))
+            self.log_texts.renumber(qn, packet)
 
     def take(self, taken: Taken) -> None:
         """Make durable what was taken from the journal; a byte of its packets is sent only after that."""
@@ -163,8 +191,10 @@ class Outbox:
         """The platform has these packets; returns the records of which it now has all."""
         connection = self._connection
         cells: dict[int, tuple[str | None, int]] = {}
+        all_qns = list(qns)
         with transaction(connection):
-            for some in _chunks(list(qns)):
+            texts = self.log_texts.answered(all_qns)
+            for some in _chunks(all_qns):
                 cells |= {
                     record: (terminal, cell)
                     for record, terminal, cell in connection.execute(
@@ -177,7 +207,7 @@ class Outbox:
                 for (record,) in connection.execute(rest, records):
                     del cells[record]
             acknowledged.note(connection, [Cell(name, cell) for name, cell in cells.values() if name is not None])
-            self._count({"delivered": len(cells)})
+            self._count({"delivered": len(cells), **({"log_texts": texts} if texts else {})})
         return list(cells)
 
     def mark(self, now_ms: int) -> None:
@@ -239,10 +269,9 @@ def _marks(values: Sequence[object]) -> str:
 
 
 class Waiting(NamedTuple):
-    """A packet that is not confirmed, its place in line, and the record that it is of."""
+    """A packet that is not confirmed, and its place in line."""
 
     id: int
-    record: int
     packet: Packet
 
 
@@ -313,7 +342,7 @@ def order_refeed(folder: Path, sink: str, from_ms: int, last_id: int) -> Ordered
     Without a note of that time (`marks`) it is all that the sink ever took. The sink's thread, or its next start, takes
     it up. Raises StoreUnavailableError, NewerSchemaError.
     """
-    with closing(_writable(file_of(folder, sink))) as connection, transaction(connection):
+    with closing(writable(file_of(folder, sink))) as connection, transaction(connection):
         cursors = {LIVE: 0, BACKLOG: 0, PLACEMENTS: 0, **dict(connection.execute("SELECT name, value FROM cursors"))}
         found = connection.execute(
             "SELECT record, placement FROM marks WHERE at_ms <= ? ORDER BY at_ms DESC LIMIT 1", (from_ms,)
@@ -331,14 +360,14 @@ def order_refeed(folder: Path, sink: str, from_ms: int, last_id: int) -> Ordered
 
 def order_dead(folder: Path, sink: str) -> Ordered:
     """Have the dead letters handed over again, likewise."""
-    with closing(_writable(file_of(folder, sink))) as connection, transaction(connection):
+    with closing(writable(file_of(folder, sink))) as connection, transaction(connection):
         dead = connection.execute("SELECT record FROM dead ORDER BY record").fetchall()
         rows = [(RECORDS, one, one) for (one,) in dead]
         connection.executemany("INSERT INTO refeeds (feed, next, last) VALUES (?, ?, ?)", rows)
     return Ordered(len(dead), 0)
 
 
-def _writable(path: Path) -> sqlite3.Connection:
+def writable(path: Path) -> sqlite3.Connection:
     """The sink's file, made where there is none. It may hold a platform's password and key: it is its owner's alone.
 
     Raises StoreUnavailableError, NewerSchemaError.

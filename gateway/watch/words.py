@@ -59,6 +59,14 @@ def facts_json(facts: Mapping[str, int]) -> dict[str, int | str]:
     }
 
 
+def facts_zh(facts: Mapping[str, int | str]) -> str:
+    """Facts as facts_json has them, in Chinese."""
+    names = {name.removesuffix(_INSTANT): text.partition(" / ")[2] for name, text in _FACTS.items()}
+    return "，".join(
+        f"{names[name]} {value if isinstance(value, str) else _shown(name, value)}" for name, value in facts.items()
+    )
+
+
 def _shown(name: str, value: int) -> str:
     if name.endswith(_INSTANT):
         return datetime.fromtimestamp(value, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from cext.decoder import Columns
 from gateway.forward.hj212.mapping import Mapping, Station
-from gateway.hj212.packet import EDITION_2025, RF_RESENT, Item, Packet, Segment, build, flag_of
+from gateway.hj212.packet import EDITION_2025, RF_RESENT, Item, Packet, PacketError, Segment, build, flag_of
 from gateway.hj212.times import data_time
 from protocol import record
 
@@ -56,9 +56,19 @@ def encode_event(
         return []
     where = f" 测点{event.point}" if event.point else ""
     values = f" ({' '.join(map(str, event.values))})" if event.values else ""
-    text = f"//{WORDS.get(event.code, f'事件{event.code}')}{where}{values}//"
-    items: list[Item] = [(("DataTime", data_time(event.time_s)),), ((f"{mapping.log_id}-Info", text),)]
-    return [_packet(mapping, station, LOG, items, next_qn, resent=resent)]
+    text = f"{WORDS.get(event.code, f'事件{event.code}')}{where}{values}"
+    return [encode_text(mapping, station, event.time_s, text, next_qn, resent=resent)]
+
+
+def encode_text(
+    mapping: Mapping, station: Station, time_s: int, text: str, next_qn: Callable[[], str], *, resent: bool = False
+) -> Packet:
+    """A log text (CN 3020) of a platform that has a `log_id`. PacketError where it is too long, or has // in it."""
+    info = f"//{text}//"
+    if len(info.encode("utf-8")) > TEXT_BYTES_MAX:
+        raise PacketError("too-long", f"a log text of {len(info.encode('utf-8'))} bytes; at most {TEXT_BYTES_MAX}")
+    items: list[Item] = [(("DataTime", data_time(time_s)),), ((f"{mapping.log_id}-Info", info),)]
+    return _packet(mapping, station, LOG, items, next_qn, resent=resent)
 
 
 def encode_start(

@@ -6,7 +6,7 @@ A packet stands in the outbox, under its QN, before a byte of it is sent. Withou
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -15,13 +15,14 @@ from typing import Protocol
 from gateway.clock import Clock
 from gateway.config import Hj212Config
 from gateway.forward.hj212.commands import Commands
-from gateway.forward.hj212.events import Boot, encode_event, encode_start, occurrence_of
+from gateway.forward.hj212.events import Boot, encode_event, encode_start, encode_text, occurrence_of
 from gateway.forward.hj212.history import Question, history
 from gateway.forward.hj212.mapping import INSTANT, STATE, Mapping, Station
 from gateway.forward.hj212.memory import OVER_TIME, RE_COUNT, Memory
 from gateway.forward.hj212.numbers import Numbers
 from gateway.forward.hj212.plan import Table, Windows, table_of
 from gateway.forward.hj212.session import Hj212Session, LinkSettings, Partner
+from gateway.forward.log_texts import LogText
 from gateway.forward.outbox import Outbox
 from gateway.forward.sink import Batch, Receipt, RestartingError, SinkError
 from gateway.hj212 import sm4
@@ -60,28 +61,53 @@ class Wiring(Protocol):
 
 
 class _Channel:
-    """One connection: its session, its stations, and how far their packets have been read out of the outbox."""
+    """One connection: its session, its stations, and how far their packets have been read out of the outbox.
 
-    def __init__(self, session: Hj212Session, mns: Sequence[str], under_way: int, old: int) -> None:
+    What is not sent yet has greater QNs than all that was: a kill at any point leaves an order in which QNs ascend.
+    """
+
+    def __init__(self, session: Hj212Session, mns: Sequence[str], under_way: int, outbox: Outbox) -> None:
         self.session = session
         self.mns = mns
         self.under_way = under_way
-        self._old = old  # packets up to this id may have been sent before
-        self._after: dict[bool | None, int] = {None: 0, False: old, True: old}  # by lane: the last id that is in line
+        self._outbox = outbox
+        self._old, self._old_text = outbox.last_id(), outbox.log_texts.last_number()  # up to here perhaps sent before
+        self._old_after = ""  # of those, the last QN that is in line
+        self._text_after = self._old_text  # likewise, of texts: the last place
+        self._after = {False: self._old, True: self._old}  # and of packets, by backlog or not
 
-    def fill(self, outbox: Outbox) -> None:
-        """Put the next packets in line: those that may have been sent before, then urgent ones, then the backlog."""
+    def fill(self, renumbered: Callable[[Packet], Packet]) -> None:
+        """Put the next packets in line: those that may have been sent before, what people are to be told, then urgent
+        ones, then the backlog.
+        """
         room = LINE_PACKETS - self.session.pending
         if self.under_way <= self.session.pending or room < LINE_PACKETS // 2:
             return
-        for lane in self._after:
-            waiting = outbox.under_way(self.mns, lane, self._after[lane], self._old, room)
-            if not waiting:
-                continue
-            self._after[lane] = waiting[-1].id
-            room -= len(waiting)
-            packets = [with_rf(one.packet) if lane is None else one.packet for one in waiting]
-            self.session.submit(packets, sent_before=lane is None)
+        room -= self._submit_old(room)
+        texts = self._outbox.log_texts.under_way(self.mns, self._text_after, room)
+        if texts:
+            self._text_after = texts[-1].id
+            self.session.submit([one.packet for one in texts])
+            self._outbox.overtaken(self.mns, self._after, texts[-1].packet.qn, renumbered)
+            room -= len(texts)
+        for backlog in (False, True):
+            waiting = self._outbox.under_way(self.mns, backlog=backlog, after=self._after[backlog], limit=room)
+            if waiting:
+                self._after[backlog] = waiting[-1].id
+                self.session.submit([one.packet for one in waiting])
+                room -= len(waiting)
+            if waiting and not backlog:
+                self._outbox.overtaken(self.mns, {True: self._after[True]}, waiting[-1].packet.qn, renumbered)
+
+    def _submit_old(self, room: int) -> int:
+        """Texts and records that may have been sent before, by QN; how many."""
+        records = self._outbox.sent_before(self.mns, self._old, self._old_after, room)
+        texts = self._outbox.log_texts.sent_before(self.mns, self._old_text, self._old_after, room)
+        both = sorted([*records, *texts], key=lambda one: one.qn)[:room]
+        if both:
+            self._old_after = both[-1].qn
+            self.session.submit([with_rf(one) for one in both], sent_before=True)
+        return len(both)
 
 
 class Hj212Sink:
@@ -106,7 +132,6 @@ class Hj212Sink:
         self._mapping = self._memory.mapping
         self._numbers = Numbers(outbox, clock)
         self._windows = Windows(self._mapping)
-        old = outbox.last_id()
         self._restart = False
         self._troubles = self._trouble_at_ms = 0
         self._boots = {
@@ -118,7 +143,7 @@ class Hj212Sink:
             self._memory, clock, self._numbers.next, self._history, self._configure, self._begin_anew
         )
         self._channels = [
-            _Channel(self._session(mns, wiring), mns, under_way, old)
+            _Channel(self._session(mns, wiring), mns, under_way, outbox)
             for mns, under_way in _spread(self._mapping, outbox.stations(), config.connections)
         ]
         self._channel_of = {mn: channel for channel in self._channels for mn in channel.mns}
@@ -161,8 +186,10 @@ class Hj212Sink:
 
     def work(self, wait_ms: int) -> SinkError | None:
         """Send, hear, confirm."""
+        for text in self._outbox.log_texts.waiting(LINE_PACKETS):
+            self._take_text(text)
         for channel in self._channels:
-            channel.fill(self._outbox)
+            channel.fill(self._later)
         self._transport.step(wait_ms)
         self.settle()
         if self._restart:
@@ -182,6 +209,23 @@ class Hj212Sink:
             return None
         last = next(session.last_trouble for session in reversed(self.sessions) if session.troubles)
         return SinkError("protocol", last)
+
+    def _take_text(self, text: LogText) -> None:
+        """A packet for what people are to be told, or why there can be none."""
+        stations = self._mapping.stations
+        names = stations if text.terminals is None else text.terminals
+        station = next((stations[name] for name in names if name in stations), None)
+        if station is None or self._mapping.log_id is None:
+            reason = "none of its terminals is a station" if station is None else "the mapping has no log_id"
+            self._outbox.log_texts.refuse(text, reason)
+            return
+        try:
+            packet = encode_text(self._mapping, station, text.time_s, text.text, self._numbers.next)
+        except PacketError as error:
+            self._outbox.log_texts.refuse(text, str(error))
+            return
+        self._outbox.log_texts.take(text, packet)
+        self._channel_of[packet.mn].under_way += 1
 
     def settle(self) -> None:
         """Make durable what the platform has confirmed."""
@@ -278,9 +322,12 @@ class Hj212Sink:
 
     def _renumber(self, packet: Packet) -> Packet:
         """A later QN, in the outbox before it is sent."""
-        renumbered = with_qn(packet, self._numbers.next())
+        renumbered = self._later(packet)
         self._outbox.renumber(packet.qn, renumbered)
         return renumbered
+
+    def _later(self, packet: Packet) -> Packet:
+        return with_qn(packet, self._numbers.next())
 
     def _wire(self, packet: Packet) -> bytes:
         """The bytes that go out: encrypted where the 2025 edition has it so (6.4.4)."""

@@ -17,6 +17,12 @@ from = "wattline@example.cn"
 to = ["duty@example.cn"]
 changes = ["begun", "ended"]
 
+[[channel]]
+name = "regulator"
+kind = "hj212"
+sink = "platform"                    # of gateway.toml; its mapping needs a log_id
+families = ["treatment", "order"]
+
 [[maintenance]]                      # alarms that lie in it are kept and marked, and not told
 enterprise = "E0001"                 # or: terminal = "T0001"
 from = 2026-03-01T00:00:00+08:00
@@ -26,17 +32,19 @@ why = "filter bags are changed"
 
 import ipaddress
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple, TypeVar
 from urllib.parse import SplitResult, urlsplit
 
 import msgspec
 
-from gateway.config import Prefix
+from gateway.config import GatewayConfig, Hj212Config, Prefix
 from gateway.files import read_password
 from gateway.registry import Instant, Registry
 from gateway.watch.alarms import FAMILIES
+from gateway.watch.enterprises import Enterprise
+from gateway.watch.service import SINK_FAILING
 from gateway.watch.store import Row
 from protocol.host.strict import ConfigError, Problem, lines_named, read
 from protocol.host.tables import Name, Port, Section, Text, duplicates
@@ -110,7 +118,17 @@ class EmailEntry(ChannelEntry, frozen=True, kw_only=True, tag_field="kind", tag=
     tunnel: bool = False  # as above: security = "none" is allowed
 
 
-AnyChannel = WebhookEntry | MqttEntry | EmailEntry
+class Hj212Entry(ChannelEntry, frozen=True, kw_only=True, tag_field="kind", tag="hj212"):
+    """A regulator's platform: a log text (CN 3020) over the connection of the sink that forwards to it."""
+
+    sink: Name
+
+    def wants(self, change: str, row: Row) -> bool:
+        """A sink's own alarms are of no station."""
+        return row.kind != SINK_FAILING and super().wants(change, row)
+
+
+AnyChannel = WebhookEntry | MqttEntry | EmailEntry | Hj212Entry
 
 
 class MaintenanceEntry(Section, frozen=True, kw_only=True, rename={"from_": "from"}):
@@ -143,8 +161,21 @@ class Channels(NamedTuple):
     maintenance: tuple[MaintenanceEntry, ...] = ()
 
 
-def load(path: Path | None, registry: Registry, enterprises: Collection[str]) -> Channels:
-    """The file, or none. enterprises: the ids that there are. Raises ConfigError with all problems."""
+class Known(NamedTuple):
+    """What a channel may name: ids of enterprises, names of sinks that are HJ 212 platforms."""
+
+    enterprises: Collection[str]
+    platforms: Collection[str] = ()
+
+
+def known(config: GatewayConfig, enterprises: Iterable[Enterprise]) -> Known:
+    """Of a gateway."""
+    platforms = [sink.name for sink in config.sink if isinstance(sink, Hj212Config)]
+    return Known({one.id for one in enterprises}, platforms)
+
+
+def load(path: Path | None, registry: Registry, known: Known) -> Channels:
+    """The file, or none. Raises ConfigError with all problems."""
     if path is None:
         return Channels()
     entries = read(path, ChannelsFile)
@@ -154,9 +185,9 @@ def load(path: Path | None, registry: Registry, enterprises: Collection[str]) ->
     if len(channels) > CHANNELS_MAX:
         problems.append(Problem(path, "channel", f"{len(channels)}; allowed / 允许: {CHANNELS_MAX}"))
     for number, one in enumerate(channels):
-        problems += [Problem(path, f"channel[{number}].{key}", text) for key, text in _wrong(one, enterprises)]
+        problems += [Problem(path, f"channel[{number}].{key}", text) for key, text in _wrong(one, known)]
     for number, each in enumerate(entries.maintenance):
-        found = _wrong_maintenance(each, registry, enterprises)
+        found = _wrong_maintenance(each, registry, known.enterprises)
         problems += [Problem(path, f"maintenance[{number}].{key}", text) for key, text in found]
     if problems:
         with lines_named(path):
@@ -173,13 +204,17 @@ def _placed(one: S, folder: Path) -> S:
     return msgspec.structs.replace(one, **{key: str(folder / name) for key, name in names.items() if name})
 
 
-def _wrong(one: AnyChannel, enterprises: Collection[str]) -> Iterator[tuple[str, str]]:
+def _wrong(one: AnyChannel, known: Known) -> Iterator[tuple[str, str]]:
     """(key, what is wrong) of a channel."""
     yield from _wrong_files(one)
     for name in one.enterprises:
-        if name not in enterprises:
+        if name not in known.enterprises:
             yield "enterprises", f"{name}: no such enterprise / 没有此企业"
-    if isinstance(one, WebhookEntry):
+    if isinstance(one, Hj212Entry):
+        if one.sink not in known.platforms:
+            allowed = ", ".join(known.platforms) or "none / 无"
+            yield "sink", f"{one.sink}: no sink of kind hj212 / 没有此 HJ 212 上报目标; allowed / 允许: {allowed}"
+    elif isinstance(one, WebhookEntry):
         yield from _wrong_url(one)
     elif (one.username is None) != (one.password_file is None):
         yield "username", "username and password_file go together / 须同时填写"
@@ -191,8 +226,9 @@ def _wrong_files(one: AnyChannel) -> Iterator[tuple[str, str]]:
     for key, chars_min in (("secret_file", SECRET_CHARS_MIN), ("password_file", 1)):
         if file := getattr(one, key, None):
             yield from ((key, text) for text in _wrong_secret(Path(file), chars_min))
-    if one.tls_ca_file and not os.access(one.tls_ca_file, os.R_OK):
-        yield "tls_ca_file", f"{one.tls_ca_file}: no file that we can read / 文件不存在或不可读"
+    file = getattr(one, "tls_ca_file", None)
+    if file and not os.access(file, os.R_OK):
+        yield "tls_ca_file", f"{file}: no file that we can read / 文件不存在或不可读"
 
 
 def _wrong_mail(one: EmailEntry) -> Iterator[tuple[str, str]]:

@@ -4,7 +4,7 @@ import random
 import sqlite3
 import threading
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -12,11 +12,13 @@ from gateway.clock import Clock, steady_s
 from gateway.database import StoreUnavailableError
 from gateway.forward.backoff import Backoff
 from gateway.watch.dispatch.broker import Topic
-from gateway.watch.dispatch.channels import AnyChannel, Channels, EmailEntry, MqttEntry
+from gateway.watch.dispatch.channels import AnyChannel, Channels, EmailEntry, Hj212Entry, MqttEntry
 from gateway.watch.dispatch.mail import Mail
+from gateway.watch.dispatch.platform_log import PlatformLog
 from gateway.watch.dispatch.post import Post
 from gateway.watch.dispatch.sender import ChannelError, Sender
 from gateway.watch.dispatch.webhook import Webhook
+from gateway.watch.enterprises import Enterprise
 
 RETRY_MIN_MS, RETRY_MAX_MS = 1_000, 300_000  # people wait for this: a server that is back is found in five minutes
 MINUTE_S = 60.0
@@ -28,8 +30,10 @@ STOP_S = 15.0  # a step of a connection takes ten; a thread that needs longer en
 Said = Callable[[str, str, str], None]
 
 
-def sender_of(entry: AnyChannel, clock: Clock) -> Sender:
-    """The channel's sender."""
+def sender_of(entry: AnyChannel, clock: Clock, folder: Path, enterprises: Sequence[Enterprise]) -> Sender:
+    """The channel's sender. folder: the gateway's, where its sinks have their files."""
+    if isinstance(entry, Hj212Entry):
+        return PlatformLog(entry, folder, enterprises)
     if isinstance(entry, EmailEntry):
         return Mail(entry, clock)
     return Topic(entry) if isinstance(entry, MqttEntry) else Webhook(entry)
@@ -60,9 +64,12 @@ class Rate:
 class Worker:
     """One channel at work, in a thread of its own."""
 
-    def __init__(self, entry: AnyChannel, folder: Path, clock: Clock, names: Mapping[str, str], said: Said) -> None:
-        self._entry, self._folder, self._clock, self._names, self._said = entry, folder, clock, names, said
-        self._sender = sender_of(entry, clock)
+    def __init__(
+        self, entry: AnyChannel, folder: Path, clock: Clock, enterprises: Sequence[Enterprise], said: Said
+    ) -> None:
+        self._entry, self._folder, self._clock, self._said = entry, folder, clock, said
+        self._names = {one.id: one.name for one in enterprises}
+        self._sender = sender_of(entry, clock, folder, enterprises)
         self._rate = Rate(entry.per_minute, steady_s)
         self._backoff = Backoff(RETRY_MIN_MS, RETRY_MAX_MS, random.SystemRandom().random)
         self._stop, self._news = threading.Event(), threading.Event()
@@ -122,12 +129,14 @@ class Worker:
 class Dispatcher:
     """All channels, and the notes of what changed."""
 
-    def __init__(self, folder: Path, channels: Channels, clock: Clock, names: Mapping[str, str], said: Said) -> None:
-        """names: of enterprises, by id. Raises StoreUnavailableError, NewerSchemaError."""
+    def __init__(
+        self, folder: Path, channels: Channels, clock: Clock, enterprises: Sequence[Enterprise], said: Said
+    ) -> None:
+        """Raises StoreUnavailableError, NewerSchemaError."""
         self._maintenance, self._clock = channels.maintenance, clock
         self._post = Post(folder)
         self._post.begin([one.name for one in channels.channels], clock.now_ms())
-        self._workers = [Worker(one, folder, clock, names, said) for one in channels.channels]
+        self._workers = [Worker(one, folder, clock, enterprises, said) for one in channels.channels]
 
     def start(self) -> None:
         """Begin to tell, in the background."""

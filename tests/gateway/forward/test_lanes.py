@@ -110,7 +110,7 @@ def test_a_record_is_delivered_when_all_its_packets_are_confirmed(tmp_path: Path
     assert status(tmp_path, "s")["confirmed"] == 0
     outbox.close()
     again = Outbox(tmp_path, "s")
-    assert [one.packet for one in again.under_way(["M"], None, 0, 9, 9)] == [packet(1, 1)]
+    assert again.sent_before(["M"], 9, "", 9) == [packet(1, 1)]
     assert again.confirm([packet(1, 1).qn, packet(2).qn]) == [1]
     state = status(tmp_path, "s")
     assert (state["confirmed"], state["under_way"], state["counts"]) == (2, 0, {"delivered": 2})

@@ -20,6 +20,7 @@ EMAIL = (
     '[[channel]]\nname = "office"\nkind = "email"\nhost = "smtp.example"\nfrom = "w@a.example"\nto = ["d@a.example"]\n'
 )
 MQTT = '[[channel]]\nname = "scada"\nkind = "mqtt"\nhost = "127.0.0.1"\n'
+PLATFORM = '[[channel]]\nname = "regulator"\nkind = "hj212"\nsink = "platform"\n'
 QUIET = '[[maintenance]]\nenterprise = "E1"\nfrom = 2026-03-01T00:00:00Z\nto = 2026-03-02T00:00:00Z\nwhy = "bags"\n'
 
 
@@ -32,7 +33,7 @@ def problems_of(folder: Path, text: str) -> list[tuple[Path, str, str]]:
     file = folder / "channels.toml"
     file.write_text(text)
     try:
-        channels.load(file, Registry([terminal_of(SENDER, POINTS)]), {"E1"})
+        channels.load(file, Registry([terminal_of(SENDER, POINTS)]), channels.Known({"E1"}, ["platform"]))
     except ConfigError as error:
         return [(one.file, one.key, one.text) for one in error.problems]
     return []
@@ -60,6 +61,7 @@ def problems_of(folder: Path, text: str) -> list[tuple[Path, str, str]]:
         (EMAIL.replace('"d@a.example"', ""), "channel[0].to"),
         (EMAIL + 'security = "none"\n', "channel[0].security"),
         (EMAIL + 'password_file = "duty.secret"\n', "channel[0].username"),
+        (PLATFORM.replace('"platform"', '"nats"'), "channel[0].sink"),
         (MQTT * 21, "channel"),
         (QUIET.replace('"E1"', '"E9"'), "maintenance[0].enterprise"),
         (QUIET + 'terminal = "T0001"\n', "maintenance[0].enterprise"),
@@ -78,7 +80,7 @@ def test_what_is_wrong_in_channels_is_refused_by_file_and_key(tmp_path: Path, te
 
 def test_what_is_right_is_taken_and_a_secret_is_the_gateways_alone(tmp_path: Path) -> None:
     """P-258: what is refused shows nothing of the secret."""
-    whole = WEBHOOK + EMAIL + MQTT + QUIET + QUIET.replace('enterprise = "E1"', 'terminal = "T0001"')
+    whole = WEBHOOK + EMAIL + MQTT + PLATFORM + QUIET + QUIET.replace('enterprise = "E1"', 'terminal = "T0001"')
     for text, mode, is_taken in ((SECRET, 0o600, True), (SECRET, 0o604, False), (SECRET[1:], 0o600, False)):
         secret(tmp_path, text, mode)
         found = problems_of(tmp_path, whole)

@@ -15,6 +15,7 @@ from gateway.journal.journal import Journal
 from gateway.watch.dispatch import dispatcher as dispatchers
 from gateway.watch.dispatch.channels import AnyChannel, Channels
 from gateway.watch.dispatch.dispatcher import Dispatcher
+from gateway.watch.enterprises import Enterprise
 from hil.ports import free_port
 from tests.gateway.support import Sender, StillClock
 from tests.gateway.test_intake import wait_until
@@ -32,8 +33,8 @@ def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def dispatching(folder: Path, said: list[tuple[str, str]], *channels: AnyChannel) -> Dispatcher:
-    names = {"E1": "First steelworks"}
-    return Dispatcher(folder, Channels(channels), StillClock(), names, lambda *one: said.append(one[:2]))
+    known = [Enterprise("E1", "First steelworks", (), ())]
+    return Dispatcher(folder, Channels(channels), StillClock(), known, lambda *one: said.append(one[:2]))
 
 
 def test_a_channel_that_was_down_is_told_all_of_it_in_order(tmp_path: Path) -> None:

@@ -1,0 +1,134 @@
+"""Log texts that a platform is to be told (HJ 212, CN 3020), in the sink's own file, beside the records' packets.
+
+`tell` and `states` are for the watch, in a process of its own; LogTexts is the sink's thread's.
+"""
+
+import json
+import sqlite3
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from gateway.database import transaction
+from gateway.hj212.packet import Packet
+
+WAITING, UNDER_WAY, ANSWERED, REFUSED = "waiting", "under_way", "answered", "refused"
+OPEN_MAX = 5_000  # not answered yet: each channel has 200 at most; what is over is tests of channels
+KEPT = 10_000  # answered or refused: a channel asks for those of its one message alone
+
+
+class FullError(Exception):
+    """Too many texts wait for the platform."""
+
+
+class LogText(NamedTuple):
+    """What a platform is to be told. terminals: the first of these that is a station tells it; None: any station."""
+
+    id: str
+    terminals: Sequence[str] | None
+    time_s: int
+    text: str
+
+
+class State(NamedTuple):
+    """What became of a text: WAITING, UNDER_WAY, ANSWERED, REFUSED with its reason."""
+
+    state: str
+    reason: str
+
+
+class Underway(NamedTuple):
+    """A text's packet that is not confirmed, and its place in line."""
+
+    id: int
+    packet: Packet
+
+
+def tell(connection: sqlite3.Connection, texts: Sequence[LogText]) -> None:
+    """Have the platform told these, durably; of an id that is there already, nothing. Raises FullError."""
+    with transaction(connection):
+        (count,) = connection.execute(
+            "SELECT count(*) FROM log_texts WHERE state IN (?, ?)", (WAITING, UNDER_WAY)
+        ).fetchone()
+        if count + len(texts) > OPEN_MAX:
+            raise FullError(f"{count} texts wait already; {OPEN_MAX} at most")
+        connection.executemany(
+            "INSERT OR IGNORE INTO log_texts (id, terminals, time_s, text) VALUES (?, ?, ?, ?)",
+            [(one.id, None if one.terminals is None else json.dumps(one.terminals), *one[2:]) for one in texts],
+        )
+        connection.execute(
+            "DELETE FROM log_texts WHERE state IN (?, ?) AND number <= (SELECT max(number) FROM log_texts) - ?",
+            (ANSWERED, REFUSED, KEPT),
+        )
+
+
+def states(connection: sqlite3.Connection, ids: Iterable[str]) -> list[State]:
+    """What became of each of these."""
+    query = "SELECT state, reason FROM log_texts WHERE id = ?"
+    return [State(*connection.execute(query, (one,)).fetchone()) for one in ids]
+
+
+class LogTexts:
+    """The texts of one sink, on its outbox's connection."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def waiting(self, limit: int) -> list[LogText]:
+        """Those that have no packet yet, in order."""
+        rows = self._connection.execute(
+            "SELECT id, terminals, time_s, text FROM log_texts WHERE state = ? ORDER BY number LIMIT ?",
+            (WAITING, limit),
+        )
+        return [LogText(row[0], None if row[1] is None else json.loads(row[1]), *row[2:]) for row in rows.fetchall()]
+
+    def take(self, text: LogText, packet: Packet) -> None:
+        """The text's packet, durably: a byte of it is sent only after that."""
+        with transaction(self._connection):
+            self._connection.execute(
+                "UPDATE log_texts SET state = ?, mn = ?, qn = ?, data = ? WHERE id = ?",
+                (UNDER_WAY, packet.mn, packet.qn, packet.data, text.id),
+            )
+
+    def refuse(self, text: LogText, reason: str) -> None:
+        """This platform can't be told it."""
+        with transaction(self._connection):
+            self._connection.execute(
+                "UPDATE log_texts SET state = ?, reason = ? WHERE id = ?", (REFUSED, reason, text.id)
+            )
+
+    def sent_before(self, mns: Sequence[str], old: int, after_qn: str, limit: int) -> list[Packet]:
+        """Packets of these stations up to place `old` that are not confirmed, by QN."""
+        rows = self._connection.execute(
+            f"SELECT qn, mn, data FROM log_texts WHERE state = ? AND mn IN ({', '.join('?' * len(mns))})"  # noqa: S608  (marks)
+            " AND number <= ? AND qn > ? ORDER BY qn LIMIT ?",
+            (UNDER_WAY, *mns, old, after_qn, limit),
+        )
+        return [Packet(*row) for row in rows]
+
+    def under_way(self, mns: Sequence[str], after: int, limit: int) -> list[Underway]:
+        """Packets of these stations behind place `after` that are not confirmed, in order."""
+        rows = self._connection.execute(
+            f"SELECT number, qn, mn, data FROM log_texts WHERE state = ? AND mn IN ({', '.join('?' * len(mns))})"  # noqa: S608  (marks)
+            " AND number > ? ORDER BY number LIMIT ?",
+            (UNDER_WAY, *mns, after, limit),
+        )
+        return [Underway(row[0], Packet(*row[1:])) for row in rows]
+
+    def stations(self) -> dict[str, int]:
+        """How many packets are under way, by MN."""
+        query = "SELECT mn, count(*) FROM log_texts WHERE state = ? GROUP BY mn"
+        return dict(self._connection.execute(query, (UNDER_WAY,)))
+
+    def last_number(self) -> int:
+        """The place of the packet that stands last in line; 0: there is none."""
+        query = "SELECT coalesce(max(number), 0) FROM log_texts WHERE state = ?"
+        return int(self._connection.execute(query, (UNDER_WAY,)).fetchone()[0])
+
+    def renumber(self, qn: str, packet: Packet) -> None:
+        """Its packet gets another QN. One that is no text's: nothing. Within the caller's transaction."""
+        self._connection.execute("UPDATE log_texts SET qn = ?, data = ? WHERE qn = ?", (packet.qn, packet.data, qn))
+
+    def answered(self, qns: Iterable[str]) -> int:
+        """The platform has these; how many were texts. Within the caller's transaction."""
+        query = "UPDATE log_texts SET state = ?, data = NULL WHERE qn = ? AND state = ?"
+        return sum(self._connection.execute(query, (ANSWERED, qn, UNDER_WAY)).rowcount for qn in qns)
