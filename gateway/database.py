@@ -101,7 +101,7 @@ def migrate(
 ) -> None:
     """Bring the file to the newest of `folder`/NNNN.sql, one transaction a version. Raises NewerSchemaError.
 
-    also[N] runs after the statements of NNNN.sql, for what SQL can't do.
+    Several processes may do so at once. also[N] runs after the statements of NNNN.sql, for what SQL can't do.
     """
     steps = sorted(folder.glob("[0-9][0-9][0-9][0-9].sql"))
     newest = int(steps[-1].stem)
@@ -111,6 +111,8 @@ def migrate(
         raise newer(file, version, newest)
     for step in steps[version:]:
         with transaction(connection):
+            if schema_version(connection) >= int(step.stem):  # another process was first
+                continue
             for statement in _statements(step.read_text(encoding="utf-8")):
                 connection.execute(statement)
             if int(step.stem) in also:
