@@ -16,7 +16,7 @@ SEEDS ?= 1000
 SETUP := deploy/setup
 TYPINGS := build/typings
 
-.PHONY: help setup setup-check lint types promises docs check test test-quick fuzz mutants kills powercut firmware heap bench demo lock clean
+.PHONY: help setup setup-check lint types promises references docs check test test-quick fuzz mutants kills powercut firmware heap bench demo lock clean
 
 help: ## list the targets / 列出所有目标
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -112,8 +112,12 @@ types: setup-check
 promises: setup-check
 	$(BIN)/python tests/promises.py
 
-# A dead link or anchor fails. The words that search finds in Chinese come from a cache in TMPDIR: in a folder of ours, not in everybody's.
-docs: $(STAMP)/docs ## the documentation as a site: build/site/index.html, which needs no server / 生成文档站点
+references: setup-check ## make docs/reference anew, of the declarations / 重新生成参考手册
+	$(BIN)/python -m docs.site.references
+
+# A dead link or anchor fails, and a reference that is not what the declarations say. The words that search finds in Chinese come from a cache in TMPDIR: in a folder of ours, not in everybody's.
+docs: setup-check $(STAMP)/docs ## the documentation as a site: build/site/index.html, which needs no server / 生成文档站点
+	$(BIN)/python -m docs.site.references --check
 	TMPDIR=$(CURDIR)/build/docs/tmp NO_MKDOCS_2_WARNING=1 build/docs/bin/mkdocs build --strict
 
 check: lint types promises docs ## lint, types, promises, the documentation; no tests / 静态检查

@@ -237,8 +237,8 @@ AnySink = Hj212Config | PostgresConfig | MqttSinkConfig | NatsConfig | ParquetCo
 class GatewayConfig(Section, frozen=True):
     """The whole file."""
 
-    data_dir: Text
-    terminals: Text
+    data_dir: Text  # the folder of all stores
+    terminals: Text  # who is admitted, with which keys and points (gateway/registry.py)
     enterprises: Text | None = None  # which treatment belongs to which production (gateway/watch)
     rules: Text | None = None  # what the watch's rules go by (gateway/watch/rules.py)
     channels: Text | None = None  # whom the watch tells of alarms (gateway/watch/dispatch/channels.py)
