@@ -26,6 +26,7 @@ cdef enum:
     NOT_TOLD = -1
     METER_SWAPPED = 21  # protocol.record's events: the serial before and now
     RATIO_CHANGED = 22  # CT before and now, PT before and now; 0: not told
+    METER_LEARNT = 36  # the serial, CT, PT; 0: not told
     YEAR_2020 = 1577836800  # older than this product: a clock that was never set
     FLAG_FEW_SAMPLES = 1
     FLAG_ENERGY_STEP = 2
@@ -221,6 +222,10 @@ cdef bint is_another_meter(const RecordRow *event, const int64_t *values, const 
         return differs(meter.serial, values[1])
     if event.code == RATIO_CHANGED and event.count >= 4:
         return differs(meter.ct_milli, values[1]) or differs(meter.pt_milli, values[3])
+    if event.code == METER_LEARNT and event.count >= 3:
+        return (
+            differs(meter.serial, values[0]) or differs(meter.ct_milli, values[1]) or differs(meter.pt_milli, values[2])
+        )
     return False
 
 

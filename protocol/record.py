@@ -70,6 +70,7 @@ KEY_REFUSED = 32
 CERTIFICATES_TAKEN = 33
 CERTIFICATES_REFUSED = 34
 CERTIFICATES_ROLLED_BACK = 35
+METER_LEARNT = 36
 
 # why a terminal draws no key (FR-92)
 KEY_STALE = 1  # the generation is not above that of the key in use
@@ -134,6 +135,7 @@ EVENT_NAMES = {
     CERTIFICATES_TAKEN: ("certificates_taken", ("version",)),
     CERTIFICATES_REFUSED: ("certificates_refused", ("version", "reason", "newest_version")),
     CERTIFICATES_ROLLED_BACK: ("certificates_rolled_back", ("version", "version_in_force")),
+    METER_LEARNT: ("meter_learnt", ("serial", "ct_milli", "pt_milli")),
 }
 
 Window = namedtuple(

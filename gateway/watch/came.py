@@ -6,10 +6,12 @@ from typing import NamedTuple
 
 from cext.decoder import READING, Columns
 from gateway.journal.reader import Decoded
-from protocol.record import WINDOW, Reading
+from protocol.record import METER_LEARNT, METER_SWAPPED, RATIO_CHANGED, WINDOW, Reading
 
 Values = tuple[int | None, ...]  # of a reading, in the order of protocol.record.Reading
 WINDOW_CODE, NO_TIME = 0, -1  # no event has these
+# told before the gateway tells the time, as a meter is read at once after a start: they count as of when they came
+_AT_ONCE = frozenset({METER_SWAPPED, RATIO_CHANGED, METER_LEARNT})
 
 
 class Came(NamedTuple):
@@ -65,15 +67,16 @@ def came_of(asked: Sequence[Asked], decoded: Decoded) -> Iterator[Came]:
             continue
         frame, kind, length_s, error_s, code, point, first, count = of_row[row]
         received_s, marks = decoded.received_ms[frame] // 1000, tuple(one.marks)
-        if one.start_s is None:
+        start_s = received_s if one.start_s is None and kind != WINDOW and code in _AT_ONCE else one.start_s
+        if start_s is None:
             yield Came(one.terminal, received_s, received_s, received_s, 0, NO_TIME)
         elif kind == WINDOW:
-            end_s = one.start_s + length_s
+            end_s = start_s + length_s
             shown = readings.get(row, {})
-            yield Came(one.terminal, received_s, one.start_s, end_s, error_s, readings=shown, marks=marks)
+            yield Came(one.terminal, received_s, start_s, end_s, error_s, readings=shown, marks=marks)
         else:
             values = tuple(columns.integers[first : first + count].tolist())
-            yield Came(one.terminal, received_s, one.start_s, one.start_s, error_s, code, point, values, marks=marks)
+            yield Came(one.terminal, received_s, start_s, start_s, error_s, code, point, values, marks=marks)
 
 
 def _readings(columns: Columns) -> dict[int, dict[int, Values]]:

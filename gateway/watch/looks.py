@@ -23,6 +23,7 @@ from gateway.watch.enterprises import Enterprise, Linkage
 from gateway.watch.finding import Finding
 from gateway.watch.honesty import Shown, shown_of
 from gateway.watch.linkage import CONTEXT_SLOTS, Standing
+from gateway.watch.meters import Told
 from gateway.watch.rules import Rules
 from gateway.watch.slots import SLOT_S, slots_of
 from gateway.watch.store import Look
@@ -116,8 +117,11 @@ class Looks:
                 told = [one for subject, one in found if subject == point_name(terminal.id, number)]
                 yield Look(enterprise, point_name(terminal.id, number), (name,), told, from_s, to_s)
 
-    def service(self, enterprise: str, terminal: Terminal, from_s: int, to_s: int, until_s: int) -> Iterator[Look]:
-        """How the terminal served in [from_s, to_s). until_s: the end of what is known."""
+    def service(
+        self, enterprise: str, terminal: Terminal, span: tuple[int, int], until_s: int, meters: Sequence[Told]
+    ) -> Iterator[Look]:
+        """How the terminal served in [from, to). until_s: end of what is known. meters: told of them, at any time."""
+        from_s, to_s = span
         came, rules = self._came(terminal.id, from_s), self._rules
         heard = [one for one in came if one.received_s >= from_s]
         silent = self._told("silent", lambda: list(service.silences(heard, rules.silent, until_s)))
@@ -135,7 +139,7 @@ class Looks:
                 told = _meeting(found, from_s, to_s)
                 yield Look(enterprise, terminal.id, FAMILIES.get(name, (name,)), told, from_s, to_s)
         by_point: dict[str, Callable[[], Iterable[PointFinding]]] = {
-            "meter": lambda: service.meter(came),
+            "meter": lambda: service.meter(came, meters),
             "register": lambda: service.register(came),
         }
         for name, of_points in by_point.items():

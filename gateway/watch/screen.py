@@ -15,6 +15,7 @@ from gateway.watch.enterprises import Enterprise, Linkage, PointId
 from gateway.watch.heard import Heard, after
 from gateway.watch.honesty import Shown
 from gateway.watch.linkage import Standing
+from gateway.watch.meters import CODES
 from gateway.watch.rules import Rules
 from gateway.watch.slots import SLOT_S, seen_by
 from protocol import record
@@ -30,7 +31,7 @@ _NOTHING: Mapping[int, Values] = {}
 _TOLD = frozenset(
     {
         *(record.BOOT, record.MAINS_LOST, record.MAINS_BACK, record.LOG_FULL, record.LOW_VOLTAGE),
-        *(record.METER_SWAPPED, record.RATIO_CHANGED),
+        *CODES,
     }
 )
 

@@ -5,6 +5,7 @@ from itertools import pairwise
 
 from gateway.watch.came import WINDOW_CODE, Came
 from gateway.watch.finding import Finding
+from gateway.watch.meters import SERIAL, Told, others
 from gateway.watch.rules import Clock, FailingSink, Late, LogFilling, Silent
 from gateway.watch.slots import SLOT_S
 from protocol import record
@@ -99,12 +100,19 @@ def supply(came: Iterable[Came]) -> Iterator[Finding]:
             yield _at(SUPPLY_LOW, one, {"supply_mv": one.values[0]})
 
 
-def meter(came: Iterable[Came]) -> Iterator[tuple[int, Finding]]:
-    """(point, finding): another meter answers, or its transformers' ratio was set anew."""
+def meter(came: Iterable[Came], told: Sequence[Told]) -> Iterator[tuple[int, Finding]]:
+    """(point, finding): another meter answers, or its transformers' ratio was set anew.
+
+    told: all that the terminal told of its meters, which says whether one that is learnt is another one.
+    """
     kinds = {record.METER_SWAPPED: METER_SWAPPED, record.RATIO_CHANGED: RATIO_CHANGED}
     for one in came:
         if one.code in kinds:
             yield one.point, _at(kinds[one.code], one, {})
+        elif one.code == record.METER_LEARNT:
+            found = {METER_SWAPPED if which == SERIAL else RATIO_CHANGED for which in others(one, told)}
+            for kind in sorted(found):
+                yield one.point, _at(kind, one, {})
 
 
 def register(came: Iterable[Came]) -> Iterator[tuple[int, Finding]]:

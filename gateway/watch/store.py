@@ -11,6 +11,7 @@ from gateway.database import StoreUnavailableError, connect, migrate, transactio
 from gateway.watch.alarms import CLOSED, FAMILIES, OPEN, STEPS, WITHDRAWN, Alarm, settled
 from gateway.watch.finding import Finding
 from gateway.watch.heard import Heard
+from gateway.watch.meters import Told
 
 SCHEMA = Path(__file__).parent / "schema"
 FILE = "alarms.sqlite3"
@@ -25,6 +26,8 @@ _HEARD = (
     f"INSERT OR REPLACE INTO heard (terminal, {', '.join(Heard._fields)})"  # noqa: S608
     f" VALUES (?, {', '.join('?' * len(Heard._fields))})"
 )
+
+_TOLD = "INSERT OR REPLACE INTO meters VALUES (?, ?, ?, ?, ?, ?, ?)"
 
 
 class Look(NamedTuple):
@@ -50,11 +53,15 @@ class Progress(NamedTuple):
 
 
 class Known(NamedTuple):
-    """What is kept with the alarms of a look. By terminal: what it told last, until when replays were sought."""
+    """What is kept with the alarms of a look. By terminal: what it told last, until when replays were sought.
+
+    meters: what was told of meters' identities since the look before.
+    """
 
     progress: Progress
     heard: Mapping[str, Heard] = MappingProxyType({})
     replayed_s: Mapping[str, int] = MappingProxyType({})
+    meters: Sequence[Told] = ()
 
 
 class Row(NamedTuple):
@@ -133,6 +140,10 @@ class Store:
         """Until when each terminal's windows were held against its history."""
         return dict(self._connection.execute("SELECT terminal, until_s FROM replayed"))
 
+    def meters(self, terminal: str) -> list[Told]:
+        """What it told of its meters' identities."""
+        return [Told(*row) for row in self._connection.execute("SELECT * FROM meters WHERE terminal = ?", (terminal,))]
+
     def begin_s(self, enterprise: str, subject: str, family: str, from_s: int, to_s: int) -> int | None:
         """When the first alarm of a subject and family began that meets or touches [from_s, to_s); None: none does."""
         (found,) = self._connection.execute(
@@ -155,6 +166,7 @@ class Store:
             self._connection.execute("UPDATE progress SET record = ?, placement = ?, remark = ?", known.progress)
             self._connection.executemany(_HEARD, [(name, *one) for name, one in known.heard.items()])
             self._connection.executemany("INSERT OR REPLACE INTO replayed VALUES (?, ?)", known.replayed_s.items())
+            self._connection.executemany(_TOLD, known.meters)
         return begun
 
     def rows(self, state: str | None = None, enterprise: str | None = None, limit: int = 100) -> list[Row]:

@@ -16,6 +16,7 @@ from gateway.registry import Registry
 from gateway.watch.came import Asked, Came, came_of
 from gateway.watch.enterprises import Enterprise
 from gateway.watch.looks import CONTEXT_S, DAY_S, Looks
+from gateway.watch.meters import Told, told_of
 from gateway.watch.rules import Rules
 from gateway.watch.screen import SETTLE_S, Screen, Span
 from gateway.watch.slots import SLOT_S
@@ -49,6 +50,11 @@ class News(NamedTuple):
     unsettled_s: Mapping[str, int]
     is_full: bool
 
+    @property
+    def meters(self) -> list[Told]:
+        """What it tells of meters."""
+        return told_of(self.came)
+
 
 class Watcher:
     """Looks at the journal of a gateway. off: told of a rule that threw, and why."""
@@ -73,7 +79,7 @@ class Watcher:
         try:
             found, replayed_s = self._found(news, now_s)
             heard = {one.terminal: self._screen.heard[one.terminal] for one in news.came}
-            known = Known(news.progress, heard, replayed_s)
+            known = Known(news.progress, heard, replayed_s, news.meters)
             return self._store.take(found, known, now_s * 1000), news.is_full
         except Exception:
             self._screen = self._new_screen()  # what it has of this look was not stored
@@ -85,13 +91,13 @@ class Watcher:
         suspects = self._screen.suspects(news.came, news.remarked)
         found = [*self._linkages(suspects.linkages, until_s), *self._points(suspects.points)]
         found += self._looks.sinks(self._watched.sinks, now_s)
+        spans = self._with_later_learning(suspects.service, news.meters)
         if news.is_full:  # what is known of now is not all that there is
-            return [*found, *self._service(suspects.service, until_s)], since_s
-        spans = dict(suspects.service)
+            return [*found, *self._service(spans, until_s, news.meters)], since_s
         for name, span in self._screen.silent(now_s, news.unsettled_s).items():
             spans[name] = span.with_(*spans.get(name, span))
         replayed_s, looks = self._replays(since_s, until_s)
-        return [*found, *self._service(spans, now_s), *looks], since_s | replayed_s
+        return [*found, *self._service(spans, now_s, news.meters), *looks], since_s | replayed_s
 
     def _linkages(self, suspects: Mapping[tuple[str, str], Span], until_s: int) -> Iterator[Look]:
         """The time around each, as far as it can change what is found."""
@@ -116,14 +122,23 @@ class Watcher:
             if terminal is not None:
                 yield from self._looks.points(self._of(name), terminal, *span)
 
-    def _service(self, suspects: Mapping[str, Span], until_s: int) -> Iterator[Look]:
+    def _with_later_learning(self, suspects: Mapping[str, Span], meters: Sequence[Told]) -> dict[str, Span]:
+        """The same; what came late of a meter may say another thing of what its terminal learnt after it."""
+        found = dict(suspects)
+        for name in {one.terminal for one in meters}:
+            newest_s = max(one.at_s for one in [*self._store.meters(name), *meters] if one.terminal == name)
+            found[name] = found[name].with_(newest_s, newest_s + SLOT_S)
+        return found
+
+    def _service(self, suspects: Mapping[str, Span], until_s: int, meters: Sequence[Told]) -> Iterator[Look]:
         for name, span in suspects.items():
             terminal = self._watched.registry.get(name)
             if terminal is not None:
+                told = [*self._store.meters(name), *(one for one in meters if one.terminal == name)]
                 # a silence is looked at as a whole, or what it was is not seen
                 from_s = self._store.begin_s(self._of(name), name, "silent", span.from_s - SLOT_S, span.to_s)
                 begin_s = span.from_s if from_s is None else min(from_s, span.from_s)
-                yield from self._looks.service(self._of(name), terminal, begin_s, span.to_s, until_s)
+                yield from self._looks.service(self._of(name), terminal, (begin_s, span.to_s), until_s, told)
 
     def _replays_since_s(self, came: Sequence[Came]) -> dict[str, int]:
         """Terminals with windows of a time that had its turn already: from when on they have another."""

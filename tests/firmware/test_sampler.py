@@ -121,6 +121,7 @@ class Site:
         self.identities = "no/such/folder"  # nothing is kept
         self.windows: list[record.Window] = []
         self.events: list[tuple[int, int | None, list[int]]] = []
+        self.learnt: list[tuple[int | None, list[int]]] = []  # apart from them: each meter's identity after a start
         self._dead = dead
 
     def _answer(self, raw: bytes) -> Answer:
@@ -149,7 +150,10 @@ class Site:
         return one
 
     def _on_event(self, code: int, point: int | None, values: list[int]) -> None:
-        self.events.append((code, point, values))
+        if code == record.METER_LEARNT:
+            self.learnt.append((point, values))
+        else:
+            self.events.append((code, point, values))
 
 
 def emulated(name: str, rated_w: int) -> Meter:
@@ -277,11 +281,13 @@ def test_what_happens_to_a_meter_is_told(tmp_path: Path) -> None:
     assert (record.METER_SWAPPED, 1, [7, 8]) in site.events
     assert (record.RATIO_CHANGED, 2, [40_000, 20_000, 1000, 1000]) in site.events
     assert (record.METER_STATE, 1, [1 << meter_state.NAMES.index("reverse_b"), 0]) in site.events
+    assert site.learnt == [(1, [7, 0, 0]), (2, [0, 40_000, 1000])]
     assert len(site.events) == 3
     again = Site(1_500_000, meters=site.meters)
     again.identities = site.identities
     again.run(60)
     assert [code for code, _, _ in again.events] == [record.METER_STATE]  # the state is told after each start
+    assert again.learnt == []
 
 
 def test_an_energy_register_that_begins_again_is_told_with_its_ratio() -> None:

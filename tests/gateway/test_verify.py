@@ -87,12 +87,20 @@ METERED = Point(number=1, name="furnace", kind="production", meter=Meter(serial=
         (record.RATIO_CHANGED, [8000, 80_000, 0, 0], 1, False),
         (record.RATIO_CHANGED, [80_000, 8000, 1000, 1000], 2, False),  # no meter of this point was commissioned
         (record.METER_BACK, [7001, 7002], 1, False),
+        (record.METER_LEARNT, [7001, 80_000, 1000], 1, False),
+        (record.METER_LEARNT, [7002, 80_000, 1000], 1, True),
+        (record.METER_LEARNT, [7001, 8000, 1000], 1, True),
+        (record.METER_LEARNT, [0, 0, 2000], 1, True),
+        (record.METER_LEARNT, [7001, 0, 0], 1, False),  # what it does not tell is not another one
+        (record.METER_LEARNT, [7002, 80_000], 1, False),
     ],
 )
 def test_a_meter_that_was_not_commissioned_is_a_mark(
     code: int, values: list[int], point: int, *, is_marked: bool
 ) -> None:
-    """S-29: a meter that was swapped, or whose ratio was set anew, unless to what the report says."""
+    """S-29: a meter that was swapped, or whose ratio was set anew, unless to what the report says; P-340: or that
+    a terminal learnt after its flash was erased.
+    """
     other = Point(number=2, name="fan", kind="treatment")
     marks = found(event(1, code=code, point=point, values=values), {1: METERED, 2: other})
     assert marks == ([("meter_not_commissioned", point)] if is_marked else [])

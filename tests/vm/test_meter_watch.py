@@ -53,6 +53,10 @@ def bits(*names: str) -> int:
     return sum([1 << meter_state.NAMES.index(name) for name in names])
 
 
+def learnt(serial: int, ct_milli: int = 0, pt_milli: int = 0) -> "tuple[int, int, list[int]]":
+    return record.METER_LEARNT, 3, [serial, ct_milli, pt_milli]
+
+
 def clean() -> None:
     if FILE in os.listdir():
         os.remove(FILE)
@@ -89,7 +93,7 @@ def test_a_swapped_meter_is_an_event_also_when_it_was_swapped_without_power() ->
     # S-16
     clean()
     site, one = Site(), meter("dlt645_3p")
-    assert site.taken(one, profile.IDENTITY, number("202603010012")) == []  # learnt
+    assert site.taken(one, profile.IDENTITY, number("202603010012")) == [learnt(202603010012)]
     assert site.taken(one, profile.IDENTITY, number("202603010012")) == []
     site.start()
     one.absent[(0, 1)] = 5
@@ -106,7 +110,7 @@ def test_a_changed_ratio_is_an_event_with_both_before_and_now() -> None:
     # S-16
     clean()
     site, one = Site(), meter("dtsu666", 3, 1)
-    assert site.taken(one, profile.IDENTITY, ratios(40, 10)) == []
+    assert site.taken(one, profile.IDENTITY, ratios(40, 10)) == [learnt(0, 40000, 1000)]
     changed = (record.RATIO_CHANGED, 3, [40000, 20000, 1000, 1000])
     assert site.taken(one, profile.IDENTITY, ratios(20, 10)) == [changed]
     site.start()
@@ -116,12 +120,38 @@ def test_a_changed_ratio_is_an_event_with_both_before_and_now() -> None:
     clean()
 
 
+def test_what_is_learnt_is_told_once_and_again_after_the_flash_was_erased() -> None:
+    # P-340
+    clean()
+    site, one = Site(), meter("dlt645_3p")
+    assert site.taken(one, profile.IDENTITY, number("202603010012")) == [learnt(202603010012)]
+    site.start()
+    assert site.taken(one, profile.IDENTITY, number("202603010012")) == []
+    clean()
+    site.start()
+    assert site.taken(one, profile.IDENTITY, number("199912310001")) == [learnt(199912310001)]
+    assert site.taken(one, profile.IDENTITY, number("199912310001")) == []
+    clean()
+
+
+def test_a_power_cut_before_it_is_kept_tells_what_is_learnt_again() -> None:
+    # P-340
+    clean()
+    site, one = Site(), meter("dlt645_3p")
+    for _ in range(2):  # the file is not there after the first one: it was cut off
+        assert site.taken(one, profile.IDENTITY, number("000000000007")) == [learnt(7)]
+        clean()
+        site.start()
+    assert site.taken(one, profile.IDENTITY, number("000000000007")) == [learnt(7)]
+    clean()
+
+
 def test_another_meter_in_the_configuration_is_no_change() -> None:
     clean()
     site = Site()
     site.taken(meter("dlt645_3p"), profile.IDENTITY, number("000000000001"))
-    assert site.taken(meter("dlt645_3p", 3, "202603010099"), profile.IDENTITY, number("000000000002")) == []
-    assert site.taken(meter("dlt645_1p", 3, "202603010099"), profile.IDENTITY, number("000000000003")) == []
+    assert site.taken(meter("dlt645_3p", 3, "202603010099"), profile.IDENTITY, number("000000000002")) == [learnt(2)]
+    assert site.taken(meter("dlt645_1p", 3, "202603010099"), profile.IDENTITY, number("000000000003")) == [learnt(3)]
     swapped = (record.METER_SWAPPED, 3, [3, 4])
     assert site.taken(meter("dlt645_1p", 3, "202603010099"), profile.IDENTITY, number("000000000004")) == [swapped]
     clean()
@@ -131,7 +161,7 @@ def test_what_a_meter_does_not_tell_has_not_changed() -> None:
     clean()
     site, one = Site(), meter("dlt645_3p")
     assert site.taken(one, profile.IDENTITY, [None]) == []
-    assert site.taken(one, profile.IDENTITY, number("000000000001")) == []
+    assert site.taken(one, profile.IDENTITY, number("000000000001")) == [learnt(1)]
     assert site.taken(one, profile.IDENTITY, [None]) == []
     assert site.taken(one, profile.IDENTITY, [b"\xff" * 6]) == []
     assert site.taken(one, profile.IDENTITY, number("000000000002")) == [(record.METER_SWAPPED, 3, [1, 2])]
@@ -159,7 +189,7 @@ def test_a_damaged_file_or_one_that_cannot_be_written_costs_nothing_else() -> No
     with open(FILE, "r+b") as file:
         file.write(b"\x00")
     site.start()
-    assert site.taken(one, profile.IDENTITY, number("000000000002")) == []  # learnt anew
+    assert site.taken(one, profile.IDENTITY, number("000000000002")) == [learnt(2)]
     clean()
     site.watch = meter_watch.Watch("no/such/folder/x", site._on_event)
     site.taken(one, profile.IDENTITY, number("000000000001"))

@@ -2,8 +2,9 @@
 # each start and each hour, and its state words, each minute. A change is an event.
 #
 # The identities are kept over a start, for a meter is swapped while the power is off. Another profile or address in the
-# configuration is a new meter, whose number is learnt, not a change. An event is told before the new identity is kept:
-# a power cut in between tells it twice, never not at all.
+# configuration is a new meter, whose number is learnt, not a change. What is learnt is told too: where the flash was
+# erased, only the gateway knows what was there before. An event is told before the new identity is kept: a power cut in
+# between tells it twice, never not at all.
 import json
 
 from protocol import record
@@ -65,6 +66,8 @@ class Watch:
         if _differ(before[1], now[1]) or _differ(before[2], now[2]):
             told = [before[1], now[1], before[2], now[2]]
             self._on_event(record.RATIO_CHANGED, meter.point, [value or 0 for value in told])
+        if any(old is None and new is not None for new, old in zip(now, before)):
+            self._on_event(record.METER_LEARNT, meter.point, [value or 0 for value in now])
         self._known[str(meter.point)] = place + now
         self._keep()
 

@@ -38,6 +38,9 @@ EVENTS: list[tuple[int, list[int], int | None]] = [
     (record.LOG_FULL, [1, 4], None),
     (record.LOW_VOLTAGE, [3000], None),
     (record.METER_SWAPPED, [], 1),
+    (record.METER_SWAPPED, [7, 8], 1),
+    (record.RATIO_CHANGED, [40, 20, 1, 1], 1),
+    *((record.METER_LEARNT, [serial, ct, 0], 1) for serial, ct in ((7, 40), (8, 20), (9, 0))),
 ]
 
 

@@ -88,7 +88,7 @@ def test_what_events_tell_is_found_in_their_quarter_of_an_hour() -> None:
         (service.LOG_FULL, 5, {"dropped": 3}),
         (service.SUPPLY_LOW, 6, {"supply_mv": 3210}),
     ]
-    ((point, swapped),) = service.meter([event(9, record.METER_SWAPPED)])
+    ((point, swapped),) = service.meter([event(9, record.METER_SWAPPED)], [])
     assert (point, swapped.kind, swapped.from_s) == (2, service.METER_SWAPPED, BEGIN_S + 9 * SLOT_S)
 
 

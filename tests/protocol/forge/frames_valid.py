@@ -80,6 +80,8 @@ def _typical(book: Book) -> None:
     _add(book, "FR-24", "Time", "a window of 17 s, cut short by the first clock set", c.frame([cut]))
     shortest = c.window(1, [c.reading(last_s=1, run_s=1), c.reading(first_s=1, run_s=0)], length_s=1)
     _add(book, "FR-27", "Time Smallest", "a window of 1 s", c.frame([shortest]))
+    learnt = c.event(3, 36, [202_603_010_012, 80_000, 1000], time_s=None, point=1, **unset)
+    _add(book, "FR-31", "Typical", "a meter that is learnt before the time is known", c.frame([learnt]))
     _add(book, "FR-31", "UnknownCode", "an event code that is newer", c.frame([c.event(1, 255, [1, 2, 3])]))
 
 
