@@ -174,7 +174,7 @@ class Desk:
 
     def _ask(self, name: str, now_ms: int) -> None:
         """What a terminal that was heard is to get next: all that it lacks, if what was sent last is lost."""
-        if self._wants(name) and not self._pacing.knows(name, now_ms):
+        if self._wants(name) and self._pacing.may_ask(name, now_ms):
             self._pacing.ask(name, self._served[name].member.stored_bytes, len(self._bundle(name).payload))
 
     def _wants(self, name: str) -> bool:
@@ -222,7 +222,10 @@ class Desk:
         if member.state not in stages.UNDER_WAY:
             self._judge_at_s = 0.0  # within a second
         self._served[member.terminal] = Served(served.rollout, member)
-        self._pacing.end(member.terminal)
+        if member.state == served.member.state == stages.DOWNLOADING:
+            self._pacing.says(member.terminal, member.stored_bytes)
+        else:
+            self._pacing.end(member.terminal)
 
     # --- between batches
 

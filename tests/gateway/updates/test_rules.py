@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.updates import stages
-from gateway.updates.pacing import BYTES_MAX, HELD_MS, WINDOW_BYTES, Pacing
+from gateway.updates.pacing import AGAIN_MS, BYTES_MAX, HELD_MS, WINDOW_BYTES, Pacing
 from gateway.updates.selection import staged
 from gateway.updates.stages import Rule, Standing, next_step, silent
 from protocol.limits import CHUNK_BYTES_MAX
@@ -79,14 +79,31 @@ def test_what_is_under_way_is_bounded_and_everybody_has_a_turn(chance: random.Ra
             assert all(0 < to - begin <= CHUNK_BYTES_MAX for begin, to in window.chunks)
             if chance.random() < 0.8:  # else it is lost
                 stored[name] = window.end
-                pacing.ask(name, window.end, end)
+            if chance.random() < 0.8:  # it says so, also that it lacks something
+                pacing.says(name, stored[name])
         assert pacing.under_way(now_ms) <= bound
-        now_ms += chance.choice([100, HELD_MS])
-        for name in [name for name in stored if not pacing.knows(name, now_ms)]:
+        now_ms += chance.choice([100, AGAIN_MS, HELD_MS])
+        for name in [name for name in stored if pacing.may_ask(name, now_ms)]:
             pacing.ask(name, stored[name], end)
         if set(stored.values()) == {end}:
             break
     assert set(stored.values()) == {end}
+
+
+def test_whatever_a_terminal_says_it_gets_no_more_than_an_honest_one() -> None:
+    """P-354: ten thousand words in 100 s: the payload once a round, and a window more each ten seconds."""
+    chance, pacing, payload = random.Random(354), Pacing(), 160_000
+    for says in (lambda _: 0, lambda _: chance.randrange(payload + 1), lambda end: end % payload):
+        given, end = 0, 0
+        pacing.end("T1")
+        for now_ms in range(0, 100_000, 10):
+            pacing.says("T1", says(end))
+            if pacing.may_ask("T1", now_ms):
+                pacing.ask("T1", says(end), payload)
+            for window in pacing.grants(now_ms).values():
+                end, given = window.end, given + window.end - window.begin
+        rounds = 100_000 // AGAIN_MS
+        assert given <= rounds * (payload + WINDOW_BYTES), given
 
 
 def test_the_bound_is_of_all_terminals_together() -> None:
