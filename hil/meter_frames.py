@@ -7,6 +7,7 @@ _WRITES_MANY = (15, 16)
 _MODBUS_READS = (3, 4)
 _DLT645_READS = (0x11, 0x12)
 _READ_ADDRESS = 0x13  # a technician's: every meter on the line answers it
+_THE_ADDRESS = bytes((1, 4, 0, 4))  # identifier 04000401, low byte first
 _ANY = "A" * 12
 _START, _END, _WAKE_UP, _OFFSET = 0x68, 0x16, 0xFE, 0x33
 _HEAD_BYTES = 10  # 68, address, 68, C, L
@@ -33,8 +34,18 @@ class Request(NamedTuple):
 
     @property
     def asks_who_is_there(self) -> bool:
-        """Whether it is the technician's question for the address of the one meter on the line."""
-        return (self.protocol, self.function, self.address) == ("dlt645", _READ_ADDRESS, _ANY)
+        """Whether it is a technician's question for an address: of anybody, or of those whose numbers end alike."""
+        if self.protocol != "dlt645" or not isinstance(self.address, str):
+            return False
+        is_read = (self.function, self.body) == (_DLT645_READS[0], _THE_ADDRESS)
+        return (self.function, self.address) == (_READ_ADDRESS, _ANY) or (is_read and self.end is not None)
+
+    @property
+    def end(self) -> str | None:
+        """The last digits that a shortened address names; None: it is whole, or none."""
+        digits = str(self.address).lstrip("A")
+        is_shortened = len(digits) < len(_ANY) and len(digits) % 2 == 0 and digits.isdigit()
+        return digits if self.protocol == "dlt645" and is_shortened else None
 
 
 def take_request(heard: bytearray) -> Request | None:

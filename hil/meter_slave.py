@@ -131,11 +131,11 @@ class Slave:
         self._meter.feeders[0].begin_again(by.start_import_wh, by.at_ms)
         self._seen = {}
 
-    def identified(self) -> list[bytes]:
-        """What it says to a question for its address: of DL/T 645 meters one frame, of others none."""
-        if not isinstance(self.address, str):
+    def identified(self, request: Request) -> list[bytes]:
+        """What it says to a question for its address that means it: of DL/T 645 meters one frame, of others none."""
+        if not isinstance(self.address, str) or not self.address.endswith(request.end or ""):
             return []
-        return [framed_645(self.address, 0x93, bytes.fromhex(self.address)[::-1])]
+        return [framed_645(self.address, request.function | 0x80, request.body + bytes.fromhex(self.address)[::-1])]
 
     def answer(self, request: Request, now_ms: int, log: Log) -> list[tuple[float, bytes]]:
         """What goes out, as (seconds from now, bytes); what it truly says goes to the log, and that it says nothing."""

@@ -1,7 +1,9 @@
 """The meters on a bus without I/O: what a master sends in, what they answer out."""
 
 from collections.abc import Callable, Sequence
+from functools import reduce
 from itertools import groupby
+from operator import and_
 from typing import Any
 
 from hil.meter_frames import take_request
@@ -29,7 +31,7 @@ class Wire:
         while request := take_request(self._heard):
             if request.asks_who_is_there:
                 there = [slave for slave in self._slaves.values() if baud is None or slave.baud in {None, baud}]
-                answers += [(0.0, frame) for slave in there for frame in slave.identified()]
+                answers += _collided([frame for slave in there for frame in slave.identified(request)])
                 continue
             if not request.reads:
                 row = {"event": "refused", "address": request.address, "function": request.function}
@@ -47,3 +49,11 @@ class Wire:
     def obey(self, line: Control, now_ms: int) -> None:
         """Change a meter as a control line says. Raises KeyError where there is none of its address."""
         self._slaves[line.address].obey(line, now_ms)
+
+
+def _collided(frames: Sequence[bytes]) -> list[tuple[float, bytes]]:
+    """What is heard of answers that begin together: a driver that pulls low wins, bit by bit."""
+    longest = max(map(len, frames), default=0)
+    padded = [frame.ljust(longest, b"\xff") for frame in frames]
+    heard = bytes(reduce(and_, column) for column in zip(*padded, strict=True))
+    return [(0.0, heard)] if heard else []

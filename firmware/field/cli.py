@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
-import serial
 import typer
 from terminal import config, profile, sampler
 
@@ -23,7 +22,6 @@ from firmware.field import (
     cli_screen,
     cli_site,
     cli_wiring,
-    dlt645_find,
 )
 from protocol.checked import ConfigError
 
@@ -93,32 +91,6 @@ def check(
                 f"{meter.profile.name}, point / 测点 {meter.point}"
             )
     typer.echo(f"{found.terminal}: can be used / 可用")
-
-
-@app.command(
-    epilog="Examples / 示例:\n\n"
-    "  wattline field find-meter --port /dev/ttyUSB0\n\n"
-    "Exit status / 退出码: 0 found, 1 no answer, 2 the port can't be used."
-)
-def find_meter(
-    port: Annotated[str, typer.Option(help="The adapter's serial port. 串口")],
-    parity: Annotated[Literal["E", "N", "O"], typer.Option(help="E is the standard's. 校验位")] = "E",
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object. 输出 JSON")] = False,
-) -> None:
-    """Ask the one DL/T 645 meter on a bus for its address, at each usual speed. 读取总线上唯一电表的表号"""
-    try:
-        with serial.Serial(port, dlt645_find.BAUDS[0], parity=parity, timeout=0.2) as line:
-            found = dlt645_find.find(line, lambda baud: typer.echo(f"{port}: {baud} 8{parity}1 ...", err=True))
-    except (OSError, ValueError) as error:
-        typer.echo(f"{port}: {error}", err=True)
-        raise typer.Exit(2) from error
-    if found is None:
-        typer.echo(
-            f"{port}: no answer; one meter alone, A to A, B to B? / 无应答，请确认只接一块表且A、B未接反", err=True
-        )
-        raise typer.Exit(1)
-    address, baud = found
-    typer.echo(json.dumps({"address": address, "baud": baud}) if as_json else f"{address}, {baud} 8{parity}1")
 
 
 @app.command(

@@ -1,11 +1,11 @@
-"""`wattline field scan` and `live`: who is on a bus, and what the planned points read."""
+"""`wattline field scan`, `find-meter`, `live`: who is on a bus, and what the planned points read."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Literal, NoReturn
 
 import typer
 from terminal import profile
@@ -54,12 +54,31 @@ def scan_(  # noqa: PLR0913, PLR0917  (a command's options are its parameters)
     _refuse("--baud", [str(one) for one in bauds if one not in order.BAUDS], order.BAUDS)
     _refuse("--parity", [one for one in parities if one not in order.PARITIES], order.PARITIES)
     search = order.steps(steps.expected(planned), bauds, parities, _units(units), answer_ms)
-    typer.echo(_plan_text(search), err=True)
+    lines = list(dict.fromkeys(line_text(step.line) for step in search))
     if dry_run:
-        raise typer.Exit(0)
+        say_wanted([_plan_text(search)], {"lines": lines, "longest_s": order.longest_s(search)}, as_json=as_json)
+    typer.echo(_plan_text(search), err=True)
     try:
         with opening.opened(port, capture) as reach:
             outcome = steps.run_scan(reach, planned, search, _Teller().tell)
+    except (ReachError, OSError) as error:
+        raise refused(error) from error
+    finish(outcome, as_json=as_json)
+
+
+def find_meter(
+    port: Port,
+    parity: Annotated[Literal["E", "N", "O"], typer.Option(help="E is the standard's. 校验位")] = "E",
+    capture: CaptureFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Ask the DL/T 645 meters on a bus for their numbers, at each usual speed. 读取总线上 DL/T 645 电表的表号
+
+    Several are told apart by the last digits of their numbers, which takes minutes; Ctrl-C gives what was found.
+    """
+    try:
+        with opening.opened(port, capture) as reach:
+            outcome = steps.run_find(reach, order.who_steps(parity), _Teller().tell)
     except (ReachError, OSError) as error:
         raise refused(error) from error
     finish(outcome, as_json=as_json)
@@ -77,8 +96,7 @@ def live(
     """Read every planned point, once or until Ctrl-C. 读取各测点实时值"""
     planned = planned_in(plan, terminal)
     if dry_run:
-        typer.echo("\n".join(_asked(one) for one in planned))
-        raise typer.Exit(0)
+        say_wanted([_asked(one) for one in planned], {"points": [_asked_row(one) for one in planned]}, as_json=as_json)
     try:
         with opening.opened(port, capture) as reach:
             outcome = steps.run_live(reach, planned, _quiet if as_json else _say, every_s=every)
@@ -100,6 +118,12 @@ def refused(error: Exception) -> typer.Exit:
     """A port or a cable that does not work, as the command's end."""
     typer.echo(str(error), err=True)
     return typer.Exit(NO_ANSWER)
+
+
+def say_wanted(lines: Sequence[str], data: Mapping[str, Any], *, as_json: bool) -> NoReturn:
+    """What would be done, and the command's end."""
+    typer.echo(json.dumps(data, ensure_ascii=False) if as_json else "\n".join(lines))
+    raise typer.Exit(0)
 
 
 def finish(outcome: Outcome, *, as_json: bool) -> None:
@@ -147,8 +171,18 @@ class _Teller:
 
 
 def _asked(one: Planned) -> str:
-    reads = " ".join(f"{read.first:04X}+{read.count}" for read in one.meter.plan(profile.MEASURED).reads)
-    return f"{one.title}: {line_text(one.meter.line)} {one.meter.address} {one.meter.profile.name}: {reads}"
+    row = _asked_row(one)
+    return f"{one.title}: {row['line']} {row['address']} {row['profile']}: {' '.join(row['reads'])}"
+
+
+def _asked_row(one: Planned) -> dict[str, Any]:
+    return {
+        "point": one.number,
+        "line": line_text(one.meter.line),
+        "address": one.meter.address,
+        "profile": one.meter.profile.name,
+        "reads": [f"{read.first:04X}+{read.count}" for read in one.meter.plan(profile.MEASURED).reads],
+    }
 
 
 def _quiet(one: Planned, taken: snapshot.Snapshot) -> None:
@@ -172,6 +206,7 @@ def register(app: typer.Typer) -> None:
         "  wattline field scan --port COM3 --plan site.toml --terminal T001 --json\n\n"
         "  wattline field scan --port COM3 --baud 9600 --parity N --units 1-32\n\n" + EXIT,
     )(scan_)
+    app.command(epilog="Examples / 示例:\n\n  wattline field find-meter --port COM3 --json\n\n" + EXIT)(find_meter)
     app.command(epilog="Examples / 示例:\n\n  wattline field live --port COM3 --plan site.toml --every 5\n\n" + EXIT)(
         live
     )

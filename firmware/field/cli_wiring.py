@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -52,8 +52,9 @@ def check_wiring(  # noqa: PLR0913, PLR0917  (a command's options are its parame
     planned = list(_with_rated(cli_bus.planned_in(plan, terminal), rated or []))
     ask = asker([one.number for one in planned], running or [], clamp or [], uneven or [], quiet=as_json)
     if dry_run:
-        typer.echo("\n".join(_wanted(one) for one in planned))
-        raise typer.Exit(0)
+        cli_bus.say_wanted(
+            [_wanted(one) for one in planned], {"points": [_wanted_row(one) for one in planned]}, as_json=as_json
+        )
     try:
         with opening.opened(port, capture) as reach:
             outcome = run_check(reach, planned, ask)
@@ -119,6 +120,11 @@ def _standing(one: Standing) -> Iterator[str]:
     yield f"{one.planned.title}: {one.verdict.state} / {STATE_WORDS[one.verdict.state]}"
     for mistake in one.verdict.mistakes:
         yield from (f"  {line}" for line in words.finding(mistake, one.planned.title).lines())
+
+
+def _wanted_row(one: Planned) -> dict[str, Any]:
+    least_w = None if one.rated_w is None else round(LOAD_SHARE_MIN * one.rated_w)
+    return {"point": one.number, "name": one.name, "kind": one.kind, "load_w_min": least_w}
 
 
 def _wanted(one: Planned) -> str:

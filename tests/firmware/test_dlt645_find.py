@@ -1,15 +1,22 @@
-"""The technician's question for a meter's address: over a real pty, to an emulated meter that hears one speed only."""
+"""The technician's question for meters' addresses: over a real pty, to emulated meters that hear one speed only."""
 
 import json
 import sys
 import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from terminal.bus import Line
 from typer.testing import CliRunner
 
-from firmware.field.bus.who import REQUEST, addresses_in
+from firmware.field.bus import order, several
+from firmware.field.bus.asking import GARBLED, GOT, SILENT, Heard
+from firmware.field.bus.reach import Question
+from firmware.field.bus.who import REQUEST, addresses_in, request
 from firmware.field.cli import app
 from hil.clock import ScaledClock
 from hil.meter_capture import problem_with
@@ -24,6 +31,25 @@ def test_the_worked_answer_is_read_and_no_beginning_of_it() -> None:
     assert [addresses_in(ANSWER[:end]) for end in range(len(ANSWER))] == [[]] * len(ANSWER)
 
 
+END_ANSWER = bytes.fromhex("68 12 00 01 03 26 20 68 91 0A 34 37 33 37 45 33 34 36 59 53 2A 16")
+
+
+def test_the_worked_answer_to_a_shortened_address_is_read() -> None:
+    """P-355: and its question is the standard's read of the address, high bytes AAH."""
+    assert request("0012", None).raw.hex(" ").upper() == "FE FE FE FE 68 12 00 AA AA AA AA 68 11 04 34 37 33 37 74 16"
+    assert addresses_in(END_ANSWER) == [METER]
+    assert [addresses_in(END_ANSWER[:end]) for end in range(len(END_ANSWER))] == [[]] * len(END_ANSWER)
+
+
+@given(st.text("0123456789x \u0663-", max_size=13))
+def test_only_last_digits_make_a_question(end: str) -> None:
+    """S-18: two to ten of them; whatever else is asked for ends with a reason."""
+    try:
+        assert not problem_with(request(end, None).raw, technician=True)
+    except ValueError:
+        assert len(end) % 2 or len(end) > 10 or not end.isdecimal()
+
+
 @given(st.binary(max_size=30), st.integers(0, 17), st.integers(1, 255))
 def test_it_is_found_behind_noise_and_an_echo_and_damage_is_no_address(noise: bytes, at: int, change: int) -> None:
     assert addresses_in(noise + REQUEST + ANSWER) == [METER]
@@ -35,24 +61,93 @@ def test_it_is_found_behind_noise_and_an_echo_and_damage_is_no_address(noise: by
 def test_a_terminal_may_not_ask_it() -> None:
     """S-18"""
     assert problem_with(REQUEST)
+    assert problem_with(request("12", None).raw)
+
+
+@contextmanager
+def on_a_bus(folder: Path, *addresses: str) -> Iterator[str]:
+    """The port of these meters, all at 9600."""
+    load = {"kind": "constant", "rated_w": 1}
+    meters = [{"address": one, "profile": "dlt645_1p", "baud": 9600, "load": load} for one in addresses]
+    config = folder / "meters.json"
+    config.write_text(json.dumps({"meters": meters, "log": "served.jsonl"}))
+    command = [sys.executable, "-m", "hil.meters", "--config", str(config)]
+    with Process("meters", command, folder / "log", ScaledClock(time.time_ns(), 1772380800_000, 1).env()) as process:
+        process.start()
+        yield process.wait_for_line(r'^\{"pty": "(/dev/[^"]+)"\}$', 20)[1]
 
 
 def test_the_one_meter_on_a_bus_is_found_with_its_speed(tmp_path: Path) -> None:
-    meter = {"address": METER, "profile": "dlt645_1p", "baud": 9600, "load": {"kind": "constant", "rated_w": 1}}
-    config = tmp_path / "meters.json"
-    config.write_text(json.dumps({"meters": [meter], "log": "served.jsonl"}))
-    command = [sys.executable, "-m", "hil.meters", "--config", str(config)]
-    clock = ScaledClock(time.time_ns(), 1772380800_000, 1)
-    with Process("meters", command, tmp_path / "log", clock.env()) as process:
-        process.start()
-        port = process.wait_for_line(r'^\{"pty": "(/dev/[^"]+)"\}$', 20)[1]
-        # a pty has no parity
+    with on_a_bus(tmp_path, METER) as port:  # a pty has no parity
         result = CliRunner().invoke(app, ["find-meter", "--port", port, "--parity", "N", "--json"])
     assert result.exit_code == 0, result.output
-    assert json.loads(result.stdout) == {"address": METER, "baud": 9600}
+    assert [(one["address"], one["line"]) for one in json.loads(result.stdout)["data"]["meters"]] == [
+        (METER, "9600 8N1")
+    ]
+
+
+def found_among(addresses: set[str], question: Question) -> Heard:
+    """What is heard of meters that answer together: the one that is meant, or rubbish."""
+    meant = [one for one in addresses if one.endswith(str(question.address))]
+    if len(meant) != 1:
+        return Heard(GARBLED if meant else SILENT, b"", b"\x68\x00" if meant else b"", b"")
+    body = b"\x68" + bytes.fromhex(meant[0])[::-1] + END_ANSWER[7:14]
+    body += bytes((byte + 0x33) & 0xFF for byte in bytes.fromhex(meant[0])[::-1])
+    return Heard(GOT, meant[0].encode(), body + bytes((sum(body) & 0xFF, 0x16)), b"")
+
+
+class Together:
+    """A bus of DL/T 645 meters that collide."""
+
+    name = "together"
+    signal_dbm = None
+
+    def __init__(self, addresses: set[str]) -> None:
+        self.addresses = addresses
+        self.asked = 0
+
+    def ask(self, questions: Sequence[Question]) -> Iterator[Heard]:
+        for question in questions:
+            self.asked += 1
+            yield found_among(self.addresses, question)
+
+    def close(self) -> None:
+        pass
+
+
+@given(
+    st.sets(st.integers(0, 10**12 - 1).map("{:012d}".format) | st.integers(0, 300).map("2026{:08d}".format), max_size=9)
+)
+def test_several_meters_are_told_apart_within_a_bound_or_it_is_said(addresses: set[str]) -> None:
+    """P-355: none is made up; what is whole has all of them."""
+    bus = Together(addresses)
+    search = several.Search(bus, Line(2400, "E", 1))
+    found = list(search.addresses())
+    assert len(found) == len(set(found))
+    assert set(found) <= addresses
+    assert search.is_whole == (bool(addresses) and set(found) == addresses)
+    assert bus.asked <= several.QUESTIONS_MAX
+    if len({one[-2:] for one in addresses}) == len(addresses):
+        assert set(found) == addresses
+
+
+@pytest.mark.slow
+def test_several_meters_on_a_real_line_are_found_by_their_last_digits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """P-355: answers that begin together collide on the emulated bus as on copper; two end alike."""
+    monkeypatch.setattr(order, "DLT645_ANSWER_MS", 60)
+    monkeypatch.setattr(order, "DLT645_BAUDS", (9600,))
+    addresses = ["202603010012", "202603010013", "202603010112"]
+    with on_a_bus(tmp_path, *addresses) as port:
+        result = CliRunner().invoke(app, ["find-meter", "--port", port, "--parity", "N", "--json"])
+    assert result.exit_code == 0, result.output
+    found = json.loads(result.stdout)["data"]["meters"]
+    assert {one["address"] for one in found} == set(addresses)
+    assert {one["models"][0]["profile"] for one in found} == {"dlt645_1p"}
 
 
 def test_a_port_that_is_not_there_is_named() -> None:
     result = CliRunner().invoke(app, ["find-meter", "--port", "/dev/no-such-port"])
-    assert result.exit_code == 2
+    assert result.exit_code == 3
     assert "/dev/no-such-port" in result.output

@@ -12,6 +12,7 @@ from firmware.field.bus.reach import ANYBODY, WHO, Address, Question
 
 BAUDS = (9600, 2400, 19200, 4800, 1200, 38400, 57600, 115200)  # Modbus' and DL/T 645's factory settings first
 PARITIES = ("N", "E", "O")
+DLT645_BAUDS = (2400, 9600, 4800, 1200, 19200)  # the usual factory setting first
 UNITS = range(1, 248)  # MODBUS over serial line 1.02, 2.2
 LIKELY_UNITS = range(1, 17)  # a switchboard's meters are numbered from 1 on
 ANSWER_MS = 150  # meters think for 20 to 100 ms; one that takes longer is noticed by its late answer, and asked again
@@ -75,6 +76,11 @@ def steps(
         found += [Step(line, WHO, ("",)), Step(line, "modbus-rtu", likely, answer_ms)]
     found += [Step(line, "modbus-rtu", others, answer_ms) for line in lines]
     return [step for step in found if step.addresses]
+
+
+def who_steps(parity: str) -> list[Step]:
+    """The search for DL/T 645 meters alone, the usual factory settings first."""
+    return [Step(Line(baud, parity, 1), WHO, ("",)) for baud in DLT645_BAUDS]
 
 
 def longest_s(search: Sequence[Step]) -> int:

@@ -1,8 +1,8 @@
-"""Who is on a bus: every speed and parity, Modbus 1 to 247, the DL/T 645 meter that is asked for its address."""
+"""Who is on a bus: every speed and parity, Modbus 1 to 247, the DL/T 645 meters that are asked for their address."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any, Literal, NamedTuple
@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple
 from terminal.bus import Line
 from terminal.modbus import crc16
 
-from firmware.field.bus import order, recognise, who
+from firmware.field.bus import order, recognise, several, who
 from firmware.field.bus.asking import GARBLED, GOT, NO_LINE, REFUSED, SILENT, Heard
 from firmware.field.bus.order import Step
 from firmware.field.bus.reach import WHO, Address, Question, Reach, line_text
@@ -54,12 +54,16 @@ class Progress(NamedTuple):
 
 @dataclass
 class Scan:
-    """What a search found. stopped: somebody ended it; missing_lines: what the port can't be set to."""
+    """What a search found. stopped: somebody ended it; missing_lines: what the port can't be set to.
+
+    parted: speeds at which several DL/T 645 meters were told apart, which takes minutes.
+    """
 
     found: list[Found] = field(default_factory=list)
     stopped: bool = False
     asked: int = 0
     missing_lines: list[Line] = field(default_factory=list)
+    parted: set[int] = field(default_factory=set)
 
 
 def scan(
@@ -75,7 +79,8 @@ def scan(
     try:
         for step in search:
             tell(Progress(done_ms, whole_ms, step.line, len(result.found)))
-            _take(reach, step, result)
+            if step.line not in result.missing_lines and (step.protocol != WHO or step.line.baud not in result.parted):
+                _take(reach, step, result)
             done_ms += step.longest_ms
             if enough(result):
                 break
@@ -86,8 +91,6 @@ def scan(
 
 def _take(reach: Reach, step: Step, result: Scan) -> None:
     """One step: whoever answers is looked at more closely."""
-    if step.line in result.missing_lines:
-        return
     known = {found.address for found in result.found if found.line.baud == step.line.baud}
     questions = [one for one in step.questions() if one.address not in known]
     there: dict[Address, Heard] = {}
@@ -105,38 +108,50 @@ def _take(reach: Reach, step: Step, result: Scan) -> None:
         result.found.append(Found(step.line, step.protocol, "", "noise"))
         there = {address: heard for address, heard in there.items() if heard.said != GARBLED}
     for address in there:
-        found = _look(reach, step, address)
-        if found is not None and not _is_known(found, result.found):
-            result.found.append(found)
+        for found in _look(reach, step, address, result):
+            if not _is_known(found, result.found):
+                result.found.append(found)
 
 
-def _look(reach: Reach, step: Step, address: Address) -> Found | None:
-    """What is at an address that said something; None: nothing, that was noise."""
+def _look(reach: Reach, step: Step, address: Address, result: Scan) -> Iterator[Found]:
+    """What is at an address that said something; nothing, where that was noise."""
     slow_ms = 0 if step.protocol == WHO else order.SLOW_ANSWER_MS
     question = order.probe(step.line, step.protocol, address, slow_ms)
     heard = list(reach.ask([question] * ASK_AGAIN))
     said = [one.said for one in heard]
     if step.protocol == WHO:
-        return _dlt645(reach, step.line, heard)
+        yield from _dlt645(reach, step.line, heard, result)
+        return
     found = Found(step.line, step.protocol, address)
     if said.count(GARBLED) >= 2 or _answers_twice(heard, question):
         found.trouble = "two_meters"
     elif GOT not in said and REFUSED not in said:
-        return None
+        return
     else:
         found.models = recognise.fits(reach, step.line, step.protocol, address)
-    return found
+    yield found
 
 
-def _dlt645(reach: Reach, line: Line, heard: list[Heard]) -> Found | None:
-    """The one meter that told its address; or that several did at once."""
+def _dlt645(reach: Reach, line: Line, heard: list[Heard], result: Scan) -> Iterator[Found]:
+    """The one meter that told its address; or several that did at once, told apart as far as they can be."""
     told = {address for one in heard for address in who.addresses_in(one.late + one.heard)}
-    if len(told) == 1 and [one.said for one in heard].count(GARBLED) < 2:
-        address = told.pop()
-        return Found(line, "dlt645", address, models=recognise.fits(reach, line, "dlt645", address))
-    if told or [one.said for one in heard].count(GARBLED) >= 2:
-        return Found(line, "dlt645", " ".join(sorted(told)), "several_dlt645")
-    return None
+    garbled = [one.said for one in heard].count(GARBLED)
+    if not told and garbled < 2:
+        return
+    if len(told) == 1 and garbled < 2:
+        yield _meter(reach, line, told.pop())
+        return
+    result.parted.add(line.baud)
+    search = several.Search(reach, line)
+    for address in search.addresses():
+        told.discard(address)
+        yield _meter(reach, line, address)
+    if told or not search.is_whole:
+        yield Found(line, "dlt645", " ".join(sorted(told)), "several_dlt645")
+
+
+def _meter(reach: Reach, line: Line, address: str) -> Found:
+    return Found(line, "dlt645", address, models=recognise.fits(reach, line, "dlt645", address))
 
 
 def _is_known(found: Found, others: list[Found]) -> bool:

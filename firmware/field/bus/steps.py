@@ -56,6 +56,17 @@ def run_scan(
     return Outcome("scan", "failed" if bad else "passed", tuple(findings), data)
 
 
+def run_find(reach: Reach, search: Sequence[order.Step], tell: Callable[[scan.Progress], None]) -> Outcome:
+    """Ask DL/T 645 meters for their numbers (order.who_steps), until a speed had some. Raises ReachError."""
+    found = scan.scan(reach, search, tell, lambda result: bool(result.found))
+    findings = [words.found(one) for one in found.found]
+    data = {"meters": [one.as_json() for one in found.found], "stopped": found.stopped}
+    if not found.found:
+        return failed("find-meter", _NO_METER, bad_status=NO_ANSWER, **data)
+    bad = any(finding.code != "meter" for finding in findings)
+    return Outcome("find-meter", "failed" if bad else "passed", tuple(findings), data)
+
+
 def _against(planned: Sequence[Planned], found: scan.Scan) -> Iterator[Finding]:
     """What does not agree with the plan."""
     by_address = {(one.address, one.line): one for one in found.found}

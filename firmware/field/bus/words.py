@@ -17,8 +17,8 @@ _TROUBLE: dict[str, tuple[str, str, str, str]] = {
         "断开其中一块后重新扫描，并在表上改地址；若只有一块表，检查其 A、B 接线与终端电阻",
     ),
     "several_dlt645": (
-        "several DL/T 645 meters answer at once {0}",
-        "多块 DL/T 645 电表同时应答 {0}",
+        "several DL/T 645 meters answer at once, and some were not told apart {0}",
+        "多块 DL/T 645 电表同时应答，其中有的未能区分 {0}",
         "write the 12 digits on each one's face into the plan: then each is asked by its number",
         "将各表面板上的 12 位表号填入方案，即可逐块读取",
     ),

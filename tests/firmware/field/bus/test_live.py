@@ -105,6 +105,8 @@ def test_live_values_of_a_terminals_configuration(port: str, tmp_path: Path) -> 
     dry = CliRunner().invoke(app, ["live", "--port", "/dev/none", "--plan", str(file), "--dry-run"])
     assert dry.exit_code == 0
     assert "1 press: 9600 8N1" in dry.output
+    told = CliRunner().invoke(app, ["live", "--port", "/dev/none", "--plan", str(file), "--dry-run", "--json"])
+    assert json.loads(told.stdout)["points"][0]["line"] == "9600 8N1"
 
 
 def test_the_phases_of_every_model_are_in_its_own_scale() -> None:

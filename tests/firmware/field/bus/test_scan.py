@@ -260,6 +260,8 @@ def test_a_dry_run_says_the_lines_and_the_longest_time_and_opens_no_port() -> No
     assert result.exit_code == 0
     assert "9600 8N1, 2400 8E1" in result.output
     assert "at most 21 min" in result.output
+    told = CliRunner().invoke(app, ["scan", "--port", "/dev/no-such-port", "--dry-run", "--json"])
+    assert json.loads(told.stdout)["lines"][:2] == ["9600 8N1", "2400 8E1"]
 
 
 @pytest.mark.parametrize("arguments", [["--baud", "300"], ["--parity", "M"], ["--units", "0-9"], ["--units", "x"]])

@@ -177,7 +177,10 @@ def test_the_command_judges_once_by_what_it_is_told(port: str, tmp_path: Path) -
     )
     assert "exchange S1 and S2" in result.output
     assert [line for line in result.output.splitlines() if "1 press" in line and "相序" not in line] == []
-    dry = CliRunner().invoke(app, ["check-wiring", "--port", "none", "--plan", str(file), *told, "--dry-run"])
+    command = ["check-wiring", "--port", "none", "--plan", str(file), *told, "--dry-run"]
+    wanted = json.loads(CliRunner().invoke(app, [*command, "--json"]).stdout)["points"]
+    assert [(one["point"], one["load_w_min"]) for one in wanted] == [(1, 6000), (2, 6000)]
+    dry = CliRunner().invoke(app, command)
     assert dry.exit_code == 0
     assert "1 press (production): let it run at 10 % of its rated power at least, 6 kW" in dry.output
 
