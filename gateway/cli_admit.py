@@ -118,7 +118,7 @@ def _document(loaded: GatewayConfig, path: Path) -> dict[str, Any]:
     try:
         with path.open("rb") as file:
             data = file.read(signed.BYTES_MAX + 1)
-        terminal, kind = taking.take(loaded, data)
+        terminal, kind = taking.take(loaded, data, datetime.now(UTC))
     except admission.RefusedError as error:
         fail(f"{path}: {error.reason}: {error}")
     except (ConfigError, OSError, ValueError, sqlite3.Error, OlderSchemaError, NewerSchemaError) as error:

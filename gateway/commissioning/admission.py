@@ -6,7 +6,7 @@ again ends the same way: what can be done twice comes first, and what refuses a 
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import msgspec
@@ -25,10 +25,13 @@ from protocol.host.strict import ConfigError, convert, read
 KINDS: Mapping[str, type[Enrolment | Report]] = {commissioning.ENROLMENT: Enrolment, commissioning.REPORT: Report}
 
 
+AHEAD = timedelta(minutes=10)  # that a laptop's clock may be; behind it may be as far as it is
+
+
 class RefusedError(Exception):
     """A document that is not taken.
 
-    reason: form, kind, signer, signature, replayed, conflict, key, unknown, unfinished, unseen.
+    reason: form, kind, signer, signature, replayed, future, conflict, key, unknown, unfinished, unseen.
     """
 
     def __init__(self, reason: str, text: str) -> None:
@@ -95,10 +98,11 @@ def admit_enrolment(desk: Desk, data: bytes, private: X25519PrivateKey) -> Termi
     return entry
 
 
-def admit_report(desk: Desk, data: bytes, has_record: Callable[[str, int, int], bool]) -> TerminalEntry:
+def admit_report(desk: Desk, data: bytes, has_record: Callable[[str, int, int], bool], now: datetime) -> TerminalEntry:
     """Take what was commissioned into the terminal's entry.
 
-    has_record(terminal, epoch, seq): whether the journal has it. Raises RefusedError, ConfigError, OSError.
+    has_record(terminal, epoch, seq): whether the journal has it. now: the gateway's clock. Raises RefusedError,
+    ConfigError, OSError.
     """
     found, digest = open_document(data, desk.technicians)
     if not isinstance(found, Report):
@@ -112,7 +116,7 @@ def admit_report(desk: Desk, data: bytes, has_record: Callable[[str, int, int], 
     if desk.file(found.terminal, digest).exists():
         raise RefusedError("replayed", f"{found.terminal}: this report was taken already / 该报告已导入过")
     _refuse_unfinished(found)
-    _refuse_older(desk, found)
+    _refuse_older(desk, found, now + AHEAD)
     _compare(found.terminal, known.points, [_measured(one) for one in found.points])
     _refuse_taken_meters(found, entries)
     if not has_record(found.terminal, found.first_record.epoch, found.first_record.seq):
@@ -120,9 +124,8 @@ def admit_report(desk: Desk, data: bytes, has_record: Callable[[str, int, int], 
         raise RefusedError(
             "unseen", f"{found.terminal}: {text}: the test upload reached another gateway / 测试上报不在本网关日志库中"
         )
-    ended = datetime.fromisoformat(found.ended)
     points = [_with_meter(point, _of(found, point.number)) for point in known.points]
-    entry = msgspec.structs.replace(known, points=points, commissioned=known.commissioned or ended)
+    entry = msgspec.structs.replace(known, points=points, commissioned=known.commissioned or _ended(found))
     registry_edit.put(desk.terminals, entry)
     _keep(desk.file(found.terminal, digest), data)
     return entry
@@ -178,11 +181,21 @@ def _refuse_unfinished(found: Report) -> None:
         raise RefusedError("unfinished", f"{found.terminal}: {', '.join(open_steps)}: failed / 有步骤未通过")
 
 
-def _refuse_older(desk: Desk, found: Report) -> None:
-    newest = max((one.ended for one in reports_of(desk, found.terminal)), default="")
-    if found.ended <= newest:
-        text = f"ended {found.ended}, and one of {newest} is in force / 早于已生效的报告"
+def _refuse_older(desk: Desk, found: Report, latest: datetime) -> None:
+    """A report of the future would be in force until then: none is taken, and none that was counts."""
+    if _ended(found) > latest:
+        text = f"ended {found.ended}, and it is not so late yet: set the laptop's clock, then `wattline field report`"
+        raise RefusedError("future", f"{found.terminal}: {text} / 结束时间晚于现在：请校正笔记本时钟后重新生成报告")
+    in_force = (one for one in reports_of(desk, found.terminal) if _ended(one) <= latest)
+    newest = max(in_force, key=_ended, default=None)
+    if newest is not None and _ended(found) <= _ended(newest):
+        text = f"ended {found.ended}, and one of {newest.ended} is in force / 早于已生效的报告"
         raise RefusedError("replayed", f"{found.terminal}: {text}")
+
+
+def _ended(found: Report) -> datetime:
+    """`_refuse_odd` has seen that it is a time."""
+    return datetime.fromisoformat(found.ended)
 
 
 def _refuse_taken_meters(found: Report, entries: Mapping[str, TerminalEntry]) -> None:

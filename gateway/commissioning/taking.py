@@ -1,6 +1,7 @@
 """A technician's document taken by a gateway's files: what the command and the console do."""
 
 from contextlib import closing
+from datetime import datetime
 from pathlib import Path
 
 from gateway import registry, registry_edit
@@ -12,8 +13,8 @@ from protocol.host.commissioning import Enrolment
 FOLDER = "commissioning"  # in data_dir: documents that were taken
 
 
-def take(config: GatewayConfig, data: bytes) -> tuple[str, str]:
-    """Take an enrolment or a report: (terminal, which of the two).
+def take(config: GatewayConfig, data: bytes, now: datetime) -> tuple[str, str]:
+    """Take an enrolment or a report: (terminal, which of the two). now: the gateway's clock.
 
     Raises admission.RefusedError, ConfigError, OSError, ValueError (our sealing key can't be used); of the journal
     sqlite3.Error, OlderSchemaError, NewerSchemaError.
@@ -27,7 +28,7 @@ def take(config: GatewayConfig, data: bytes) -> tuple[str, str]:
             private = sealing_key.load(Path(config.commissioning.sealing_key_file), wrapping)
             admission.admit_enrolment(desk, data, private)
             return found.terminal, "enrolment"
-        admission.admit_report(desk, data, lambda *name: _has_record(Path(config.data_dir), *name))
+        admission.admit_report(desk, data, lambda *name: _has_record(Path(config.data_dir), *name), now)
         return found.terminal, "report"
 
 

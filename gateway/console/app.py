@@ -28,7 +28,7 @@ from gateway.console.live import Heart, events
 from gateway.console.openapi import Error, Why
 from gateway.console.pages import admission, alarms, enterprise, fleet, gaps, quarantine, sinks
 from gateway.console.rates import LOGIN, REQUEST, Limiter
-from gateway.console.route import Call, RefusedError, Route
+from gateway.console.route import BODY_BYTES_MAX, Call, RefusedError, Route
 from gateway.console.sessions import COOKIE, Session, Sessions
 from gateway.console.users import PASSWORD_CHARS_MAX, Users
 from gateway.database import NewerSchemaError, StoreUnavailableError
@@ -46,7 +46,6 @@ ROUTES: Sequence[Route] = (
     *sinks.ROUTES,
     *admission.ROUTES,
 )
-BODY_BYTES_MAX = 64 * 1024  # a note of 2,000 characters, a list of a few thousand ids
 _STORE = (StoreUnavailableError, NewerSchemaError, sqlite3.Error, OlderSchemaError, ConfigError)
 REFUSALS = (RefusedError, msgspec.ValidationError, *_STORE)  # no bugs of ours: answers
 STATIC = Path(__file__).parent / "static"
@@ -110,7 +109,7 @@ class Console:
                 _check_role(session, route)
                 if route.is_change:
                     _check_token(request, session)
-                    asked = await _body(request)
+                    asked = await _body(request, route.body_bytes_max)
                 call = Call(self._house, session.user, request.path_params, _asked(request, route, asked))
                 given = await run_in_threadpool(route.answer, call)
                 response = _json(given)
@@ -126,7 +125,7 @@ class Console:
         return endpoint
 
     async def _login(self, request: Request) -> Response:
-        data = await _body(request)
+        data = await _body(request, BODY_BYTES_MAX)
         login = _decoded(data, Login)
         keys = [f"name {login.name}", f"address {_address(request)}"]
         if not all(self._logins.is_free(key) for key in keys):
@@ -234,12 +233,12 @@ def _decoded(data: bytes, kind: type[Any]) -> Any:
         raise RefusedError(400, "json", f"not JSON: {error}", "不是 JSON") from error
 
 
-async def _body(request: Request) -> bytes:
+async def _body(request: Request, bytes_max: int) -> bytes:
     data = b""
     async for chunk in request.stream():
         data += chunk
-        if len(data) > BODY_BYTES_MAX:
-            raise RefusedError(413, "body", f"longer than {BODY_BYTES_MAX} bytes", "请求过长")
+        if len(data) > bytes_max:
+            raise RefusedError(413, "body", f"longer than {bytes_max} bytes", "请求过长")
     return data
 
 

@@ -10,7 +10,7 @@ from gateway.database import connect, migrate, transaction
 
 SCHEMA = Path(__file__).parent / "schema"
 FILE = "console.sqlite3"
-ASKED_CHARS_MAX = 4_000  # of what was asked: a body may have 64 KiB
+ASKED_CHARS_MAX = 4_000  # of what was asked: a body may have 64 KiB, a document 1 MiB
 _FIRST = bytes(32)  # the link before the first row
 _COLUMNS = "at_ms, who, address, action, asked, status"
 

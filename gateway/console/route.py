@@ -10,6 +10,7 @@ from gateway.console.house import House
 from gateway.console.users import Role, User
 
 ID_DIGITS_MAX = 18  # of SQLite's 64 bits
+BODY_BYTES_MAX = 64 * 1024  # a note of 2,000 characters, a list of a few thousand ids
 
 
 class Call(NamedTuple):
@@ -56,6 +57,7 @@ class Route:
     """METHOD path, who may call it, and what it does. asks: of the query (GET) or the body; gives: of the answer.
 
     answer: called in a thread of its own with a Call. It may raise RefusedError; StoreUnavailableError is a 503.
+    body_bytes_max: of what it asks; more is a 413.
     """
 
     method: str
@@ -65,6 +67,7 @@ class Route:
     asks: type[msgspec.Struct]
     gives: Any
     answer: Callable[[Call], Any]
+    body_bytes_max: int = BODY_BYTES_MAX
 
     @property
     def is_change(self) -> bool:

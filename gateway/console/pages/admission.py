@@ -14,7 +14,10 @@ from gateway.console.audit import Audit
 from gateway.console.route import Call, Done, Nothing, RefusedError, Route, not_found
 from gateway.console.users import Role
 from gateway.quarantine.quarantine import FILE, QuarantineReader
+from protocol.host import signed
 from protocol.host.strict import ConfigError
+
+_BODY_MAX = 2 * signed.BYTES_MAX + 1024  # as JSON each quotation mark of a document is two characters
 
 
 class Knocking(msgspec.Struct, frozen=True):
@@ -30,7 +33,7 @@ class Knocking(msgspec.Struct, frozen=True):
 class Document(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a technician sent: an enrolment or a report, as it is in its file."""
 
-    text: Annotated[str, msgspec.Meta(max_length=60_000)]
+    text: Annotated[str, msgspec.Meta(max_length=signed.BYTES_MAX)]
 
 
 class Admitted(msgspec.Struct, frozen=True):
@@ -72,8 +75,9 @@ def _knocking(call: Call) -> list[Knocking]:
 
 def _admit(call: Call) -> Admitted:
     asked: Document = call.asked
+    now = datetime.fromtimestamp(call.house.clock.now_ms() / 1000, UTC)
     try:
-        return Admitted(*taking.take(call.house.config, asked.text.encode()))
+        return Admitted(*taking.take(call.house.config, asked.text.encode(), now))
     except NotTakenError as error:
         en, _, zh = str(error).partition(" / ")
         raise RefusedError(409, error.reason, en, zh or en) from error
@@ -100,7 +104,7 @@ def _audit(call: Call) -> list[Change]:
 
 ROUTES = [
     Route("GET", "/api/knocking", Role.VIEWER, "Terminals that are not admitted", Nothing, list[Knocking], _knocking),
-    Route("POST", "/api/admissions", Role.ADMIN, "Take a technician's document", Document, Admitted, _admit),
+    Route("POST", "/api/admissions", Role.ADMIN, "Take a technician's document", Document, Admitted, _admit, _BODY_MAX),
     Route("POST", "/api/terminals/{id}/revocation", Role.ADMIN, "Revoke a terminal", Nothing, Done, _revoke),
     Route("GET", "/api/audit", Role.ADMIN, "Who changed what", AskAudit, list[Change], _audit),
 ]

@@ -6,7 +6,7 @@ import json
 import shutil
 import tomllib
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -225,6 +225,23 @@ def test_an_enrolment_of_a_key_that_was_taken_away_is_refused(office: Office) ->
     text = office.terminals.read_text()
     assert office.send(office.enrolment(3, b"y" * 32))[1].startswith("conflict: T0042: revoked")
     assert office.terminals.read_text() == text
+
+
+def test_a_report_of_the_future_is_refused_and_blocks_no_honest_one(office: Office) -> None:
+    """P-356: a laptop whose clock is ahead is told so; one that was taken by an earlier version counts no more."""
+    report = commissioned(office)
+    text = office.terminals.read_text()
+    ahead = {**report, "ended": "2090-01-01T00:00:00Z"}
+    status, why = office.send(ahead)
+    assert (status, why.startswith("future: T0042: ended 2090"), "laptop's clock" in why) == (1, True, True)
+    assert office.terminals.read_text() == text
+    kept = office.folder / "data" / "commissioning" / f"T0042.{commissioning.digest(ahead)[:32]}.json"
+    kept.write_bytes(signed.sign(commissioning.REPORT, ahead, "li.wei", KEY))
+    assert office.send(report) == (0, "")
+    now = datetime.now(UTC)
+    for minutes, reason in ((5, ""), (30, "future: ")):  # a clock is never quite right
+        ended = (now + timedelta(minutes=minutes)).strftime("%Y-%m-%dT%H:%M:%SZ")
+        assert office.send({**report, "ended": ended})[1].startswith(reason)
 
 
 def test_two_who_change_the_terminals_at_once_both_do(office: Office) -> None:

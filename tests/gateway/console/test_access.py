@@ -10,9 +10,9 @@ import httpx
 import pytest
 
 from gateway.console import users
-from gateway.console.app import BODY_BYTES_MAX, ROUTES, Console
+from gateway.console.app import ROUTES, Console
 from gateway.console.audit import Audit
-from gateway.console.route import Route
+from gateway.console.route import BODY_BYTES_MAX, Route
 from gateway.console.sessions import COOKIE
 from gateway.console.users import Role
 from protocol.host.strict import ConfigError

@@ -6,15 +6,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from gateway import lock
 from gateway.config import VerifyConfig
+from gateway.console.audit import ASKED_CHARS_MAX
 from gateway.console.pages import quarantine
 from gateway.journal.journal import Journal
 from gateway.quarantine import orders
 from gateway.quarantine.quarantine import Quarantine, Refused
 from gateway.watch.screen import SETTLE_S
 from gateway.watch.store import Store
+from protocol.host import commissioning, signed
 from tests.gateway.console.support import Browser, Steady, console_of, folder_of
 from tests.gateway.support import NOW_S, Sender, StillClock, window
 from tests.gateway.watch.test_watcher import COUNT, FROM_S, powers_w, readings_of, send, watching
@@ -156,3 +159,24 @@ def test_a_revoked_terminal_counts_no_more_and_the_change_is_written_down(tmp_pa
     assert (change["who"], change["action"], change["status"]) == ("ada", "POST /api/terminals/T0001/revocation", 200)
     again = asyncio.run(browser.ask("POST", "/api/terminals/T0001/revocation", {}))
     assert again.status_code == 409
+
+
+def test_a_document_as_long_as_the_command_takes_is_read_by_the_console_too(tmp_path: Path) -> None:
+    """P-357: whatever is in it, and nothing longer; the change is written down in short."""
+    config = folder_of(tmp_path, SENDER)
+    (tmp_path / "technicians.toml").write_text("")
+    browser = Browser(console_of(config, tmp_path, Steady(), StillClock()))
+    browser.enter("ada")
+    body = {"note": '"' * 300_000}  # each is two characters as JSON, and three in a question
+    long = signed.sign(commissioning.REPORT, body, "li.wei", Ed25519PrivateKey.generate())
+    for text, status, code in (
+        (long.decode()[: signed.BYTES_MAX], 409, "form"),
+        ('"' * signed.BYTES_MAX, 409, "form"),
+        ("x" * (signed.BYTES_MAX + 1), 400, "asked"),
+        ('"' * (2 * signed.BYTES_MAX), 413, "body"),
+    ):
+        answer = asyncio.run(browser.ask("POST", "/api/admissions", {"text": text}))
+        assert (answer.status_code, answer.json()["error"]["code"]) == (status, code), answer.json()
+    other = asyncio.run(browser.ask("POST", "/api/quarantine/orders", {"do": "replay", "ids": [], "x": "x" * 70_000}))
+    assert other.status_code == 413
+    assert max(len(one["asked"]) for one in asked(browser, "GET", "/api/audit")) <= ASKED_CHARS_MAX

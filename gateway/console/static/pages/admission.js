@@ -34,7 +34,7 @@ function knockTable(found) {
 }
 
 function takeForm(refresh) {
-  const text = el("textarea", { id: "document", rows: 6, required: true, maxLength: 60_000, spellcheck: false });
+  const text = el("textarea", { id: "document", rows: 6, required: true, maxLength: 512 * 1024, spellcheck: false });
   const file = el("input", { type: "file", accept: ".json,application/json", "aria-label": t("admission.file") });
   file.addEventListener("change", async () => {
     if (file.files[0]) text.value = await file.files[0].text();
