@@ -23,7 +23,7 @@ from gateway.backup.restore import finish as finish_restore
 from gateway.carriers import Carrier, Carriers
 from gateway.clock import Clock, SystemClock, steady_s
 from gateway.commissioning import technicians
-from gateway.config import SHARE_CHARS_MIN, GatewayConfig
+from gateway.config import GatewayConfig
 from gateway.database import StoreUnavailableError
 from gateway.downward import Desk as DownDesk
 from gateway.files import Watched
@@ -82,11 +82,9 @@ class Loaded:
     def warnings(self, config_path: Path) -> list[Problem]:
         """What can be used and should not be; and what watch and updates can't use: no reason to take no readings."""
         found: list[Problem] = []
-        if self.config.mqtt and self.config.mqtt.share and len(self.config.mqtt.share) < SHARE_CHARS_MIN:
-            text = (
-                f"shorter than {SHARE_CHARS_MIN} characters: a terminal that guesses it can join / 组名过短，可被猜到"
-            )
-            found.append(Problem(config_path, "mqtt.share", text))
+        if self.config.mqtt and self.config.mqtt.share and not self.config.mqtt.mount_point:
+            text = "missing: a terminal that knows mqtt.share can join it / 缺少: 终端可加入共享组; docs/scale.md"
+            found.append(Problem(config_path, "mqtt.mount_point", text))
         found += Stock(self.config).warnings(Path(self.config.terminals))
         plants = list[Enterprise]()
         if self.config.enterprises is not None:

@@ -16,9 +16,7 @@ from protocol.host.tables import Name, Port, Section, Text, duplicates
 MODBUS_UNIT_MAX = 247  # Modbus over serial line 1.02, 2.2; beyond are reserved numbers
 MODBUS_LINES_MAX = 512  # a connection each: half of the 1,024 descriptors that a service gets by default
 
-
 CLIENT_ID = "wattline-gateway"
-SHARE_CHARS_MIN = 16  # of a name that nobody can guess
 
 
 class MqttConfig(Section, frozen=True):
@@ -38,9 +36,10 @@ class MqttConfig(Section, frozen=True):
     # how long the broker keeps what it holds for us while we are away
     session_expiry_s: Annotated[int, msgspec.Meta(ge=60, le=4294967295)] = 7 * 86400
     # given: workers of this name share the terminals ($share), each with a client_id of its own, and the broker keeps
-    # nothing for one that is away: the others take what the terminals send again. mosquitto lets any terminal join a
-    # group whose name it knows, and gives it frames then: choose one that nobody can guess
+    # nothing for one that is away: the others take what the terminals send again
     share: Name | None = None
+    # as mosquitto's, of the terminals' listener: what they say and hear is below it, and none can join the share
+    mount_point: Annotated[str, msgspec.Meta(pattern=r"^([A-Za-z0-9_-]{1,32}/)?$")] = ""
     # frames in memory at most: the broker sends no more until we acknowledge; 2000 of 4 KiB are 8 MiB
     receive_maximum: Annotated[int, msgspec.Meta(ge=1, le=65535)] = 2000
 
@@ -263,10 +262,8 @@ def load(path: Path) -> GatewayConfig:
     """The file, checked, with every path made absolute. Raises ConfigError with all problems."""
     config = read(path, GatewayConfig)
     config = _absolute(config, path.resolve().parent)
-    problems = (
-        _check_data_dir(path, Path(config.data_dir)) + _check_files(path, config) + _check_sinks(path, config.sink)
-    )
-    problems += _check_modbus(path, config.modbus) + _check_workers(path, config)
+    problems = _check_data_dir(path, Path(config.data_dir)) + _check_files(path, config)
+    problems += _check_sinks(path, config.sink) + _check_modbus(path, config.modbus) + _check_workers(path, config)
     if config.mqtt is None and not config.modbus:
         problems.append(Problem(path, "mqtt", "missing / 缺少; allowed / 允许: [mqtt], [[modbus]], or both / 至少一种"))
     if config.verify.future_refuse_s < config.verify.future_mark_s:
@@ -306,10 +303,8 @@ def _absolute(config: GatewayConfig, folder: Path) -> GatewayConfig:
 def _check_files(path: Path, config: GatewayConfig) -> list[Problem]:
     sections: dict[str, Section | None] = {"mqtt": config.mqtt, "jetstream": config.jetstream}
     sections |= {f"sink[{number}]": sink for number, sink in enumerate(config.sink)}
-    named = [("terminals", config.terminals)]
-    named += [
-        (key, name) for key in ("enterprises", "rules", "channels", "update_keys") if (name := getattr(config, key))
-    ]
+    keys = ("terminals", "enterprises", "rules", "channels", "update_keys")
+    named = [(key, name) for key in keys if (name := getattr(config, key))]
     for at, section in sections.items():
         named += [(f"{at}.{key}", name) for key, name in _files_of(section).items()]
     return [Problem(path, key, f"{name}: {text}") for key, name in named if (text := _wrong_file(key, name))]

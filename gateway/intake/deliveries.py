@@ -28,11 +28,21 @@ class Delivery(NamedTuple):
     token: Token
 
 
+def up(config: MqttConfig) -> str:
+    """What terminals' topics begin with, as the gateway hears them."""
+    return config.mount_point + UP
+
+
+def down(config: MqttConfig) -> str:
+    """Likewise, as it answers them."""
+    return config.mount_point + DOWN
+
+
 def subscription(config: MqttConfig) -> tuple[str, int]:
     """(what to subscribe to, for how many seconds the broker keeps the session of one that is gone).
 
     A worker that shares the terminals has none: what the broker keeps for it, no other one would be given.
     """
     if config.share is None:
-        return UP + "+", config.session_expiry_s
-    return f"$share/{config.share}/{UP}+", 0
+        return up(config) + "+", config.session_expiry_s
+    return f"$share/{config.share}/{up(config)}+", 0

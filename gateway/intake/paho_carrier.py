@@ -15,7 +15,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
 from gateway.config import MqttConfig
-from gateway.intake.deliveries import ACKS_WAITING_MAX, DOWN, PACKET_BYTES_MAX, UP, Delivery, subscription
+from gateway.intake.deliveries import ACKS_WAITING_MAX, PACKET_BYTES_MAX, Delivery, down, subscription, up
 from gateway.mqtt.connection import read_login
 from gateway.mqtt.session import SUBSCRIBE_AGAIN_S, OnState, Token
 from gateway.registry import is_terminal_id
@@ -31,6 +31,7 @@ class PahoIntake:
         """Nothing is sent before `start`."""
         self._config = config
         self._filter, self._session_expiry_s = subscription(config)
+        self._up, self._down = up(config), down(config)
         self._steady_s = steady_s
         self._on_state = on_state
         self._queue: queue.Queue[Delivery] = queue.Queue(config.receive_maximum)
@@ -89,7 +90,7 @@ class PahoIntake:
         return sum(self._publish(terminal, data) for terminal, data in messages)
 
     def _publish(self, terminal: str, data: bytes) -> bool:
-        return self._client.publish(DOWN + terminal, data, qos=1).rc in {
+        return self._client.publish(self._down + terminal, data, qos=1).rc in {
             paho.MQTT_ERR_SUCCESS,
             paho.MQTT_ERR_NO_CONN,  # kept by paho until connected
         }
@@ -153,9 +154,9 @@ class PahoIntake:
             self._on_state("down_refused", {"reason": str(reason), "messages": 1})
 
     def _on_message(self, _client: paho.Client, _data: Any, message: paho.MQTTMessage) -> None:
-        name = message.topic.removeprefix(UP)
+        name = message.topic.removeprefix(self._up)
         delivery = Delivery(
-            name if message.topic.startswith(UP) and is_terminal_id(name) else "",
+            name if message.topic.startswith(self._up) and is_terminal_id(name) else "",
             message.topic,
             bytes(message.payload[: limits.FRAME_BYTES_MAX + 1]),
             len(message.payload),

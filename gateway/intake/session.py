@@ -2,7 +2,7 @@
 
 from cext import mqtt_stream
 from gateway.config import MqttConfig
-from gateway.intake.deliveries import PACKET_BYTES_MAX, UP, subscription
+from gateway.intake.deliveries import PACKET_BYTES_MAX, subscription, up
 from gateway.mqtt import packets
 from gateway.mqtt.publications import Publications
 from gateway.mqtt.session import OnState, Opening, Session
@@ -28,6 +28,6 @@ def make_session(
     connect = packets.connect(
         config.client_id, login, config.keepalive_s, session_expiry_s, config.receive_maximum, PACKET_BYTES_MAX
     )
-    parser = mqtt_stream.Parser(PACKET_BYTES_MAX, TOPIC_BYTES_MAX, limits.FRAME_BYTES_MAX + 1, UP.encode())
+    parser = mqtt_stream.Parser(PACKET_BYTES_MAX, TOPIC_BYTES_MAX, limits.FRAME_BYTES_MAX + 1, up(config).encode())
     opening = Opening(connect, config.keepalive_s, topic_filter)
     return Session(opening, parser, number, downlink, on_state, refused, now_s)

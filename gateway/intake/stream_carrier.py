@@ -15,7 +15,7 @@ from typing import cast
 
 from cext.mqtt_stream import Packets
 from gateway.config import MqttConfig
-from gateway.intake.deliveries import ACKS_WAITING_MAX, DOWN, Delivery
+from gateway.intake.deliveries import ACKS_WAITING_MAX, Delivery, down
 from gateway.intake.session import make_session
 from gateway.mqtt import packets
 from gateway.mqtt.connection import Connection, read_login
@@ -53,7 +53,7 @@ class StreamIntake:
         # Between the threads. Deques, whose ends are safe to use, and under the condition's lock what was received.
         self._asleep = False  # the thread waits for the connection, or to be woken
         self._released: deque[Token] = deque()
-        self._downlink = Publications(DOWN, ACKS_WAITING_MAX)
+        self._downlink = Publications(down(config), ACKS_WAITING_MAX)
         self._arrived = threading.Condition()
         self._waiting: list[Delivery] = []
         self._wanted = 0  # how many the taker waits for
