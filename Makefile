@@ -9,8 +9,10 @@ BIN := $(VENV)/bin
 STAMP := build/stamp
 SECONDS ?= 600
 # A file's tests share what they start, so they stay together. The simulation takes over the terminal's modules: what it plays
-# is not in one process with the terminal's own tests. Runs of real processes in scaled time are never beside others.
+# is not in one process with the terminal's own tests. Runs of real processes in scaled time mostly wait: two beside each other,
+# whatever the machine has.
 PARALLEL := --numprocesses auto --maxprocesses 8 --dist loadfile
+PAIRED := --numprocesses 2 --dist loadfile
 KILLS ?= 1000
 SEEDS ?= 1000
 SETUP := deploy/setup
@@ -127,7 +129,7 @@ test: DRAWN := $(or $(SEED),$(shell printf %d 0x$$(git rev-parse --short=7 HEAD 
 test: setup ## the whole suite; SEED=n draws other examples than the commit's / 全部测试
 	WATTLINE_SEED=$(DRAWN) $(BIN)/python -m pytest --hypothesis-seed=$(DRAWN) -m 'not e2e' --ignore=tests/hil $(PARALLEL)
 	WATTLINE_SEED=$(DRAWN) $(BIN)/python -m pytest --hypothesis-seed=$(DRAWN) -m 'not e2e' tests/hil $(PARALLEL)
-	WATTLINE_SEED=$(DRAWN) $(BIN)/python -m pytest --hypothesis-seed=$(DRAWN) -m e2e
+	WATTLINE_SEED=$(DRAWN) $(BIN)/python -m pytest --hypothesis-seed=$(DRAWN) -m e2e $(PAIRED)
 
 test-quick: setup ## what one runs between edits, under a minute / 快速测试
 	$(BIN)/python -m pytest -m 'not slow and not e2e' --ignore=tests/hil $(PARALLEL)

@@ -25,7 +25,7 @@ from gateway.clock import Clock, SystemClock, steady_s
 from gateway.commissioning import technicians
 from gateway.config import GatewayConfig
 from gateway.database import StoreUnavailableError
-from gateway.downward import Desk as DownDesk
+from gateway.desk import Desk as DownDesk
 from gateway.files import Watched
 from gateway.forward import kinds, outbox
 from gateway.forward.runner import SinkRunner

@@ -4,7 +4,7 @@ A message echoes a frame of a short while ago (FR-39), so it goes to who was jus
 """
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from cext.decoder import Columns, seal_payload
 from gateway.registry import Terminal
@@ -42,28 +42,6 @@ class Said(NamedTuple):
     code: int
     values: Sequence[int]
     came_ms: int
-
-
-class Desk(Protocol):
-    """What something that is wanted of terminals does in the running gateway; one thread: the pipeline's.
-
-    name: its store's, in metrics and log. `learn` before a batch is acknowledged, `answer` with its acks, `step`
-    between batches.
-    """
-
-    name: str
-
-    def learn(self, names: Sequence[str], columns: Columns, outcomes: bytes) -> None:
-        """Keep what a batch says, durably; names[i] sent frame i. Raises StoreUnavailableError: to be called again."""
-
-    def answer(self, terminals: Sequence[Terminal], columns: Columns) -> list[Down]:
-        """What goes down to the terminals that this batch heard; terminals[i] sent frame i."""
-
-    def step(self) -> None:
-        """What is to be done without a frame."""
-
-    def close(self) -> None:
-        """Close the store."""
 
 
 def heard_of(terminals: Sequence[Terminal], columns: Columns, is_meant: Callable[[str], bool]) -> dict[str, Heard]:

@@ -16,7 +16,7 @@ from gateway import acks, decode, verify
 from gateway.carriers import Carrier
 from gateway.clock import Clock
 from gateway.database import StoreUnavailableError
-from gateway.downward import Desk
+from gateway.desk import Desk
 from gateway.intake import Delivery
 from gateway.journal.journal import CONFLICT, NEW, Batch, Committed
 from gateway.metrics import DELAYS_S, Metrics

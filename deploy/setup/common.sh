@@ -10,6 +10,11 @@ as_root() { # COMMAND...: run it as root, or return 97 when there is no way to
     else return 97
     fi
 }
+debian_mirror() { # the Debian mirror of this machine's own apt configuration, security archives apart
+    apt-get update --print-uris 2>/dev/null |
+        sed -n "s#^'\(.*/\)dists/\(bookworm\|trixie\|forky\|sid\|stable\|testing\|unstable\)/InRelease'.*#\1#p" |
+        grep -v security | head -n 1
+}
 # FOLDER PACKAGE...: Debian's packages, with what they need beyond this machine's own, unpacked into FOLDER/root; by anyone.
 unpack_debs() {
     into=$1

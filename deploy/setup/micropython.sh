@@ -31,12 +31,6 @@ esac
 libraries="libc6 libffi8 libmbedcrypto16 libmbedtls21 libmbedx509-7"
 keys=/usr/share/keyrings/debian-archive-keyring.gpg
 
-debian_mirror() { # the Debian mirror of this machine's own apt configuration, security archives apart
-    apt-get update --print-uris 2>/dev/null |
-        sed -n "s#^'\(.*/\)dists/\(bookworm\|trixie\|forky\|sid\|stable\|testing\|unstable\)/InRelease'.*#\1#p" |
-        grep -v security | head -n 1
-}
-
 private_apt() { # SUITE: point apt (through APT_CONFIG) at one suite, with state, cache and status of its own
     rm -rf "$folder/apt" "$folder/debs" "$folder/root"
     mkdir -p "$folder/apt/lists/partial" "$folder/apt/cache/archives/partial" "$folder/apt/none" \

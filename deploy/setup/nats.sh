@@ -7,12 +7,6 @@ here=$(cd "$(dirname "$0")" && pwd)
 folder=$1
 keys=/usr/share/keyrings/debian-archive-keyring.gpg
 
-debian_mirror() { # the Debian mirror of this machine's own apt configuration, security archives apart
-    apt-get update --print-uris 2>/dev/null |
-        sed -n "s#^'\(.*/\)dists/\(bookworm\|trixie\|forky\|sid\|stable\|testing\|unstable\)/InRelease'.*#\1#p" |
-        grep -v security | head -n 1
-}
-
 new_enough() { # PROGRAM
     case $("$1" --version 2>/dev/null) in
         *v2.1[0-9].* | *v2.[2-9][0-9].* | *v[3-9].*) return 0 ;;

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import structlog
 
 from cext.decoder import Columns
+from gateway import desk
 from gateway.clock import Clock
 from gateway.database import StoreUnavailableError
 from gateway.downward import Down, Heard, heard_of, said_by, sealed
@@ -25,8 +26,6 @@ from gateway.updates.store import Store
 from protocol import down, limits
 from protocol.record import BOOT
 
-SEE_EVERY_S = 1.0  # for what a command ordered: one number is read
-JUDGE_EVERY_S = 10.0  # of terminals that are silent; a failure is judged within a second
 # terminals that are offered a release, or load it, at a time: twice as many as there are windows for
 AT_ONCE_MAX = 128
 ACTIVE_MS = 600_000  # who has said nothing for so long holds up no other one
@@ -43,7 +42,7 @@ class Served(NamedTuple):
     member: Member
 
 
-class Desk:
+class Desk(desk.Desk):
     """Made with the gateway's folder; commands write to its store."""
 
     name = "updates"
@@ -57,17 +56,12 @@ class Desk:
         log: structlog.typing.FilteringBoundLogger,
     ) -> None:
         """Raises StoreUnavailableError, NewerSchemaError."""
-        self._store = Store(folder)
-        self._clock, self._steady_s = clock, steady_s
-        self._metrics, self._log = metrics, log
+        super().__init__(Store(folder), clock, steady_s, metrics, log)
         self._served: dict[str, Served] = {}
         self._bundles: dict[tuple[int, str], Bundle] = {}
         self._heard: dict[str, tuple[Heard, int]] = {}  # and when
         self._pacing = Pacing()
         self._began_ms = clock.now_ms()  # before that nobody could be heard
-        self._stale = True  # what is remembered of the store is not what it holds
-        self._failing = False
-        self._see_at_s, self._judge_at_s = 0.0, 0.0
 
     def learn(self, names: Sequence[str], columns: Columns, outcomes: bytes) -> None:
         """Keep what a batch says of updates, durably; names[i] sent frame i.
@@ -111,26 +105,6 @@ class Desk:
         for name, window in self._pacing.grants(now_ms).items():
             found += self._chunks(name, window, now_ms)
         return found
-
-    def step(self) -> None:
-        """Take in what commands ordered; let rollouts go on, or halt them."""
-        now_s = self._steady_s()
-        if now_s < self._see_at_s:
-            return
-        self._see_at_s = now_s + SEE_EVERY_S
-        try:
-            if self._store.changed() or self._stale:
-                self._see()
-            if now_s >= self._judge_at_s:
-                self._judge_at_s = now_s + JUDGE_EVERY_S
-                self._judge(self._clock.now_ms())
-            self._failing = False
-        except StoreUnavailableError as error:
-            self._fail(error)
-
-    def close(self) -> None:
-        """Close the store."""
-        self._store.close()
 
     # --- what goes down
 
@@ -220,7 +194,7 @@ class Desk:
             self._metrics.update_terminals.labels(member.state).inc()
             self._log.info("update", terminal=member.terminal, release=served.rollout.number, state=member.state)
         if member.state not in stages.UNDER_WAY:
-            self._judge_at_s = 0.0  # within a second
+            self._look_at_s = 0.0  # within a second
         self._served[member.terminal] = Served(served.rollout, member)
         if member.state == served.member.state == stages.DOWNLOADING:
             self._pacing.says(member.terminal, member.stored_bytes)
@@ -250,7 +224,7 @@ class Desk:
         for state in (stages.RUNNING, stages.HALTED):
             self._metrics.rollouts.labels(state).set(sum(one.state == state for one in found))
 
-    def _judge(self, now_ms: int) -> None:
+    def _look(self, now_ms: int) -> None:
         """Let each rollout go on, wait, end or halt."""
         running: dict[int, list[Served]] = {}
         for one in self._served.values():
@@ -280,11 +254,3 @@ class Desk:
             self._log.error("rollout_halted", alarm=True, rollout=rollout.id, release=rollout.number, why=step.why)
         elif step[:2] != (rollout.state, rollout.stage):
             self._log.info("rollout", rollout=rollout.id, release=rollout.number, state=step.state, stage=step.stage)
-
-    def _fail(self, error: StoreUnavailableError) -> None:
-        """Nothing goes down while the disk does not take it; said once."""
-        self._stale = True
-        self._metrics.store_errors.labels(self.name).inc()
-        if not self._failing:
-            self._log.error("store_unavailable", store=self.name, error=str(error))
-        self._failing = True

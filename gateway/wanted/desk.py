@@ -11,6 +11,7 @@ from sqlite3 import Connection
 import structlog
 
 from cext.decoder import Columns
+from gateway import desk
 from gateway.clock import Clock
 from gateway.database import StoreUnavailableError
 from gateway.downward import Down, Heard, heard_of, said_by, sealed
@@ -27,15 +28,13 @@ from gateway.wanted.requests import Fate, Request
 from gateway.wanted.store import Store
 from protocol import down, limits
 
-LOOK_EVERY_S = 10.0  # for numbers that did not come
-SEE_EVERY_S = 1.0  # for what a command ordered: one number is read
 TERMINALS_A_LOOK = 500  # whose rows are looked at whether they are settled: some 20 ms; the others at the next look
 
 _CONFIG_EVENTS = frozenset(configurations.STATES)
 _EVENTS = _CONFIG_EVENTS | GONE_EVENTS
 
 
-class Desk:
+class Desk(desk.Desk):
     """Made with the journal's writer, which knows what did not come."""
 
     name = "wanted"
@@ -50,16 +49,12 @@ class Desk:
         log: structlog.typing.FilteringBoundLogger,
     ) -> None:
         """Raises StoreUnavailableError, NewerSchemaError."""
-        self._store = Store(folder)
-        self._journal, self._clock, self._steady_s = journal, clock, steady_s
-        self._metrics, self._log = metrics, log
+        super().__init__(Store(folder), clock, steady_s, metrics, log)
+        self._journal = journal
         self._finder = Finder(journal)
         self._open: dict[str, list[Request]] = {}
         self._pending: dict[str, Version] = {}
         self._due_ms: dict[str, int] = {}  # when something of it is to go down
-        self._stale = True  # what is remembered of the store is not what it holds
-        self._failing = False
-        self._see_at_s, self._look_at_s = 0.0, 0.0
         self._turn = 0
 
     def learn(self, names: Sequence[str], columns: Columns, outcomes: bytes) -> None:
@@ -111,26 +106,6 @@ class Desk:
         for name in heard:
             self._note_due(name)
         return found
-
-    def step(self) -> None:
-        """Take in what commands ordered; settle what came; find what did not."""
-        now_s = self._steady_s()
-        if now_s < self._see_at_s:
-            return
-        self._see_at_s = now_s + SEE_EVERY_S
-        try:
-            if self._store.changed() or self._stale:
-                self._see()
-            if now_s >= self._look_at_s:
-                self._look_at_s = now_s + LOOK_EVERY_S
-                self._look(self._clock.now_ms())
-            self._failing = False
-        except StoreUnavailableError as error:
-            self._fail(error)
-
-    def close(self) -> None:
-        """Close the store."""
-        self._store.close()
 
     # --- what goes down
 
@@ -219,14 +194,6 @@ class Desk:
             self._due_ms[name] = min(due)
         else:
             self._due_ms.pop(name, None)
-
-    def _fail(self, error: StoreUnavailableError) -> None:
-        """Nothing goes down while the disk does not take it; said once."""
-        self._stale = True
-        self._metrics.store_errors.labels("wanted").inc()
-        if not self._failing:
-            self._log.error("store_unavailable", store="wanted", error=str(error))
-        self._failing = True
 
 
 def _noted(connection: Connection, row: Request, found: Missing, wanted: list[Range], now_ms: int) -> Request:
