@@ -36,9 +36,8 @@ FAMILIES: Mapping[str, str] = {
     linkage.TREATMENT_IDLE: "treatment",
     linkage.TREATMENT_SILENT: "silence",
     linkage.ORDER_BROKEN: "order",
-    **dict.fromkeys((honesty.PHASE_LOST, honesty.REVERSED, honesty.FACTOR_LOW), "transformer"),
     **dict.fromkeys((service.SILENT, service.POWER_LOST, service.LINK_LOST), "silent"),
-    **{kind: kind for kind in (honesty.FROZEN, honesty.REPLAYED, honesty.ALIKE)},
+    **{kind: kind for kind in honesty.KINDS},  # what may be there at once is an alarm each
     **{kind: kind for kind in service.BY_THEMSELVES},
 }
 

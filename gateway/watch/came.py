@@ -31,6 +31,7 @@ class Came(NamedTuple):
     values: tuple[int, ...] = ()
     readings: dict[int, Values] = {}  # noqa: RUF012  never changed
     marks: tuple[tuple[str, int | None], ...] = ()
+    epoch: int = 0
 
 
 class Asked(NamedTuple):
@@ -39,6 +40,7 @@ class Asked(NamedTuple):
     terminal: str
     start_s: int | None
     marks: Sequence[tuple[str, int | None]]
+    epoch: int
 
 
 def came_of(asked: Sequence[Asked], decoded: Decoded) -> Iterator[Came]:
@@ -69,14 +71,14 @@ def came_of(asked: Sequence[Asked], decoded: Decoded) -> Iterator[Came]:
         received_s, marks = decoded.received_ms[frame] // 1000, tuple(one.marks)
         start_s = received_s if one.start_s is None and kind != WINDOW and code in _AT_ONCE else one.start_s
         if start_s is None:
-            yield Came(one.terminal, received_s, received_s, received_s, 0, NO_TIME)
+            yield Came(one.terminal, received_s, received_s, received_s, 0, NO_TIME, epoch=one.epoch)
         elif kind == WINDOW:
             end_s = start_s + length_s
             shown = readings.get(row, {})
-            yield Came(one.terminal, received_s, start_s, end_s, error_s, readings=shown, marks=marks)
+            yield Came(one.terminal, received_s, start_s, end_s, error_s, readings=shown, marks=marks, epoch=one.epoch)
         else:
             values = tuple(columns.integers[first : first + count].tolist())
-            yield Came(one.terminal, received_s, start_s, start_s, error_s, code, point, values, marks=marks)
+            yield Came(one.terminal, received_s, start_s, start_s, error_s, code, point, values, {}, marks, one.epoch)
 
 
 def _readings(columns: Columns) -> dict[int, dict[int, Values]]:

@@ -16,6 +16,7 @@ from gateway.watch.slots import SLOT_S
 
 FROZEN, REPLAYED, ALIKE = "frozen", "replayed", "alike"
 PHASE_LOST, REVERSED, FACTOR_LOW = "phase_lost", "reversed", "factor_low"
+KINDS = (FROZEN, REPLAYED, ALIKE, PHASE_LOST, REVERSED, FACTOR_LOW)
 HOUR_WINDOWS = 4  # so many equal ones are no chance
 _NAMES = ("start_unix_s", "length_s", "p_mean_w", "q_mean_var", "pf_milli")
 _REGISTERS = ("e_import_wh", "e_export_wh", "r_import_varh", "r_export_varh")
@@ -97,19 +98,22 @@ def alike(shown: Sequence[Shown], other: Sequence[Shown], rule: Repeated) -> Ite
 def transformers(shown: Sequence[Shown], rated_w: int | None, rule: Transformer) -> Iterator[Finding]:
     """Spans of so many windows or longer under load in which the transformers can't be right (S-15).
 
-    rated_w: None where it is not known: then the most that was shown stands for it.
+    rated_w: None where it is not known: then only what is REVERSED is told.
     """
-    most_w = rated_w or max((abs(one.power_w or 0) for one in shown), default=0)
-    loaded = [abs(one.power_w or 0) * 100 >= most_w * rule.load_percent and bool(one.power_w) for one in shown]
-    for kind, judge in ((REVERSED, _is_reversed), (PHASE_LOST, _has_lost_a_phase), (FACTOR_LOW, _has_a_low_factor)):
+    loaded = [_is_loaded(one, rated_w, rule) for one in shown]
+    judges = ((REVERSED, _is_reversed), (PHASE_LOST, _has_lost_a_phase), (FACTOR_LOW, _has_a_low_factor))
+    for kind, judge in judges if rated_w is not None else judges[:1]:
         wrong = [is_loaded and judge(one, rule) for is_loaded, one in zip(loaded, shown, strict=True)]
         yield from _runs(kind, shown, wrong, rule.windows)
 
 
 def may_be_wrong(one: Shown, rated_w: int | None, rule: Transformer) -> bool:
     """Whether a window by itself could be part of a finding of `transformers`, whatever else the point showed."""
-    loaded = bool(one.power_w) and (rated_w is None or abs(one.power_w or 0) * 100 >= rated_w * rule.load_percent)
-    return loaded and (_is_reversed(one, rule) or _has_lost_a_phase(one, rule) or _has_a_low_factor(one, rule))
+    if not _is_loaded(one, rated_w, rule):
+        return False
+    if _is_reversed(one, rule):
+        return True
+    return rated_w is not None and (_has_lost_a_phase(one, rule) or _has_a_low_factor(one, rule))
 
 
 def _hours(shown: Sequence[Shown]) -> Iterator[tuple[int, Hour]]:
@@ -120,6 +124,13 @@ def _hours(shown: Sequence[Shown]) -> Iterator[tuple[int, Hour]]:
         has_gap = some[-1].start_s - some[0].start_s != (HOUR_WINDOWS - 1) * SLOT_S
         if len(hour) == HOUR_WINDOWS and not has_gap and len(set(hour)) > 1:
             yield some[0].start_s, hour
+
+
+def _is_loaded(one: Shown, rated_w: int | None, rule: Transformer) -> bool:
+    power_w = abs(one.power_w or 0)
+    if rated_w is None:
+        return power_w >= rule.unrated_w
+    return power_w > 0 and power_w * 100 >= rated_w * rule.load_percent
 
 
 def _is_reversed(one: Shown, _rule: Transformer) -> bool:

@@ -23,11 +23,15 @@ CONTEXT_SLOTS = 96  # before a span: delays are a day at most
 
 
 class Standing(NamedTuple):
-    """How a linkage stands after the slot before next_s: slots that production has run, or has not, up to then."""
+    """How a linkage stands after the slot before next_s: slots that production has run, or has not, up to then.
+
+    told_to_s: the end of the last finding; 0: none is known.
+    """
 
     next_s: int
     ran: int
     stood: int
+    told_to_s: int = 0
 
 
 class _Judged(NamedTuple):
@@ -42,34 +46,43 @@ def findings(linkage: Linkage, orders: Sequence[Order], slots: Slots, from_s: in
     slots: from CONTEXT_SLOTS before from_s on, as far as there is anything. A span that ends at to_s may go on.
     """
     begin_s = from_s // SLOT_S * SLOT_S
-    starts = range(begin_s - CONTEXT_SLOTS * SLOT_S, to_s, SLOT_S)
+    starts = _measured(linkage, slots, begin_s - CONTEXT_SLOTS * SLOT_S, to_s)
+    if not starts:
+        return []
     all_seen = [seen(linkage, slots, start_s) for start_s in starts]
     judged = [one for one in _judged(linkage, starts, all_seen) if one.start_s >= begin_s]
     found = [_named(one, starts, all_seen) for one in _spans(judged)]
-    found += _spans(_ordered(linkage, orders, starts[CONTEXT_SLOTS:], all_seen[CONTEXT_SLOTS:]))
+    found += _spans(one for one in _ordered(linkage, orders, starts, all_seen) if one.start_s >= begin_s)
     return sorted(found, key=lambda one: (one.from_s, one.kind))
 
 
 def standing(linkage: Linkage, slots: Slots, to_s: int) -> Standing:
     """After the last slot before to_s in which any of the linkage's points was measured."""
-    points = (*linkage.production, *linkage.treatment)
-    last_s = max((start_s for point in points for start_s in slots[point] if start_s < to_s), default=to_s - SLOT_S)
-    before = Standing(last_s - CONTEXT_SLOTS * SLOT_S, 0, CONTEXT_SLOTS + 1)
-    while before.next_s <= last_s:
-        before = stepped(before, seen(linkage, slots, before.next_s))
+    starts = _measured(linkage, slots, 0, to_s)[-CONTEXT_SLOTS - 1 :]
+    before = Standing(starts[0] if starts else to_s, 0, CONTEXT_SLOTS + 1)
+    for start_s in starts:
+        before = stepped(before, seen(linkage, slots, start_s))
     return before
 
 
 def stepped(before: Standing, one: Seen) -> Standing:
     """After one slot more."""
     is_on = one.production is State.ON
-    return Standing(before.next_s + SLOT_S, before.ran + 1 if is_on else 0, 0 if is_on else before.stood + 1)
+    ran, stood = (before.ran + 1, 0) if is_on else (0, before.stood + 1)
+    return Standing(before.next_s + SLOT_S, ran, stood, before.told_to_s)
 
 
 def is_wrong(linkage: Linkage, orders: Sequence[Order], before: Standing, one: Seen) -> bool:
     """Whether the slot after `before`, which was seen so, is part of a finding."""
     (ordered,) = _ordered(linkage, orders, [before.next_s], [one])
     return ordered.kind is not None or _kind(linkage, one, stepped(before, one)) is not None
+
+
+def _measured(linkage: Linkage, slots: Slots, from_s: int, to_s: int) -> range:
+    """Slots of [from_s, to_s) from the first to the last one in which any of the linkage's points was measured."""
+    points = (*linkage.production, *linkage.treatment)
+    found = [start_s for point in points for start_s in slots[point] if from_s <= start_s < to_s]
+    return range(min(found), max(found) + 1, SLOT_S) if found else range(0)
 
 
 def _judged(linkage: Linkage, starts: Sequence[int], all_seen: Sequence[Seen]) -> Iterator[_Judged]:

@@ -35,6 +35,7 @@ _POINT = NAMES.index("point")
 # what alarms a rule has, by family (alarms.py)
 FAMILIES = {
     "linkage": ("treatment", "silence", "order"),
+    "transformer": (honesty.REVERSED, honesty.PHASE_LOST, honesty.FACTOR_LOW),
     "silent": ("silent",),
     "clock": (service.CLOCK_WRONG, service.CLOCK_STEPPED),
     "meter": (service.METER_SWAPPED, service.RATIO_CHANGED),
@@ -53,6 +54,8 @@ class Looks:
         self.reader = Reader(folder)
         self.spans = Spans(folder)
         self._folder, self._rules, self._future_s, self._failed = folder, rules, future_s, failed
+        # the shortest run of windows that a rule of points tells of
+        self.run_s = max(rules.frozen.windows, rules.alike.windows, rules.transformer.windows) * SLOT_S
         self._off = {name for name in Rules.__struct_fields__ if not getattr(rules, name).enabled}
 
     def close(self) -> None:
@@ -74,13 +77,13 @@ class Looks:
         for one in some:
             told = self._told("linkage", partial(linkage.findings, one, enterprise.orders, slots, from_s, to_s))
             if told is not None:
-                look = Look(enterprise.id, one.name, FAMILIES["linkage"], told, from_s, to_s)
-                yield one, look, linkage.standing(one, slots, to_s)
+                told_to_s = max((each.to_s for each in told), default=0)
+                stands = linkage.standing(one, slots, to_s)._replace(told_to_s=told_to_s)
+                yield one, Look(enterprise.id, one.name, FAMILIES["linkage"], told, from_s, to_s), stands
 
     def points(self, enterprise: str, terminal: Terminal, from_s: int, to_s: int) -> Iterator[Look]:
         """Whether a terminal's readings in [from_s, to_s) are those of live meters on their own feeders."""
-        context_s = max(self._rules.frozen.windows, self._rules.alike.windows, self._rules.transformer.windows) * SLOT_S
-        shown = self.shown(terminal.id, from_s - context_s, to_s + context_s)
+        shown = self.shown(terminal.id, from_s - self.run_s, to_s + self.run_s)
         for name, found in self.honest(terminal, shown):
             for subject in _subjects(name, terminal, shown):
                 told = _meeting([one for each, one in found if each == subject], from_s, to_s)
@@ -124,7 +127,8 @@ class Looks:
         from_s, to_s = span
         came, rules = self._came(terminal.id, from_s), self._rules
         heard = [one for one in came if one.received_s >= from_s]
-        silent = self._told("silent", lambda: list(service.silences(heard, rules.silent, until_s)))
+        due_s = self._due_s(terminal, from_s)
+        silent = self._told("silent", lambda: list(service.silences(heard, rules.silent, until_s, due_s)))
         by_terminal: dict[str, Callable[[], Iterable[Finding]]] = {
             "silent": lambda: silent or [],
             "late": lambda: service.late(came, rules.late, silent or []),
@@ -132,6 +136,7 @@ class Looks:
             "log_filling": lambda: service.log_filling(came, rules.log_filling),
             "log_full": lambda: service.log_full(came),
             "supply": lambda: service.supply(came),
+            "cloned": lambda: service.cloned(came),
         }
         for name, find in by_terminal.items():
             found = self._told(name, find)
@@ -168,6 +173,14 @@ class Looks:
             of_points[row[_POINT]].append(row)
         return {point: shown_of(some) for point, some in sorted(of_points.items())}
 
+    def _due_s(self, terminal: Terminal, from_s: int) -> int | None:
+        """When a terminal of which nothing had come was commissioned; None: before from_s, or it had been heard."""
+        due_s, row = terminal.commissioned_s, self.spans.terminals().get(terminal.id)
+        if due_s is None or due_s < max(from_s, self.kept_from_s()):
+            return None
+        is_new = row is None or all(one.received_ms > due_s * 1000 for one in self.spans.log(row))
+        return due_s if is_new else None
+
     def _came(self, terminal: str, from_s: int) -> list[Came]:
         """What came from a terminal since then, and what tells of then: its clock may be ahead."""
         row = self.spans.terminals().get(terminal)
@@ -178,7 +191,7 @@ class Looks:
             for one in self.spans.log(row, self.spans.first_id((from_s - self._future_s) * 1000))
             if one.received_ms >= from_s * 1000 or (one.start_s or 0) >= from_s - BESIDE_S
         ]
-        asked = [Asked(terminal, one.start_s, one.marks) for one in entries]
+        asked = [Asked(terminal, one.start_s, one.marks, one.epoch) for one in entries]
         return list(came_of(asked, self.reader.decoded([one.id for one in entries])))
 
     def _of_points(

@@ -43,10 +43,14 @@ class Replayed(Rule, frozen=True):
 
 
 class Transformer(Rule, frozen=True):
-    """[transformer]: judged from load_percent of rated power on, where it lasts `windows`."""
+    """[transformer]: judged from load_percent of rated power on, where it lasts `windows`.
+
+    Of a point without rated_power_w nobody knows what load is: there energy that flows backwards counts alone.
+    """
 
     windows: Windows = 2  # a window may begin in the middle of the work on it
     load_percent: Percent = 10  # below, small loads of one phase are usual
+    unrated_w: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = 1_000  # without rated power, from so much on
     factor_min_milli: Annotated[int, msgspec.Meta(ge=1, le=999)] = 550  # below: hardly of one conductor
     lost_percent: Percent = 5  # of the mean of the other two phases' currents
 
@@ -93,6 +97,7 @@ class Rules(Section, frozen=True):
     register: Rule = Rule()  # as verify marks it
     meter: Rule = Rule()
     silent: Silent = Silent()
+    cloned: Rule = Rule()
     late: Late = Late()
     clock: Clock = Clock()
     log_filling: LogFilling = LogFilling()

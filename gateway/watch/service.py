@@ -13,10 +13,11 @@ from protocol import record
 SILENT, POWER_LOST, LINK_LOST = "silent", "power_lost", "link_lost"
 LATE, CLOCK_WRONG, CLOCK_STEPPED = "late", "clock_wrong", "clock_stepped"
 LOG_FILLING, LOG_FULL, SUPPLY_LOW = "log_filling", "log_full", "supply_low"
+CLONED = "cloned"
 METER_SWAPPED, RATIO_CHANGED, REGISTER = "meter_swapped", "ratio_changed", "register"
 SINK_FAILING = "sink_failing"
 BY_THEMSELVES = (
-    *(LATE, CLOCK_WRONG, CLOCK_STEPPED, LOG_FILLING, LOG_FULL),
+    *(CLONED, LATE, CLOCK_WRONG, CLOCK_STEPPED, LOG_FILLING, LOG_FULL),
     *(SUPPLY_LOW, METER_SWAPPED, RATIO_CHANGED, REGISTER, SINK_FAILING),
 )  # kinds that turn into no other
 HALF = 2  # a link was lost if windows tell of half of a silence or more
@@ -25,14 +26,15 @@ REGISTER_CHECKS = frozenset({"energy_fell", "energy_jumped", "energy_step", NOT_
 HEALTH_PENDING = 2  # which of a HEALTH event's integers (FR-31)
 
 
-def silences(came: Iterable[Came], rule: Silent, until_s: int) -> Iterator[Finding]:
+def silences(came: Iterable[Came], rule: Silent, until_s: int, due_s: int | None = None) -> Iterator[Finding]:
     """Spans in which nothing came for longer than the rule allows; the last one may go on at until_s.
 
-    came: from the last record before the first silence on. Why it was silent is told as soon as what came later tells:
-    windows of the silence, then the link was lost; a start by power or the mains' return, and no windows: the power.
+    came: from the last record before the first silence on. due_s: when it was commissioned, where nothing had come by
+    then. Why it was silent is told as soon as what came later tells: windows of the silence, then the link was lost; a
+    start by power or the mains' return, and no windows: the power.
     """
     some = sorted(came, key=lambda one: one.received_s)
-    heard_s = sorted({one.received_s for one in some})
+    heard_s = sorted({one.received_s for one in some} | ({due_s} if due_s is not None else set()))
     for last_s, next_s in pairwise(heard_s):
         if next_s - last_s > rule.after_min * 60:
             yield Finding(_why(some, last_s, next_s), last_s, next_s)
@@ -65,6 +67,18 @@ def late(came: Iterable[Came], rule: Late, silent: Sequence[Finding]) -> Iterato
         and not any(each.from_s - SLOT_S <= one.from_s and one.to_s <= each.to_s + SLOT_S for each in silent)
     ]
     return _spans(LATE, wrong)
+
+
+def cloned(came: Iterable[Came]) -> Iterator[Finding]:
+    """Times of which windows of two logs tell: a terminal has one log at a time, its copy has another (S-07)."""
+    ends_s: dict[int, int] = {}  # by log, of the windows so far
+    wrong = []
+    for one in sorted((each for each in came if each.code == WINDOW_CODE), key=lambda each: each.from_s):
+        other_s = max((end_s for epoch, end_s in ends_s.items() if epoch != one.epoch), default=0)
+        if other_s > one.from_s:
+            wrong.append(one._replace(to_s=min(one.to_s, other_s)))
+        ends_s[one.epoch] = max(one.to_s, ends_s.get(one.epoch, 0))
+    return _spans(CLONED, wrong)
 
 
 def clock(came: Sequence[Came], rule: Clock) -> Iterator[Finding]:

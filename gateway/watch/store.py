@@ -11,6 +11,7 @@ from gateway.database import StoreUnavailableError, connect, migrate, transactio
 from gateway.watch.alarms import CLOSED, FAMILIES, OPEN, STEPS, WITHDRAWN, Alarm, settled
 from gateway.watch.finding import Finding
 from gateway.watch.heard import Heard
+from gateway.watch.linkage import Standing
 from gateway.watch.meters import Told
 
 SCHEMA = Path(__file__).parent / "schema"
@@ -28,6 +29,11 @@ _HEARD = (
 )
 
 _TOLD = "INSERT OR REPLACE INTO meters VALUES (?, ?, ?, ?, ?, ?, ?)"
+
+
+_STANDING = ", ".join(Standing._fields)
+_STANDS = f"INSERT OR REPLACE INTO standing (enterprise, linkage, made_of, {_STANDING}) VALUES (?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
+_FORGET = "DELETE FROM standing WHERE enterprise = ? AND linkage = ?"
 
 
 class Look(NamedTuple):
@@ -56,12 +62,14 @@ class Known(NamedTuple):
     """What is kept with the alarms of a look. By terminal: what it told last, until when replays were sought.
 
     meters: what was told of meters' identities since the look before.
+    standing: by (enterprise, linkage) what the linkage is made of, and how it stands; None: not known.
     """
 
     progress: Progress
     heard: Mapping[str, Heard] = MappingProxyType({})
     replayed_s: Mapping[str, int] = MappingProxyType({})
     meters: Sequence[Told] = ()
+    standing: Mapping[tuple[str, str], tuple[str, Standing] | None] = MappingProxyType({})
 
 
 class Row(NamedTuple):
@@ -136,6 +144,19 @@ class Store:
         rows = self._connection.execute(f"SELECT terminal, {', '.join(Heard._fields)} FROM heard")  # noqa: S608
         return {terminal: Heard(*row) for terminal, *row in rows}
 
+    def standing(self, made_of: Mapping[tuple[str, str], str]) -> dict[tuple[str, str], Standing]:
+        """How linkages stand, by (enterprise, linkage): those that are made of this; what is known of others goes."""
+        rows = self._connection.execute(f"SELECT enterprise, linkage, made_of, {_STANDING} FROM standing")  # noqa: S608
+        known = {(one[0], one[1]): (one[2], Standing(*one[3:])) for one in rows}
+        found = {key: one for key, (made, one) in known.items() if made_of.get(key) == made}
+        with transaction(self._connection):
+            self._connection.executemany(_FORGET, [key for key in known if key not in found])
+        return found
+
+    def subjects(self) -> set[tuple[str, str]]:
+        """(enterprise, subject) of all that ever had an alarm."""
+        return set(self._connection.execute("SELECT DISTINCT enterprise, subject FROM alarms"))
+
     def replayed_s(self) -> dict[str, int]:
         """Until when each terminal's windows were held against its history."""
         return dict(self._connection.execute("SELECT terminal, until_s FROM replayed"))
@@ -167,6 +188,9 @@ class Store:
             self._connection.executemany(_HEARD, [(name, *one) for name, one in known.heard.items()])
             self._connection.executemany("INSERT OR REPLACE INTO replayed VALUES (?, ?)", known.replayed_s.items())
             self._connection.executemany(_TOLD, known.meters)
+            rows = [(*key, one[0], *one[1]) for key, one in known.standing.items() if one is not None]
+            self._connection.executemany(_STANDS, rows)
+            self._connection.executemany(_FORGET, [key for key, one in known.standing.items() if one is None])
         return begun
 
     def rows(self, state: str | None = None, enterprise: str | None = None, limit: int = 100) -> list[Row]:

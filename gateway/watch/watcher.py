@@ -4,8 +4,8 @@ A process of its own (`wattline gateway watch`): it reads the journal, delays no
 """
 
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import takewhile
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import chain, takewhile
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,13 +18,15 @@ from gateway.watch.enterprises import Enterprise
 from gateway.watch.looks import CONTEXT_S, DAY_S, Looks
 from gateway.watch.meters import Told, told_of
 from gateway.watch.rules import Rules
-from gateway.watch.screen import SETTLE_S, Screen, Span
+from gateway.watch.screen import SETTLE_S, Remembered, Screen, Span
+from gateway.watch.screen_linkages import made_of
 from gateway.watch.slots import SLOT_S
 from gateway.watch.store import Known, Look, Progress, Store
 
 LOOK_EVERY_S = 30.0  # within a window's quarter of an hour many times; a look at nothing costs a millisecond
 RECORDS_A_LOOK = 20_000  # of a backlog at a time: three bursts of a province
 DAYS_BACK_S = 7 * DAY_S  # of a terminal that had no turn for long: a watch that stood still for a holiday
+RECALLED = 10_000  # newest records that are read again at a start: a province's last quarter of an hour
 REPLAYS_A_LOOK = 4  # terminals whose day is held against their history: a province's in half a day
 
 
@@ -66,7 +68,9 @@ class Watcher:
         self._store, self._clock, self._watched = store, clock, watched
         self._enterprise_of = {point.terminal: one.id for one in watched.enterprises for point in one.points}
         self._looks = Looks(folder, watched.rules, watched.future_s, off)
-        self._screen = self._new_screen()
+        self._made_of = {(one.id, each.name): made_of(each) for one in watched.enterprises for each in one.linkages}
+        self._screen, self._is_stale = self._new_screen(), False
+        self._replayed_last = ""  # whose turn it was last
 
     def close(self) -> None:
         """Close the connections to the journal."""
@@ -75,21 +79,26 @@ class Watcher:
     def look(self) -> tuple[int, bool]:
         """(how many alarms are new, whether there is more to look at). Raises sqlite3.Error, StoreUnavailableError."""
         now_s = self._clock.now_ms() // 1000
+        if self._is_stale:
+            self._screen, self._is_stale = self._new_screen(), False
         news = _news(self._looks.reader, self._store.progress(), now_s - SETTLE_S)
         try:
             found, replayed_s = self._found(news, now_s)
             heard = {one.terminal: self._screen.heard[one.terminal] for one in news.came}
-            known = Known(news.progress, heard, replayed_s, news.meters)
+            standing = {
+                key: None if one is None else (self._made_of[key], one) for key, one in self._screen.standing().items()
+            }
+            known = Known(news.progress, heard, replayed_s, news.meters, standing)
             return self._store.take(found, known, now_s * 1000), news.is_full
         except Exception:
-            self._screen = self._new_screen()  # what it has of this look was not stored
+            self._is_stale = True  # what the screen has of this look was not stored
             raise
 
     def _found(self, news: News, now_s: int) -> tuple[list[Look], dict[str, int]]:
         """(looks at all that needs one, until when which terminals were held against their history)."""
         until_s, since_s = now_s - SETTLE_S, self._replays_since_s(news.came)
         suspects = self._screen.suspects(news.came, news.remarked)
-        found = [*self._linkages(suspects.linkages, until_s), *self._points(suspects.points)]
+        found = self._telling(chain(self._linkages(suspects.linkages, until_s), self._points(suspects.points)))
         found += self._looks.sinks(self._watched.sinks, now_s)
         spans = self._with_later_learning(suspects.service, news.meters)
         if news.is_full:  # what is known of now is not all that there is
@@ -98,6 +107,11 @@ class Watcher:
             spans[name] = span.with_(*spans.get(name, span))
         replayed_s, looks = self._replays(since_s, until_s)
         return [*found, *self._service(spans, now_s, news.meters), *looks], since_s | replayed_s
+
+    def _telling(self, looks: Iterable[Look]) -> list[Look]:
+        """Without those that found nothing of a subject that never had an alarm: they change nothing."""
+        known = self._store.subjects()
+        return [one for one in looks if one.found or (one.enterprise, one.subject) in known]
 
     def _linkages(self, suspects: Mapping[tuple[str, str], Span], until_s: int) -> Iterator[Look]:
         """The time around each, as far as it can change what is found."""
@@ -113,14 +127,17 @@ class Watcher:
             if from_s >= to_s:
                 continue
             for one, look, standing in self._looks.linkages(enterprise, some, from_s, to_s):
-                self._screen.looked(enterprise, one, max((each.to_s for each in look.found), default=0), standing)
+                self._screen.looked(enterprise, one, standing)
                 yield look
 
     def _points(self, suspects: Mapping[str, Span]) -> Iterator[Look]:
+        """As far around each as a window may leave too little of a run for a finding: two logs tell of one time."""
+        run_s, kept_s = self._looks.run_s, self._looks.kept_from_s()
         for name, span in suspects.items():
             terminal = self._watched.registry.get(name)
             if terminal is not None:
-                yield from self._looks.points(self._of(name), terminal, *span)
+                from_s = max(span.from_s - run_s, min(span.from_s, kept_s))
+                yield from self._looks.points(self._of(name), terminal, from_s, span.to_s + run_s)
 
     def _with_later_learning(self, suspects: Mapping[str, Span], meters: Sequence[Told]) -> dict[str, Span]:
         """The same; what came late of a meter may say another thing of what its terminal learnt after it."""
@@ -149,15 +166,20 @@ class Watcher:
         return since_s
 
     def _replays(self, since_s: Mapping[str, int], until_s: int) -> tuple[dict[str, int], list[Look]]:
-        """A few terminals' newest day, held against their history; in a day all terminals get their turn."""
+        """A few terminals' newest day, held against their history; in a day all terminals get their turn.
+
+        They take turns by id, so that none whose windows always come late is in the way of the others.
+        """
         known_s, looks, done = self._store.replayed_s() | dict(since_s), list[Look](), dict[str, int]()
-        for terminal in self._watched.registry.all():
+        everyone = [one for one in self._watched.registry.all() if one.revoked_s is None]
+        for terminal in sorted(everyone, key=lambda one: (one.id <= self._replayed_last, one.id)):
             from_s = known_s.get(terminal.id, 0)
-            if len(done) < REPLAYS_A_LOOK and until_s - from_s >= DAY_S and terminal.revoked_s is None:
+            if len(done) < REPLAYS_A_LOOK and until_s - from_s >= DAY_S:
                 from_s = max(from_s, until_s - DAYS_BACK_S) // SLOT_S * SLOT_S
                 to_s = until_s // SLOT_S * SLOT_S
                 looks += self._looks.replays(self._of(terminal.id), terminal, from_s, to_s)
                 done[terminal.id] = to_s
+                self._replayed_last = terminal.id
         return done, looks
 
     def _of(self, terminal: str) -> str:
@@ -165,7 +187,12 @@ class Watcher:
         return self._enterprise_of.get(terminal, "")
 
     def _new_screen(self) -> Screen:
-        return Screen(self._watched.rules, self._watched.registry, self._watched.enterprises, self._store.heard())
+        """As it was at the end of the last look: by what was kept, and by the newest of what was looked at."""
+        last = self._store.progress().record
+        records = self._looks.reader.records_after(max(last - RECALLED, 0), min(last, RECALLED))
+        windows = [one for one in _came(self._looks.reader, records) if one.readings]
+        known = Remembered(self._store.heard(), self._store.standing(self._made_of), windows)
+        return Screen(self._watched.rules, self._watched.registry, self._watched.enterprises, known)
 
 
 def run(
@@ -217,5 +244,5 @@ def _settled(some: list[tuple[int, Stored]], last: int) -> list[tuple[int, Store
 
 
 def _came(reader: Reader, stored: Sequence[Stored]) -> list[Came]:
-    asked = [Asked(one.terminal, one.start_s, one.marks) for one in stored]
+    asked = [Asked(one.terminal, one.start_s, one.marks, one.epoch) for one in stored]
     return list(came_of(asked, reader.decoded([one.id for one in stored])))

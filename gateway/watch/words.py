@@ -21,6 +21,7 @@ MEANING: Mapping[str, str] = {
     service.SILENT: "nothing came from the terminal / 终端无数据",
     service.POWER_LOST: "nothing came: the terminal had no power / 终端停电",
     service.LINK_LOST: "nothing came: its link was down, it went on measuring / 通信中断，终端仍在计量",
+    service.CLONED: "two logs of the terminal tell of one time: a copy of it speaks / 同一时段有两份记录，终端疑被复制",
     service.LATE: "windows came long after their end / 数据迟到",
     service.CLOCK_WRONG: "the terminal's clock may be wrong / 终端时钟不准",
     service.CLOCK_STEPPED: "the terminal's clock was set by much / 终端时钟大幅调整",

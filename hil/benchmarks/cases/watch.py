@@ -20,11 +20,11 @@ from hil.benchmarks.timing import Samples
 from hil.terminal import ROOT
 
 PRODUCTION = 6  # of a terminal's points: the other three clean
-BEFORE = 2  # quarters of an hour that are looked at exactly: after a start nothing is known of what was before
+BEFORE = 2  # quarters of an hour that are looked at exactly: nothing is known of what was before
 NOTES = [
     f"{TERMINALS} terminals, each an enterprise with a linkage of {POINTS} points, on a journal of their own.",
     "CPU time of a look at a quarter of an hour in which nothing is wrong: linkage, honesty, service; replays of 4.",
-    "The first looks after a start are exact, and are not in it: look_after_start.",
+    "first_look: nothing was looked at before, all of it exactly; look_after_start: a watch that was started again.",
 ]
 
 
@@ -39,7 +39,7 @@ class _Now:
 
 def measure(options: Options) -> Result:
     """See the module."""
-    quarters = BEFORE + max(3, min(options.rounds, 5))
+    quarters = BEFORE + max(3, min(options.rounds, 5)) + 1
     now_s = int(time.time()) // WINDOW_S * WINDOW_S
     raws = windows(quarters, random.Random(options.seed).randrange(1000), now_s)
     everyone, clock = terminals(), _Now()
@@ -56,6 +56,9 @@ def measure(options: Options) -> Result:
                 journal.commit(batch)
             clock.now_s = ended_s + SETTLE_S + 10
             begun_s = time.process_time()
+            if number == quarters - 1:
+                watcher.close()
+                watcher = Watcher(Path(name), store, clock, watched, _off)
             watcher.look()
             cpu_s.append(time.process_time() - begun_s)
         found = [row.kind for row in store.rows()]
@@ -63,10 +66,11 @@ def measure(options: Options) -> Result:
             each.close()
     if found:
         raise RuntimeError(f"nothing is wrong in this province, and the watch says {found[:5]}")
-    samples = Samples(cpu_s[BEFORE:])
+    samples = Samples(cpu_s[BEFORE:-1])
     figures = [
         Figure("watch.look_s", round(samples.median, 2), "s", round(samples.spread, 2), "", "at most 1"),
-        Figure("watch.look_after_start_s", round(cpu_s[0], 1), "s", 0.0, ""),
+        Figure("watch.look_after_start_s", round(cpu_s[-1], 1), "s", 0.0, ""),
+        Figure("watch.first_look_s", round(cpu_s[0], 1), "s", 0.0, ""),
     ]
     bars = [Bar("a quarter of an hour", samples.median, ours=True)]
     return Result(figures, [Chart("CPU of all rules over 60,414 readings", "s", bars, line=1)], notes=NOTES)

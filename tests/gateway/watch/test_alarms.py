@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from gateway.watch import alarms
 from gateway.watch.alarms import ACKNOWLEDGED, ANSWERED, CLOSED, DISPATCHED, OPEN, STEPS, WITHDRAWN, Alarm, settled
 from gateway.watch.finding import Finding
+from gateway.watch.honesty import PHASE_LOST, REVERSED
 from gateway.watch.linkage import ORDER_BROKEN, STARTED_LATE, TREATMENT_OFF
 from gateway.watch.store import FILE, SCHEMA, Known, Look, Progress, Step, StepRefusedError, Store
 
@@ -81,6 +82,21 @@ def test_what_goes_on_after_somebody_closed_it_is_another_alarm() -> None:
     (after,), gone = settled([], [closed], [finding(4, 5)], 0, 9 * SLOT_S)
     assert (after.id, after.from_s, after.to_s, gone) == (0, 6 * SLOT_S, 9 * SLOT_S, [])
     assert settled([], [closed], [finding(4, 2)], 0, 9 * SLOT_S) == ([], [])
+
+
+def test_findings_of_a_point_that_overlap_are_alarms_of_their_own(tmp_path: Path) -> None:
+    """P-248: in whatever steps they were looked at."""
+    families = (REVERSED, PHASE_LOST)
+    found = [Finding(REVERSED, 0, 4 * SLOT_S), Finding(PHASE_LOST, 2 * SLOT_S, 6 * SLOT_S)]
+    steps = [(0, 3), (3, 6), (0, 6)]
+    for number, spans in enumerate(([(0, 6)], steps, steps[::-1])):
+        (tmp_path / str(number)).mkdir()
+        store = Store(tmp_path / str(number))
+        for at, (first, end) in enumerate(spans):
+            seen = [one for one in found if one.to_s > first * SLOT_S and one.from_s < end * SLOT_S]
+            store.take([Look("E1", "T1/1", families, seen, first * SLOT_S, end * SLOT_S)], Known(Progress(at, 0)), at)
+        assert {(one.kind, one.from_s, one.to_s) for one in store.rows()} == {each[:3] for each in found}
+        store.close()
 
 
 def look(*found: Finding, to: int = 40) -> Look:

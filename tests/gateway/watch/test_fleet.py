@@ -1,7 +1,9 @@
 """Several terminals and enterprises over a real journal: whatever comes in whatever order, the screen hides nothing."""
 
 import random
+from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -28,6 +30,7 @@ POINTS = {
     "T0002": {1: "production", 2: "treatment"},
     "T0003": {1: "treatment"},
 }
+RATED_W = {"production": 10_000, "treatment": 2000, "other": None}
 SENDERS = {name: Sender(name) for name in POINTS}
 EVENTS: list[tuple[int, list[int], int | None]] = [
     *((record.BOOT, [reason, 1000], None) for reason in (1, 2)),
@@ -45,17 +48,18 @@ EVENTS: list[tuple[int, list[int], int | None]] = [
 
 
 class Item(NamedTuple):
-    """A record. at_s: when it is made, by the terminal's clock."""
+    """A record. at_s: when it is made, by the terminal's clock. epoch: of its log; a copy has another one."""
 
     terminal: str
     at_s: int
     encoded: Callable[[int], bytes]
+    epoch: int = 7
 
 
 def known_points(name: str) -> dict[int, Point]:
     return {
-        number: Point(number=number, name=kind, kind=kind, rated_power_w=2000 if kind == "treatment" else 10_000)  # type: ignore[arg-type]
-        for number, kind in POINTS[name].items()
+        number: Point(number=number, name=kind, kind=kind, rated_power_w=RATED_W[kind])  # type: ignore[arg-type]
+        for number, kind in POINTS.get(name, {}).items()
     }
 
 
@@ -115,13 +119,20 @@ def event_item(name: str, at_s: int, what: tuple[int, list[int], int | None]) ->
     return Item(name, at_s, lambda seq: event(seq, at_s, code=code, values=values, point=point))
 
 
+def copied(rnd: random.Random) -> list[Item]:
+    """What a copy of a terminal tells, for a time: a log of its own."""
+    first = rnd.randrange(COUNT)
+    wakes_s, sleeps_s = (FROM_S + SLOT_S * number for number in (first, first + rnd.choice([0, 3, 10])))
+    return [one._replace(epoch=8) for one in items(rnd, "T0002") if wakes_s < one.at_s <= sleeps_s]
+
+
 def arrivals(rnd: random.Random) -> list[tuple[int, Item]]:
     """When each record comes: soon, after a link that was down, late by itself; by a clock that may be ahead."""
     found = []
-    for name in POINTS:
+    for told in [*(list(items(rnd, name)) for name in POINTS), copied(rnd)]:
         ahead_s, down_s = rnd.choice([0, 0, 40, 2500]), FROM_S + rnd.randrange(COUNT * SLOT_S)
         back_s = down_s + rnd.randrange(600, 15_000)
-        for one in items(rnd, name):
+        for one in told:
             at_s = one.at_s - ahead_s + rnd.randrange(1, 60) + rnd.choice([0] * 15 + [rnd.randrange(5000)])
             found.append((back_s + rnd.randrange(1500) if down_s <= at_s < back_s else at_s, one))
     return sorted(found, key=lambda each: each[0])
@@ -140,15 +151,18 @@ def found_in(store: Store) -> list[tuple[str, str, str, int, int]]:
 def test_a_fleet_has_the_alarms_that_one_look_at_all_of_it_finds(tmp_path: Path, seed: int) -> None:
     """P-250: killed at times; points in two linkages, clocks ahead, links down, meters that show nothing."""
     rnd, clock = random.Random(seed), StillClock(FROM_S)
-    registry = Registry([terminal_of(SENDERS[name], known_points(name)) for name in POINTS])
+    due_s = [*rnd.choices([None, FROM_S], k=len(POINTS)), FROM_S + 9_000]
+    everyone = [terminal_of(one, known_points(one.name)) for one in (*SENDERS.values(), Sender("T0004"))]
+    registry = Registry([replace(one, commissioned_s=at_s) for one, at_s in zip(everyone, due_s, strict=True)])
     watched = Watched(registry, enterprises(rnd), Rules(), 86_400)
-    journal, store, seqs = Journal(tmp_path, VerifyConfig()), Store(tmp_path), dict.fromkeys(POINTS, 0)
+    journal, store, seqs = Journal(tmp_path, VerifyConfig()), Store(tmp_path), Counter[tuple[str, int]]()
     watcher = Watcher(tmp_path, store, clock, watched, _off)
     for at_s, one in arrivals(rnd):
         clock.now_s, sender = at_s, SENDERS[one.terminal]
-        sealed = sender.frame([one.encoded(seqs[one.terminal])])
+        log = one.terminal, one.epoch
+        sealed = sender.frame([one.encoded(seqs[log])], one.epoch)
         commit(journal, [accept(sender, sealed, known_points(one.terminal), at_s)])
-        seqs[one.terminal] += 1
+        seqs[log] += 1
         if rnd.random() < 0.5:
             watcher.look()
         if rnd.random() < 0.03:

@@ -109,6 +109,17 @@ def test_a_phase_on_another_ones_conductor_shows_in_the_factor() -> None:
     assert list(transformers(shown, 100 * RATED_W, RULES.transformer)) == []
 
 
+def test_without_rated_power_only_what_flows_backwards_is_told() -> None:
+    """P-364: nobody knows what is load there; a transformer turned round is seen all the same."""
+    fault = WiringFault("ct_reversed", None, at_s(40) * 1000 + 1, at_s(50) * 1000 + 1)
+    shown = shown_of([changed(row, pf_milli=400, ia_ma=0) for row in played(7, DAY, [fault])])
+    (one,) = transformers(shown, None, RULES.transformer)
+    assert (one.kind, one.from_s) == (REVERSED, at_s(40))
+    assert {each.kind for each in transformers(shown, RATED_W, RULES.transformer)} == {REVERSED, PHASE_LOST, FACTOR_LOW}
+    small = [each._replace(power_w=-(RULES.transformer.unrated_w - 1)) for each in shown]
+    assert list(transformers(small, None, RULES.transformer)) == []
+
+
 @settings(max_examples=30, deadline=None)
 @given(st.integers(1, 60), st.integers(1, 12))
 def test_a_frozen_meter_is_told_at_four_equal_windows(first: int, length: int) -> None:
