@@ -37,23 +37,27 @@ def admit(
         list[str] | None,
         typer.Option(metavar="NUMBER:NAME:KIND[:RATED_W]", help="A measured point; again for each. 测点，可重复"),
     ] = None,
+    board: Annotated[
+        str | None, typer.Option(help="With an id: esp32s3, rp2; releases for others are not offered. 板型")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Take a terminal into terminals.toml; a running gateway sees it within seconds, at SIGHUP at once. 登记终端
 
-    The file is replaced as a whole, and only if the result is valid. Of a technician's enrolment come terminal, points
-    and key; of the report what was commissioned: meters, ratios, and from when on windows are due.
+    The file is replaced as a whole, and only if the result is valid. Of a technician's enrolment come terminal, board,
+    points and key; of the report what was commissioned: meters, ratios, and from when on windows are due.
     """
     loaded = load(config)
     if what.endswith(DOCUMENT):
-        if key_file is not None or point:
-            raise typer.BadParameter("with a file: neither --key-file nor --point / 导入文件时不需要这些选项")
+        if key_file is not None or point or board is not None:
+            raise typer.BadParameter("with a file: no --key-file, --point, --board / 导入文件时不需要这些选项")
         told = _document(loaded, Path(what))
     elif key_file is None:
         raise typer.BadParameter("--key-file: with a terminal's id it must be there / 缺少 --key-file")
     else:
         keys = [{"generation": generation, "file": key_file}]
-        told = _by_hand(loaded, {"id": what, "keys": keys, "points": [_point(text) for text in point or []]})
+        row = {"id": what, "keys": keys, "points": [_point(text) for text in point or []]}
+        told = _by_hand(loaded, row | ({"board": board} if board is not None else {}))
     pid = lock.running_pid(Path(loaded.data_dir))
     if as_json:
         print_json({**told, "reload_pid": pid})

@@ -1,7 +1,7 @@
 """Rollouts as `wattline gateway update` shows them, to programs and to people."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from gateway.cli_common import line_text, time_text
@@ -11,6 +11,7 @@ from gateway.updates.rollouts import Member, Rollout
 from protocol.update import REFUSALS
 
 Row = dict[str, Any]
+OTHER_BOARD = "other_board"  # why a terminal is left out
 SHOWN_MAX = 20  # terminals by name, for a person; --json has all
 BACK = {  # why a terminal went back (protocol/UPDATES.md, FR-87)
     1: "three starts without an ack / 三次启动均未收到确认",
@@ -33,6 +34,19 @@ def begun_text(found: Begun) -> Iterator[str]:
     yield f"rollout {found.id}: {len(found.placed)} terminals; canaries / 金丝雀: {named}"
     if found.have_it:
         yield f"  {len(found.have_it)} have it already / 已是该版本"
+    yield from _left_out_text(left_out_rows(found.left_out))
+
+
+def left_out_rows(boards: Mapping[str, str]) -> list[Row]:
+    """Terminals that a rollout leaves out, by name with their boards, and why."""
+    return [{"terminal": name, "reason": OTHER_BOARD, "board": board} for name, board in boards.items()]
+
+
+def _left_out_text(rows: Sequence[Row]) -> Iterator[str]:
+    if rows:
+        named = ", ".join(f"{one['terminal']} {one['board']}" for one in rows[:SHOWN_MAX])
+        more = f" + {len(rows) - SHOWN_MAX}" if len(rows) > SHOWN_MAX else ""
+        yield f"  {len(rows)} left out / 跳过: {OTHER_BOARD}: another board / 板型不符: {named}{more}"
 
 
 def rollout_row(one: Rollout) -> Row:
@@ -100,6 +114,7 @@ def progress_text(row: Row) -> Iterator[str]:
         yield f"    {_member_text(one, row['payload_bytes'])}"
     if len(named) > SHOWN_MAX:
         yield f"    ... {len(named) - SHOWN_MAX} more / 其余见 --json"
+    yield from _left_out_text(row["left_out"])
 
 
 def _member_text(one: Row, payload_bytes: int) -> str:

@@ -1,5 +1,6 @@
 """`wattline gateway update`: have terminals take a release, canaries first; see how it goes, stop it, let it go on."""
 
+from collections.abc import Mapping
 from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
@@ -8,7 +9,15 @@ from typing import Annotated
 import typer
 
 from gateway.cli_common import AsJson, Config, examples, fail, load, load_enterprises, load_registry, print_json
-from gateway.cli_rollouts import STATES, begun_text, progress_row, progress_text, rollout_row, rollout_text
+from gateway.cli_rollouts import (
+    STATES,
+    begun_text,
+    left_out_rows,
+    progress_row,
+    progress_text,
+    rollout_row,
+    rollout_text,
+)
 from gateway.clock import SystemClock
 from gateway.config import GatewayConfig
 from gateway.database import NewerSchemaError, StoreUnavailableError
@@ -68,7 +77,8 @@ def update(  # noqa: PLR0913  typer: an option each
 
     The bundle's signature and every hash are checked first. Each terminal takes it by itself, and is good once it has
     heard the gateway's ack; else it goes back. A terminal that refuses, goes back or is silent halts the rollout, which
-    then goes on by `update resume` alone. Who has the release already is left out.
+    then goes on by `update resume` alone. Who has the release already is left out, and who has another board by
+    terminals.toml.
     """
     if context.invoked_subcommand is not None:
         return
@@ -76,8 +86,8 @@ def update(  # noqa: PLR0913  typer: an option each
         raise typer.BadParameter("--config and --bundle, or a command / 请给出 --config 与 --bundle，或子命令")
     terms = Terms(_percents(canary, then), may_fail, silent_after * HOUR_MS)
     loaded = _served(config)
-    names = _chosen(config, loaded, enterprise or [], terminal or [])
-    found = _begun(loaded, _read(config, loaded, bundle), names, terms)
+    boards = _chosen(config, loaded, enterprise or [], terminal or [])
+    found = _begun(loaded, _read(config, loaded, bundle), boards, terms)
     if as_json:
         print_json(
             {
@@ -85,6 +95,7 @@ def update(  # noqa: PLR0913  typer: an option each
                 "terminals": len(found.placed),
                 "canaries": found.canaries,
                 "have_it": found.have_it,
+                "left_out": left_out_rows(found.left_out),
             }
         )
         return
@@ -101,7 +112,8 @@ def status(config: Config, rollout: Number = None, as_json: AsJson = False) -> N
             some = [one for one in rollouts.every(connection) if rollout in {None, one.id}]
             for one in some if rollout is not None else [one for one in some if one.state in stages.OPEN]:
                 size = len(bundles.get(connection, one.number, one.board).payload)
-                rows.append(progress_row(one, rollouts.members(connection, one.id), size))
+                members, left_out = rollouts.members(connection, one.id), rollouts.left_out(connection, one.id)
+                rows.append(progress_row(one, members, size) | {"left_out": left_out_rows(left_out)})
     if rollout is not None and not rows:
         fail(f"{rollout}: no such rollout / 没有此任务; see `wattline gateway update list`")
     if as_json:
@@ -184,8 +196,8 @@ def _served(config: Path) -> GatewayConfig:
     return loaded
 
 
-def _chosen(config: Path, loaded: GatewayConfig, enterprises: list[str], names: list[str]) -> list[str]:
-    """The admitted terminals that were asked for; all if none was."""
+def _chosen(config: Path, loaded: GatewayConfig, enterprises: list[str], names: list[str]) -> Mapping[str, str | None]:
+    """The admitted terminals that were asked for, all if none was; with their boards."""
     registry = load_registry(loaded)
     chosen = set(names)
     if enterprises:
@@ -195,9 +207,11 @@ def _chosen(config: Path, loaded: GatewayConfig, enterprises: list[str], names: 
         chosen |= set(terminals_of(known[one] for one in enterprises))
     if unknown := sorted(one for one in names if registry.get(one) is None):
         fail(*(f"{one}: not admitted / 未登记; see terminals.toml" for one in unknown))
-    found = [
-        one.id for one in registry.all() if one.revoked_s is None and (one.id in chosen or not (chosen or enterprises))
-    ]
+    found = {
+        one.id: one.board
+        for one in registry.all()
+        if one.revoked_s is None and (one.id in chosen or not (chosen or enterprises))
+    }
     if not found:
         fail("no terminal is admitted / 没有已登记的终端")
     return found
@@ -220,12 +234,10 @@ def _read(config: Path, loaded: GatewayConfig, file: Path) -> Bundle:
         fail(f"{file}: refused / 拒绝: {error}")
 
 
-def _begun(loaded: GatewayConfig, bundle: Bundle, names: list[str], terms: Terms) -> order.Begun:
+def _begun(loaded: GatewayConfig, bundle: Bundle, boards: Mapping[str, str | None], terms: Terms) -> order.Begun:
     try:
-        return order.begin(Path(loaded.data_dir), bundle, names, terms, SystemClock().now_ms())
-    except NobodyError:
-        fail(f"release {bundle.number}: all these terminals have it already / 这些终端均已是该版本")
-    except (BusyError, UpdateError) as error:
+        return order.begin(Path(loaded.data_dir), bundle, boards, terms, SystemClock().now_ms())
+    except (NobodyError, BusyError, UpdateError) as error:
         fail(f"release {bundle.number}: {error}")
     except (StoreUnavailableError, NewerSchemaError) as error:
         fail(f"{type(error).__name__}: {error}")

@@ -6,6 +6,7 @@ wrapping_key_file = "/etc/wattline-keys/wrapping.key"     # keys lie sealed unde
 id = "T0001"
 keys = [{generation = 1, file = "keys/T0001.1.hex"}]      # readable by the gateway's user only
 points = [{number = 1, name = "furnace", kind = "production", rated_power_w = 250000}]
+board = "esp32s3"                                         # releases for other boards are not offered; else any is
 commissioned = 2026-03-01T00:00:00Z                       # windows are due from here on; else from its first record
 revoked = 2026-09-01T00:00:00Z                            # refused from the moment that this stands here
 """
@@ -75,6 +76,7 @@ class TerminalEntry(Section, frozen=True):
     id: Name
     keys: list[KeyEntry]
     points: list[Point] = msgspec.field(default_factory=list)
+    board: Text | None = None
     commissioned: Instant | None = None
     revoked: Instant | None = None
 
@@ -91,7 +93,7 @@ class Terminal:
     """A terminal of the file.
 
     By generation: `states`, of the keys that open what comes up and seal what goes down; a revoked one has none.
-    By number: `points`.
+    By number: `points`. board: as releases name it; None: nobody said.
     """
 
     id: str
@@ -99,6 +101,7 @@ class Terminal:
     points: Mapping[int, Point]
     commissioned_s: int | None = None
     revoked_s: int | None = None
+    board: str | None = None
     limits: Points = field(init=False, repr=False)  # the same points as the checks take them
 
     def __post_init__(self) -> None:
@@ -259,7 +262,7 @@ def _load_terminal(keys: _Keys, at: str, entry: TerminalEntry, problems: list[Pr
         if (state := keys.state(entry.id, key, f"{at}.keys[{number}]", problems)) is not None:
             states[key.generation] = state
     points = {point.number: point for point in entry.points}
-    return Terminal(entry.id, states, points, _unix_s(entry.commissioned), _unix_s(entry.revoked))
+    return Terminal(entry.id, states, points, _unix_s(entry.commissioned), _unix_s(entry.revoked), entry.board)
 
 
 def _unix_s(instant: datetime | None) -> int | None:

@@ -127,6 +127,8 @@ def _replace(path: Path, text: str) -> None:
 
 def _toml(entry: TerminalEntry) -> str:
     lines = ["[[terminal]]", f"id = {_quoted(entry.id)}", f"keys = [{', '.join(map(_inline, entry.keys))}]"]
+    if entry.board is not None:
+        lines.append(f"board = {_quoted(entry.board)}")
     for name in ("commissioned", "revoked"):
         at: datetime | None = getattr(entry, name)
         if at is not None:

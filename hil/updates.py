@@ -84,9 +84,9 @@ def roll_out(scenario: Scenario, one: Update, board: str, files: dict[str, bytes
     made = release.make(files, release.described(number, ".".join(map(str, AFTER)), board, before_s), key)
     bundle = bundles.checked(made, [key.point], now_ms // 1000)
     percents = [one.canary] if one.canary == 100 else [one.canary, 100]
-    names = {terminal.id for terminal in scenario.terminals}
+    boards = {terminal.id: board for terminal in scenario.terminals}
     try:
-        order.begin(data, bundle, names, Terms(percents, 0, SILENT_MS), now_ms)
+        order.begin(data, bundle, boards, Terms(percents, 0, SILENT_MS), now_ms)
     except (order.NobodyError, BusyError, update.UpdateError) as error:
         raise BenchError(f"updates: {error!r}") from error
 

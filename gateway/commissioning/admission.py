@@ -90,10 +90,10 @@ def admit_enrolment(desk: Desk, data: bytes, private: X25519PrivateKey) -> Termi
     _write_key(desk, key, found.terminal, _unsealed(found, private))
     _keep(kept, data)
     if known is None:
-        entry = TerminalEntry(id=found.terminal, keys=[key], points=points)
+        entry = TerminalEntry(id=found.terminal, keys=[key], points=points, board=found.board)
         registry_edit.add(desk.terminals, entry)
     else:
-        entry = msgspec.structs.replace(known, keys=[*known.keys, key])
+        entry = msgspec.structs.replace(known, keys=[*known.keys, key], board=found.board)
         registry_edit.put(desk.terminals, entry)
     return entry
 
@@ -125,7 +125,8 @@ def admit_report(desk: Desk, data: bytes, has_record: Callable[[str, int, int], 
             "unseen", f"{found.terminal}: {text}: the test upload reached another gateway / 测试上报不在本网关日志库中"
         )
     points = [_with_meter(point, _of(found, point.number)) for point in known.points]
-    entry = msgspec.structs.replace(known, points=points, commissioned=known.commissioned or _ended(found))
+    commissioned = known.commissioned or _ended(found)
+    entry = msgspec.structs.replace(known, points=points, board=found.board.kind, commissioned=commissioned)
     registry_edit.put(desk.terminals, entry)
     _keep(desk.file(found.terminal, digest), data)
     return entry

@@ -1,7 +1,7 @@
 """An operator's order: which terminals get a bundle, in which stages; checked and begun in one transaction."""
 
 import sqlite3
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
@@ -26,11 +26,15 @@ class Terms(NamedTuple):
 
 
 class Begun(NamedTuple):
-    """A rollout that was ordered, its terminals, and those that have the release already."""
+    """A rollout that was ordered, its terminals, and those that are not in it.
+
+    have_it: have the release already. left_out: by terminal, the board that is not the release's.
+    """
 
     id: int
     placed: list[Placed]
     have_it: list[str]
+    left_out: dict[str, str]
 
     @property
     def canaries(self) -> list[str]:
@@ -39,26 +43,32 @@ class Begun(NamedTuple):
 
 
 class NobodyError(Exception):
-    """Every terminal that was asked for has the release already."""
+    """Every terminal that was asked for has the release already, or another board, as the text says."""
 
 
-def begin(folder: Path, bundle: Bundle, names: Collection[str], terms: Terms, now_ms: int) -> Begun:
+def begin(folder: Path, bundle: Bundle, boards: Mapping[str, str | None], terms: Terms, now_ms: int) -> Begun:
     """Keep the bundle and begin the rollout; the running gateway sees it within a second.
 
-    Raises NobodyError, BusyError, UpdateError, StoreUnavailableError, NewerSchemaError.
+    boards: by terminal that is to get it; None: not known, so that it is offered, and judged by the terminal. Raises
+    NobodyError, BusyError, UpdateError, StoreUnavailableError, NewerSchemaError.
     """
+    left_out = {name: board for name, board in sorted(boards.items()) if board not in {None, bundle.board}}
+    if len(left_out) == len(boards):
+        raise NobodyError(f"it is for {bundle.board}, and none of these terminals is / 这些终端的板型均不符")
     heard = heard_lately(folder, now_ms)
     store = Store(folder)
     with closing(store), store.writing() as connection:
         bundles.keep(connection, bundle, now_ms)
         in_force = rollouts.in_force(connection)
-        have_it = sorted(name for name in names if in_force.get(name, 0) >= bundle.number)
-        left = set(names) - set(have_it)
+        have_it = sorted(name for name in boards.keys() - left_out if in_force.get(name, 0) >= bundle.number)
+        left = boards.keys() - left_out.keys() - set(have_it)
         if not left:
-            raise NobodyError
+            raise NobodyError("all these terminals have it already / 这些终端均已是该版本")
         placed = staged(left, heard, terms.percents, str(bundle.number))
         plan = Plan(bundle.number, bundle.board, terms.percents, terms.may_fail, terms.silent_ms)
-        return Begun(rollouts.begin(connection, plan, placed, now_ms), placed, have_it)
+        number = rollouts.begin(connection, plan, placed, now_ms)
+        rollouts.leave_out(connection, number, left_out)
+        return Begun(number, placed, have_it, left_out)
 
 
 def heard_lately(folder: Path, now_ms: int) -> set[str]:

@@ -6,7 +6,7 @@ the one that came last.
 
 import json
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from gateway.downward import Said
@@ -114,6 +114,20 @@ def begin(connection: sqlite3.Connection, plan: Plan, placed: Sequence[Placed], 
         [(number, one.terminal, one.stage, stages.WAITING, now_ms) for one in placed],
     )
     return number
+
+
+def leave_out(connection: sqlite3.Connection, rollout: int, boards: Mapping[str, str]) -> None:
+    """Note which terminals are not in it though they were asked for, and the board of each."""
+    connection.executemany(
+        "INSERT INTO left_out (rollout, terminal, board) VALUES (?, ?, ?)",
+        [(rollout, terminal, board) for terminal, board in boards.items()],
+    )
+
+
+def left_out(connection: sqlite3.Connection, rollout: int) -> dict[str, str]:
+    """The terminals that are not in it, by name, with their boards."""
+    query = "SELECT terminal, board FROM left_out WHERE rollout = ? ORDER BY terminal"
+    return dict(connection.execute(query, (rollout,)))
 
 
 def unfinished(connection: sqlite3.Connection) -> list[Rollout]:

@@ -42,10 +42,14 @@ def test_a_key_is_never_shown(config: Path) -> None:
 
 
 def test_admit_adds_a_terminal_that_loads(config: Path) -> None:
-    status, said, _ = admit(config, "--point", '1:风机 "A":treatment:5000', "--point", "2:furnace:production")
+    """P-341"""
+    status, said, _ = admit(
+        config, "--point", '1:风机 "A":treatment:5000', "--point", "2:furnace:production", "--board", "rp2"
+    )
     assert (status, "admitted" in said) == (0, True)
     one = registry.load(config.parent / "terminals.toml").get("T0009")
     assert one is not None
+    assert one.board == "rp2"
     assert [(point.name, point.kind, point.rated_power_w) for point in one.points.values()] == [
         ('风机 "A"', "treatment", 5000),
         ("furnace", "production", None),

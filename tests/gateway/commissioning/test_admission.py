@@ -187,7 +187,7 @@ def test_what_does_not_fit_is_refused_and_changes_nothing(office: Office) -> Non
 
 
 def test_what_was_taken_once_is_refused_and_so_is_what_is_older(office: Office) -> None:
-    """P-303"""
+    """P-303, P-341"""
     enrolment = office.enrolment()
     assert office.send(enrolment) == (0, "")
     assert office.send(enrolment)[1].startswith("replayed: ")
@@ -206,6 +206,7 @@ def test_what_was_taken_once_is_refused_and_so_is_what_is_older(office: Office) 
     (entry,) = (one for one in tomllib.loads(office.terminals.read_text())["terminal"] if one["id"] == "T0042")
     assert entry["points"][0]["meter"]["serial"] == 7002
     assert entry["commissioned"].day == 28
+    assert entry["board"] == "esp32s3"
 
 
 def test_an_enrolment_of_a_key_that_was_taken_away_is_refused(office: Office) -> None:

@@ -66,7 +66,7 @@ def test_a_rollout_is_begun_shown_stopped_and_resumed(config: Path) -> None:
     bundle = file_of(config, release(**RIGHT))
     begun = run_json(config, "--bundle", bundle, "--canary", "30", "--then", "60", "--then", "100")
     (canary,) = begun["canaries"]
-    assert begun == {"rollout": 1, "terminals": 3, "canaries": [canary], "have_it": []}
+    assert begun == {"rollout": 1, "terminals": 3, "canaries": [canary], "have_it": [], "left_out": []}
     hear(config, canary, 1, record.UPDATE_PROGRESS, NOW_S, 16_000, 45_331)
     (row,) = run_json(config, "status")["rollouts"]
     assert [one["states"] for one in row["stages"]] == [{"downloading": 1}, {"waiting": 1}, {"waiting": 1}]
@@ -113,6 +113,33 @@ def test_terminals_are_chosen_by_name_by_enterprise_and_not_twice(config: Path) 
     assert states[1] == ("ended", f"replaced by release {NOW_S + 1} / 被新版本取代")
     older = file_of(config, release(**RIGHT))
     assert "superseded" in run(config, "--bundle", older, "--terminal", "T0002")[1]
+
+
+def give_boards(config: Path, **boards: str) -> None:
+    path = config.parent / "terminals.toml"
+    for name, board in boards.items():
+        path.write_text(path.read_text().replace(f'id = "{name}"', f'id = "{name}"\nboard = "{board}"'))
+
+
+def test_a_terminal_with_another_board_is_left_out_counted_and_told(config: Path) -> None:
+    """P-341: the rollout goes well without it, and it may get its own board's release meanwhile."""
+    give_boards(config, T0001="unix", T0003="rp2")
+    bundle = file_of(config, release(**RIGHT))
+    begun = run_json(config, "--bundle", bundle, "--canary", "50")
+    skipped = {"terminal": "T0003", "reason": "other_board", "board": "rp2"}
+    assert (begun["terminals"], begun["left_out"]) == (2, [skipped])
+    (row,) = run_json(config, "status")["rollouts"]
+    assert (sorted(one["terminal"] for one in row["terminals"]), row["left_out"]) == (["T0001", "T0002"], [skipped])
+    said = "1 left out / 跳过: other_board: another board / 板型不符: T0003 rp2"
+    assert said in run(config, "status")[1]
+    other = file_of(config, release(**RIGHT, board="rp2"))
+    begun = run_json(config, "--bundle", other, "--terminal", "T0003", "--canary", "100")
+    assert (begun["canaries"], begun["left_out"]) == (["T0003"], [])
+    hear(config, "T0003", 1, record.UPDATE_GOOD, NOW_S)
+    states = {one["rollout"]: one["stages"][0]["states"] for one in run_json(config, "status")["rollouts"]}
+    assert states == {1: {"waiting": 1}, 2: {"good": 1}}
+    code, said = run(config, "--bundle", file_of(config, release(**RIGHT)), "--terminal", "T0003")
+    assert (code, "it is for unix, and none of these terminals is" in said) == (1, True), said
 
 
 FORGED = {

@@ -61,7 +61,7 @@ class House(world.House):
     def begin(self, some: Sequence[str], data: bytes | None = None, terms: Terms = TERMS) -> order.Begun:
         """As the command does it: another connection writes."""
         bundle = bundles.checked(data or release(), POINTS, self.clock.now_s)
-        return order.begin(self.folder, bundle, some, terms, self.clock.now_ms())
+        return order.begin(self.folder, bundle, dict.fromkeys(some), terms, self.clock.now_ms())
 
     def command(self, act: Callable[..., Any], *more: Any) -> Any:
         """What a command does to the only rollout that is open."""
