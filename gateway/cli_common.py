@@ -32,7 +32,8 @@ NOT_WELL = 1
 DAY_S = 86_400
 EXIT_CODES = "Exit codes / 退出码: 0 done, 1 not done or not all well (reason printed), 2 wrong usage."
 
-Config = Annotated[Path, typer.Option("--config", help="gateway.toml. 网关配置文件")]
+CONFIG = typer.Option("--config", envvar="WATTLINE_CONFIG", help="gateway.toml. 网关配置文件")
+Config = Annotated[Path, CONFIG]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on standard output. 输出 JSON")]
 AsLines = Annotated[bool, typer.Option("--json", help="A JSON object a line. 每行输出一个 JSON")]
 From = Annotated[

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from gateway.cli_common import AsJson, Config, examples, fail, load, load_enterprises, load_registry, print_json
+from gateway.cli_common import CONFIG, AsJson, Config, examples, fail, load, load_enterprises, load_registry, print_json
 from gateway.cli_rollouts import (
     STATES,
     begun_text,
@@ -63,7 +63,7 @@ Number = Annotated[int | None, typer.Argument(metavar="[ROLLOUT]", help="Its num
 def update(  # noqa: PLR0913  typer: an option each
     context: typer.Context,
     *,
-    config: Annotated[Path | None, typer.Option("--config", help="gateway.toml. 网关配置文件")] = None,
+    config: Annotated[Path | None, CONFIG] = None,
     bundle: File = None,
     canary: Canary = 5,
     then: Then = None,
