@@ -16,6 +16,7 @@ PAIRED := --numprocesses 2 --dist loadfile
 KILLS ?= 1000
 SEEDS ?= 1000
 SETUP := deploy/setup
+PACKAGE := deploy/package
 TYPINGS := build/typings
 
 .PHONY: help setup setup-check lint types promises references docs check test test-quick fuzz mutants kills powercut firmware heap bench demo lock clean
@@ -96,6 +97,14 @@ $(STAMP)/chromium: $(SETUP)/chromium.sh $(SETUP)/apt_install.sh
 	@$(SETUP)/chromium.sh
 	@touch $@
 
+$(STAMP)/wheels: $(STAMP)/project $(PACKAGE)/wheels.sh $(PACKAGE)/locked.py $(SETUP)/requirements.lock
+	@$(PACKAGE)/wheels.sh $(BIN)/python build/wheels console field modbus nats postgres sm4
+	@touch $@
+
+$(STAMP)/root: $(STAMP)/venv $(SETUP)/root.sh $(SETUP)/in_root.sh
+	@$(SETUP)/root.sh build/root $(BIN)/python
+	@touch $@
+
 $(STAMP)/vm64 $(STAMP)/vm32: $(STAMP)/vm%: $(SETUP)/micropython.sh
 	@mkdir -p $(STAMP)
 	@$(SETUP)/micropython.sh vm$* build/vm$*
@@ -126,7 +135,7 @@ check: lint types promises docs ## lint, types, promises, the documentation; no 
 
 # Each commit draws examples of its own, and the same ones on every machine: what was green here is green in CI.
 test: DRAWN := $(or $(SEED),$(shell printf %d 0x$$(git rev-parse --short=7 HEAD 2>/dev/null || echo 1)))
-test: setup ## the whole suite; SEED=n draws other examples than the commit's / 全部测试
+test: setup $(STAMP)/wheels $(STAMP)/root ## the whole suite; SEED=n draws other examples than the commit's / 全部测试
 	WATTLINE_SEED=$(DRAWN) $(BIN)/python -m pytest --hypothesis-seed=$(DRAWN) -m 'not e2e' --ignore=tests/hil $(PARALLEL)
 	WATTLINE_SEED=$(DRAWN) $(BIN)/python -m pytest --hypothesis-seed=$(DRAWN) -m 'not e2e' tests/hil $(PARALLEL)
 	WATTLINE_SEED=$(DRAWN) $(BIN)/python -m pytest --hypothesis-seed=$(DRAWN) -m e2e $(PAIRED)
@@ -163,6 +172,12 @@ bench: setup-check $(STAMP)/mosquitto $(STAMP)/postgres $(STAMP)/thingsboard $(S
 
 demo: setup ## one factory, one terminal, one day, with faults / 演示：一个工厂的一天
 	$(BIN)/wattline hil demo
+
+dist: setup-check $(STAMP)/wheels ## wheel, source archive and Debian package below build/dist / 打包
+	@$(PACKAGE)/dist.sh $(BIN)/python build/dist build/wheels
+
+wheelhouse: dist ## all that a laptop without a network needs: build/wheelhouse / 离线安装包
+	@$(PACKAGE)/wheelhouse.sh $(BIN)/python build/dist build/wheelhouse
 
 lock: $(STAMP)/system ## pin anew after an edit of deploy/setup/*.in / 重新锁定依赖
 	$(SETUP)/lock.sh $(PYTHON)

@@ -77,10 +77,16 @@ app = typer.Typer(
 
 
 def load(entry: EntryPoint) -> Any:
-    """What an entry point names. A package of others that is missing ends the program, naming what brings it."""
+    """What an entry point names. Where others' package or the decoder is missing: the program's end, and a cure."""
     try:
         return entry.load()
     except ModuleNotFoundError as error:
+        if (error.name or "").startswith("cext."):
+            _fail(
+                f"'{entry.name}' needs the compiled decoder, which this installation for any machine has not: it is the"
+                " technician's tool alone; a gateway is installed from its Debian package or the wheel for Linux",
+                f"“{entry.name}” 需要已编译的解码器；此安装仅含现场工具，网关请用 Debian 包或 Linux wheel 安装",
+            )
         if (error.name or "").partition(".")[0] in OUR_PACKAGES:
             raise  # a file of ours is missing: our fault, not the user's
         cure = f"pip install '{EXTRA_OF.get(entry.name, 'wattline')}'"

@@ -59,7 +59,7 @@ def _of_checkout(root: Path) -> Program:
     commit, _, seconds = _git(root, "log", "-1", "--format=%h %ct").partition(" ")
     if not commit:
         return Program(_installed())
-    changed = _git(root, "status", "--porcelain", "--untracked-files=no")
+    changed = _git(root, "status", "--porcelain")
     return Program(_installed(), commit, int(seconds), bool(changed))
 
 

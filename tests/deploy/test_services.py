@@ -149,7 +149,9 @@ def test_units_come_back_by_themselves_and_keep_secrets(tmp_path: Path) -> None:
     if shutil.which("systemd-analyze"):
         for name in found:
             text = (DEPLOY / "systemd" / name).read_text(encoding="utf-8")
-            (tmp_path / name).write_text(text.replace("/opt/wattline/", f"{ROOT}/"), encoding="utf-8")
+            (tmp_path / name).write_text(
+                text.replace("/usr/bin/wattline", f"{ROOT}/.venv/bin/wattline"), encoding="utf-8"
+            )
         command = ["systemd-analyze", "verify", "--man=no"]
         command += [str(tmp_path / name) for name in found if not name.endswith(".conf")]
         done_ = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
