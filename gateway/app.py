@@ -76,6 +76,8 @@ class Loaded:
         self.sinks = [_collect(problems, partial(kinds.load, sink, known), None) for sink in self.config.sink]
         if not problems:
             problems += modbus_intake.problems(config_path, self.config.modbus, self.registry)
+            for number, sink in enumerate(self.sinks):
+                problems += sink.problems(config_path, f"sink[{number}]") if sink is not None else []
         if problems:
             raise ConfigError(problems)
 

@@ -116,8 +116,8 @@ def check(
 ) -> None:
     """Check every file that the gateway would read, without touching the network. 检查配置，不连接网络
 
-    Problems keep the gateway from starting; warnings do not: weak passwords, links that
-    anybody can read, enterprises that the watch can't use.
+    Problems keep the gateway from starting; warnings do not: keys that are not
+    sealed, terminals that no sink has a station for, enterprises that the watch can't use.
     """
     try:
         loaded = application.Loaded(config)

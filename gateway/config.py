@@ -95,8 +95,8 @@ class JournalConfig(Section, frozen=True):
     """[journal]: which it is; how long frames are kept, by age and size. That a record was taken is known for ever."""
 
     kind: Literal["sqlite", "jetstream"] = "sqlite"  # jetstream: on several machines (docs/scale.md)
-    # since it was received: six months, the longest of which are 184 days; less than a week would leave `gaps` nothing
-    keep_days: Annotated[int, msgspec.Meta(ge=7, le=36_500)] = 184
+    # since it was received: a year, for which each reading can be proven; less than a week would leave `gaps` nothing
+    keep_days: Annotated[int, msgspec.Meta(ge=7, le=36_500)] = 366
     # of the file; left out: as much as keep_days comes to, for a province 350 MiB a day
     keep_mib: Annotated[int, msgspec.Meta(ge=256, le=1_073_741_824)] | None = None
 
@@ -166,6 +166,7 @@ class Hj212Config(SinkConfig, frozen=True, kw_only=True, tag_field="kind", tag="
     port: Port
     mapping: Text  # platform.toml: stations, points, codes
     tunnel: bool = False  # the way to `host` is a tunnel or a private network: HJ 212 itself protects nothing
+    weak_passwords: bool = False  # the platform gives no better ones than 123456; else such are refused
     # one after the other waits for its answer on each: a province needs more than one (docs/operating-a-gateway.md);
     # the process needs a descriptor for each
     connections: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 1

@@ -19,7 +19,7 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def read_secret(file: Path) -> bytes:
+def read_secret(file: Path, bytes_max: int = SECRET_BYTES_MAX) -> bytes:
     """What the file of a key or password holds, without white space around it: the one way to read one.
 
     Raises OSError, whose strerror says what to do and shows nothing of the content: also where others may use the file.
@@ -28,11 +28,11 @@ def read_secret(file: Path) -> bytes:
     try:
         if wrong := _wrong_secret(file, os.fstat(descriptor)):
             raise PermissionError(errno.EACCES, wrong, str(file))
-        content = os.read(descriptor, SECRET_BYTES_MAX + 1)  # of a regular file: all there is, or so much
+        content = os.read(descriptor, bytes_max + 1)  # of a regular file: all there is, or so much
     finally:
         os.close(descriptor)
-    if len(content) > SECRET_BYTES_MAX:
-        raise OSError(errno.EFBIG, f"longer than {SECRET_BYTES_MAX} bytes: some other file / 文件过大", str(file))
+    if len(content) > bytes_max:
+        raise OSError(errno.EFBIG, f"longer than {bytes_max} bytes: some other file / 文件过大", str(file))
     return content.strip()
 
 
@@ -48,12 +48,12 @@ def _wrong_secret(file: Path, found: os.stat_result) -> str | None:
     return None
 
 
-def read_password(file: str | None) -> str | None:
+def read_password(file: str | None, bytes_max: int = SECRET_BYTES_MAX) -> str | None:
     """The password in a file that a configuration names; None: it names none. Raises OSError, as `read_secret`."""
     if file is None:
         return None
     try:
-        return read_secret(Path(file)).decode("utf-8")
+        return read_secret(Path(file), bytes_max).decode("utf-8")
     except UnicodeDecodeError as error:
         raise OSError(errno.EINVAL, "not UTF-8 text / 不是 UTF-8 文本", file) from error
 

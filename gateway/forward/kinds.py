@@ -1,7 +1,6 @@
 """Which kinds of sinks there are, and how one is made of its section of gateway.toml. Their packages are extras."""
 
 import importlib.util
-import ipaddress
 import random
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -11,7 +10,7 @@ from typing import Protocol
 from gateway.clock import Clock, steady_s
 from gateway.config import AnySink, Hj212Config, MqttSinkConfig, NatsConfig, ParquetConfig, PostgresConfig
 from gateway.forward.hj212.link import Links
-from gateway.forward.hj212.mapping import check_points, load_mapping
+from gateway.forward.hj212.mapping import check_points, load_mapping, weak_passwords
 from gateway.forward.hj212.mapping import warnings as mapping_warnings
 from gateway.forward.hj212.session import Hj212Session
 from gateway.forward.hj212.sink import Hj212Sink
@@ -19,6 +18,7 @@ from gateway.forward.mqtt_sink import MqttSink
 from gateway.forward.outbox import Outbox
 from gateway.forward.runner import MakeSink
 from gateway.forward.sink import Sink
+from gateway.hosts import is_loopback
 from gateway.metrics import Metrics
 from gateway.registry import Registry
 from protocol.host.strict import ConfigError, Problem
@@ -26,6 +26,9 @@ from protocol.host.strict import ConfigError, Problem
 
 class Loaded(Protocol):
     """A sink's section and files, checked; nothing started yet."""
+
+    def problems(self, config_path: Path, at: str) -> list[Problem]:
+        """What its section and its files say together, and may not. at: the sink's section in gateway.toml."""
 
     def warnings(self, config_path: Path, at: str, registry: Registry) -> list[Problem]:
         """What can be used and should not be. at: the sink's section in gateway.toml."""
@@ -50,6 +53,9 @@ class _Plain:
             raise ConfigError([Problem(Path(config.name), "kind", text)])
         self._config = config
         self._build = build
+
+    def problems(self, config_path: Path, at: str) -> list[Problem]:  # noqa: ARG002
+        return []
 
     def warnings(self, config_path: Path, at: str, registry: Registry) -> list[Problem]:  # noqa: ARG002
         return []
@@ -96,15 +102,18 @@ class _Hj212:
         if registry is not None:
             check_points(Path(config.mapping), self._mapping, registry)
 
-    def warnings(self, config_path: Path, at: str, registry: Registry) -> list[Problem]:
-        found = mapping_warnings(Path(self._config.mapping), self._mapping, registry)
-        if not (self._config.tunnel or self._mapping.sm4 or _is_private(self._config.host)):
+    def problems(self, config_path: Path, at: str) -> list[Problem]:
+        found = [] if self._config.weak_passwords else weak_passwords(Path(self._config.mapping), self._mapping)
+        if not (self._config.tunnel or self._mapping.sm4 or is_loopback(self._config.host)):
             text = (
-                f"{self._config.host}: HJ 212 over an open network, readable and forgeable / 经公网明文传输;"
+                f"{self._config.host}: HJ 212 over an open network, readable and forgeable / 明文传输，可被窃听和伪造;"
                 " use a tunnel and say tunnel = true, or SM4 (2025) / 请使用隧道并设 tunnel = true，或启用 SM4"
             )
             found.append(Problem(config_path, f"{at}.host", text))
         return found
+
+    def warnings(self, config_path: Path, at: str, registry: Registry) -> list[Problem]:  # noqa: ARG002
+        return mapping_warnings(Path(self._config.mapping), self._mapping, registry)
 
     def make(self, folder: Path, clock: Clock, metrics: Metrics) -> MakeSink:
         def made(outbox: Outbox, pause: Callable[[float], object]) -> Sink:
@@ -123,15 +132,6 @@ class _Wiring:
 
     def transport(self, sessions: Sequence[Hj212Session]) -> Links:
         return Links(self._config.host, self._config.port, sessions, _steady_ms, self._pause)
-
-
-def _is_private(host: str) -> bool:
-    """Whether a host is on this machine, or an address of a private network; of a name nothing is known."""
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return host == "localhost"
-    return address.is_loopback or address.is_private
 
 
 def _steady_ms() -> int:

@@ -30,6 +30,7 @@ def laid_out(case: str, folder: Path) -> Path:
             shutil.copy(file, folder / file.name)
     for key in folder.glob("*.hex"):
         key.chmod(0o644 if key.name == "open.hex" else 0o600)
+    (folder / "platform.toml").chmod(0o640)
     for password in folder.glob("*.password"):
         password.chmod(0o644)
     return folder / "gateway.toml"
@@ -65,20 +66,27 @@ def test_the_good_one_is_taken_and_check_says_so(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("host", "more", "pw", "warned"),
+    ("host", "more", "pw", "wrong"),
     [
         ("127.0.0.1", "", "831027", []),
+        ("::1", "", "831027", []),
+        ("localhost", "", "831027", []),
         ("127.0.0.1", "", "123456", ["station[0].pw"]),
-        ("10.1.2.3", "", "777777", ["station[0].pw"]),
+        ("127.0.0.1", "tunnel = true\n", "777777", ["station[0].pw"]),
+        ("127.0.0.1", "weak_passwords = true\n", "123456", []),
         ("platform.example", "", "831027", ["sink[0].host"]),
+        ("10.1.2.3", "", "831027", ["sink[0].host"]),
+        ("192.168.1.2", "", "831027", ["sink[0].host"]),
+        ("fd00::1", "", "831027", ["sink[0].host"]),
         ("8.8.8.8", "", "123456", ["station[0].pw", "sink[0].host"]),
-        ("8.8.8.8", "tunnel = true\n", "831027", []),
+        ("8.8.8.8", "weak_passwords = true\n", "123456", ["sink[0].host"]),
+        ("10.1.2.3", "tunnel = true\n", "831027", []),
     ],
 )
-def test_a_weak_password_and_a_bare_link_are_warned_of(
-    host: str, more: str, pw: str, warned: list[str], tmp_path: Path
+def test_a_weak_password_and_a_bare_link_are_refused_unless_they_are_meant(
+    host: str, more: str, pw: str, wrong: list[str], tmp_path: Path
 ) -> None:
-    """S-28."""
+    """S-28: by `check`, and by the gateway at its start."""
     config = laid_out("good", tmp_path)
     config.write_text(
         config.read_text()
@@ -87,11 +95,40 @@ def test_a_weak_password_and_a_bare_link_are_warned_of(
     )
     mapping = tmp_path / "platform.toml"
     mapping.write_text(re.sub('pw = "[^"]*"', f'pw = "{pw}"', mapping.read_text()))
-    answer = CliRunner().invoke(app, ["check", "--config", str(config), "--strict", "--json"])
-    assert [one["key"] for one in json.loads(answer.stdout)["warnings"]] == warned
-    assert answer.exit_code == bool(warned)
+    answer = CliRunner().invoke(app, ["check", "--config", str(config), "--json"])
+    assert [one["key"] for one in json.loads(answer.stdout)["problems"]] == wrong
+    assert answer.exit_code == bool(wrong)
     assert pw not in answer.stdout
-    assert CliRunner().invoke(app, ["check", "--config", str(config)]).exit_code == 0
+    if wrong:
+        with pytest.raises(ConfigError):
+            Loaded(config)
+
+
+@pytest.mark.parametrize(
+    ("text", "mode", "wrong"),
+    [
+        ("010000A8900016F000169DC0 831027\n", 0o600, []),
+        ("0" * 24 + " 444444\n010000A8900016F000169DC0 831027\n", 0o640, []),
+        ("010000A8900016F000169DC0 831027\n", 0o644, ["password_file", "station[0].pw"]),
+        ("010000A8900016F000169DC0 123456\n", 0o600, ["station[0].pw"]),
+        ("010000A8900016F000169DC0\n", 0o600, ["password_file", "station[0].pw"]),
+        ("0" * 24 + " 831027\n", 0o600, ["station[0].pw"]),
+        ("", 0o600, ["station[0].pw"]),
+    ],
+)
+def test_platforms_passwords_lie_in_a_file_of_their_own(text: str, mode: int, wrong: list[str], tmp_path: Path) -> None:
+    """S-28, P-406: nothing of it is shown; a mapping that others read, with passwords in it, is warned of."""
+    config, mapping, file = laid_out("good", tmp_path), tmp_path / "platform.toml", tmp_path / "platform.secret"
+    mapping.chmod(0o644)
+    answer = CliRunner().invoke(app, ["check", "--config", str(config), "--json"])
+    assert [one["key"] for one in json.loads(answer.stdout)["warnings"]] == ["station"]
+    mapping.write_text('password_file = "platform.secret"\n' + re.sub('pw = "[^"]*"\n', "", mapping.read_text()))
+    file.write_text(text)
+    file.chmod(mode)
+    answer = CliRunner().invoke(app, ["check", "--config", str(config), "--json"])
+    said = json.loads(answer.stdout)
+    assert ([one["key"] for one in said["problems"]], said["warnings"]) == (wrong, [])
+    assert "831027" not in answer.stdout
 
 
 def test_an_empty_password_is_refused(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ EXAMPLE = Path(__file__).parents[2] / "deploy" / "example"
 def test_the_example_passes_the_check_once_its_key_is_made(tmp_path: Path) -> None:
     folder = tmp_path / "wattline"
     shutil.copytree(EXAMPLE, folder)
+    (folder / "platform.toml").chmod(0o640)  # it has passwords
     command = ["check", "--config", str(folder / "gateway.toml"), "--json"]
 
     without_key = CliRunner().invoke(app, command)

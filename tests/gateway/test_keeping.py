@@ -154,7 +154,7 @@ def test_commands_say_what_was_retired_and_claim_nothing_of_it(tmp_path: Path) -
         return answer.exit_code, answer.stdout
 
     retention = json.loads(run("status", "--json")[1])["retention"]
-    assert (retention["keep_days"], retention["retired_to_record"]) == (184, 24)
+    assert (retention["keep_days"], retention["retired_to_record"]) == (366, 24)
     assert retention["retired_received_until"] == "2026-02-22T00:00:00Z"
     assert Head.parse(retention["head"]).record == 31
     span = ("--from", "2026-01-01", "--to", "2026-03-01")

@@ -27,7 +27,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from cext.verify import NAMES as CHECKS
-from gateway.files import read_secret
+from gateway.files import read_password, read_secret
 from gateway.hj212.packet import EDITION_2017, EDITION_2025, PW_PATTERN
 from gateway.hj212.sm4 import KEY_BYTES, Form
 from gateway.registry import Registry
@@ -40,6 +40,7 @@ PERIOD_ATTRIBUTES = ("Min", "Avg", "Max", "Cou")
 INSTANT_ATTRIBUTES = ("Rtd", "SampleTime")
 SAMPLE_TIME = "SampleTime"
 ELECTRICITY, CONDITIONS = "44", "45"  # ST of HJ 212-2025: everything of theirs is an instant's (2011)
+PASSWORDS_BYTES_MAX = 4 << 20  # a line of 32 bytes for each of 100,000 stations, and more
 WEAK_PASSWORDS = ("123456", "000000")
 LETTERS = "NFMSDCTB"
 # what a letter may be told for besides the checks: slots without a reading, a point that did not run in the window
@@ -119,8 +120,8 @@ class StationConfig(Section, frozen=True):
     terminal: Name
     mn: Annotated[str, msgspec.Meta(pattern=r"^[0-9A-F]{24}$")]
     st: St
-    pw: str | int  # checked below: a refusal must not show it
     item: list[ItemConfig]
+    pw: str | int | None = None  # checked below: a refusal must not show it; left out: the password_file has it
     state: list[StateConfig] = msgspec.field(default_factory=list)
     key_file: Text | None = None  # SM4: 16 characters, as the registration gave them
     hardware: dict[str, str] = msgspec.field(default_factory=dict)  # CN 1001: i23005 ... i23008
@@ -131,6 +132,7 @@ class MappingFile(Section, frozen=True):
 
     station: list[StationConfig]
     edition: Literal[2017, 2025] = 2017
+    password_file: Text | None = None  # stations' passwords, a line each: MN PASSWORD; mode 600 or 640
     rounding: Literal["half_even", "half_up"] = "half_even"  # GB/T 8170; some platforms compute with the other
     flags: dict[str, str] = msgspec.field(default_factory=dict)  # other letters than FLAGS has
     log_id: InfoId | None = None  # events go as log text (CN 3020) under this InfoId, such as i21001
@@ -165,6 +167,7 @@ class Mapping:
     restarts: bool = False
     heartbeat_s: int | None = None
     sm4: Form | None = None
+    has_passwords: bool = False  # in the file itself
 
 
 def load_mapping(path: Path) -> Mapping:
@@ -173,7 +176,8 @@ def load_mapping(path: Path) -> Mapping:
     problems = duplicates(path, "station", "terminal", file.station, lambda station: station.terminal)
     problems += duplicates(path, "station", "mn", file.station, lambda station: station.mn)
     problems += _check_file(path, file)
-    stations = [_station(path, file, number, problems) for number in range(len(file.station))]
+    passwords = _read_passwords(path, file, problems)
+    stations = [_station(path, file, number, passwords, problems) for number in range(len(file.station))]
     if problems:
         raise ConfigError(problems)
     return Mapping(
@@ -185,6 +189,7 @@ def load_mapping(path: Path) -> Mapping:
         file.restarts,
         file.heartbeat_s,
         file.sm4,
+        any(station.pw is not None for station in file.station),
     )
 
 
@@ -204,13 +209,28 @@ def check_points(path: Path, mapping: Mapping, registry: Registry) -> None:
         raise ConfigError(problems)
 
 
+def weak_passwords(path: Path, mapping: Mapping) -> list[Problem]:
+    """Passwords that are none (S-28)."""
+    text = (
+        "a password that everybody tries first / 弱口令; ask the platform for another / 请向平台申请更换; "
+        "if it gives none / 如平台不予更换: weak_passwords = true in the [[sink]]"
+    )
+    return [
+        Problem(path, f"station[{number}].pw", text)
+        for number, station in enumerate(mapping.stations.values())
+        if station.pw in WEAK_PASSWORDS or len(set(station.pw)) == 1
+    ]
+
+
 def warnings(path: Path, mapping: Mapping, registry: Registry) -> list[Problem]:
-    """What can be used and should not be (S-28): weak passwords; terminals that are in one file only."""
+    """What can be used and should not be: passwords that others read; terminals that are in one file only."""
     found = []
+    if mapping.has_passwords and path.stat().st_mode & 0o007:
+        text = (
+            f"others can read the passwords in it / 其他用户可读其中口令; do / 执行: chmod 640 {path}, or password_file"
+        )
+        found.append(Problem(path, "station", text))
     for number, station in enumerate(mapping.stations.values()):
-        if station.pw in WEAK_PASSWORDS or len(set(station.pw)) == 1:
-            text = "a password that everybody tries first / 弱口令; ask the platform for another / 请向平台申请更换"
-            found.append(Problem(path, f"station[{number}].pw", text))
         if registry.get(station.terminal) is None and registry.revoked(station.terminal) is None:
             text = f"{station.terminal}: not in terminals.toml / 未登记的终端"
             found.append(Problem(path, f"station[{number}].terminal", text))
@@ -237,12 +257,33 @@ def _check_file(path: Path, file: MappingFile) -> list[Problem]:
     return problems
 
 
-def _station(path: Path, file: MappingFile, number: int, problems: list[Problem]) -> Station:
+def _read_passwords(path: Path, file: MappingFile, problems: list[Problem]) -> dict[str, str]:
+    """By MN, of the file that the mapping names, if it names one."""
+    if file.password_file is None:
+        return {}
+    try:
+        text = read_password(str(path.resolve().parent / file.password_file), PASSWORDS_BYTES_MAX) or ""
+        return dict(line.split() for line in text.splitlines())  # ValueError where there are not two words
+    except OSError as error:
+        problems.append(
+            Problem(path, "password_file", f"{file.password_file}: can't be read / 无法读取: {error.strerror}")
+        )
+    except ValueError:
+        text = f"{file.password_file}: not shown / 不显示; allowed / 允许: MN PASSWORD a line / 每行 MN 与口令"
+        problems.append(Problem(path, "password_file", text))
+    return {}
+
+
+def _station(path: Path, file: MappingFile, number: int, passwords: dict[str, str], problems: list[Problem]) -> Station:
     station = file.station[number]
+    pw = passwords.get(station.mn) if station.pw is None else station.pw
     at = f"station[{number}]"
     problems += duplicates(path, f"{at}.item", "code", station.item, lambda item: item.code)
     problems += duplicates(path, f"{at}.state", "code", station.state, lambda state: state.code)
-    if not isinstance(station.pw, str) or not PW_PATTERN.fullmatch(station.pw):
+    if pw is None:
+        text = "missing / 缺少; allowed / 允许: pw, or a line of its MN in the password_file / 或在 password_file 中"
+        problems.append(Problem(path, f"{at}.pw", text))
+    elif not isinstance(pw, str) or not PW_PATTERN.fullmatch(pw):
         text = "not shown / 不显示; allowed / 允许: 6 printable characters without & , ; = (6 个可见字符的文字)"
         problems.append(Problem(path, f"{at}.pw", text))
     for index, item in enumerate(station.item):
@@ -254,7 +295,7 @@ def _station(path: Path, file: MappingFile, number: int, problems: list[Problem]
     key = _read_key(path, f"{at}.key_file", station, file, problems)
     hardware = tuple(station.hardware.items())
     items, states = tuple(station.item), tuple(station.state)
-    return Station(station.terminal, station.mn, station.st, str(station.pw), items, states, key, hardware)
+    return Station(station.terminal, station.mn, station.st, str(pw), items, states, key, hardware)
 
 
 def _check_item(path: Path, key: str, item: ItemConfig, st: str, file: MappingFile) -> list[Problem]:

@@ -30,7 +30,6 @@ to = 2026-03-01T12:00:00+08:00
 why = "filter bags are changed"
 """
 
-import ipaddress
 import os
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
@@ -41,6 +40,7 @@ import msgspec
 
 from gateway.config import GatewayConfig, Hj212Config, Prefix
 from gateway.files import read_password
+from gateway.hosts import is_loopback
 from gateway.registry import Instant, Registry
 from gateway.watch.alarms import FAMILIES
 from gateway.watch.enterprises import Enterprise
@@ -234,7 +234,7 @@ def _wrong_files(one: AnyChannel) -> Iterator[tuple[str, str]]:
 def _wrong_mail(one: EmailEntry) -> Iterator[tuple[str, str]]:
     if not 1 <= len(one.to) <= RECIPIENTS_MAX:
         yield "to", f"{len(one.to)}; allowed / 允许: 1 to {RECIPIENTS_MAX} addresses"
-    if one.security == "none" and not (one.tunnel or _is_loopback(one.host)):
+    if one.security == "none" and not (one.tunnel or is_loopback(one.host)):
         yield "security", 'anybody on the way can read it / 明文; allowed / 允许: "starttls", "tls"; or tunnel = true'
 
 
@@ -253,7 +253,7 @@ def _wrong_url(one: WebhookEntry) -> Iterator[tuple[str, str]]:
             "url",
             "no address to post to / 不是可用的地址; allowed / 允许: https://HOST[:PORT]/PATH, without user and #",
         )
-    elif parts.scheme == "http" and not (one.tunnel or _is_loopback(str(parts.hostname))):
+    elif parts.scheme == "http" and not (one.tunnel or is_loopback(str(parts.hostname))):
         yield "url", "http: anybody on the way can read it / 明文; allowed / 允许: https:, or tunnel = true"
 
 
@@ -266,13 +266,6 @@ def _url(text: str) -> SplitResult | None:
         return None
     is_plain = text.isascii() and text.isprintable() and not set(text) & set(" #")
     return parts if is_host and is_plain and parts.scheme in {"http", "https"} else None
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _wrong_maintenance(
