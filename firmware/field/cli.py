@@ -18,6 +18,7 @@ from firmware.field import (
     cli_console,
     cli_flash,
     cli_install,
+    cli_record,
     cli_rescue,
     cli_screen,
     cli_site,
@@ -34,6 +35,7 @@ cli_console.register(app)
 cli_bus.register(app)
 cli_wiring.register(app)
 cli_commission.register(app)
+cli_record.register(app)
 cli_board.register(app)
 cli_flash.register(app)
 cli_install.register(app)

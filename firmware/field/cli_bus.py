@@ -18,8 +18,14 @@ from firmware.field.outcome import NO_ANSWER, Outcome
 from protocol.checked import ConfigError
 from protocol.host import strict
 
-Port = Annotated[
-    str, typer.Option(help="The adapter's port; board:PORT: the terminal asks. 适配器串口，或 board:终端串口")
+Ports = Annotated[
+    list[str],
+    typer.Option(
+        "--port",
+        "--bus-port",
+        help="The adapter's port; of several buses 0=COM3, again for each; board:PORT: the terminal asks. "
+        "适配器串口；多条总线为 0=COM3，可重复；board:终端串口",
+    ),
 ]
 Plan = Annotated[
     Path | None,
@@ -35,7 +41,7 @@ EXIT = "Exit status / 退出码: 0 done, 1 something found is wrong, 2 usage, 3 
 
 
 def scan_(  # noqa: PLR0913, PLR0917  (a command's options are its parameters)
-    port: Port,
+    port: Ports,
     plan: Plan = None,
     terminal: Terminal = None,
     baud: Annotated[list[int] | None, typer.Option(help="Only this speed; several times. 只搜索该波特率")] = None,
@@ -53,21 +59,27 @@ def scan_(  # noqa: PLR0913, PLR0917  (a command's options are its parameters)
     bauds, parities = baud or order.BAUDS, [one.upper() for one in parity or order.PARITIES]
     _refuse("--baud", [str(one) for one in bauds if one not in order.BAUDS], order.BAUDS)
     _refuse("--parity", [one for one in parities if one not in order.PARITIES], order.PARITIES)
-    search = order.steps(steps.expected(planned), bauds, parities, _units(units), answer_ms)
+    at, planned = placed(port, planned)
+    span = _units(units)
+
+    def search_of(here: Sequence[Planned]) -> list[order.Step]:
+        return order.steps(steps.expected(here), bauds, parities, span, answer_ms)
+
+    search = search_of(planned)
     lines = list(dict.fromkeys(line_text(step.line) for step in search))
     if dry_run:
         say_wanted([_plan_text(search)], {"lines": lines, "longest_s": order.longest_s(search)}, as_json=as_json)
     typer.echo(_plan_text(search), err=True)
     try:
-        with opening.opened(port, capture) as reach:
-            outcome = steps.run_scan(reach, planned, search, _Teller().tell)
+        with opening.opened(at, capture) as reach:
+            outcome = steps.run_scan(reach, planned, search_of, _Teller().tell)
     except (ReachError, OSError) as error:
         raise refused(error) from error
     finish(outcome, as_json=as_json)
 
 
 def find_meter(
-    port: Port,
+    port: Ports,
     parity: Annotated[Literal["E", "N", "O"], typer.Option(help="E is the standard's. 校验位")] = "E",
     capture: CaptureFile = None,
     as_json: AsJson = False,
@@ -76,8 +88,9 @@ def find_meter(
 
     Several are told apart by the last digits of their numbers, which takes minutes; Ctrl-C gives what was found.
     """
+    at, _ = placed(port, [])
     try:
-        with opening.opened(port, capture) as reach:
+        with opening.opened(at, capture) as reach:
             outcome = steps.run_find(reach, order.who_steps(parity), _Teller().tell)
     except (ReachError, OSError) as error:
         raise refused(error) from error
@@ -85,7 +98,7 @@ def find_meter(
 
 
 def live(
-    port: Port,
+    port: Ports,
     plan: Annotated[Path, typer.Option(exists=True, dir_okay=False, help="Site plan, or terminal.json. 现场计划")],
     terminal: Terminal = None,
     every: Annotated[float, typer.Option(min=0, help="Again each so many seconds; 0: once. 间隔秒数")] = 0,
@@ -94,11 +107,11 @@ def live(
     as_json: AsJson = False,
 ) -> None:
     """Read every planned point, once or until Ctrl-C. 读取各测点实时值"""
-    planned = planned_in(plan, terminal)
+    at, planned = placed(port, planned_in(plan, terminal))
     if dry_run:
         say_wanted([_asked(one) for one in planned], {"points": [_asked_row(one) for one in planned]}, as_json=as_json)
     try:
-        with opening.opened(port, capture) as reach:
+        with opening.opened(at, capture) as reach:
             outcome = steps.run_live(reach, planned, _quiet if as_json else _say, every_s=every)
     except (ReachError, OSError) as error:
         raise refused(error) from error
@@ -112,6 +125,15 @@ def planned_in(plan: Path | None, terminal: str | None) -> list[Planned]:
     except (ConfigError, strict.ConfigError) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(2) from error
+
+
+def placed(ports: Sequence[str], planned: Sequence[Planned]) -> tuple[dict[int, str], list[Planned]]:
+    """Which bus is at which port, and what is planned on those; ends the command with 2 where that is not clear."""
+    try:
+        found = opening.places(ports, {one.uart for one in planned})
+    except opening.PlaceError as error:
+        raise typer.BadParameter(str(error), param_hint="--bus-port") from error
+    return found, [one for one in planned if one.uart in found]
 
 
 def refused(error: Exception) -> typer.Exit:

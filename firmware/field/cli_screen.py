@@ -16,7 +16,7 @@ _MISSING = "textual is missing: install wattline[field] / 缺少 textual，请�
 
 
 def screen(
-    port: cli_bus.Port,
+    port: cli_bus.Ports,
     plan: Annotated[Path, typer.Option(exists=True, dir_okay=False, help="Site plan, or terminal.json. 现场计划")],
     terminal: cli_bus.Terminal = None,
     every: Annotated[float, typer.Option(min=0.2, help="Seconds from one round to the next. 间隔秒数")] = 2,
@@ -29,9 +29,9 @@ def screen(
     except ImportError as error:
         typer.echo(_MISSING, err=True)
         raise typer.Exit(2) from error
-    planned = cli_bus.planned_in(plan, terminal)
+    at, planned = cli_bus.placed(port, cli_bus.planned_in(plan, terminal))
     try:
-        with opening.opened(port, capture) as reach:
+        with opening.opened(at, capture) as reach:
             LiveScreen(reach, planned, every_s=every, language=language).run(mouse=False)
     except (ReachError, OSError) as error:
         raise cli_bus.refused(error) from error

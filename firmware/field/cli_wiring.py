@@ -34,7 +34,7 @@ _EXIT = (
 
 
 def check_wiring(  # noqa: PLR0913, PLR0917  (a command's options are its parameters)
-    port: cli_bus.Port,
+    port: cli_bus.Ports,
     plan: Annotated[Path, typer.Option(exists=True, dir_okay=False, help="Site plan, or terminal.json. 现场计划")],
     terminal: cli_bus.Terminal = None,
     running: Running = None,
@@ -49,14 +49,14 @@ def check_wiring(  # noqa: PLR0913, PLR0917  (a command's options are its parame
 
     With --running it judges once; without, it asks point by point, and again until all pass.
     """
-    planned = list(_with_rated(cli_bus.planned_in(plan, terminal), rated or []))
+    at, planned = cli_bus.placed(port, list(_with_rated(cli_bus.planned_in(plan, terminal), rated or [])))
     ask = asker([one.number for one in planned], running or [], clamp or [], uneven or [], quiet=as_json)
     if dry_run:
         cli_bus.say_wanted(
             [_wanted(one) for one in planned], {"points": [_wanted_row(one) for one in planned]}, as_json=as_json
         )
     try:
-        with opening.opened(port, capture) as reach:
+        with opening.opened(at, capture) as reach:
             outcome = run_check(reach, planned, ask)
     except (ReachError, OSError) as error:
         raise cli_bus.refused(error) from error

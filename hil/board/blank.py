@@ -26,13 +26,13 @@ class BlankBoard:
 
     def __init__(self, folder: Path, loop: asyncio.AbstractEventLoop, *, installed: bool) -> None:
         self._loop = loop
-        self._console, self._bus = Wire(loop), Wire(loop)
+        self._console, self._buses = Wire(loop), [Wire(loop), Wire(loop)]
         self._console.with_signals()
         self.folder = folder
         for name, blocks in IMAGES.items():  # made before anybody can interrupt
             if not (folder / name).exists():
                 (folder / name).write_bytes(b"\xff" * BLOCK_BYTES * blocks)
-        self._board = Board(folder, self._console, self._bus, None if installed else folder / "code.img")
+        self._board = Board(folder, self._console, self._buses, None if installed else folder / "code.img")
         self._board.switch(on=True)
 
     @property
@@ -42,8 +42,13 @@ class BlankBoard:
 
     @property
     def bus(self) -> str:
-        """The other end of its RS-485."""
-        return self._bus.near
+        """The other end of its first RS-485."""
+        return self._buses[0].near
+
+    @property
+    def second_bus(self) -> str:
+        """The other end of its second."""
+        return self._buses[1].near
 
     def unplug_after(self, count: int) -> None:
         """Pull the cable when so many bytes more have gone to the board."""
@@ -76,7 +81,7 @@ class BlankBoard:
             self._board.look()
             await asyncio.sleep(_LOOK_S)
         self._board.switch(on=False)
-        for wire in (self._console, self._bus):
+        for wire in (self._console, *self._buses):
             wire.close()
 
 

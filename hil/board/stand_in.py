@@ -49,7 +49,7 @@ async def serve(folder: Path, stop: asyncio.Event) -> None:
     loop = asyncio.get_running_loop()
     console, bus = Wire(loop), Wire(loop)
     console.with_signals()
-    board = Board(folder, console, bus)
+    board = Board(folder, console, [bus])
 
     async def act(
         function: int, start: int, address: int, count: int, registers: list[int], values: list[Any] | None

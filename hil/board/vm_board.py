@@ -11,7 +11,7 @@ import signal
 import subprocess
 import termios
 import tty
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from hil.terminal import DEVICE, ROOT
@@ -125,9 +125,12 @@ def _put(master: int, data: bytes) -> int:
 
 
 class Board:
-    """The VM: on while the relay is. code: an image of the flash that its root is on; else it is this repository."""
+    """The VM: on while the relay is. buses: its RS-485 ports, from 0 on.
 
-    def __init__(self, folder: Path, console: Wire, bus: Wire, code: Path | None = None) -> None:
+    code: an image of the flash that its root is on; else it is this repository.
+    """
+
+    def __init__(self, folder: Path, console: Wire, buses: Sequence[Wire], code: Path | None = None) -> None:
         self.on = False
         self._clock = folder / "clock.json"
         self._console = console
@@ -135,11 +138,12 @@ class Board:
             **os.environ,
             "MICROPYPATH": f"{ROOT}:{DEVICE}:.frozen",
             "WATTLINE_FLASH": str(folder / "flash.img"),
-            "WATTLINE_UART0": bus.far,
         }
+        uarts = {f"WATTLINE_UART{number}": bus.far for number, bus in enumerate(buses)}
+        self._env |= uarts
         if code is not None:  # there the host's files are below /host
             self._env |= {"WATTLINE_CODE": str(code)}
-            self._env |= {name: f"/host{self._env[name]}" for name in ("WATTLINE_FLASH", "WATTLINE_UART0")}
+            self._env |= {name: f"/host{self._env[name]}" for name in ("WATTLINE_FLASH", *uarts)}
         self._vm: subprocess.Popen[bytes] | None = None
         self._stuck = 0  # looks in a row
 

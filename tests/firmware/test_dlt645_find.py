@@ -7,19 +7,23 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-import pytest
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
+from terminal import bus_protocol
 from terminal.bus import Line
+from terminal.profile import PROTOCOLS
 from typer.testing import CliRunner
 
-from firmware.field.bus import order, several
-from firmware.field.bus.asking import GARBLED, GOT, SILENT, Heard
-from firmware.field.bus.reach import Question
+from firmware.field.bus import order, several, steps, who
+from firmware.field.bus.asking import GARBLED, GOT, REFUSED, SILENT, Heard
+from firmware.field.bus.reach import WHO, Question
 from firmware.field.bus.who import REQUEST, addresses_in, request
 from firmware.field.cli import app
 from hil.clock import ScaledClock
 from hil.meter_capture import problem_with
+from hil.meter_slave import MeterConfig
+from hil.meter_wire import Wire
 from hil.process import Process
 
 ANSWER = bytes.fromhex("FE FE FE FE 68 12 00 01 03 26 20 68 93 06 45 33 34 36 59 53 53 16")
@@ -106,6 +110,9 @@ class Together:
         self.addresses = addresses
         self.asked = 0
 
+    def at(self, _: int) -> "Together":
+        return self
+
     def ask(self, questions: Sequence[Question]) -> Iterator[Heard]:
         for question in questions:
             self.asked += 1
@@ -131,20 +138,40 @@ def test_several_meters_are_told_apart_within_a_bound_or_it_is_said(addresses: s
         assert set(found) == addresses
 
 
-@pytest.mark.slow
-def test_several_meters_on_a_real_line_are_found_by_their_last_digits(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """P-355: answers that begin together collide on the emulated bus as on copper; two end alike."""
-    monkeypatch.setattr(order, "DLT645_ANSWER_MS", 60)
-    monkeypatch.setattr(order, "DLT645_BAUDS", (9600,))
+class OnWire:
+    """A bus of emulated meters without a wire between: their answers that begin together collide as on copper."""
+
+    name = "on wire"
+    signal_dbm = None
+
+    def __init__(self, *addresses: str) -> None:
+        load = {"kind": "constant", "rated_w": 1}
+        meters = [{"address": one, "profile": "dlt645_1p", "baud": 9600, "load": load} for one in addresses]
+        self._wire = Wire(msgspec.convert(meters, list[MeterConfig]), 1772380800_000, lambda _: None)
+
+    def at(self, _: int) -> "OnWire":
+        return self
+
+    def ask(self, questions: Sequence[Question]) -> Iterator[Heard]:
+        for one in questions:
+            protocol = who if one.protocol == WHO else PROTOCOLS[one.protocol]
+            request = protocol.request(one.address, one.read)
+            heard = b"".join(data for _, data in self._wire.hear(request.raw, 1772380801_000, one.line.baud))
+            verdict, data, _ = protocol.scan(heard, request)
+            said = {bus_protocol.GOT: GOT, bus_protocol.EXCEPTION: REFUSED}.get(verdict, GARBLED if heard else SILENT)
+            yield Heard(said, data if said == GOT else b"", heard, b"")
+
+    def close(self) -> None:
+        pass
+
+
+def test_several_meters_that_collide_are_found_with_their_models() -> None:
+    """P-355: two of them end alike; the other speeds are not searched as long again."""
     addresses = ["202603010012", "202603010013", "202603010112"]
-    with on_a_bus(tmp_path, *addresses) as port:
-        result = CliRunner().invoke(app, ["find-meter", "--port", port, "--parity", "N", "--json"])
-    assert result.exit_code == 0, result.output
-    found = json.loads(result.stdout)["data"]["meters"]
-    assert {one["address"] for one in found} == set(addresses)
-    assert {one["models"][0]["profile"] for one in found} == {"dlt645_1p"}
+    outcome = steps.run_find(OnWire(*addresses), order.who_steps("E"), lambda _: None)
+    assert outcome.state == "passed", outcome.findings
+    found = {one["address"]: (one["line"], one["models"][0]["profile"]) for one in outcome.data["meters"]}
+    assert found == dict.fromkeys(addresses, ("9600 8E1", "dlt645_1p"))
 
 
 def test_a_port_that_is_not_there_is_named() -> None:

@@ -33,6 +33,10 @@ class Adapter:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def at(self, uart: int) -> Self:  # noqa: ARG002  there is one
+        """See Reach."""
+        return self
+
     def ask(self, questions: Sequence[Question]) -> Iterator[Heard]:
         """See Reach."""
         for question in questions:

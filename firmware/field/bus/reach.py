@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from terminal import profile
@@ -45,6 +45,10 @@ class Reach(Protocol):
         """Of the board's radio, when it last said so; None: there is no board, or it has none."""
         ...
 
+    def at(self, uart: int) -> Reach:
+        """The bus of that RS-485 port of the terminal; itself, where there is one. What it is of closes it."""
+        ...
+
     def ask(self, questions: Sequence[Question]) -> Iterator[Heard]:
         """The answers, in order. Raises ReachError; ValueError for what is no plain read."""
         ...
@@ -71,6 +75,10 @@ class Watched:
         """See Reach."""
         return self._reach.signal_dbm
 
+    def at(self, uart: int) -> Reach:
+        """See Reach."""
+        return Watched(self._reach.at(uart), self._heard)
+
     def ask(self, questions: Sequence[Question]) -> Iterator[Heard]:
         """See Reach."""
         for question, answer in zip(questions, self._reach.ask(questions), strict=True):
@@ -80,6 +88,29 @@ class Watched:
     def close(self) -> None:
         """See Reach."""
         self._reach.close()
+
+
+class Buses:
+    """Several buses, each at a port of its own: by the terminal's RS-485 port."""
+
+    signal_dbm = None  # there is no board
+
+    def __init__(self, reaches: Mapping[int, Reach]) -> None:
+        self._reaches = reaches
+        self.name = " ".join(f"{uart}={one.name}" for uart, one in reaches.items())
+
+    def at(self, uart: int) -> Reach:
+        """See Reach."""
+        return self._reaches[uart]
+
+    def ask(self, questions: Sequence[Question]) -> Iterator[Heard]:
+        """See Reach; of the first."""
+        return next(iter(self._reaches.values())).ask(questions)
+
+    def close(self) -> None:
+        """See Reach."""
+        for one in self._reaches.values():
+            one.close()
 
 
 def line_text(line: Line) -> str:

@@ -44,7 +44,7 @@ class Snapshot:
 
 def take(reach: Reach, planned: Planned, *, whole: bool = True) -> Snapshot:
     """Read a point's meter once; whole: with what only the wiring check wants. Raises ReachError."""
-    meter = planned.meter
+    meter, reach = planned.meter, reach.at(planned.uart)
     unix_s = time.time()
     measured = plans.values(reach, meter, meter.plan())
     if isinstance(measured, str):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 from terminal.bus import Line
 
@@ -26,34 +27,58 @@ def expected(planned: Sequence[Planned]) -> list[tuple[Line, str, Address]]:
     return list(dict.fromkeys((one.meter.line, one.meter.profile.protocol_name, one.meter.address) for one in planned))
 
 
+Search = Callable[[Sequence[Planned]], Sequence[order.Step]]  # of one bus, by what is planned on it
+
+
+def usual(planned: Sequence[Planned]) -> Sequence[order.Step]:
+    """The search of a whole bus."""
+    return order.steps(expected(planned))
+
+
 def run_scan(
     reach: Reach,
     planned: Sequence[Planned] = (),
-    search: Sequence[order.Step] | None = None,
+    search: Search = usual,
     tell: Callable[[scan.Progress], None] = lambda _: None,
 ) -> Outcome:
-    """Search the bus; with a plan, until all of its meters were found. Passed: they are there, and no trouble.
+    """Search the buses; with a plan, until all of its meters were found. Passed: they are there, and no trouble.
 
     Raises ReachError.
     """
+    uarts: list[int | None] = [*sorted({one.uart for one in planned})] or [None]
+    found: list[scan.Scan] = []
+    findings: list[Finding] = []
+    meters: list[dict[str, Any]] = []
+    for uart in uarts:
+        here = [one for one in planned if one.uart == uart]
+        found.append(_scan(reach if uart is None else reach.at(uart), here, search(here), tell))
+        of_bus = [*map(words.found, found[-1].found), *_against(here, found[-1])]
+        findings += of_bus if len(uarts) == 1 else [words.on_bus(uart or 0, one) for one in of_bus]
+        meters += [one.as_json() | ({} if uart is None else {"bus": uart}) for one in found[-1].found]
+        if found[-1].stopped:
+            break
+    data = {
+        "meters": meters,
+        "stopped": found[-1].stopped,
+        "asked": sum(one.asked for one in found),
+        "lines_not_possible": [list(line) for one in found for line in one.missing_lines],
+    }
+    if not meters:
+        return failed("scan", *findings, _NO_METER, bad_status=NO_ANSWER, **data)
+    bad = any(finding.code != "meter" for finding in findings)
+    return Outcome("scan", "failed" if bad else "passed", tuple(findings), data)
+
+
+def _scan(
+    reach: Reach, planned: Sequence[Planned], search: Sequence[order.Step], tell: Callable[[scan.Progress], None]
+) -> scan.Scan:
+    """One bus, until all that is planned on it was found."""
     wanted = {address for _, _, address in expected(planned)}
 
     def enough(result: scan.Scan) -> bool:
         return bool(wanted) and wanted <= {found.address for found in result.found}
 
-    found = scan.scan(reach, order.steps(expected(planned)) if search is None else search, tell, enough)
-    findings = [words.found(one) for one in found.found]
-    findings += _against(planned, found)
-    data = {
-        "meters": [one.as_json() for one in found.found],
-        "stopped": found.stopped,
-        "asked": found.asked,
-        "lines_not_possible": [list(line) for line in found.missing_lines],
-    }
-    if not found.found:
-        return failed("scan", *findings, _NO_METER, bad_status=NO_ANSWER, **data)
-    bad = any(finding.code != "meter" for finding in findings)
-    return Outcome("scan", "failed" if bad else "passed", tuple(findings), data)
+    return scan.scan(reach, search, tell, enough)
 
 
 def run_find(reach: Reach, search: Sequence[order.Step], tell: Callable[[scan.Progress], None]) -> Outcome:

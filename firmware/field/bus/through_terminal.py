@@ -11,7 +11,7 @@ from typing import Self
 from firmware.field.board.errors import BoardError, BoardRefusedError
 from firmware.field.board.link import Link
 from firmware.field.bus.asking import Heard
-from firmware.field.bus.reach import PROTOCOLS, Question, ReachError
+from firmware.field.bus.reach import PROTOCOLS, Question, Reach, ReachError
 
 _AT_ONCE = 16  # questions of one command: the likely units of a scan; Ctrl-C ends it behind them
 _MARGIN_S = 10.0  # for the board's own time, and what it prints
@@ -37,7 +37,7 @@ except OSError:
     import vfs
     vfs.umount(base.DATA_DIR)
     board = boards.open_board()
-asker = names_of({asking!r})["Asker"](board, board.uart({uart}, 9600, "N", 1), {{"who": Who}})
+Asker, askers = names_of({asking!r})["Asker"], {{}}
 def text_of(data):
     return b2a_base64(data).decode().strip() or "-"
 def signal():
@@ -46,7 +46,10 @@ def signal():
         return network.WLAN(network.STA_IF).status("rssi")
     except Exception:
         return "-"
-def answers(questions):
+def answers(uart, questions):
+    if uart not in askers:
+        askers[uart] = Asker(board, board.uart(uart, 9600, "N", 1), {{"who": Who}})
+    asker = askers[uart]
     for line, protocol, address, read, timeout_ms in questions:
         heard = asyncio.run(asker.ask(Line(*line), protocol, address, Read(*read), timeout_ms))
         print(heard.said, text_of(heard.data), text_of(heard.heard), text_of(heard.late))
@@ -77,13 +80,21 @@ class ThroughTerminal:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def at(self, uart: int) -> Reach:
+        """See Reach."""
+        return _OtherBus(self, uart)
+
     def ask(self, questions: Sequence[Question]) -> Iterator[Heard]:
         """See Reach."""
+        return self.ask_at(self._uart, questions)
+
+    def ask_at(self, uart: int, questions: Sequence[Question]) -> Iterator[Heard]:
+        """As `ask`, of another of its RS-485 ports."""
         for one in questions:  # before any of them goes out: the board would say it in a traceback
             if one.protocol not in PROTOCOLS:
                 raise ValueError(f"{one.protocol}: no protocol of meters")
         for at in range(0, len(questions), _AT_ONCE):
-            yield from self._ask(questions[at : at + _AT_ONCE])
+            yield from self._ask(uart, questions[at : at + _AT_ONCE])
 
     def close(self) -> None:
         """See Reach."""
@@ -93,10 +104,10 @@ class ThroughTerminal:
         with suppress(BoardError):  # it is gone, or will be started by its watchdog
             self._link.restart()
 
-    def _ask(self, questions: Sequence[Question]) -> Iterator[Heard]:
+    def _ask(self, uart: int, questions: Sequence[Question]) -> Iterator[Heard]:
         asked = [(tuple(one.line), one.protocol, one.address, tuple(one.read), one.timeout_ms) for one in questions]
         longest_s = 2 * sum(one.timeout_ms for one in questions) / 1000 + _MARGIN_S
-        code = f"answers({asked!r})"
+        code = f"answers({uart}, {asked!r})"
         try:
             printed = self._run(code, longest_s)
             *lines, signal = printed.decode().split("\n")
@@ -118,8 +129,33 @@ class ThroughTerminal:
             if "NameError" not in error.traceback:
                 raise
         sources = {name: _source(name) for name in ("asking", "who")}
-        self._link.run(_PREPARE.format(uart=self._uart, **sources), _MARGIN_S)
+        self._link.run(_PREPARE.format(**sources), _MARGIN_S)
         return self._link.run(code, timeout_s).replace(b"\r\n", b"\n").strip()
+
+
+class _OtherBus:
+    """One of a terminal's RS-485 ports; the terminal closes it."""
+
+    def __init__(self, terminal: ThroughTerminal, uart: int) -> None:
+        self.name = terminal.name
+        self._terminal = terminal
+        self._uart = uart
+
+    @property
+    def signal_dbm(self) -> int | None:
+        """See Reach."""
+        return self._terminal.signal_dbm
+
+    def at(self, uart: int) -> Reach:
+        """See Reach."""
+        return self._terminal.at(uart)
+
+    def ask(self, questions: Sequence[Question]) -> Iterator[Heard]:
+        """See Reach."""
+        return self._terminal.ask_at(self._uart, questions)
+
+    def close(self) -> None:
+        """See Reach: the terminal's."""
 
 
 def _source(name: str) -> str:

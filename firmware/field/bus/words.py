@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from firmware.field.bus import points
 from firmware.field.bus.reach import line_text
 from firmware.field.bus.scan import Found
@@ -47,6 +49,11 @@ def found(one: Found) -> Finding:
         return Finding(trouble, *texts, do_en, do_zh)
     names = ", ".join(fit.name for fit in one.models)
     return Finding("meter", f"{at}, address {one.address}: {names}", f"{at}，地址 {one.address}：{names}")
+
+
+def on_bus(uart: int, one: Finding) -> Finding:
+    """A finding of one of several buses, by the terminal's RS-485 port."""
+    return replace(one, en=f"bus {uart}: {one.en}", zh=f"总线 {uart}：{one.zh}")
 
 
 def missing(planned: points.Planned) -> Finding:

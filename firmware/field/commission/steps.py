@@ -180,16 +180,14 @@ def attempt(step: Step, work: Work, session: Session) -> Outcome:
 
 @contextmanager
 def _bus(work: Work) -> Iterator[Reach]:
-    """The meters' bus by the laptop's adapter, with the board quiet; without one the board asks itself.
+    """The meters' buses by the laptop's adapters, with the board quiet; without any the board asks itself.
 
     Raises BoardError, ReachError.
     """
-    if work.bus_port is not None:
-        with held(work.port), opening.opened(work.bus_port) as reach:
+    if work.bus_ports:
+        with held(work.port), opening.opened(work.bus_ports) as reach:
             yield reach
         return
-    if len(work.terminal.bus) != 1:
-        raise ReachError("this terminal has several buses: --bus-port / 该终端有多条总线，请用 --bus-port 指定适配器")
     with ThroughTerminal(work.port, work.terminal.bus[0].uart, stays=True) as reach:
         yield reach
 

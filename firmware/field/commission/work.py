@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
@@ -28,7 +28,7 @@ def nobody(_: object) -> None:
 
 @dataclass(frozen=True)
 class Work:
-    """port: of the board's console; bus_port: of an adapter on the meters' bus; None: the board asks.
+    """port: of the board's console; bus_ports: of adapters on the meters' buses (bus.opening); none: the board asks.
 
     folder: where session, enrolment and report are. tell: a line to whoever waits. now: the laptop's clock. ask: of the
     wiring check, what runs. skip: steps that the technician does without. erase: what another terminal left on the
@@ -42,7 +42,7 @@ class Work:
     signer: Signer
     now: Callable[[], datetime]
     tell: Callable[[str], None]
-    bus_port: str | None = None
+    bus_ports: Mapping[int, str] = field(default_factory=dict)
     firmware: Path | None = None  # MicroPython's, for the board
     image: Path | None = None  # the application's folder, where it is not this program's own
     ask: Ask = nobody

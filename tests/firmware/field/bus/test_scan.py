@@ -137,6 +137,9 @@ class Scripted:
         self._said = said
         self._interrupt_at = interrupt_at
 
+    def at(self, _: int) -> "Scripted":
+        return self
+
     def ask(self, questions: Sequence[Question]) -> Iterator[Heard]:
         for question in questions:
             if len(self.asked) == self._interrupt_at:
@@ -242,7 +245,7 @@ def test_a_planned_meter_that_is_not_there_and_another_model_are_named(port: str
     planned = [there, gone]
     search = order.steps(steps.expected(planned), bauds=(), parities=())
     with Adapter(port) as bus:
-        outcome = steps.run_scan(bus, planned, search)
+        outcome = steps.run_scan(bus, planned, lambda _: search)
     assert MODBUS_MODELS[8] == "sdm630"
     assert [finding.code for finding in outcome.findings] == ["meter", "other_model", "meter_missing"]
     assert outcome.exit_status == 1

@@ -4,6 +4,7 @@ import json
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
@@ -13,10 +14,11 @@ from terminal.bus_protocol import Read
 from typer.testing import CliRunner
 
 from firmware.field import site
-from firmware.field.bus import opening, recognise, snapshot
+from firmware.field.bus import opening, order, recognise, snapshot
+from firmware.field.bus import steps as bus_steps
 from firmware.field.bus.asking import GOT, REFUSED, SILENT
 from firmware.field.bus.points import Planned
-from firmware.field.bus.reach import ANYBODY, WHO, Question, ReachError
+from firmware.field.bus.reach import ANYBODY, WHO, Question, Reach, ReachError
 from firmware.field.cli import app
 from firmware.field.commission import steps
 from firmware.field.commission.session import begun
@@ -51,11 +53,16 @@ def board(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BlankBoard]:
             yield made
 
 
+def opened(*ports: str) -> AbstractContextManager[Reach]:
+    """As a command's options say, without a plan."""
+    return opening.opened(opening.places(ports, ()))
+
+
 def test_the_terminals_own_bus_asks_and_every_byte_is_seen(board: BlankBoard) -> None:
     """P-299"""
     questions = [Question(LINE, "modbus-rtu", unit, Read(4, 0, 2), 2000) for unit in (77, 3)]
     questions += [Question(LINE, "modbus-rtu", 3, Read(3, 0, 1), 2000), Question(LINE, WHO, "", ANYBODY, 2000)]
-    with opening.opened(f"board:{board.port}") as bus:
+    with opened(f"board:{board.port}") as bus:
         heard = list(bus.ask(questions))
         again = list(bus.ask(questions))
         assert bus.signal_dbm is None  # this board has no radio
@@ -69,12 +76,33 @@ def test_the_terminals_own_bus_asks_and_every_byte_is_seen(board: BlankBoard) ->
 def test_a_point_is_read_as_over_an_adapter(board: BlankBoard) -> None:
     """P-299: with each phase's power and the meter's state words."""
     model = next(one for one in recognise.models() if one.name == "dlt645_3p")
-    with opening.opened(f"board:{board.port}#0") as bus:
+    with opened(f"board:{board.port}#0") as bus:
         taken = snapshot.take(bus, Planned(1, "press", "production", 0, Meter(DLT645, 1, model, (1, 1), 2000, LINE)))
     assert taken.said == ""
     assert taken.values["p_w"] == pytest.approx(5000, rel=0.01)
     assert sum(taken.phases[f"p{letter}_w"] or 0 for letter in "abc") == pytest.approx(5000, rel=0.01)
     assert taken.knows_states
+
+
+def test_a_terminal_with_two_buses_asks_each_and_so_do_two_adapters(board: BlankBoard, tmp_path: Path) -> None:
+    """P-358: a point is read at the bus that the plan says, whoever asks; a scan says of which bus it speaks."""
+    model = next(one for one in recognise.models() if one.name == "sdm630")
+    planned = [Planned(n, "fan", "treatment", n, Meter(3, n, model, (1, 1), 2000, LINE)) for n in (0, 1)]
+    config = tmp_path / "meters.json"
+    load = {"kind": "constant", "rated_w": 9000}
+    meter = {"address": 3, "profile": "sdm630", "load": load}
+    config.write_text(json.dumps({"meters": [meter], "log": "served.jsonl", "port": board.second_bus}))
+    command = [sys.executable, "-m", "hil.meters", "--config", str(config)]
+    with Process("meters", command, tmp_path / "log", ScaledClock(time.time_ns(), START_MS, 1).env()) as process:
+        process.start()
+        process.wait_for_line(r'^\{"pty":', 20)
+        with opening.opened(opening.places([f"board:{board.port}"], {0, 1})) as buses:
+            outcome = bus_steps.run_live(buses, planned)
+            scanned = bus_steps.run_scan(buses, planned, lambda here: order.steps(bus_steps.expected(here), bauds=()))
+    powers = [one["values"]["p_w"] for one in outcome.data["points"]]
+    assert powers == [pytest.approx(5000, rel=0.01), pytest.approx(9000, rel=0.01)]
+    assert [one["bus"] for one in scanned.data["meters"]] == [0, 1]
+    assert [one.en.split(",")[0] for one in scanned.findings] == ["bus 0: 9600 8N1", "bus 1: 9600 8N1"]
 
 
 def test_a_scan_through_it_sends_reads_alone_and_lets_the_terminal_start_again(
@@ -92,12 +120,12 @@ def test_a_scan_through_it_sends_reads_alone_and_lets_the_terminal_start_again(
 
 
 def test_a_board_that_is_not_there_and_a_port_that_it_has_not_are_named(board: BlankBoard) -> None:
-    with pytest.raises(ReachError, match="plugged in"), opening.opened("board:/dev/no-such-port"):
+    with pytest.raises(ReachError, match="plugged in"), opened("board:/dev/no-such-port"):
         pass
-    with pytest.raises(ReachError, match="board:PORT#0"), opening.opened(f"board:{board.port}#x"):
+    with pytest.raises(opening.PlaceError, match="board:PORT#0"), opened(f"board:{board.port}#x"):
         pass
     question = [Question(LINE, "modbus-rtu", 77, Read(3, 0, 1), 100)]
-    with pytest.raises(ReachError, match="WATTLINE_UART7"), opening.opened(f"board:{board.port}#7") as bus:
+    with pytest.raises(ReachError, match="WATTLINE_UART7"), opened(f"board:{board.port}#7") as bus:
         list(bus.ask(question))
 
 

@@ -189,6 +189,9 @@ def test_without_a_bus_what_was_read_stays_and_the_log_says_why() -> None:
         name = "broken"
         signal_dbm = None
 
+        def at(self, _: int) -> "Broken":
+            return self
+
         def ask(self, _: Sequence[Question]) -> Iterator[Heard]:
             raise ReachError("broken: pulled out / 已拔出")
 
