@@ -1,0 +1,110 @@
+"""The documentation's commands are run, line by line, as a reader would run them; or there is a reason why not."""
+
+import re
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.docs import commands
+from tests.docs.commands import REPO, Shown
+from tests.docs.world import RELEASE, World, world_in
+
+# as a reader takes them: releases are made before one is rolled out
+OPERATORS = "docs/operating-a-gateway.md"
+WALK = ["README.md", "docs/updates.md", OPERATORS, "docs/console.md"]
+GOES_ON = ("mosquitto -c", "wattline gateway run", "wattline gateway console ")
+
+BOARD = "needs a board on a serial port; tests/e2e/test_commissioning.py plays these steps against the real terminal"
+LONG = "takes minutes; tests/hil and `make test` play the same in short"
+ROOT = "needs root, users and a service manager; tests/deploy/test_services.py holds the files against each other"
+NOT_RUN = {  # lines of blocks that begin so: why
+    "make demo": "takes three minutes; tests/e2e plays what it calls",
+    "git clone": "downloads",
+    "wattline hil run broker_outage": LONG,
+    "wattline hil fuzz": LONG,
+    "wattline hil replay 4711@1a2b3c4": "names a commit that is an example",
+    "wattline hil fleet": LONG,
+    "wattline hil accuracy": LONG,
+    "wattline hil bench": BOARD,
+    "wattline hil run terminal_kill --bench": BOARD,
+    "wattline field commission": BOARD,
+    "wattline field close-console": BOARD,
+    "mbpoll": "asks a terminal; tests/firmware/test_terminal_modbus.py has mbpoll ask one",
+    "useradd": ROOT,
+    "install -d -o wattline": ROOT,
+    "install -d /etc/wattline ": ROOT,
+    "cp deploy/one-machine": ROOT,
+    "mosquitto_passwd": ROOT,
+    "chown": ROOT,
+    "chmod 640 /etc/mosquitto": ROOT,
+    "runuser": ROOT,
+    "cp deploy/systemd": ROOT,
+    "systemctl": ROOT,
+}
+# lines of texts: what stands for something else, what goes on, what has a line in a block or a test of its own
+NOT_RUN_IN_TEXTS = re.compile(
+    r"\.\.\.|\b(ID|NAME|FILE|HEX|REASON|N|F)\b|YYYY|T\d{4}\.|^(make|python)|hil |field (?!plan|profiles|check )"
+    r"|gateway (run|watch|follow|console|update|pki|channels|configure|take|revoke|admit|backup|restore)\b|--follow"
+)
+BEFORE: dict[str, Callable[[World], None]] = {
+    "cp -r deploy/example": World.go_to_the_checkout,
+    "wattline gateway channels test": World.write_channels,
+    "wattline gateway configure T0042 --file": World.write_configuration,
+    "wattline gateway update --config": World.bring_release,
+    "wattline gateway restore --config gateway.toml --from /backup/2026-03-01  ": World.lose_data,
+    "wattline gateway console-user": World.name_users,
+    "wattline field bundle keygen": World.go_to_the_office,
+}
+AFTER: dict[str, Callable[[World], None]] = {
+    "cp -r deploy/example": World.own_ports,
+    "wattline gateway run": World.fill,
+}
+
+
+def reason(one: Shown) -> str:
+    """Why a line is not run; "" if it is."""
+    if one.is_block:
+        return next((why for beginning, why in NOT_RUN.items() if one.text.startswith(beginning)), "")
+    return "" if one.page == OPERATORS and not NOT_RUN_IN_TEXTS.search(one.text) else "named, not told to be run"
+
+
+def run(world: World, one: Shown) -> str:
+    """What went wrong; "" if nothing did."""
+    for beginning, prepare in BEFORE.items():
+        if one.is_block and one.text.startswith(beginning):
+            prepare(world)
+    text = world.here(one.text).removeprefix(".venv/bin/")
+    if text.startswith("wattline field bundle show"):
+        text = text.replace("FILE.wlb", str(world.made_release()))
+    if text.startswith(GOES_ON):
+        said = world.start(text.partition("#")[0].rstrip("& \n"))
+        wrong = "" if said or text.startswith("mosquitto") else f"{one}: never ready"
+    else:
+        words = shlex.split(text, comments=True)
+        status, said = world.ours(words[1:]) if words[0] == "wattline" else world.shell(text)
+        wrong = f"{one}: exit status {status}\n{said}" if status else ""
+    for beginning, settle in AFTER.items():
+        if not wrong and one.text.startswith(beginning):
+            settle(world)
+    return wrong
+
+
+@pytest.mark.slow
+def test_the_commands_of_the_pages_work_when_they_are_followed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """P-393"""
+    with world_in(tmp_path, monkeypatch) as world:
+        for page in WALK:
+            for one in commands.shown(REPO / page):
+                if not reason(one):
+                    wrong = run(world, one)
+                    assert not wrong, wrong
+        assert (world.srv / RELEASE).exists()
+
+
+def test_each_line_that_is_not_run_has_its_reason() -> None:
+    """P-393: what no walk runs is named with why; and no reason is left of a line that is gone."""
+    lines = [one for page in commands.PAGES for one in commands.shown(page) if one.is_block]
+    assert [str(one) for one in lines if one.page not in WALK and not reason(one)] == []
+    assert [beginning for beginning in NOT_RUN if not any(one.text.startswith(beginning) for one in lines)] == []
