@@ -3,16 +3,24 @@
 import asyncio
 import json
 import re
+import socket
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
+import msgspec
 import pytest
+from starlette.routing import Route as Path_
 
+from gateway import config as configuration
 from gateway.console import users
 from gateway.console.app import ROUTES, Console
 from gateway.console.audit import Audit
+from gateway.console.house import House
 from gateway.console.route import BODY_BYTES_MAX, Route
+from gateway.console.server import serve
 from gateway.console.sessions import COOKIE
 from gateway.console.users import Role
 from protocol.host.strict import ConfigError
@@ -128,6 +136,69 @@ def test_the_log_of_changes_has_the_status_that_was_answered(console: Console, t
     assert answered == [400, 404]
     with closing(Audit(tmp_path / "data")) as audit:
         assert [one.status for one in reversed(audit.newest(100))] == answered
+
+
+def changes_of(console: Console) -> list[tuple[str, str]]:
+    """(method, path) of all that the application answers and that is no question."""
+    routes = [one for one in console.app.routes if isinstance(one, Path_)]
+    return [
+        (method, one.path) for one in routes for method in sorted(one.methods or ()) if method not in {"GET", "HEAD"}
+    ]
+
+
+def test_every_change_is_written_down_whoever_asks_and_whatever_becomes_of_it(console: Console, tmp_path: Path) -> None:
+    """S-27: each route of the application that is no question; who may and who may not, with and without the token."""
+    asked: list[tuple[str, str, int]] = []
+
+    async def play() -> None:
+        for method, path in changes_of(console):
+            for name in ("ada", "vera"):
+                for token in (None, "0" * 64):
+                    browser = Browser(console)
+                    browser.enter(name)
+                    more = {} if token is None else {"x-csrf-token": token}
+                    body = {"name": name, "password": PASSWORD} if path == "/api/login" else {}
+                    path_ = re.sub(r"{\w+}", "1", path)
+                    answer = await browser.ask(method, path_, body, **more)
+                    if not (path == "/api/logout" and token):  # not done: nothing changed, and nobody was let in
+                        asked.append((f"{method} {path_}", name, answer.status_code))
+
+    asyncio.run(play())
+    assert {route.method for route in ROUTES if not route.is_change} == {"GET"}
+    assert {(route.method, route.path) for route in ROUTES if route.is_change} < set(changes_of(console))
+    with closing(Audit(tmp_path / "data")) as audit:
+        assert [(one.action, one.who, one.status) for one in reversed(audit.newest(1000))] == asked
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["0.0.0.0", "::", "", "10.0.0.1", "127.0.0.2", "localhost", "a.example", "::ffff:127.0.0.1", "fe80::1", "::1%lo"],
+)
+def test_another_address_than_loopback_is_refused(tmp_path: Path, host: str) -> None:
+    """S-27: by the configuration, before anything listens."""
+    folder_of(tmp_path, SENDER)
+    config = tmp_path / "gateway.toml"
+    config.write_text(config.read_text().replace("[console]\n", f'[console]\nhost = "{host}"\n'))
+    with pytest.raises(ConfigError, match=r"console\.host.*127\.0\.0\.1"):
+        configuration.load(config)
+
+
+def test_it_listens_on_loopback_and_nowhere_else(tmp_path: Path) -> None:
+    """S-27: the server itself."""
+    seen: list[str] = []
+
+    def ready(address: str, end: Callable[[], None]) -> None:
+        port = urlsplit(address).port or 0
+        socket.create_connection(("127.0.0.1", port), 20).close()
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.2", port), 20)
+        seen.append(address)
+        end()
+
+    config = folder_of(tmp_path, SENDER)
+    config = msgspec.structs.replace(config, console=msgspec.structs.replace(config.console, port=0))
+    serve(House(config, tmp_path / "gateway.toml", StillClock()), users.load(tmp_path / "users.toml"), ready)
+    assert len(seen) == 1
 
 
 @pytest.mark.parametrize("path", ["/%00", "/..%2f..%2fapp.py", "/" + "a" * 5000, "/pages/../../app.py", "/%ff"])
