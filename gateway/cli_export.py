@@ -47,7 +47,7 @@ def export(
         fail(f"{terminal}: no record of it / 没有该终端的数据")
     asked = list(known) if terminal is None else [terminal]
     try:
-        count = write_file(rows(spans, asked, from_s, to_s, loaded.verify.future_refuse_s), form, out)
+        count = write_file(rows(spans, asked, from_s, to_s), form, out)
     except FileExistsError:
         fail(f"{out}: exists already; nothing is written over / 文件已存在，不会覆盖")
     except MissingExtraError as error:

@@ -58,7 +58,7 @@ def linkage(
     from_s, to_s = parse_span(from_, to, SystemClock().now_ms() // 1000)
     spans, count = open_spans(Path(loaded.data_dir)), 0
     zone = timezone(timedelta(hours=utc_offset))
-    for one, each, found in _all(asked, spans, from_s, to_s, loaded.verify.future_refuse_s, utc_offset * 3600):
+    for one, each, found in _all(asked, spans, from_s, to_s, utc_offset * 3600):
         print_json(_as_json(one, each, found)) if as_json else typer.echo(_as_text(one, each, found, zone))
         count += isinstance(found, Finding)
     spans.close()
@@ -78,12 +78,12 @@ def register(app: typer.Typer) -> None:
 
 
 def _all(
-    asked: list[Enterprise], spans: Spans, from_s: int, to_s: int, future_s: int, day_offset_s: int
+    asked: list[Enterprise], spans: Spans, from_s: int, to_s: int, day_offset_s: int
 ) -> Iterator[tuple[Enterprise, Linkage, Finding | Measures]]:
     """Of each linkage its findings, then its measures; an enterprise at a time is in memory."""
     for one in asked:
         terminals = sorted({point.terminal for point in one.points})
-        found = slots_of(rows(spans, terminals, from_s - CONTEXT_SLOTS * SLOT_S, to_s, future_s), one.points)
+        found = slots_of(rows(spans, terminals, from_s - CONTEXT_SLOTS * SLOT_S, to_s), one.points)
         for each in one.linkages:
             for finding in findings(each, one.orders, found, from_s, to_s):
                 yield one, each, finding

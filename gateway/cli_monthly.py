@@ -54,7 +54,7 @@ def monthly(
     with closing(open_spans(Path(loaded.data_dir))) as spans:
         for one in known:
             terminals = sorted({point.terminal for point in one.points})
-            found = rows(spans, terminals, from_s - SLOT_S, to_s, loaded.verify.future_refuse_s)
+            found = rows(spans, terminals, from_s - SLOT_S, to_s)
             counted = account(one, registry, tariff, found, (from_s, to_s))
             files = _write(out, month, counted, _alarms(loaded, one, from_s, to_s), now_s)
             if as_json:

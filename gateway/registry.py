@@ -167,11 +167,14 @@ def is_terminal_id(name: str) -> bool:
     return _TERMINAL.fullmatch(name) is not None
 
 
-def load(path: Path) -> Registry:
-    """The file and the keys it names. Raises ConfigError with all problems."""
+def load(path: Path, *, with_keys: bool = True) -> Registry:
+    """The file and the keys it names. Raises ConfigError with all problems.
+
+    with_keys: False for those who only look: no key file is read, and a terminal's `states` are empty.
+    """
     file = read(path, RegistryFile)
     problems = duplicates(path, "terminal", "id", file.terminal, lambda entry: entry.id)
-    keys = _Keys(path, wrapping_of(path, file))
+    keys = _Keys(path, wrapping_of(path, file) if with_keys else WrappingKeys(), with_keys=with_keys)
     terminals = [
         _load_terminal(keys, f"terminal[{number}]", entry, problems) for number, entry in enumerate(file.terminal)
     ]
@@ -217,8 +220,8 @@ def load_keys(path: Path) -> dict[str, dict[int, KeyState]]:
 class _Keys:
     """The key files that a terminals.toml names, as they are read."""
 
-    def __init__(self, path: Path, wraps: WrappingKeys) -> None:
-        self.path = path
+    def __init__(self, path: Path, wraps: WrappingKeys, *, with_keys: bool = True) -> None:
+        self.path, self.are_read = path, with_keys
         self._folder = path.resolve().parent
         self._wraps = wraps
         self._missing: dict[str, list[str]] = {}  # the files that lie under a wrapping key which is not here, by its id
@@ -258,7 +261,8 @@ def _load_terminal(keys: _Keys, at: str, entry: TerminalEntry, problems: list[Pr
     if not entry.keys and entry.revoked is None:
         problems.append(Problem(path, f"{at}.keys", "none / 没有密钥; allowed / 允许: at least one key"))
     states = {}
-    for number, key in enumerate(entry.keys if entry.revoked is None else []):  # the others' files may be gone
+    wanted = keys.are_read and entry.revoked is None  # a revoked one's files may be gone
+    for number, key in enumerate(entry.keys if wanted else []):
         if (state := keys.state(entry.id, key, f"{at}.keys[{number}]", problems)) is not None:
             states[key.generation] = state
     points = {point.number: point for point in entry.points}

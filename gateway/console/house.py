@@ -1,6 +1,7 @@
 """What pages reach a gateway's files and stores by. Thread-safe: requests are answered in threads."""
 
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 from gateway import registry
@@ -30,20 +31,25 @@ class House:
         return self.clock.now_ms() // 1000
 
     def registry(self) -> Registry:
-        """The terminals as terminals.toml has them now. Raises ConfigError."""
+        """The terminals as terminals.toml has them now, without keys: no page needs one. Raises ConfigError."""
         return self._load()[0]
 
     def enterprises(self) -> list[Enterprise]:
         """Those of enterprises.toml; none where that file can't be used: `check` says why. Raises ConfigError."""
         return self._load()[1]
 
+    def warm(self) -> None:
+        """Read the files before a page asks for them; what is wrong in them the page is told."""
+        with suppress(ConfigError):
+            self._load()
+
     def _load(self) -> tuple[Registry, list[Enterprise]]:
-        """The files, read again where one is another than before: thousands of keys are not read for each page."""
+        """The files, read again where one is another than before: they take seconds for a province."""
         files = [Path(self.config.terminals), *([Path(self.config.enterprises)] if self.config.enterprises else [])]
         with self._lock:
             seen = tuple(_stamp(file) for file in files)
             if seen != self._seen:
-                known = registry.load(files[0])
+                known = registry.load(files[0], with_keys=False)
                 self._known, self._seen = (known, _enterprises(files[1:], known)), seen
             return self._known
 

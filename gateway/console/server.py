@@ -2,6 +2,7 @@
 
 import os
 import socket
+import threading
 from collections.abc import Callable
 
 import uvicorn
@@ -35,5 +36,6 @@ def serve(house: House, known: Users, ready: Callable[[str, Callable[[], None]],
         )
         name = f"[{config.host}]" if family == socket.AF_INET6 else config.host
         server = uvicorn.Server(settings)
+        threading.Thread(target=house.warm, name="warm", daemon=True).start()
         ready(f"http://{name}:{listener.getsockname()[1]}/", lambda: setattr(server, "should_exit", True))
         server.run(sockets=[listener])

@@ -4,7 +4,7 @@ Packed by `cext.verify.Taken.blocks`.
 """
 
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from cext.decoder import Columns, decode_payloads
@@ -28,22 +28,60 @@ class Kept(NamedTuple):
 
 
 def frames_of(packed: bytes) -> list[Kept]:
-    """The frames of a block, in order. Raises ValueError where the bytes are no block."""
-    return list(_frames(packed))
+    """The frames of a block, in order. Raises ValueError where the bytes are no block, as the others here."""
+    return [_kept(packed, *head) for head in _heads(packed)]
 
 
-def _frames(packed: bytes) -> Iterator[Kept]:
-    at = 0
-    while at < len(packed):
-        if at + HEAD.size > len(packed):
-            raise ValueError(f"block ends within a head at byte {at}")
-        mask, size, name_size = HEAD.unpack_from(packed, at)
+def holding(packed: bytes, numbers: Iterable[int]) -> Iterator[tuple[Kept, list[int]]]:
+    """The frames that brought these of a block's records (0 is its first; ascending), with the places of those in each.
+
+    The others are passed over unread: a block has 64 terminals' frames.
+    """
+    asked, first = iter(numbers), 0
+    number = next(asked, None)
+    for head in _heads(packed):
+        mask = head[0]
+        last = first + mask.bit_count()
+        if number is not None and number < last:
+            taken = [place for place in range(mask.bit_length()) if mask >> place & 1]
+            places = []
+            while number is not None and number < last:
+                places.append(taken[number - first])
+                number = next(asked, None)
+            yield _kept(packed, *head), places
+        if number is None:
+            return
+        first = last
+
+
+def of_terminal(packed: bytes, terminal: str) -> Iterator[tuple[Kept, int]]:
+    """A terminal's frames, each with the number of its first new record in the block; the others are passed over."""
+    name, first = terminal.encode("ascii"), 0
+    if name not in packed:
+        return
+    for mask, name_at, data_at, end in _heads(packed):
+        if packed[name_at:data_at] == name:
+            yield _kept(packed, mask, name_at, data_at, end), first
+        first += mask.bit_count()
+
+
+def _heads(packed: bytes) -> Iterator[tuple[int, int, int, int]]:
+    """(mask, where the name begins, the frame, what follows) of each frame."""
+    at, size = 0, len(packed)
+    while at < size:
         name_at = at + HEAD.size
+        if name_at > size:
+            raise ValueError(f"block ends within a head at byte {at}")
+        mask, frame_size, name_size = HEAD.unpack_from(packed, at)
         data_at = name_at + name_size
-        at = data_at + size
-        if at > len(packed):
+        at = data_at + frame_size
+        if at > size:
             raise ValueError(f"block ends within a frame at byte {data_at}")
-        yield Kept(mask, packed[name_at:data_at].decode("ascii"), packed[data_at:at])
+        yield mask, name_at, data_at, at
+
+
+def _kept(packed: bytes, mask: int, name_at: int, data_at: int, end: int) -> Kept:
+    return Kept(mask, packed[name_at:data_at].decode("ascii"), packed[data_at:end])
 
 
 def marks_of(packed: bytes, first: int) -> list[tuple[int, str, int | None]]:

@@ -4,12 +4,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from cext.decoder import Columns
 from gateway.database import schema_version
 from gateway.journal import chain
-from gateway.journal.blocks import Kept, columns_of, marks_of
+from gateway.journal.blocks import marks_of
 from gateway.journal.retention import used_bytes
-from gateway.journal.rows import Blocks, Mark, Row, connect_to
+from gateway.journal.rows import Blocks, Decoded, Mark, Row, connect_to
 
 
 class Stored(NamedTuple):
@@ -26,18 +25,6 @@ class Stored(NamedTuple):
     start_s: int | None
     length_s: int
     marks: list[Mark]
-
-
-class Decoded(NamedTuple):
-    """Records as columns. rows[i]: the row of the i-th record in columns.records, None where it is retired.
-
-    frames[f]: the frame that is row f of columns.frames, as it came; received_ms[f]: when, by the gateway's clock.
-    """
-
-    columns: Columns
-    rows: list[int | None]
-    frames: list[Kept]
-    received_ms: list[int]
 
 
 class Reader:
@@ -80,16 +67,7 @@ class Reader:
 
     def decoded(self, records: Sequence[int]) -> Decoded:
         """What these records say. Raises ValueError where the file is damaged."""
-        found, places = self._blocks.frames(records)
-        frames = [one for _, one in found]
-        columns = columns_of(frames)
-        first = columns.frames.first_record.tolist()
-        return Decoded(
-            columns,
-            [None if one is None else first[one[0]] + one[1] for one in places],
-            frames,
-            [at_ms for at_ms, _ in found],
-        )
+        return self._blocks.decoded(records)
 
     def first_id(self, received_ms: int) -> int:
         """The id from which on records were received at this time or later; one past the end if none was."""

@@ -2,7 +2,7 @@
 
 import sqlite3
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import compress
 from pathlib import Path
@@ -82,6 +82,18 @@ class Unpacked(NamedTuple):
 NOTHING = Unpacked([], [], [])
 
 
+class Decoded(NamedTuple):
+    """Records as columns. rows[i]: the row of the i-th record in columns.records, None where it is retired.
+
+    frames[f]: the frame that is row f of columns.frames, as it came; received_ms[f]: when, by the gateway's clock.
+    """
+
+    columns: Columns
+    rows: list[int | None]
+    frames: list[Kept]
+    received_ms: list[int]
+
+
 class Blocks:
     """Reads blocks by record. One thread at a time."""
 
@@ -101,6 +113,23 @@ class Blocks:
             first = rows[-1].id + 1 if rows[-1].id < self.last_id() else None
         return self._with_remarks(found)
 
+    def of_terminal(self, terminal: str, record: int) -> list[Row]:
+        """A terminal's records with a greater id, in order; of the others' frames none is decoded."""
+        found: list[Row] = []
+        for first, received_ms, marks, packed in self._connection.execute(
+            "SELECT first, received_ms, marks, frames FROM blocks WHERE first + records - 1 > ?1"
+            " AND first >= coalesce((SELECT max(first) FROM blocks WHERE first <= ?1), 0) ORDER BY first",
+            (record,),
+        ):
+            some = list(blocks.of_terminal(packed, terminal))
+            if some:
+                kept = [one for one, _ in some]
+                numbers = [at + number for one, number in some for at in range(one.mask.bit_count())]
+                ids = [first + number for number in numbers]
+                columns = blocks.columns_of(kept)
+                found += _rows(ids, received_ms, blocks.marks_of(marks, first), kept, columns, _are_new(kept, columns))
+        return self._with_remarks([row for row in found if row.id > record])
+
     def row(self, record: int) -> Row | None:
         """One record; None: there is none of this id, or it is retired."""
         found = self.after(record - 1, 1)
@@ -119,11 +148,8 @@ class Blocks:
             number -= count
         raise KeyError(record)
 
-    def frames(self, records: Sequence[int]) -> tuple[list[tuple[int, Kept]], list[tuple[int, int] | None]]:
-        """((when it came, a frame) of those that brought these records, each record's frame and its place in it).
-
-        None: it is retired, or not there yet. Any order; as many blocks are read as it takes.
-        """
+    def decoded(self, records: Sequence[int]) -> Decoded:
+        """What these records say, in any order; as many blocks are read as it takes. Raises ValueError: damaged."""
         found: list[tuple[int, Kept]] = []
         places: dict[int, tuple[int, int]] = {}
         wanted = sorted(set(records))
@@ -139,10 +165,16 @@ class Blocks:
                 continue
             first, count, received_ms, packed = block
             end = bisect_left(wanted, first + count, at)
-            kept = [(received_ms, one) for one in blocks.frames_of(packed)]
-            _place(wanted[at:end], first, kept, found, places)
+            asked = iter(wanted[at:end])
+            for kept, of_frame in blocks.holding(packed, [record - first for record in wanted[at:end]]):
+                places |= {next(asked): (len(found), place) for place in of_frame}
+                found.append((received_ms, kept))
             at = end
-        return found, [places.get(record) for record in records]
+        frames = [one for _, one in found]
+        columns = blocks.columns_of(frames)
+        heads = columns.frames.first_record.tolist()
+        rows = [None if (one := places.get(record)) is None else heads[one[0]] + one[1] for record in records]
+        return Decoded(columns, rows, frames, [at_ms for at_ms, _ in found])
 
     def first_id(self, received_ms: int) -> int:
         """The id from which on records were received at this time or later; one past the end if none was."""
@@ -227,27 +259,6 @@ class Blocks:
         return [row._replace(marks=remarked(row.marks, remarks[row.id])) if row.id in remarks else row for row in rows]
 
 
-def _place(
-    records: list[int],
-    first: int,
-    kept: list[tuple[int, Kept]],
-    frames: list[tuple[int, Kept]],
-    places: dict[int, tuple[int, int]],
-) -> None:
-    """Where these records of a block, ascending, stand in its frames; adds those frames that have one."""
-    asked = iter(records)
-    record = next(asked, None)
-    for received_ms, one in kept:
-        last = first + one.mask.bit_count()
-        if record is not None and record < last:
-            numbers = [place for place in range(one.mask.bit_length()) if one.mask >> place & 1]
-            frames.append((received_ms, one))
-            while record is not None and record < last:
-                places[record] = (len(frames) - 1, numbers[record - first])
-                record = next(asked, None)
-        first = last
-
-
 STEP_CHECKS = frozenset({"energy_fell", "energy_jumped", "energy_not_power"})  # those that the records before decide
 
 
@@ -262,24 +273,34 @@ def unpack(first: int, records: int, received_ms: int, marks: bytes, frames: byt
     kept = blocks.frames_of(frames)
     columns = blocks.columns_of(kept)
     one, payloads = columns.records, [blocks.payload_of(each.data) for each in kept]
-    is_new = [
-        one_frame.mask >> place & 1
-        for one_frame, count in zip(kept, columns.frames.record_count, strict=True)
-        for place in range(count)
-    ]
+    is_new = _are_new(kept, columns)
     raws = [payloads[frame][begin:end] for frame, begin, end in zip(one.frame, one.begin, one.end, strict=True)]
     return Unpacked(
-        list(_rows(range(first, first + records), received_ms, marks, kept, columns, is_new)),
+        list(_rows(range(first, first + records), received_ms, blocks.marks_of(marks, first), kept, columns, is_new)),
         list(compress(raws, is_new)),
         list(compress(window_points(columns), is_new)),
     )
 
 
+def _are_new(kept: list[Kept], columns: Columns) -> list[int]:
+    """Of each record of these frames, whether it was new here."""
+    return [
+        one.mask >> place & 1
+        for one, count in zip(kept, columns.frames.record_count, strict=True)
+        for place in range(count)
+    ]
+
+
 def _rows(
-    ids: range, received_ms: int, marks: bytes, kept: list[Kept], columns: Columns, is_new: list[int]
+    ids: Sequence[int],
+    received_ms: int,
+    marks: Iterable[tuple[int, str, int | None]],
+    kept: list[Kept],
+    columns: Columns,
+    is_new: list[int],
 ) -> Iterator[Row]:
     marked: dict[int, list[Mark]] = {}
-    for record, check, point in blocks.marks_of(marks, ids.start):
+    for record, check, point in marks:
         marked.setdefault(record, []).append((check, point))
     one, epochs = columns.records, columns.frames.epoch.tolist()
     fields = zip(

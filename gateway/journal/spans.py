@@ -4,12 +4,13 @@ Up to `progress.indexed` the index tells, which has a day's records of a termina
 blocks are read, once, and kept until the index has them.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from gateway.journal import index
-from gateway.journal.rows import Blocks, Mark, Row, Seen, connect_to
+from gateway.journal.rows import Blocks, Decoded, Mark, Row, Seen, connect_to
+from protocol.record import WINDOW
 
 _READ_A_TIME = 4096
 
@@ -70,6 +71,30 @@ class Spans:
         rows = [row for row in self._rows(terminal, since_id) if row.id >= since_id]
         rows.sort(key=lambda row: (row.epoch, row.seq))
         return iter(self._entries(rows))
+
+    def windows(self, terminal: str, from_s: int, to_s: int) -> list[Entry]:
+        """A terminal's windows that begin in [from_s, to_s), as it said or as they were placed, likewise.
+
+        For one look at a few terminals: of the others nothing is decoded, and nothing is kept.
+        """
+        (indexed,) = self._connection.execute("SELECT indexed FROM progress").fetchone()
+        number, places = self.terminals().get(terminal, 0), self._places()
+        first, last = from_s // index.DAY_S, to_s // index.DAY_S
+        days = sorted(day for day, _ in index.days(self._connection) if day == 0 or first <= day <= last)  # 0: placed
+        found = [row for day in days for row in self._of_day(number, day, indexed)]
+        rows = [
+            row
+            for row in self._blocks.marked(found) + self._blocks.of_terminal(terminal, indexed)
+            if row.type == WINDOW
+            and (start_s := places.get(row.id) if row.time_s is None else row.time_s) is not None
+            and from_s <= start_s < to_s
+        ]
+        rows.sort(key=lambda row: (row.epoch, row.seq))
+        return self._entries(rows)
+
+    def decoded(self, records: Sequence[int]) -> Decoded:
+        """What these records say. Raises ValueError where the file is damaged."""
+        return self._blocks.decoded(records)
 
     def before(self, terminal: int, epoch: int, seq: int) -> Entry | None:
         """The record before this number that knows its time."""
@@ -146,7 +171,7 @@ class Spans:
             ids = sorted((row.id for row in (*found, *indexed)), reverse=True)
             if len(ids) >= count and ids[count - 1] > last_record:
                 break
-            indexed += self._of_day(terminal, day)
+            indexed += self._of_day(terminal, day, self._tail_after)
         return found + self._blocks.marked(indexed)
 
     def _indexed(self, terminal: int, since_id: int = 0) -> list[Row]:
@@ -155,12 +180,13 @@ class Spans:
         asked = (terminal, since_id, self._tail_after, int(retired))
         if self._at_hand[0] != asked:
             days = sorted(day for day, _ in index.days(self._connection, since_id))
-            self._at_hand = (asked, [row for day in days for row in self._of_day(terminal, day)])
+            self._at_hand = (asked, [row for day in days for row in self._of_day(terminal, day, self._tail_after)])
         return self._at_hand[1]
 
-    def _of_day(self, terminal: int, day: int) -> Iterator[Row]:
+    def _of_day(self, terminal: int, day: int, last: int) -> Iterator[Row]:
+        """What the index had when it went as far as this record; what came into it since is in the tail."""
         for epoch, one in index.entries(self._connection, day, terminal):
-            if one.record <= self._tail_after:  # what came into the index since we looked is in the tail
+            if one.record <= last:
                 time_s = one.time_s if one.has_time else None
                 span = (one.length_s, one.boot, one.uptime_s, one.received_ms)
                 yield Row(one.record, "", epoch, one.seq, one.type, time_s, *span, [])

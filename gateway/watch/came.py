@@ -5,7 +5,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from cext.decoder import READING, Columns
-from gateway.journal.reader import Decoded
+from gateway.journal.rows import Decoded
 from protocol.record import METER_LEARNT, METER_SWAPPED, RATIO_CHANGED, WINDOW, Reading
 
 Values = tuple[int | None, ...]  # of a reading, in the order of protocol.record.Reading

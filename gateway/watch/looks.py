@@ -72,7 +72,7 @@ class Looks:
     ) -> Iterator[tuple[Linkage, Look, Standing]]:
         """Of each linkage what is found in [from_s, to_s), and how it stands after the last slot that was seen."""
         terminals = sorted({point.terminal for point in enterprise.points})
-        found = rows(self.spans, terminals, from_s - CONTEXT_S, to_s, self._future_s)
+        found = rows(self.spans, terminals, from_s - CONTEXT_S, to_s)
         slots = slots_of(found, enterprise.points)
         for one in some:
             told = self._told("linkage", partial(linkage.findings, one, enterprise.orders, slots, from_s, to_s))
@@ -169,7 +169,7 @@ class Looks:
     def shown(self, terminal: str, from_s: int, to_s: int) -> dict[int, list[Shown]]:
         """What a terminal's meters showed in [from_s, to_s), by point."""
         of_points: defaultdict[int, list[Row]] = defaultdict(list)
-        for row in rows(self.spans, [terminal], from_s, to_s, self._future_s):
+        for row in rows(self.spans, [terminal], from_s, to_s):
             of_points[row[_POINT]].append(row)
         return {point: shown_of(some) for point, some in sorted(of_points.items())}
 

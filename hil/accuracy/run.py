@@ -25,7 +25,6 @@ START = datetime(2026, 3, 2, tzinfo=timezone(timedelta(hours=8)))  # the platfor
 EXPORT = "export.csv"
 INTERVAL_S = 150  # six samples a window: what is set stands still in it
 UNIX_FACTOR = 900
-_FUTURE_S = 900
 
 
 class Measured(NamedTuple):
@@ -93,7 +92,7 @@ def _export(played: Scenario, folder: Path) -> dict[int, list[Exported]]:
     spans = Spans(folder / "gateway" / "data")
     try:
         from_s, to_s = played.start_ms // 1000, played.end_ms // 1000
-        export(export_rows(spans, [played.terminals[0].id], from_s, to_s, _FUTURE_S), "csv", folder / EXPORT)
+        export(export_rows(spans, [played.terminals[0].id], from_s, to_s), "csv", folder / EXPORT)
     finally:
         spans.close()
     found = defaultdict(list)

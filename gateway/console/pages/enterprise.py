@@ -9,20 +9,19 @@ import msgspec
 from gateway.console.pages.alarms import Alarm, alarm_of
 from gateway.console.route import Call, Nothing, RefusedError, Route, not_found
 from gateway.console.users import Role
-from gateway.export.columns import NAMES, Row
-from gateway.export.rows import rows
+from gateway.export.rows import marks_of
+from gateway.export.windows import Windows, windows
 from gateway.journal.spans import Spans
 from gateway.registry import Registry
 from gateway.watch.enterprises import Enterprise, Linkage, PointId
 from gateway.watch.slots import SLOT_S
 from gateway.watch.store import Store
 from gateway.watch.words import MEANING
+from protocol.record import Reading
 
 DAYS_MAX = 62  # two months of a point are 6,000 numbers: as many as a chart has columns
 ALARMS_MAX = 500  # of a span: a chart with more is a wall
-_TERMINAL, _POINT, _START, _POWER, _MARKS = (
-    NAMES.index(name) for name in ("terminal", "point", "start_unix_s", "p_mean_w", "marks")
-)
+_POWER = 1 << Reading._fields.index("p_mean_w")  # of what is present
 Second = Annotated[int, msgspec.Meta(ge=0, le=2**32)]
 
 
@@ -95,7 +94,7 @@ def _curves(call: Call) -> Curves:
         raise RefusedError(400, "span", f"a span has up to {DAYS_MAX} days", f"时间跨度最多 {DAYS_MAX} 天")
     terminals = sorted({point.terminal for point in enterprise.points})
     with closing(Spans(call.house.folder)) as spans:
-        found = rows(spans, terminals, from_s, to_s, call.house.config.verify.future_refuse_s)
+        found = windows(spans, terminals, from_s, to_s)
         curves = drawn(enterprise, call.house.registry(), found, from_s, (to_s - from_s) // SLOT_S)
     with closing(Store(call.house.folder)) as store:
         alarms = [alarm_of(row) for row in store.meeting(enterprise.id, from_s, to_s, ALARMS_MAX)]
@@ -108,18 +107,20 @@ ROUTES = [
 ]
 
 
-def drawn(enterprise: Enterprise, registry: Registry, found: Iterable[Row], from_s: int, count: int) -> list[Curve]:
-    """Each point's curve of `count` quarters of an hour from from_s on, out of the rows of that span."""
+def drawn(enterprise: Enterprise, registry: Registry, found: Iterable[Windows], from_s: int, count: int) -> list[Curve]:
+    """Each point's curve of `count` quarters of an hour from from_s on, out of the windows of that span."""
     powers: dict[PointId, list[int | None]] = {point: [None] * count for point in sorted(enterprise.points)}
     marked: dict[PointId, list[int]] = {point: [] for point in powers}
-    for row in found:
-        point = PointId(row[_TERMINAL], row[_POINT])
-        if point not in powers or row[_POWER] is None:
-            continue
-        place = (row[_START] - from_s) // SLOT_S
-        powers[point][place] = row[_POWER]
-        if row[_MARKS]:
-            marked[point].append(place)
+    for some in found:
+        slots = some.columns.slots
+        places = {row: ((entry.start_s or 0) - from_s) // SLOT_S for row, entry in some.entries.items()}
+        points = {point.number: point for point in powers if point.terminal == some.terminal}
+        columns = (slots.record, slots.point, slots.present, slots.p_mean_w)
+        for row, number, present, power_w in zip(*(column.tolist() for column in columns), strict=True):
+            if row in places and number in points and present & _POWER:
+                powers[points[number]][places[row]] = power_w
+                if some.entries[row].marks and marks_of(some.entries[row], number):
+                    marked[points[number]].append(places[row])
     curves = []
     for point, power_w in powers.items():
         terminal = registry.get(point.terminal) or registry.revoked(point.terminal)

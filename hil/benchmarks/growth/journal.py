@@ -12,6 +12,7 @@ from gateway.cli_gaps import rows as gap_rows
 from gateway.config import VerifyConfig
 from gateway.console.pages.enterprise import Curve, drawn
 from gateway.export.rows import rows as export_rows
+from gateway.export.windows import windows
 from gateway.gaps.ledger import Day, Run
 from gateway.gaps.source import Source, Span
 from gateway.journal.journal import Journal
@@ -92,7 +93,7 @@ def _queries(filling: Filling) -> dict[str, float]:
     span = source.span(to_s - DAY_S, to_s, filling.end_s)
     asked: dict[str, Callable[[int], object]] = {
         "gaps of a day": lambda n: _gaps(source, span, chosen[n], known[chosen[n].id]),
-        "export of a day": lambda n: list(export_rows(spans, [chosen[n].id], to_s - DAY_S, to_s, FUTURE_S)),
+        "export of a day": lambda n: list(export_rows(spans, [chosen[n].id], to_s - DAY_S, to_s)),
         "curves of a month": lambda n: _curves(spans, chosen[n], to_s),
         "newest 10": lambda n: spans.newest(10, chosen[n].id),
         "one record's bytes": lambda n: spans.raw(spans.newest(1)[0][1].id - 1000 * n),
@@ -108,7 +109,7 @@ def _curves(spans: Spans, terminal: Terminal, to_s: int) -> list[Curve]:
     points = tuple(PointId(terminal.id, number) for number in terminal.points)
     linkage = Linkage("", points[:1], points[1:], 1, 1, 1, needs_all=True, start_slots=0, run_on_slots=0)
     from_s = to_s - MONTH_S
-    found = export_rows(spans, [terminal.id], from_s, to_s, FUTURE_S)
+    found = windows(spans, [terminal.id], from_s, to_s)
     return drawn(Enterprise("", "", (linkage,), ()), Registry([terminal]), found, from_s, MONTH_S // WINDOW_S)
 
 
