@@ -13,6 +13,7 @@ from pathlib import Path
 
 import serial
 
+from firmware.field.board import data
 from firmware.field.board.errors import BoardError
 from firmware.field.board.link import READY_S, Link
 from hil.board.bench_file import Console
@@ -21,25 +22,6 @@ from hil.process import BenchError
 _AGAIN_S = 0.1
 _READ_S = 0.1
 _LOG_BYTES_MAX = 64 * 1024 * 1024  # a board that prints without end fills no disk
-# The data's file system is the terminal's own (firmware/device/boards): what is on it is an earlier run's.
-_CLEAR = """
-import os, boards
-from boards import base
-try:
-    boards.open_board()
-except OSError:
-    pass
-def clear(folder):
-    for entry in list(os.ilistdir(folder)):
-        path = folder + "/" + entry[0]
-        if entry[1] & 0x4000:
-            clear(path)
-            os.rmdir(path)
-        else:
-            os.remove(path)
-clear(base.DATA_DIR)
-print(base.DATA_DIR)
-"""
 
 
 def put(console: Console, files: Mapping[str, bytes], *, reset: bool) -> None:
@@ -50,7 +32,8 @@ def put(console: Console, files: Mapping[str, bytes], *, reset: bool) -> None:
     try:
         board = Link(console.port, console.baud, ready_s=READY_S, wait_start=True)
         try:
-            folder = board.run(_CLEAR).decode().split()[-1]
+            folder = data.mounted(board)
+            data.clear(board, folder)
             for name, content in files.items():
                 board.write(f"{folder}/{name}", content)
             if reset:

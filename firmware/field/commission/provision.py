@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from firmware.field import files
+from firmware.field.board import data
 from firmware.field.board.link import Link
 from firmware.field.commission.session import time_text
 from firmware.field.commission.work import Work
@@ -24,16 +25,6 @@ from protocol import mac, update
 from protocol.host import commissioning, sealing, signed
 
 STEP = "provision"
-# The data's file system is the terminal's own, which the root does not know of until the board's program mounts it.
-_MOUNT = """
-import boards
-from boards import base
-try:
-    boards.mount_data()
-except OSError:
-    os.listdir(base.DATA_DIR)
-print(base.DATA_DIR)
-"""
 _WHOSE = """
 import json
 try:
@@ -42,24 +33,12 @@ try:
 except (OSError, ValueError, KeyError):
     print("")
 """
-_ERASE = """
-def clear(folder):
-    for entry in list(os.ilistdir(folder)):
-        path = folder + "/" + entry[0]
-        if entry[1] & 0x4000:
-            clear(path)
-            os.rmdir(path)
-        else:
-            os.remove(path)
-        feed()
-clear({folder!r})
-"""
 
 
 def run(link: Link, work: Work, generation: int = 1) -> Outcome:
     """Provision the board; the enrolment for the gateway is made anew. Raises BoardError, OSError, ValueError."""
     terminal = work.terminal
-    folder = mounted(link)
+    folder = data.mounted(link)
     whose = link.run(_WHOSE.format(path=f"{folder}/terminal.json")).decode().strip()
     if whose not in {"", terminal.id} and not work.erase:
         return failed(STEP, _other_terminal(whose), bad_status=REFUSED)
@@ -70,11 +49,11 @@ def run(link: Link, work: Work, generation: int = 1) -> Outcome:
     enrolment = signed.sign(commissioning.ENROLMENT, body, work.signer.name, work.signer.key)
     files.write(work.file("enrolment.json"), enrolment, 0o600)
     if work.erase:
-        link.run(_ERASE.format(folder=folder), 60)
-    for name, data in wanted.items():
-        work.tell(f"{name}: {len(data)} bytes / 字节")
-        link.write(f"{folder}/{name}", data)
-    wrong = _not_as_wanted(link.digests(mounted(link)), folder, wanted)
+        data.clear(link, folder)
+    for name, content in wanted.items():
+        work.tell(f"{name}: {len(content)} bytes / 字节")
+        link.write(f"{folder}/{name}", content)
+    wrong = _not_as_wanted(link.digests(data.mounted(link)), folder, wanted)
     if wrong:
         return failed(STEP, _not_verified(wrong), bad_status=REFUSED)
     return passed(
@@ -82,13 +61,8 @@ def run(link: Link, work: Work, generation: int = 1) -> Outcome:
         enrolment=commissioning.digest(body),
         enrolment_file=work.file("enrolment.json").name,
         generation=generation,
-        files={name: len(data) for name, data in wanted.items()},
+        files={name: len(content) for name, content in wanted.items()},
     )
-
-
-def mounted(link: Link) -> str:
-    """The folder of the terminal's data, mounted. Raises BoardError."""
-    return link.run(_MOUNT).decode().split()[-1]
 
 
 def files_of(site: Site, terminal: Terminal) -> dict[str, bytes]:

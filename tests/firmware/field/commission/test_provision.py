@@ -12,8 +12,9 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from terminal import config
 
 from firmware.field import site
+from firmware.field.board import data
 from firmware.field.board.link import Link
-from firmware.field.commission import provision, session, steps
+from firmware.field.commission import session, steps
 from firmware.field.commission.work import Signer, Work
 from firmware.field.outcome import Outcome
 from hil.board.blank import BlankBoard, blank_board
@@ -48,7 +49,7 @@ def provisioned(work: Work) -> Outcome:
 def on_board(board: BlankBoard, name: str) -> bytes:
     link = Link(board.port)
     try:
-        return link.read(f"{provision.mounted(link)}/{name}")
+        return link.read(f"{data.mounted(link)}/{name}")
     finally:
         link.close()
 
@@ -103,7 +104,7 @@ def test_another_terminals_board_is_not_taken_unless_its_data_may_go(board: Blan
     (tmp_path / "first").mkdir()
     assert provisioned(work_of(tmp_path / "first", board)).state == "passed"
     link = Link(board.port)
-    folder = provision.mounted(link)
+    folder = data.mounted(link)
     link.write(f"{folder}/log/0001", b"records that nobody has yet")
     link.close()
     work = work_of(tmp_path, board, "T0009")
@@ -114,6 +115,6 @@ def test_another_terminals_board_is_not_taken_unless_its_data_may_go(board: Blan
     assert provisioned(replace(work, erase=True)).state == "passed"
     check_key(board, work)
     link = Link(board.port)
-    left = link.digests(provision.mounted(link))
+    left = link.digests(data.mounted(link))
     link.close()
     assert sorted(left) == [f"{folder}/{name}" for name in ("key", "network.json", "terminal.json")]
