@@ -49,6 +49,7 @@ from gateway.quarantine.orders import Desk, Done, Order, Work
 from gateway.quarantine.quarantine import Quarantine
 from gateway.registry import Registry
 from gateway.replay import AnswersOnly, replayer
+from gateway.rotation.desk import Desk as RotationDesk
 from gateway.updates.bundles import load_keys
 from gateway.updates.desk import Desk as UpdatesDesk
 from gateway.verify import bounds_of
@@ -129,7 +130,8 @@ class Gateway:
     def __init__(self, loaded: Loaded, clock: Clock, out: TextIO, log: TextIO) -> None:
         self._config = loaded.config
         self._follows = loaded.follows
-        self._registry = loaded.registry
+        self._laid = loaded.registry
+        self._rotation: RotationDesk | None = None
         self._terminals_file = loaded.terminals_file
         self._sinks = loaded.sinks
         self._clock = clock
@@ -151,7 +153,9 @@ class Gateway:
                 self._log.warning("restore_finished")
             quarantine = Quarantine(folder, self._config.quarantine)
             opened.callback(quarantine.close)
-            journal, desks = _stores(self._config, folder, self._clock, self.metrics, self._log, opened)
+            journal, desks, self._rotation = _stores(
+                self._config, self._laid, self._clock, self.metrics, self._log, opened
+            )
             intake = self._make_intake(folder, journal)
             pipeline = Pipeline(
                 intake=intake,
@@ -177,6 +181,11 @@ class Gateway:
                 self._take_until(stop, reload, intake, judge, chores)
             except StoppedError:
                 self._log.warning("stopped_without_disk")  # what was not committed is with the broker, or the terminal
+
+    @property
+    def _registry(self) -> Registry:
+        """The terminals, with the keys that count."""
+        return self._laid if self._rotation is None else self._rotation.registry
 
     def _start(self, intake: Carrier, beside: Sequence[SinkRunner | GapWatch], opened: ExitStack) -> None:
         """Begin; and stop them at the end, the intake first."""
@@ -265,10 +274,12 @@ class Gateway:
     def _reload(self) -> None:
         """Take the terminals and keys anew; keep what we have if the files are wrong."""
         try:
-            self._registry = terminals.load(Path(self._config.terminals))
-        except ConfigError as error:
+            self._laid = terminals.load(Path(self._config.terminals))
+            if self._rotation is not None:
+                self._rotation.take(self._laid)
+        except (ConfigError, StoreUnavailableError) as error:
             self.metrics.reloads.labels("refused").inc()
-            self._log.error("reload_refused", problems=[str(problem) for problem in error.problems])
+            self._log.error("reload_refused", problems=str(error).splitlines())
             return
         self.metrics.reloads.labels("done").inc()
         self.metrics.terminals.set(len(self._registry))
@@ -295,27 +306,30 @@ class Gateway:
 
 def _stores(
     config: GatewayConfig,
-    folder: Path,
+    registry: Registry,
     clock: Clock,
     metrics: Metrics,
     log: structlog.typing.FilteringBoundLogger,
     opened: ExitStack,
-) -> tuple[Journal | StreamJournal, Sequence[DownDesk]]:
-    """The journal of the configured kind; where terminals are heard beside it, what is wanted of them, and updates."""
+) -> tuple[Journal | StreamJournal, Sequence[DownDesk], RotationDesk | None]:
+    """The journal of the configured kind; where terminals are heard, what is wanted of them, and their keys."""
+    folder = Path(config.data_dir)
     if config.journal.kind == "jetstream" and config.jetstream is not None:
         client = Client(config.jetstream, "wattline-worker", partial(token_hex, 8), steady_s)
         elsewhere = StreamJournal(config.jetstream, client)
         opened.callback(elsewhere.close)
-        return elsewhere, []
+        return elsewhere, [], None
     journal = Journal(folder, config.verify)
     opened.callback(journal.close)
     if config.jetstream is not None:
-        return journal, []  # a follower's: it hears no terminal
+        return journal, [], None  # a follower's: it hears no terminal
     wanted = WantedDesk(folder, journal, clock, steady_s, metrics, log)
     opened.callback(wanted.close)
     updates = UpdatesDesk(folder, clock, steady_s, metrics, log)
     opened.callback(updates.close)
-    return journal, [wanted, updates]
+    rotation = RotationDesk(folder, registry, clock, steady_s, metrics, log)
+    opened.callback(rotation.close)
+    return journal, [wanted, updates, rotation], rotation
 
 
 def carry_out(config_path: Path, order: Order, clock: Clock) -> Done:
@@ -330,7 +344,7 @@ def carry_out(config_path: Path, order: Order, clock: Clock) -> Done:
         quarantine = Quarantine(folder, loaded.config.quarantine)
         open_stores.callback(quarantine.close)
         metrics, log = Metrics(), make_logger(clock, sys.stderr)
-        journal, desks = _stores(loaded.config, folder, clock, metrics, log, open_stores)
+        journal, desks, rotation = _stores(loaded.config, loaded.registry, clock, metrics, log, open_stores)
         if isinstance(journal, StreamJournal):
             journal.check()
         pipeline = Pipeline(
@@ -344,7 +358,9 @@ def carry_out(config_path: Path, order: Order, clock: Clock) -> Done:
             log=log,
             stop=threading.Event(),
         )
-        work = Work(order, folder, quarantine, replayer(pipeline, lambda: loaded.registry))
+        work = Work(
+            order, folder, quarantine, replayer(pipeline, lambda: rotation.registry if rotation else loaded.registry)
+        )
         open_stores.callback(work.close)
         while work.step():
             pass

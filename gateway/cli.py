@@ -27,6 +27,7 @@ from gateway import (
     cli_pki,
     cli_quarantine,
     cli_reconcile,
+    cli_rotate,
     cli_status,
     cli_tail,
     cli_take,
@@ -70,6 +71,7 @@ cli_audit.register(app)
 cli_forward.register(app)
 cli_reconcile.register(app)
 cli_update.register(app)
+cli_rotate.register(app)
 
 
 @app.callback()

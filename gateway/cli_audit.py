@@ -11,7 +11,6 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
-from gateway import registry
 from gateway.cli_common import (
     NOT_WELL,
     AsJson,
@@ -25,6 +24,7 @@ from gateway.cli_common import (
 )
 from gateway.journal.audit import Audit, Fault, Keys
 from gateway.journal.chain import Head
+from gateway.rotation import keyring
 from gateway.tail import described, line
 from protocol.host.strict import ConfigError
 
@@ -59,7 +59,7 @@ def audit(
     noted = [_head(text) for text in head or []]
     found = open_audit(Path(loaded.data_dir))
     try:
-        keys = registry.load_keys(Path(loaded.terminals))
+        keys = keyring.load_keys(Path(loaded.terminals), Path(loaded.data_dir))
         chain = _verify_chain(found, noted)
         seed = random.SystemRandom().randrange(1 << 31) if seed is None else seed
         proven = _prove(found, keys, prove, random.Random(seed))  # noqa: S311  (a sample that can be drawn again)

@@ -13,6 +13,8 @@ from gateway.jetstream.status import status as stream_status
 from gateway.journal.journal import FILE
 from gateway.journal.reader import Reader
 from gateway.quarantine.quarantine import QuarantineReader
+from gateway.rotation import changes
+from gateway.rotation import store as rotation
 from gateway.updates import rollouts, stages
 from gateway.updates import store as updates
 from gateway.wanted import configurations, requests
@@ -20,7 +22,7 @@ from gateway.wanted.store import looking
 from protocol.host import program
 
 NAMES_SHOWN = 10  # on a line for a person; --json has them all
-_LINES = ("stream", "journal", "retention", "quarantine", "unknown", "findings", "asked", "updates")
+_LINES = ("stream", "journal", "retention", "quarantine", "unknown", "findings", "asked", "updates", "keys")
 
 
 def status(config: Config, as_json: AsJson = False) -> None:
@@ -28,7 +30,7 @@ def status(config: Config, as_json: AsJson = False) -> None:
 
     program: its version and commit.
 
-    updates: rollouts that are not over.
+    updates: rollouts that are not over. keys: changes of terminals' keys, by how far they have come.
 
     findings: epochs_back, frames of a log that is not the terminal's newest; records_missing, numbers that terminals
     gave to records, that never came and were asked for; records_given_up, those of which nothing came when asked.
@@ -62,7 +64,7 @@ def _journal_status(loaded: GatewayConfig) -> dict[str, Any]:
     found: dict[str, Any] = {"journal": journal, "retention": _retention(loaded.journal, reader)}
     reader.close()
     found |= {**_quarantine_status(folder), **_wanted_status(folder, journal.pop("epochs_back", 0))}
-    found |= {"updates": _updates_status(folder), "sinks": {}}
+    found |= {"updates": _updates_status(folder), "keys": _keys_status(folder), "sinks": {}}
     for sink in loaded.sink:
         state = outbox.status(folder, sink.name)
         found["sinks"][sink.name] = {**state, "lag": newest - cast("int", state["confirmed"])}
@@ -123,6 +125,13 @@ def _updates_status(folder: Path) -> dict[str, int]:
     with updates.looking(folder) as connection:
         found = [] if connection is None else rollouts.unfinished(connection)
     return {state: sum(one.state == state for one in found) for state in stages.OPEN}
+
+
+def _keys_status(folder: Path) -> dict[str, int]:
+    """How many terminals' last change of key is in which state."""
+    with rotation.looking(folder) as connection:
+        found = [] if connection is None else changes.every(connection)
+    return {state: sum(one.state == state for one in found) for state in changes.STATES}
 
 
 def _brief(states: dict[str, list[str]]) -> dict[str, str]:

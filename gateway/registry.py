@@ -92,8 +92,8 @@ class RegistryFile(Section, frozen=True):
 class Terminal:
     """A terminal of the file.
 
-    By generation: `states`, of the keys that open what comes up and seal what goes down; a revoked one has none.
-    By number: `points`. board: as releases name it; None: nobody said.
+    By generation: `states`, of the keys that open what comes up and seal what goes down; a revoked one has none;
+    `key_files`, of those that stand in the file. By number: `points`. board: as releases name it; None: nobody said.
     """
 
     id: str
@@ -102,6 +102,7 @@ class Terminal:
     commissioned_s: int | None = None
     revoked_s: int | None = None
     board: str | None = None
+    key_files: Mapping[int, Path] = field(default_factory=dict, repr=False)
     limits: Points = field(init=False, repr=False)  # the same points as the checks take them
 
     def __post_init__(self) -> None:
@@ -134,9 +135,13 @@ class Senders(NamedTuple):
 
 
 class Registry:
-    """The terminals by id: those that are admitted, and apart from them those that were revoked."""
+    """The terminals by id: those that are admitted, and apart from them those that were revoked.
 
-    def __init__(self, terminals: Iterable[Terminal] = ()) -> None:
+    wrapping: the keys under which key files may lie sealed.
+    """
+
+    def __init__(self, terminals: Iterable[Terminal] = (), wrapping: WrappingKeys | None = None) -> None:
+        self.wrapping = wrapping or WrappingKeys()
         known = {terminal.id: terminal for terminal in terminals}
         self._terminals = {name: one for name, one in known.items() if one.revoked_s is None}
         self._revoked = {name: one for name, one in known.items() if one.revoked_s is not None}
@@ -157,6 +162,11 @@ class Registry:
         """Every terminal of the file, revoked or not, by id."""
         known = self._terminals | self._revoked
         return (known[name] for name in sorted(known))
+
+    def replaced(self, terminals: Iterable[Terminal]) -> "Registry":
+        """Another registry, with these in the place of those of their names."""
+        found = self._terminals | self._revoked | {one.id: one for one in terminals}
+        return Registry(found.values(), self.wrapping)
 
     def __len__(self) -> int:
         return len(self._terminals)
@@ -181,7 +191,7 @@ def load(path: Path, *, with_keys: bool = True) -> Registry:
     problems += keys.problems()
     if problems:
         raise ConfigError(problems)
-    return Registry(terminals)
+    return Registry(terminals, keys.wraps)
 
 
 def wrapping_at(path: Path) -> WrappingKeys:
@@ -223,14 +233,14 @@ class _Keys:
     def __init__(self, path: Path, wraps: WrappingKeys, *, with_keys: bool = True) -> None:
         self.path, self.are_read = path, with_keys
         self._folder = path.resolve().parent
-        self._wraps = wraps
+        self.wraps = wraps
         self._missing: dict[str, list[str]] = {}  # the files that lie under a wrapping key which is not here, by its id
 
     def state(self, terminal: str, key: KeyEntry, at: str, problems: list[Problem]) -> KeyState | None:
         """A terminal's key; None, and a problem added, where it can't be read."""
         try:
             name = key_file.name_of(terminal, key.generation)
-            return KeyState(key_file.read(self._folder / key.file, name, self._wraps))
+            return KeyState(key_file.read(self.file(key), name, self.wraps))
         except MissingWrapError as error:
             self._missing.setdefault(error.wrap, []).append(key.file)
         except OSError as error:
@@ -240,9 +250,13 @@ class _Keys:
             problems.append(Problem(self.path, f"{at}.file", f"{key.file}: {error}"))
         return None
 
+    def file(self, key: KeyEntry) -> Path:
+        """Where it lies."""
+        return self._folder / key.file
+
     def problems(self) -> list[Problem]:
         """One for each wrapping key that is missing, however many files lie under it."""
-        known = f"{self._wraps.source}: {self._wraps.first}" if self._wraps else "none / 无"
+        known = f"{self.wraps.source}: {self.wraps.first}" if self.wraps else "none / 无"
         return [
             Problem(
                 self.path,
@@ -266,7 +280,9 @@ def _load_terminal(keys: _Keys, at: str, entry: TerminalEntry, problems: list[Pr
         if (state := keys.state(entry.id, key, f"{at}.keys[{number}]", problems)) is not None:
             states[key.generation] = state
     points = {point.number: point for point in entry.points}
-    return Terminal(entry.id, states, points, _unix_s(entry.commissioned), _unix_s(entry.revoked), entry.board)
+    files = {key.generation: keys.file(key) for key in entry.keys}
+    known_s = (_unix_s(entry.commissioned), _unix_s(entry.revoked))
+    return Terminal(entry.id, states, points, *known_s, entry.board, files)
 
 
 def _unix_s(instant: datetime | None) -> int | None:

@@ -16,6 +16,7 @@ from gateway.forward import outbox
 from gateway.journal import journal
 from gateway.journal.journal import Journal
 from gateway.journal.reader import Reader
+from gateway.rotation import store as rotation
 from gateway.updates import store as updates
 from gateway.wanted import store as wanted
 
@@ -58,6 +59,7 @@ def names(folder: Path) -> list[str]:
 
 def copy_store(source: Path, target: Path) -> StoreFile:
     """A copy of one instant of a store that others may be writing to, durable. Raises OSError, sqlite3.Error."""
+    os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))  # some hold keys
     with closing(connect_for_reading(source)) as live, closing(sqlite3.connect(target, isolation_level=None)) as copy:
         live.backup(copy)  # all pages in one step: WAL holds the instant, and the writer is not held up
         schema = schema_version(copy)
@@ -95,6 +97,8 @@ def check_set(folder: Path) -> int:
         Journal(folder, VerifyConfig()).close()
         wanted.Store(folder).close()
         updates.Store(folder).close()
+        if rotation.FILE in names(folder):
+            rotation.Store(folder).close()
         for sink in _sinks(folder):
             outbox.Outbox(folder, sink).close()
         with closing(Reader(folder)) as reader:

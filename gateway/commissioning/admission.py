@@ -47,6 +47,7 @@ class Desk:
     kept: Path  # the folder of documents that were taken: evidence
     technicians: Mapping[str, Ed25519PublicKey]
     wrapping: WrappingKeys = field(default_factory=WrappingKeys)  # under which new keys lie on our disk
+    agreed: Mapping[str, int] = field(default_factory=dict)  # the newest generation agreed on over the air, by terminal
 
     def file(self, terminal: str, digest: str) -> Path:
         """Where a document is kept."""
@@ -76,8 +77,9 @@ def admit_enrolment(desk: Desk, data: bytes, private: X25519PrivateKey) -> Termi
     known = _entries(desk.terminals).get(found.terminal)
     points = [_point(one) for one in found.points]
     generations = [key.generation for key in known.keys] if known else []
+    generations.append(desk.agreed.get(found.terminal, 0))
     kept = desk.file(found.terminal, digest)
-    newest = max(generations, default=0)
+    newest = max(generations)
     if found.generation <= newest:  # one below may be of a key that was taken out of the file
         if kept.exists():
             raise RefusedError("replayed", f"{found.terminal}: this enrolment was taken already / 该登记文件已导入过")

@@ -8,6 +8,8 @@ from gateway import registry, registry_edit
 from gateway.commissioning import admission, sealing_key, technicians
 from gateway.config import GatewayConfig
 from gateway.journal.spans import Spans
+from gateway.rotation import keyring
+from gateway.rotation.store import looking
 from protocol.host.commissioning import Enrolment
 
 FOLDER = "commissioning"  # in data_dir: documents that were taken
@@ -21,7 +23,9 @@ def take(config: GatewayConfig, data: bytes, now: datetime) -> tuple[str, str]:
     """
     known = technicians.load(Path(config.commissioning.technicians))
     wrapping = registry.wrapping_at(Path(config.terminals))
-    desk = admission.Desk(Path(config.terminals), Path(config.data_dir) / FOLDER, known, wrapping)
+    with looking(Path(config.data_dir)) as connection:
+        agreed = keyring.newest(connection)
+    desk = admission.Desk(Path(config.terminals), Path(config.data_dir) / FOLDER, known, wrapping, agreed)
     found, _ = admission.open_document(data, known)
     with registry_edit.alone(desk.terminals):
         if isinstance(found, Enrolment):

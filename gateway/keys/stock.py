@@ -1,20 +1,25 @@
-"""All key files of a gateway: sealed, unsealed, looked through. A cut leaves each as it was or as it is to be.
+"""All keys of a gateway: sealed, unsealed, looked through. A cut leaves each as it was or as it is to be.
 
 A sealed file and one in plain are read by the same gateway, so that nothing need stop while files change one by one.
 """
 
 import secrets
+import sqlite3
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
 from gateway import registry
 from gateway.commissioning import sealing_key
 from gateway.config import GatewayConfig
+from gateway.database import NewerSchemaError, StoreUnavailableError
 from gateway.files import read_secret, write_durably
 from gateway.keys import key_file, wrapping
 from gateway.keys.wrapping import WrappingKeys
+from gateway.rotation import keyring
+from gateway.rotation import store as rotation
 from protocol.host.strict import Problem, read
 
 SEALED, OLDER, PLAIN = "sealed", "older", "plain"  # older: under a wrapping key that seals no more
@@ -25,18 +30,19 @@ class StockError(Exception):
 
 
 class Held(NamedTuple):
-    """A key file, and whose key it holds."""
+    """A key file, and whose key it holds. place: of one that was agreed on over the air; it lies in that store."""
 
     file: Path
     name: str
+    place: tuple[str, int, str] | None = None
 
 
 class Stock:
-    """The key files that there are: of terminals.toml, revoked terminals' too, and our sealing key."""
+    """The keys that there are: of terminals.toml, revoked terminals' too, agreed on over the air, our sealing key."""
 
     def __init__(self, config: GatewayConfig) -> None:
         """Raises ConfigError."""
-        path = Path(config.terminals)
+        path, self._data = Path(config.terminals), Path(config.data_dir)
         content = read(path, registry.RegistryFile)
         folder = path.resolve().parent
         self.wrapping_key_file = folder / content.wrapping_key_file if content.wrapping_key_file else None
@@ -63,6 +69,7 @@ class Stock:
                 raise StockError(f"{one.file}: {error.strerror}") from error
             except ValueError as error:
                 raise StockError(f"{one.file}: {error}") from error
+        yield from self._agreed()
 
     def counted(self) -> tuple[Counter[str], list[list[str]]]:
         """(files by state, the names that have one key in common). Raises StockError."""
@@ -105,7 +112,28 @@ class Stock:
             return PLAIN
         return SEALED if self.wrapping and wrapping.wrap_of(line) == self.wrapping.first else OLDER
 
-    @staticmethod
-    def _put(one: Held, secret: bytes, wraps: WrappingKeys) -> int:
+    def _agreed(self) -> Iterator[tuple[Held, str, bytes]]:
+        """Likewise, of the keys that were agreed on over the air."""
+        try:
+            with rotation.looking(self._data) as connection:
+                lines = list(keyring.lines(connection)) if connection else []
+            for place, line in lines:
+                one = Held(self._data / rotation.FILE, keyring.name_of(*place), place)
+                yield one, self._state(line.encode()), key_file.opened(line.encode(), one.name, self.wrapping)
+        except (sqlite3.Error, ValueError) as error:
+            raise StockError(f"{self._data / rotation.FILE}: {error}") from error
+
+    def _put(self, one: Held, secret: bytes, wraps: WrappingKeys) -> int:
+        if one.place is not None:
+            self._lay(one.place, secret, wraps)
+            return 1
         write_durably(one.file, key_file.lines(secret, one.name, wraps), like=one.file.stat())
         return 1
+
+    def _lay(self, place: tuple[str, int, str], secret: bytes, wraps: WrappingKeys) -> None:
+        try:
+            store = rotation.Store(self._data)
+            with closing(store), store.writing() as connection:
+                keyring.lay(connection, place, secret, wraps)
+        except (StoreUnavailableError, NewerSchemaError) as error:
+            raise StockError(str(error)) from error
