@@ -1,12 +1,10 @@
 """Units, containers and configurations of both forms: what an operator copies works, and allows what it says alone."""
 
 import base64
-import configparser
 import hashlib
 import os
 import re
 import shutil
-import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -115,48 +113,6 @@ def test_no_secret_of_an_operator_becomes_a_layer_of_the_image() -> None:
     named = set(re.findall(r"\./(secrets|worker-)", "".join(texts)))
     assert named == {"secrets", "worker-"}
     assert {"**/secrets", "**/keys", "**/*.password", "deploy/several-machines/worker-*"} <= kept_out
-
-
-def units() -> dict[str, configparser.ConfigParser]:
-    found = {}
-    for file in sorted((DEPLOY / "systemd").iterdir()):
-        parser = configparser.ConfigParser(strict=True, interpolation=None, delimiters=("=",))
-        parser.optionxform = str  # type: ignore[assignment,method-assign]
-        parser.read(file, encoding="utf-8")
-        found[file.name] = parser
-    return found
-
-
-def test_units_come_back_by_themselves_and_keep_secrets(tmp_path: Path) -> None:
-    """P-237: where systemd is, it takes them, too."""
-    found = units()
-    gateway, backup = found["wattline-gateway.service"], found["wattline-backup.service"]
-    assert (gateway["Service"]["Restart"], gateway["Unit"]["StartLimitIntervalSec"]) == ("always", "0")
-    assert gateway["Service"]["UMask"] == backup["Service"]["UMask"] == "0077"
-    assert gateway["Service"]["User"] == backup["Service"]["User"] == "wattline"
-    assert int(gateway["Service"]["LimitNOFILE"]) > 10_000  # the most connections that a sink may have
-    role = gateway["Service"]["Environment"].removeprefix("WATTLINE_ROLE=")
-    follower = found["follower.conf"]["Service"]["Environment"].removeprefix("WATTLINE_ROLE=")
-    assert (role, follower) == ("run", "follow")
-    assert CliRunner().invoke(app, [follower, "--help"]).exit_code == 0
-    for unit in found.values():
-        for name, line in unit["Service"].items() if "Service" in unit else ():
-            if name.startswith("Exec") and " gateway " in line:
-                words = line.replace("${WATTLINE_ROLE}", role).split(" gateway ")[1].split()
-                done = CliRunner().invoke(app, [words[0], "--help"])
-                assert done.exit_code == 0, done.output
-                assert {word for word in words if word.startswith("--")} <= set(done.output.split()), words
-    if shutil.which("systemd-analyze"):
-        for name in found:
-            text = (DEPLOY / "systemd" / name).read_text(encoding="utf-8")
-            (tmp_path / name).write_text(
-                text.replace("/usr/bin/wattline", f"{ROOT}/.venv/bin/wattline"), encoding="utf-8"
-            )
-        command = ["systemd-analyze", "verify", "--man=no"]
-        command += [str(tmp_path / name) for name in found if not name.endswith(".conf")]
-        done_ = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
-        ours = [line for line in done_.stderr.splitlines() if "wattline" in line]
-        assert not ours, done_.stderr
 
 
 CONFIGURATIONS = [
