@@ -7,6 +7,8 @@ not (measured on a year of a steel plant: never). Where there is no load nothing
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
+from math import isqrt
+from operator import or_
 from typing import NamedTuple
 
 from gateway.export.columns import NAMES, Row
@@ -39,6 +41,8 @@ class Shown(NamedTuple):
     currents_ma: tuple[int | None, ...]
     export_rise_wh: int
     print: Print | None
+    apparent_va: int | None = None  # of each phase's voltage and current
+    vector_va: int | None = None  # of active and reactive power
 
 
 def shown_of(rows: Iterable[Row]) -> list[Shown]:
@@ -57,7 +61,10 @@ def shown_of(rows: Iterable[Row]) -> list[Shown]:
         compared = (*rises, power_w, row[at["q_mean_var"]], factor, *voltages, *currents)
         lives = rises and (has_load or any(voltages))
         export_wh = (rises[_REGISTERS.index("e_export_wh")] or 0) if rises else 0
-        found.append(Shown(row[at["start_unix_s"]], power_w, factor, currents, export_wh, compared if lives else None))
+        start_s, reactive_var = row[at["start_unix_s"]], _reactive_var(row[at["q_mean_var"]], rises)
+        vector_va = None if reactive_var is None else isqrt(power_w**2 + reactive_var**2)
+        both = apparent_va(voltages, currents), vector_va
+        found.append(Shown(start_s, power_w, factor, currents, export_wh, compared if lives else None, *both))
         before = row
     return found
 
@@ -101,19 +108,37 @@ def transformers(shown: Sequence[Shown], rated_w: int | None, rule: Transformer)
     rated_w: None where it is not known: then only what is REVERSED is told.
     """
     loaded = [_is_loaded(one, rated_w, rule) for one in shown]
-    judges = ((REVERSED, _is_reversed), (PHASE_LOST, _has_lost_a_phase), (FACTOR_LOW, _has_a_low_factor))
-    for kind, judge in judges if rated_w is not None else judges[:1]:
-        wrong = [is_loaded and judge(one, rule) for is_loaded, one in zip(loaded, shown, strict=True)]
-        yield from _runs(kind, shown, wrong, rule.windows)
+    reversed_ = [is_loaded and _is_reversed(one) for is_loaded, one in zip(loaded, shown, strict=True)]
+    yield from _runs(REVERSED, shown, reversed_, rule.windows)
+    if rated_w is None:
+        return
+    lost = [is_loaded and _has_lost_a_phase(one, rule) for is_loaded, one in zip(loaded, shown, strict=True)]
+    yield from _runs(PHASE_LOST, shown, lost, rule.windows)
+    low = [is_loaded and _has_a_low_factor(one, rule) for is_loaded, one in zip(loaded, shown, strict=True)]
+    crossed = [_is_crossed(one, rated_w, rule) for one in shown]
+    yield from _runs(FACTOR_LOW, shown, list(map(or_, low, crossed)), rule.windows)
 
 
 def may_be_wrong(one: Shown, rated_w: int | None, rule: Transformer) -> bool:
     """Whether a window by itself could be part of a finding of `transformers`, whatever else the point showed."""
-    if not _is_loaded(one, rated_w, rule):
-        return False
-    if _is_reversed(one, rule):
+    is_loaded = _is_loaded(one, rated_w, rule)
+    if is_loaded and _is_reversed(one):
         return True
-    return rated_w is not None and (_has_lost_a_phase(one, rule) or _has_a_low_factor(one, rule))
+    if rated_w is None:
+        return False
+    if is_loaded and (_has_lost_a_phase(one, rule) or _has_a_low_factor(one, rule)):
+        return True
+    return _is_crossed(one, rated_w, rule)
+
+
+def apparent_va(voltages_dv: Sequence[int | None], currents_ma: Sequence[int | None]) -> int | None:
+    """What the phases' voltages and currents come to; None: not all of them are known."""
+    total = 0
+    for voltage_dv, current_ma in zip(voltages_dv, currents_ma, strict=True):
+        if voltage_dv is None or current_ma is None:
+            return None
+        total += voltage_dv * abs(current_ma)
+    return total // 10_000  # of 0.1 V and mA
 
 
 def _hours(shown: Sequence[Shown]) -> Iterator[tuple[int, Hour]]:
@@ -133,7 +158,23 @@ def _is_loaded(one: Shown, rated_w: int | None, rule: Transformer) -> bool:
     return power_w > 0 and power_w * 100 >= rated_w * rule.load_percent
 
 
-def _is_reversed(one: Shown, _rule: Transformer) -> bool:
+def _is_crossed(one: Shown, rated_w: int, rule: Transformer) -> bool:
+    """Currents on other phases' voltages: the phases' powers cancel each other out, reactive ones, too."""
+    if one.apparent_va is None or one.vector_va is None:
+        return False
+    is_loaded = one.apparent_va * 100 >= rated_w * rule.load_percent
+    return is_loaded and one.vector_va * 1000 < one.apparent_va * rule.factor_min_milli
+
+
+def _reactive_var(mean_var: int | None, rises: Sequence[int | None]) -> int | None:
+    """Mean reactive power of a window: as the meter said, or by what its registers rose by."""
+    if mean_var is not None or not rises:
+        return mean_var
+    imported, exported = (rises[_REGISTERS.index(name)] for name in ("r_import_varh", "r_export_varh"))
+    return None if imported is None else (imported - (exported or 0)) * 3600 // SLOT_S
+
+
+def _is_reversed(one: Shown) -> bool:
     return (one.power_w or 0) < 0 or one.export_rise_wh > 0 or any((each or 0) < 0 for each in one.currents_ma)
 
 

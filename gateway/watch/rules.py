@@ -52,7 +52,7 @@ class Transformer(Rule, frozen=True):
     load_percent: Percent = 10  # below, small loads of one phase are usual
     unrated_w: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = 1_000  # without rated power, from so much on
     factor_min_milli: Annotated[int, msgspec.Meta(ge=1, le=999)] = 550  # below: hardly of one conductor
-    lost_percent: Percent = 5  # of the mean of the other two phases' currents
+    lost_percent: Percent = 10  # of the mean of the other two phases' currents: a shorted transformer leaves some
 
 
 class Silent(Rule, frozen=True):

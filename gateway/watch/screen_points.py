@@ -13,6 +13,7 @@ from protocol.record import Reading
 
 _AT = {name: Reading._fields.index(name) for name in Reading._fields}
 _POWER, _EXPORT, _FACTOR = (_AT[name] for name in ("p_mean_w", "e_export_wh", "pf_milli"))
+_VOLTAGES = slice(_AT["ua_dv"], _AT["uc_dv"] + 1)
 _CURRENTS = slice(_AT["ia_ma"], _AT["ic_ma"] + 1)
 _COMPARED = slice(_AT["ua_dv"], _AT["pf_milli"] + 1)
 
@@ -62,7 +63,10 @@ class PointScreen:
             return True
         export_wh = values[_EXPORT]
         rises = export_wh is not None and export_wh != before[_EXPORT]
-        shown = Shown(0, power_w, values[_FACTOR], values[_CURRENTS], int(rises), None)
+        apparent_va = honesty.apparent_va(values[_VOLTAGES], values[_CURRENTS])
+        shown = Shown(
+            0, power_w, values[_FACTOR], values[_CURRENTS], int(rises), None, apparent_va, vector_va=abs(power_w)
+        )
         rated_w = terminal.points[number].rated_power_w if number in terminal.points else None
         return honesty.may_be_wrong(shown, rated_w, self._rule)
 

@@ -51,6 +51,8 @@ def _played(seed: int, windows: int, faults: tuple[WiringFault, ...], shifts: in
 def row_of(number: int, before: dict[str, Fraction], now: dict[str, Fraction]) -> Row:
     values = {name: int(value) for name, value in now.items() if name in NAMES}
     net_wh = sum(sign * (now[name] - before[name]) for name, sign in (("e_import_wh", 1), ("e_export_wh", -1)))
+    mean = abs(4 * net_wh / now["p_w"]) if now["p_w"] else 1  # currents are means of a window, as the power is
+    values |= {name: int(now[name] * mean) for name in ("ia_ma", "ib_ma", "ic_ma")}
     row: dict[str, object] = dict.fromkeys(NAMES)
     row |= {"start_unix_s": BEGIN_S + SLOT_S * number, "length_s": SLOT_S, "p_mean_w": int(4 * net_wh)}
     return tuple((row | values)[name] for name in NAMES)
