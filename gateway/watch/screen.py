@@ -82,7 +82,7 @@ class Screen:
             found.service[one.terminal] = found.service.get(one.terminal, span).with_(*span)
         windows = [one for one in came if one.readings]
         for one in windows:
-            terminal = self._registry.get(one.terminal)
+            terminal = self._registry.get(one.terminal) if one.to_s - one.from_s == SLOT_S else None
             newest_s = self.heard[one.terminal].window_s or 0
             if terminal and (self._points.is_suspect(one, terminal, newest_s) or one.terminal in turning):
                 span = Span(one.from_s, one.to_s + SLOT_S)  # what registers rose by in the window after, it tells
@@ -103,10 +103,13 @@ class Screen:
 
     def looked(self, enterprise: Enterprise, one: Linkage, standing: Standing) -> None:
         """An exact look was taken at a linkage, by which it stands so."""
-        terminals = {point.terminal for point in (*one.production, *one.treatment)}
+        self._linkages.looked((enterprise.id, one.name), standing, self.newest_s([one]))
+
+    def newest_s(self, some: Iterable[Linkage]) -> int:
+        """The end of the newest slot of which anything came of these linkages' terminals, whose clocks may be ahead."""
+        terminals = {point.terminal for one in some for point in (*one.production, *one.treatment)}
         windows_s = [heard.window_s or 0 for name in terminals if (heard := self.heard.get(name))]
-        newest_s = max(windows_s, default=0) // SLOT_S * SLOT_S + SLOT_S
-        self._linkages.looked((enterprise.id, one.name), standing, newest_s)
+        return max(windows_s, default=0) // SLOT_S * SLOT_S + SLOT_S
 
     def standing(self) -> dict[Key, Standing | None]:
         """How those linkages stand that changed since this was asked last; None: not known."""

@@ -8,7 +8,6 @@ from gateway.watch import honesty
 from gateway.watch.came import Came, Values
 from gateway.watch.honesty import Shown
 from gateway.watch.rules import Transformer
-from gateway.watch.slots import SLOT_S
 from protocol.record import Reading
 
 _AT = {name: Reading._fields.index(name) for name in Reading._fields}
@@ -37,9 +36,7 @@ class PointScreen:
         self._whole.setdefault(one.terminal, _Whole(one.to_s, one.readings))
 
     def is_suspect(self, one: Came, terminal: Terminal, newest_s: int) -> bool:
-        """Whether a window needs an exact look. newest_s: when the terminal's newest window began."""
-        if one.to_s - one.from_s != SLOT_S:
-            return False
+        """Whether a whole window needs an exact look. newest_s: when the terminal's newest window began."""
         before = self._whole.get(one.terminal)
         is_next = before is None or one.from_s >= before.to_s
         if is_next:

@@ -121,9 +121,10 @@ class Watcher:
             if not some:
                 continue
             spans = [suspects[enterprise.id, one.name] for one in some]
-            newest_s = max(span.to_s for span in spans)  # a terminal's clock may be ahead of ours
+            newest_s = max(span.to_s for span in spans)
+            known_s = max(until_s // SLOT_S * SLOT_S, self._screen.newest_s(some))
             from_s = max(min(span.from_s for span in spans) - CONTEXT_S, kept_s)
-            to_s = min(newest_s + CONTEXT_S, max(until_s // SLOT_S * SLOT_S, newest_s))
+            to_s = min(newest_s + CONTEXT_S, known_s)
             if from_s >= to_s:
                 continue
             for one, look, standing in self._looks.linkages(enterprise, some, from_s, to_s):
