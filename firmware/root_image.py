@@ -13,8 +13,7 @@ from firmware.image import AS_IT_IS, ImageError, files_of
 
 BLOCK_BYTES = 4096  # a flash's sector, on each of our boards
 HEAD_BYTES = 2 * BLOCK_BYTES  # the two blocks without which no file system is there
-BLOCKS_MIN = 332  # three applications (docs/updates.md)
-_MAGIC, _MAGIC_AT = b"littlefs", 8
+_MAGIC, _MAGIC_AT, _COUNT_AT = b"littlefs", 8, 28  # its SPEC.md: superblock
 _PROG_BYTES = 32  # as the ESP32's port mounts it; the file system itself does not depend on it
 _LOOKAHEAD_BYTES = 32
 
@@ -42,6 +41,8 @@ def make(folder: Path, blocks: int) -> bytes:
     return bytes(made.context.buffer)
 
 
-def is_file_system(head: bytes) -> bool:
-    """Whether a block that begins so is one of the two that tell of a LittleFS."""
-    return head[_MAGIC_AT : _MAGIC_AT + len(_MAGIC)] == _MAGIC
+def blocks_of(head: bytes) -> int | None:
+    """How many blocks the LittleFS has of which a block begins so; None: it is not one of the two that tell."""
+    if len(head) < _COUNT_AT + 4 or head[_MAGIC_AT : _MAGIC_AT + len(_MAGIC)] != _MAGIC:
+        return None
+    return int.from_bytes(head[_COUNT_AT : _COUNT_AT + 4], "little")

@@ -33,15 +33,20 @@ class Partition(NamedTuple):
     label: str
 
 
-def read(data: bytes, name: str) -> list[Partition]:
-    """A firmware file's partitions, as they stand. Raises BoardRefusedError if there is no table."""
+def rows(table: bytes) -> list[Partition]:
+    """A partition table's rows, as they stand; none where there is no table."""
     found = []
-    table = data[TABLE_AT : TABLE_AT + TABLE_BYTES]
     for at in range(0, len(table) - _ROW_BYTES + 1, _ROW_BYTES):
         magic, kind, slot, start, size, label, _flags = struct.unpack_from(_ROW, table, at)
         if magic != _MAGIC:
             break
         found.append(Partition(kind, slot, start, size, label.split(b"\0")[0].decode("ascii", "replace")))
+    return found
+
+
+def read(data: bytes, name: str) -> list[Partition]:
+    """A firmware file's partitions. Raises BoardRefusedError if there is no table."""
+    found = rows(data[TABLE_AT : TABLE_AT + TABLE_BYTES])
     if not any(one.kind == APPLICATION for one in found):
         raise BoardRefusedError(f"{name}: its partition table has no application / 分区表中没有应用分区")
     return found
@@ -66,8 +71,8 @@ def laid_out(data: bytes, name: str) -> bytes:
         Partition(DATA, _LITTLEFS, log_at, counters_at - log_at, LOG),
         Partition(DATA, _UNDEFINED, counters_at, _COUNTERS_BYTES, COUNTERS),
     ]
-    rows = b"".join(_row(one) for one in (*kept, *ours))
-    table = rows + _MD5_MAGIC + hashlib.md5(rows, usedforsecurity=False).digest()
+    made = b"".join(_row(one) for one in (*kept, *ours))
+    table = made + _MD5_MAGIC + hashlib.md5(made, usedforsecurity=False).digest()
     if len(table) > TABLE_BYTES:
         raise BoardRefusedError(f"{name}: its partition table is full / 分区表已满")
     return data[:TABLE_AT] + table.ljust(TABLE_BYTES, b"\xff") + data[TABLE_AT + TABLE_BYTES :]

@@ -73,10 +73,11 @@ def _esp(data: bytes, name: str, port: str, options: Options, step: Step, root: 
         fast = flash_esp.with_flash(chip, stub=options.stub)
         flash_esp.refuse_unfit(fast, found, cross=options.cross, older=options.older)
         wanted = flash_esp.differing(fast, flash_esp.pieces(data))
+        blank = root_esp.to_erase(fast, data, name)
         application, files = _application(fast, esp_partitions.root_of(data, name), root)
         if not options.dry_run:
-            flash_esp.write(fast, [*wanted, *files], step)
-    written = sum(len(one.data) for one in (*wanted, *files))
+            flash_esp.write(fast, [*wanted, *blank, *files], step)
+    written = sum(len(one.data) for one in (*wanted, *blank, *files))
     outcome = _outcome(found.chip, len(data), written, dry_run=options.dry_run)
     if application is None:
         return outcome
@@ -92,7 +93,7 @@ def _application(chip: Loader, at: Partition, root: Root | None) -> tuple[RootSt
     differing = flash_esp.differing(chip, wanted)
     if not differing:
         return "same", []
-    return ("left", []) if root_esp.has_files(chip, at.at) else ("image", differing)
+    return ("left", []) if root_esp.has_files(chip, at) else ("image", differing)
 
 
 def _outcome(chip: str, size: int, written: int, *, dry_run: bool) -> Outcome:

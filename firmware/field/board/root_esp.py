@@ -1,14 +1,16 @@
-"""The application onto a new ESP32-S3 as one LittleFS: which pieces of its flash, and whether they may be written.
+"""What of an ESP32-S3's file systems goes with its first flash: the application as one LittleFS, room for the records.
 
-A root that has files already is left alone: there the raw REPL writes what differs (install.py). The head is the last
-piece, so that what was cut off is no file system, and is written again.
+What a terminal has on it is left alone: a root with files gets what differs by the raw REPL (install.py), and records
+are never erased. The head of an image is its last piece: what was cut off is no file system, and is written again.
 """
 
 from __future__ import annotations
 
-from firmware.field.board import flash_esp
+from firmware.field.board import esp_partitions, flash_esp
+from firmware.field.board.errors import BoardRefusedError
+from firmware.field.board.esp_partitions import COUNTERS, LOG, TABLE_AT, TABLE_BYTES, Partition
 from firmware.field.board.flash_esp import Loader, Piece
-from firmware.root_image import BLOCK_BYTES, HEAD_BYTES, is_file_system
+from firmware.root_image import BLOCK_BYTES, HEAD_BYTES, blocks_of
 
 _LOOK_BYTES = 64  # of each block of the head
 
@@ -19,7 +21,27 @@ def pieces(image: bytes, at: int) -> list[Piece]:
     return [*(one for one in body if one.data.strip(b"\xff")), Piece(at, image[:HEAD_BYTES])]
 
 
-def has_files(chip: Loader, at: int) -> bool:
-    """Whether a file system is there. Raises BoardSilentError, BoardRefusedError."""
-    heads = (flash_esp.content(chip, at + block, _LOOK_BYTES) for block in range(0, HEAD_BYTES, BLOCK_BYTES))
-    return any(is_file_system(head) for head in heads)
+def has_files(chip: Loader, place: Partition) -> bool:
+    """Whether a file system of just this size is there; MicroPython mounts no other. Raises BoardError."""
+    heads = (flash_esp.content(chip, place.at + block, _LOOK_BYTES) for block in range(0, HEAD_BYTES, BLOCK_BYTES))
+    return place.size // BLOCK_BYTES in map(blocks_of, heads)
+
+
+def to_erase(chip: Loader, firmware: bytes, name: str) -> list[Piece]:
+    """What is not erased where a terminal's records are to be, and are not: a board formats nothing else.
+
+    Raises BoardError; BoardRefusedError where the board keeps records elsewhere.
+    """
+    wanted = {one.label: one for one in esp_partitions.read(firmware, name)}
+    there = flash_esp.content(chip, TABLE_AT, TABLE_BYTES)
+    for one in esp_partitions.rows(there):
+        if one.label == LOG and one[:4] != wanted[LOG][:4]:
+            places = f"{one.at:#x}, this firmware's are at {wanted[LOG].at:#x}"
+            raise BoardRefusedError(
+                f"{chip.port}: this board keeps records at {places}: `wattline field pull` first, then erase it by "
+                "esptool / 板上记录位于其他分区：请先执行 wattline field pull，再用 esptool 擦除"
+            )
+    if has_files(chip, wanted[LOG]):
+        return []
+    blank = (flash_esp.pieces(b"\xff" * wanted[label].size, wanted[label].at) for label in (LOG, COUNTERS))
+    return flash_esp.differing(chip, [one for each in blank for one in each])

@@ -23,6 +23,7 @@ from tests.firmware.board.firmware_files import esp_file
 
 MICROPYTHON = esp_partitions.laid_out(esp_file(), "file")
 PLACE = esp_partitions.root_of(MICROPYTHON, "file")
+LOG_PLACE = next(one for one in esp_partitions.read(MICROPYTHON, "file") if one.label == LOG)
 NO_STUB = flash.Options(stub=False)
 
 
@@ -105,6 +106,41 @@ def test_a_board_that_has_files_keeps_them(built: Path, file: Path) -> None:
     assert root_of(chip) == own.context.buffer
 
 
+def test_what_a_used_board_had_makes_room_but_records_stay(built: Path, file: Path) -> None:
+    """P-359: MicroPython's own root, of another size, goes; where records are to be all is erased, unless there are."""
+    chip, make = Chip(), partial(root_image.make, built)
+    stock = LittleFS(block_size=root_image.BLOCK_BYTES, block_count=0x600000 // root_image.BLOCK_BYTES)
+    with stock.open("/boot.py", "wb") as boot:
+        boot.write(b"# of the shop")
+    chip.flash[PLACE.at :] = stock.context.buffer
+    chip.flash[LOG_PLACE.at + 70_000 : LOG_PLACE.at + 70_010] = b"leftovers!"
+    with on_pty(chip) as port:
+        done = flash.run(file, port, None, NO_STUB, lambda _done, _whole: None, make)
+    assert done.data["application"] == "image"
+    assert set(chip.flash[LOG_PLACE.at :]) == {0xFF}
+    records = LittleFS(block_size=root_image.BLOCK_BYTES, block_count=LOG_PLACE.size // root_image.BLOCK_BYTES)
+    with records.open("/segment", "wb") as segment:
+        segment.write(b"what nobody has yet")
+    chip.flash[LOG_PLACE.at : LOG_PLACE.at + LOG_PLACE.size] = records.context.buffer
+    chip.flash[-1] = 1  # a counter
+    before = bytes(chip.flash)
+    with on_pty(chip) as port:
+        again = flash.run(file, port, None, NO_STUB, lambda _done, _whole: None, make)
+    assert (again.findings[0].code, bytes(chip.flash)) == ("same", before)
+
+
+def test_a_board_that_keeps_its_records_elsewhere_is_refused(built: Path, file: Path) -> None:
+    """P-359: before a byte is written."""
+    chip, make = Chip(), partial(root_image.make, built)
+    elsewhere = bytearray(MICROPYTHON)
+    row = esp_partitions.TABLE_AT + 3 * 32 + 4  # where `wattline` begins
+    elsewhere[row : row + 4] = (LOG_PLACE.at + 0x10000).to_bytes(4, "little")
+    chip.flash[: len(elsewhere)] = elsewhere
+    with on_pty(chip) as port, pytest.raises(BoardRefusedError, match="keeps records at 0x390000"):
+        flash.run(file, port, None, NO_STUB, lambda _done, _whole: None, make)
+    assert chip.written == 0
+
+
 def test_a_cable_pulled_anywhere_leaves_no_application_or_all_of_it(built: Path, file: Path) -> None:
     """P-350: the same command goes on; what was written is not written again."""
     chip, make = Chip(), partial(root_image.make, built)
@@ -113,7 +149,7 @@ def test_a_cable_pulled_anywhere_leaves_no_application_or_all_of_it(built: Path,
     for unplug_after in (30_000, 50_000):
         with on_pty(chip, unplug_after) as port, pytest.raises((BoardSilentError, BoardRefusedError)):
             flash.run(file, port, None, NO_STUB, lambda _done, _whole: None, make)
-        assert not root_image.is_file_system(root_of(chip)[:64])
+        assert root_image.blocks_of(root_of(chip)[:64]) is None
     before = chip.written
     with on_pty(chip) as port:
         done = flash.run(file, port, None, NO_STUB, lambda _done, _whole: None, make)

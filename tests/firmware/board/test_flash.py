@@ -14,12 +14,18 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner, Result
 
 from firmware.field import cli
-from firmware.field.board import esp_image, flash_esp, flash_rp2, identify, uf2
+from firmware.field.board import esp_image, esp_partitions, flash_esp, flash_rp2, identify, uf2
 from firmware.field.board.errors import BoardRefusedError, BoardSilentError
 from hil.board.rom_loader import ESP32, Chip, on_pty, on_rfc2217
-from tests.firmware.board.firmware_files import esp_file, uf2_file
+from tests.firmware.board.firmware_files import esp_file as plain_file
+from tests.firmware.board.firmware_files import uf2_file
 
 REGION = flash_esp.REGION_BYTES
+
+
+def esp_file(chip_id: int = 9, version: bytes = b"v1.29.0", filled: bytes = b"") -> bytes:
+    """A firmware file with room for a terminal."""
+    return esp_partitions.laid_out(plain_file(chip_id, version, filled=filled), "file")
 
 
 def flash(file: Path, *arguments: str) -> Result:
@@ -152,11 +158,11 @@ def test_a_uf2_file_for_another_chip_is_refused(tmp_path: Path) -> None:
 @given(st.data())
 def test_a_damaged_firmware_file_is_refused_or_is_read_alike(data: st.DataObject) -> None:
     """P-288: any bytes of a UF2 or an ESP file end with one reason, and never with another error."""
-    whole = bytearray(data.draw(st.sampled_from([uf2_file(4), esp_file(size=70_000)])))
+    whole = bytearray(data.draw(st.sampled_from([uf2_file(4), plain_file(size=70_000)])))
     for at in data.draw(st.lists(st.integers(0, len(whole) - 1), max_size=4)):
         whole[at] ^= data.draw(st.integers(1, 255))
     cut = bytes(whole[: data.draw(st.integers(0, len(whole)))]) if data.draw(st.booleans()) else bytes(whole)
-    for read in (uf2.read, esp_image.read):
+    for read in (uf2.read, esp_image.read, esp_partitions.laid_out):
         with contextlib.suppress(BoardRefusedError):
             read(cut, "file")
 
