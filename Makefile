@@ -19,7 +19,7 @@ SETUP := deploy/setup
 PACKAGE := deploy/package
 TYPINGS := build/typings
 
-.PHONY: help setup setup-check lint types promises references docs check test test-quick fuzz mutants kills powercut firmware heap bench demo lock clean
+.PHONY: help setup setup-check lint types promises audit references docs check test test-quick fuzz mutants kills powercut firmware heap bench demo lock clean
 
 help: ## list the targets / 列出所有目标
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -120,6 +120,10 @@ types: setup-check
 	$(BIN)/mypy --config-file $(SETUP)/mypy-esp32.ini
 	$(BIN)/mypy --config-file $(SETUP)/mypy-rp2.ini
 
+# What is not checked is said: the list of advisories comes from where there is internet.
+audit: setup-check ## pinned packages with known advisories, from a list fetched before: ADVISORIES=all.zip / 漏洞核对
+	$(BIN)/python -m deploy.supply.audit $(ADVISORIES)
+
 promises: setup-check
 	$(BIN)/python tests/promises.py
 
@@ -131,7 +135,7 @@ docs: setup-check $(STAMP)/docs ## the documentation as a site: build/site/index
 	$(BIN)/python -m docs.site.references --check
 	TMPDIR=$(CURDIR)/build/docs/tmp NO_MKDOCS_2_WARNING=1 build/docs/bin/mkdocs build --strict
 
-check: lint types promises docs ## lint, types, promises, the documentation; no tests / 静态检查
+check: lint types promises audit docs ## lint, types, promises, advisories, the documentation; no tests / 静态检查
 
 # Each commit draws examples of its own, and the same ones on every machine: what was green here is green in CI.
 test: DRAWN := $(or $(SEED),$(shell printf %d 0x$$(git rev-parse --short=7 HEAD 2>/dev/null || echo 1)))
