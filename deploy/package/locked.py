@@ -29,7 +29,7 @@ def blocks(text: str) -> dict[str, str]:
 
 def needed(extras: Sequence[str], platform: str, locked: dict[str, str]) -> set[str]:
     """The names of what wattline with these extras needs there."""
-    environment = {**default_environment(), **SYSTEMS[platform]}
+    environment = {name: str(value) for name, value in default_environment().items()} | SYSTEMS[platform]
     names: set[tuple[str, str]] = set()
     todo = list(_of("wattline", ["", *extras], environment))
     while todo:
