@@ -4,7 +4,7 @@ import hmac
 import json
 import sqlite3
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from gateway.console import openapi
 from gateway.console.audit import Audit, Entry
 from gateway.console.guard import Guard
 from gateway.console.house import House
-from gateway.console.live import Heart, events
+from gateway.console.live import Heart, Listeners, events
 from gateway.console.openapi import Error, Why
 from gateway.console.pages import admission, alarms, enterprise, fleet, gaps, quarantine, sinks
 from gateway.console.rates import LOGIN, REQUEST, Limiter
@@ -87,7 +87,7 @@ class Console:
         self._house, self._users = house, users
         self._sessions = Sessions(house.config.console.session_h * 3600, steady_s, random_bytes)
         self._logins, self._requests = Limiter(LOGIN, steady_s), Limiter(REQUEST, steady_s)
-        self._audit_lock, self._heart = threading.Lock(), Heart(house, steady_s)
+        self._audit_lock, self._heart, self._listeners = threading.Lock(), Heart(house, steady_s), Listeners()
         self._document = json.dumps(openapi.document(routes, _VERSION)).encode()
         self.app = Starlette(
             routes=[
@@ -160,9 +160,15 @@ class Console:
 
     async def _live(self, request: Request) -> Response:
         self._session(request)
-        token = request.cookies.get(COOKIE)
-        stream = events(self._heart, lambda: self._sessions.find(token) is not None)
-        return StreamingResponse(stream, media_type="text/event-stream")
+        token = request.cookies.get(COOKIE, "")
+        if not self._listeners.is_room(token):
+            raise RefusedError(429, "listeners", "too many pages are open; close some", "打开的页面过多，请关闭一些")
+        return StreamingResponse(self._events(token), media_type="text/event-stream")
+
+    async def _events(self, token: str) -> AsyncGenerator[str]:
+        with self._listeners.one(token) as is_room:
+            async for event in events(self._heart, lambda: is_room and self._sessions.find(token) is not None):
+                yield event
 
     async def _openapi(self, request: Request) -> Response:
         self._session(request)

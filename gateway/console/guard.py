@@ -1,5 +1,6 @@
 """What every answer carries, and what no request gets past: an ASGI middleware."""
 
+import re
 from collections.abc import Sequence
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -11,6 +12,7 @@ POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self';"
     " font-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
+_HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^:\[\]]+)(?::[0-9]*)?")  # RFC 9110, 7.2: a name or [an IPv6 address], a port
 HEADERS = {
     "content-security-policy": POLICY,
     "x-content-type-options": "nosniff",
@@ -41,8 +43,8 @@ class Guard:
                     headers["cache-control"] = "no-store"
             await send(message)
 
-        name = Headers(scope=scope).get("host", "").rsplit(":", 1)[0]
-        if name not in self._hosts:
+        host = _HOST.fullmatch(Headers(scope=scope).get("host", ""))
+        if host is None or host[1] not in self._hosts:
             text = "unknown host / 未知主机名: add it to [console] hosts in gateway.toml\n"
             await PlainTextResponse(text, 400)(scope, receive, send_guarded)
             return

@@ -4,8 +4,9 @@ import asyncio
 import json
 import sqlite3
 import threading
-from collections.abc import AsyncIterator, Callable
-from contextlib import closing
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import closing, contextmanager
 from typing import NamedTuple
 
 from starlette.concurrency import run_in_threadpool
@@ -19,6 +20,7 @@ from gateway.watch.store import Store
 LOOK_EVERY_S = 2.0  # an operator waits; the stores are looked at once for all who listen
 BEAT_EVERY = 8  # looks between signs of life: a proxy closes what is silent for a minute
 LOOKS_MAX = 1_800  # an hour; the browser comes again
+LISTENERS_MAX = 8  # of a session: pages that are open at once; in all as many as there may be connections
 
 
 class Pulse(NamedTuple):
@@ -53,6 +55,30 @@ class Heart:
         except (sqlite3.Error, OlderSchemaError, NewerSchemaError, StoreUnavailableError):
             pass  # the page that asks is told why
         return Pulse(journal, alarms)
+
+
+class Listeners:
+    """How many listen, by session. For one event loop."""
+
+    def __init__(self) -> None:
+        self._counts: Counter[str] = Counter()
+
+    def is_room(self, session: str) -> bool:
+        """Whether one more of the session may listen."""
+        return self._counts[session] < LISTENERS_MAX
+
+    @contextmanager
+    def one(self, session: str) -> Iterator[bool]:
+        """One more listens as long as this lasts; False: there is no room."""
+        if not self.is_room(session):
+            yield False
+            return
+        self._counts[session] += 1
+        try:
+            yield True
+        finally:
+            self._counts[session] -= 1
+            self._counts += Counter()  # those at 0 are none
 
 
 async def events(heart: Heart, goes_on: Callable[[], bool]) -> AsyncIterator[str]:

@@ -1,6 +1,7 @@
 """Alarms: what the watch found, and what people do about it."""
 
 from contextlib import closing
+from pathlib import Path
 from typing import Annotated
 
 import msgspec
@@ -8,8 +9,11 @@ import msgspec
 from gateway.console.route import Call, Done, Nothing, RefusedError, Route, not_found, number_of
 from gateway.console.users import Role
 from gateway.watch.alarms import STATES, STEPS
+from gateway.watch.dispatch import channels
+from gateway.watch.dispatch.post import Post
 from gateway.watch.store import Row, Step, StepRefusedError, Store
 from gateway.watch.words import MEANING, facts_json
+from protocol.host.strict import ConfigError
 
 Limit = Annotated[int, msgspec.Meta(ge=1, le=1000)]
 Note = Annotated[str, msgspec.Meta(max_length=2000)]
@@ -39,6 +43,7 @@ class Alarm(msgspec.Struct, frozen=True):
     found_ms: int
     changed_ms: int
     may: list[str]
+    maintenance: str  # why nobody is told of it; "": there is no reason
 
 
 class TakenStep(msgspec.Struct, frozen=True):
@@ -50,11 +55,26 @@ class TakenStep(msgspec.Struct, frozen=True):
     note: str
 
 
+class Told(msgspec.Struct, frozen=True):
+    """What became of a change of the alarm (begun, ended ...) at a channel.
+
+    state: told or given_up, at at_ms; waiting; failing: reason and detail say why.
+    """
+
+    change: str
+    channel: str
+    state: str
+    at_ms: int | None
+    reason: str
+    detail: str
+
+
 class AlarmShown(msgspec.Struct, frozen=True):
-    """An alarm, and what was done about it."""
+    """An alarm, what was done about it, and whom it was told to."""
 
     alarm: Alarm
     steps: list[TakenStep]
+    told: list[Told]
 
 
 class TakeStep(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -75,7 +95,17 @@ def _show(call: Call) -> AlarmShown:
         row = store.row(number_of(call.path["id"]))
         if row is None:
             raise not_found(call.path["id"])
-        return AlarmShown(alarm_of(row), [TakenStep(*one) for one in store.steps(row.id)])
+        return AlarmShown(alarm_of(row), [TakenStep(*one) for one in store.steps(row.id)], _told(call, row.id))
+
+
+def _told(call: Call, number: int) -> list[Told]:
+    """None where channels.toml can't be used: `check` says why."""
+    try:
+        known = channels.named(Path(call.house.config.channels) if call.house.config.channels else None)
+    except ConfigError:
+        return []
+    with closing(Post(call.house.folder)) as post:
+        return [Told(*one) for one in post.fates(known, number)]
 
 
 def _step(call: Call) -> Done:
@@ -119,4 +149,5 @@ def alarm_of(row: Row) -> Alarm:
         row.found_ms,
         row.changed_ms,
         list(STEPS[row.state]),
+        row.maintenance,
     )

@@ -13,12 +13,16 @@ export function reason(frame) {
   return language() === "zh" && known !== frame.reason ? known : frame.meaning;
 }
 
-/** Buttons that replay or discard the frames that `chosen()` numbers; `after` is called when it was done. words: their names. */
+/**
+ * Buttons that replay or discard the frames that `chosen()` numbers; `after` is called when it was done. words: their
+ * names, `quarantine` for many frames: then both ask first.
+ */
 export function orders(chosen, after, words = "frame") {
+  const asked = words === "quarantine" ? "quarantine.replayAsk" : null; // one may be replayed at once: it is tried again, no more
   const order = (what, question) => async () => {
     const ids = chosen();
     if (!ids.length) return say(t("nothingFound"));
-    if (question && !(await confirmed(t(question, number(ids.length)), t(`${words}.${what}`)))) return undefined;
+    if (question && !(await confirmed(t(question, number(ids.length)), t(`${words}.${what}`), what === "discard" ? "danger" : "main"))) return undefined;
     try {
       say(became(await post("quarantine/orders", { do: what, ids })));
       await after();
@@ -28,7 +32,7 @@ export function orders(chosen, after, words = "frame") {
     return undefined;
   };
   return el("div", { class: "bar" },
-    button(t(`${words}.replay`), order("replay", null), { class: "main" }),
+    button(t(`${words}.replay`), order("replay", asked), { class: "main" }),
     button(t(`${words}.discard`), order("discard", "frame.discardAsk"), { class: "danger" }));
 }
 

@@ -31,7 +31,7 @@ why = "filter bags are changed"
 """
 
 import os
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple, TypeVar
 from urllib.parse import SplitResult, urlsplit
@@ -172,6 +172,11 @@ def known(config: GatewayConfig, enterprises: Iterable[Enterprise]) -> Known:
     """Of a gateway."""
     platforms = [sink.name for sink in config.sink if isinstance(sink, Hj212Config)]
     return Known({one.id for one in enterprises}, platforms)
+
+
+def named(path: Path | None) -> Sequence[AnyChannel]:
+    """The channels of the file as it stands, unchecked: to say what became of alarms. Raises ConfigError."""
+    return read(path, ChannelsFile).channel if path is not None else ()
 
 
 def load(path: Path | None, registry: Registry, known: Known) -> Channels:

@@ -5,7 +5,7 @@ under the same id. A channel has one under way; what follows waits as changes, i
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,6 +20,7 @@ CHANGES_MAX = 10_000  # kept for channels that are down: days of a province's; h
 DIGEST_MAX = 200  # changes of one message: some 100 KiB
 REFUSED_MAX = 5  # tries of a message that the channel refuses as such: then the others get their turn
 DETAIL_CHARS_MAX = 500
+TOLD, GIVEN_UP, WAITING, FAILING = "told", "given_up", "waiting", "failing"
 _TO_NOTE = (
     f"SELECT noted_kind, noted_end_s, {ROW} FROM alarms WHERE is_final = 0 AND (noted_kind != kind"  # noqa: S608
     " OR state IN ('closed', 'withdrawn') OR (noted_end_s IS NOT to_s AND to_s <= ?)) ORDER BY id"
@@ -37,6 +38,17 @@ class Standing(NamedTuple):
     detail: str = ""
     since_ms: int | None = None
     waiting: int = 0
+
+
+class Fate(NamedTuple):
+    """What became of a change of an alarm at a channel: TOLD or GIVEN_UP at that time, WAITING, or FAILING with why."""
+
+    change: str
+    channel: str
+    state: str
+    at_ms: int | None = None
+    reason: str = ""
+    detail: str = ""
 
 
 class Post:
@@ -96,16 +108,21 @@ class Post:
             if not told:
                 return None
             message = Message(told[0]["id"] if len(told) == 1 else f"{told[0]['id']}.and.{len(told) - 1}", told)
-            text = json.dumps(told, ensure_ascii=False)
             self._connection.execute(
-                "INSERT INTO messages (channel, id, told) VALUES (?, ?, ?)", (channel.name, message.id, text)
+                "INSERT INTO messages (channel, id, told, changes) VALUES (?, ?, ?, ?)",
+                (
+                    channel.name,
+                    message.id,
+                    json.dumps(told, ensure_ascii=False),
+                    json.dumps([one[0] for one in wanted]),
+                ),
             )
         return message
 
     def confirmed(self, channel: str, message: Message, now_ms: int) -> bool:
         """The channel has it; whether it is well again with that."""
         with transaction(self._connection):
-            self._connection.execute("DELETE FROM messages WHERE channel = ?", (channel,))
+            self._end(channel, TOLD, now_ms)
             self._connection.execute(
                 "UPDATE channels SET told = told + ?, digests = digests + ? WHERE name = ?",
                 (len(message.told), len(message.told) > 1, channel),
@@ -119,7 +136,7 @@ class Post:
                 "UPDATE messages SET tries = tries + ? WHERE channel = ? RETURNING tries", (reason == REFUSED, channel)
             ).fetchone()
             if tries >= REFUSED_MAX:
-                self._connection.execute("DELETE FROM messages WHERE channel = ?", (channel,))
+                self._end(channel, GIVEN_UP, now_ms)
                 self._connection.execute(
                     "UPDATE channels SET given_up = given_up + ? WHERE name = ?", (len(message.told), channel)
                 )
@@ -140,6 +157,49 @@ class Post:
         rows = self._connection.execute("SELECT change, shown FROM changes WHERE id > ?", (found[0],))
         waiting = sum(channel.wants(change, Row(**json.loads(shown))) for change, shown in rows)
         return Standing._make([*found[1:], waiting + under_way])
+
+    def fates(self, channels: Iterable[ChannelEntry], alarm: int) -> list[Fate]:
+        """What became of each change of an alarm at each channel that wants it, in the order of the changes."""
+        found: list[Fate] = []
+        changes = self._connection.execute(
+            "SELECT id, change, shown FROM changes WHERE alarm = ? ORDER BY id", (alarm,)
+        ).fetchall()
+        for channel in channels:
+            state = self._connection.execute(
+                "SELECT c.reached, c.reason, c.detail, coalesce(m.changes, '[]') FROM channels c"
+                " LEFT JOIN messages m ON m.channel = c.name WHERE c.name = ?",
+                (channel.name,),
+            ).fetchone()
+            if state is None:
+                continue
+            reached, reason, detail, under_way = state
+            fates = dict(self._fates(channel.name, alarm))
+            for number, change, shown in changes:
+                what = change.partition(".")[0]
+                if number in fates:
+                    found.append(Fate(what, channel.name, *fates[number]))
+                elif number in json.loads(under_way):
+                    found.append(Fate(what, channel.name, FAILING if reason else WAITING, None, reason, detail))
+                elif number > reached and channel.wants(change, Row(**json.loads(shown))):
+                    found.append(Fate(what, channel.name, WAITING))
+        return found
+
+    def _fates(self, channel: str, alarm: int) -> Iterator[tuple[int, tuple[str, int]]]:
+        rows = self._connection.execute(
+            "SELECT f.change, f.fate, f.at_ms FROM fates f JOIN changes c ON c.id = f.change"
+            " WHERE c.alarm = ? AND f.channel = ?",
+            (alarm, channel),
+        )
+        return ((number, (fate, at_ms)) for number, fate, at_ms in rows)
+
+    def _end(self, channel: str, fate: str, now_ms: int) -> None:
+        """The message under way is none any more: that is what became of its changes."""
+        self._connection.execute(
+            "INSERT OR IGNORE INTO fates SELECT c.id, ?1, ?2, ?3 FROM messages m, json_each(m.changes) one"
+            " JOIN changes c ON c.id = one.value WHERE m.channel = ?1",
+            (channel, fate, now_ms),
+        )
+        self._connection.execute("DELETE FROM messages WHERE channel = ?", (channel,))
 
     def _add(self, change: str, row: Row, now_ms: int) -> bool:
         done = self._connection.execute(

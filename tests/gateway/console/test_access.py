@@ -235,7 +235,19 @@ def test_every_answer_carries_the_policy_and_unknown_hosts_get_none(console: Con
             assert answer.headers["x-content-type-options"] == "nosniff"
         cookie = (await browser.login("vera")).headers["set-cookie"].lower()
         assert {"httponly", "samesite=strict"} <= {one.strip() for one in cookie.split(";")}
-        assert (await browser.ask("GET", "/api/me", host="evil.example")).status_code == 400
+        for host in (
+            "evil.example",
+            "evil.example:80",
+            "[::2]",
+            "::1",
+            "[::1",
+            "127.0.0.1:80:80",
+            "127.0.0.1:evil",
+            "",
+        ):
+            assert (await browser.ask("GET", "/api/me", host=host)).status_code == 400, host
+        for host in ("127.0.0.1", "localhost:9213", "[::1]", "[::1]:9213"):
+            assert (await browser.ask("GET", "/api/me", host=host)).status_code == 200, host
 
     asyncio.run(play())
 

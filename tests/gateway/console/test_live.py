@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+from collections import Counter
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -9,8 +11,9 @@ import pytest
 from gateway.config import VerifyConfig
 from gateway.console import live
 from gateway.console.house import House
+from gateway.console.sessions import COOKIE
 from gateway.journal.journal import Journal
-from tests.gateway.console.support import Steady, folder_of
+from tests.gateway.console.support import Browser, Steady, console_of, folder_of
 from tests.gateway.support import NOW_S, Sender, StillClock
 from tests.gateway.watch.test_watcher import powers_w, readings_of, send
 
@@ -43,3 +46,43 @@ def test_a_listener_hears_of_each_change_until_its_session_ends(
     assert [one["journal"] for one in told] == [0, 1, 2]
     assert [one for one in lines if not one.startswith("event")] == [":\n\n"]
     journal.close()
+
+
+def test_a_session_has_so_many_listeners_and_another_its_own(tmp_path: Path) -> None:
+    """P-378: one that ends makes room; over it the answer is 429."""
+    listeners = live.Listeners()
+    with ExitStack() as many:
+        for _ in range(live.LISTENERS_MAX):
+            assert many.enter_context(listeners.one("a"))
+        assert (listeners.is_room("a"), listeners.is_room("b")) == (False, True)
+        with listeners.one("a") as is_room:
+            assert not is_room
+        assert not listeners.is_room("a")
+    assert listeners.is_room("a")
+    console = console_of(folder_of(tmp_path, SENDER), tmp_path, Steady(), StillClock())
+    browser = Browser(console)
+    browser.enter("vera")
+    with ExitStack() as many:
+        for _ in range(live.LISTENERS_MAX):
+            many.enter_context(console._listeners.one(browser.cookies[COOKIE]))
+        answer = asyncio.run(browser.ask("GET", "/api/live"))
+    assert (answer.status_code, answer.json()["error"]["code"]) == (429, "listeners")
+
+
+def test_a_stream_that_ends_is_no_listener_any_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """P-378: also one that its browser left in the middle."""
+    monkeypatch.setattr(live, "LOOK_EVERY_S", 0.001)
+    console = console_of(folder_of(tmp_path, SENDER), tmp_path, Steady(), StillClock())
+    browser = Browser(console)
+    browser.enter("vera")
+    token = browser.cookies[COOKIE]
+
+    async def left() -> int:
+        stream = console._events(token)
+        await anext(stream)
+        count = console._listeners._counts[token]
+        await stream.aclose()
+        return count
+
+    assert asyncio.run(left()) == 1
+    assert console._listeners._counts == Counter()

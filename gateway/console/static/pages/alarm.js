@@ -3,27 +3,29 @@
 import { get, part, post } from "../api.js";
 import { isOf, stateChip } from "../alarm_table.js";
 import { chart } from "../chart.js";
-import { button, el, facts, fill, link } from "../dom.js";
+import { button, chip, el, facts, fill, link, table } from "../dom.js";
 import { problem, to } from "../router.js";
 import { may } from "../session.js";
 import { dayStart, span, stamp } from "../time.js";
-import { either, kilowatts, lasts, t } from "../words.js";
+import { either, kilowatts, lasts, named, t } from "../words.js";
 
 const AROUND_S = 6 * 3600; // before and after: whether it was otherwise then
 const LONGEST_S = 60 * 86400; // of a curve
+const TOLD = { told: "good", given_up: "bad", waiting: "calm", failing: "warn" };
 
 /** The alarm of this number; returns what asks again. */
 export async function show(root, id) {
   async function refresh() {
-    const { alarm, steps } = await get(`alarms/${part(id)}`);
+    const { alarm, steps, told } = await get(`alarms/${part(id)}`);
     const note = root.querySelector("textarea");
     if (note?.value) return; // somebody is writing
     fill(root,
-      el("h1", {}, t("alarm.title", alarm.id), " ", stateChip(alarm)),
+      el("h1", {}, t("alarm.title", alarm.id), " ", stateChip(alarm), " ", alarm.maintenance ? chip("calm", t("alarm.maintenance")) : null),
       el("p", { class: "lead strong" }, either(alarm.meaning)),
       el("div", { class: "columns" },
         el("section", { class: "card" }, about(alarm), ways(alarm)),
         el("section", { class: "card" }, el("h2", {}, t("alarm.steps")), stepsTaken(steps), may("operator") ? act(alarm, refresh) : null)),
+      told.length ? el("section", {}, el("h2", {}, t("alarm.told")), toldTo(told)) : null,
       el("section", {}, el("h2", {}, t("alarm.evidence")), ...(await evidence(alarm))),
     );
   }
@@ -55,7 +57,18 @@ function about(alarm) {
     [t("alarms.lasted"), lasts(alarm.to_s - alarm.from_s)],
     ...factsOf(alarm),
     [t("alarm.found"), stamp(alarm.found_ms / 1000)],
+    ...(alarm.maintenance ? [[t("alarm.maintained"), alarm.maintenance]] : []),
   ]);
+}
+
+/** What became of each change at each channel. */
+function toldTo(told) {
+  const heads = ["head", "channel", "state", "when"].map((name) => t(`told.${name}`));
+  const why = (one) => [named("fault", one.reason), one.detail].filter(Boolean).join(": ") || "—";
+  return table(heads, told.map((one) => [
+    t(`change.${one.change}`), one.channel, chip(TOLD[one.state], t(`told.${one.state}`)),
+    one.at_ms === null ? why(one) : stamp(one.at_ms / 1000),
+  ]));
 }
 
 /** What the rule measured, as pairs to show. */
