@@ -17,6 +17,7 @@ BACK = {  # why a terminal went back (protocol/UPDATES.md, FR-87)
     1: "three starts without an ack / 三次启动均未收到确认",
     2: "no ack in time / 限期内未收到确认",
     3: "it could not be begun with / 无法启动",
+    4: "it read no meter, though one answered before / 升级后读不到电表",
 }
 STATES = {
     stages.RUNNING: "running / 进行中",

@@ -86,10 +86,11 @@ CERTIFICATES_NO_TLS = 3  # this terminal does not connect by TLS
 BACK_STARTS = 1  # it began three times without an ack
 BACK_NO_ACK = 2  # no ack in time
 BACK_CRASHED = 3  # it could not be begun with
+BACK_NO_METER = 4  # the gateway answered, and no meter did, though one had before the update
 
 # code: (name, what its integers mean); an unknown code is kept and passed on as it is
 EVENT_NAMES = {
-    BOOT: ("boot", ("reset_cause", "firmware", "task")),
+    BOOT: ("boot", ("reset_cause", "firmware", "task", "release", "on_trial")),
     CLOCK_SET: ("clock_set", ("step_s",)),
     METER_SILENT: ("meter_silent", ("none_reason",)),
     METER_BACK: ("meter_back", ("silent_s",)),

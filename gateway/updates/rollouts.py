@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from gateway.downward import Said
-from gateway.updates import stages
+from gateway.updates import stages, starts
 from gateway.updates.selection import Placed
 from gateway.updates.stages import Rule, Standing, Step
 from protocol import record, update
@@ -174,6 +174,7 @@ def hear(connection: sqlite3.Connection, said: Said) -> Member | None:
         return None
     if not _is_aside(said):
         _note_word(connection, said)
+    start = starts.note(connection, said)
     # a start names no release, and who can't believe a manifest says 0
     number = said.values[0] if said.code != record.BOOT and said.values[0] else None
     row = connection.execute(
@@ -185,6 +186,11 @@ def hear(connection: sqlite3.Connection, said: Said) -> Member | None:
         return None
     before = Member(*row)
     after = _after(connection, before, said)
+    if start is not None:
+        (number,) = connection.execute("SELECT number FROM rollouts WHERE id = ?", (before.rollout,)).fetchone()
+        state = starts.state_after(after.state, number, start)
+        if state != after.state:
+            after = after._replace(state=state, reason=None, since_ms=said.came_ms)
     if after != before:
         _put(connection, after)
     return after

@@ -17,7 +17,8 @@ class Board:
 
     def __init__(self) -> None:
         self.prefix = folders.new_folder(16) + "/"
-        os.mkdir(self.prefix[:-1])
+        self.data_dir = self.prefix[:-1]
+        os.mkdir(self.data_dir)
         self.events: list[tuple[int, list[int]]] = []
         self.root = ROOT
         self.start()
@@ -111,14 +112,81 @@ def test_what_the_gateway_does_not_answer_goes_back_after_an_hour_of_link_or_thr
         board = Board()
         board.take(2000)
         assert board.start() == "a"
-        board.update.due(bound_ms - 1000, is_up=is_up)
+        board.update.due(bound_ms - 1000, is_up=is_up, reads=False)
         assert not board.wants_start()
-        board.update.due(bound_ms, is_up=is_up)
+        board.update.due(bound_ms, is_up=is_up, reads=False)
         assert board.wants_start()
         assert board.start() == ""
         assert board.told()[-1] == (record.UPDATE_ROLLED_BACK, [2000, ROOT, record.BACK_NO_ACK])
-        board.update.due(2 * bound_ms, is_up=is_up)
+        board.update.due(2 * bound_ms, is_up=is_up, reads=False)
         assert not board.wants_start()
+
+
+def test_a_release_that_reads_no_meter_goes_back_where_meters_were_read_before() -> None:
+    # P-343
+    board = Board()
+    board.update.due(1000, is_up=True, reads=True)
+    board.update.expect(2000)
+    board.take(2000)
+    for _ in range(2):  # over a start
+        board.start()
+        board.update.heard()
+        board.update.due(update.TRIAL_UP_MS - 1, is_up=True, reads=False)
+        assert (board.slots.on_trial, board.wants_start()) == (True, False)
+    board.update.due(update.TRIAL_UP_MS, is_up=True, reads=False)
+    assert board.wants_start()
+    board.start()
+    assert board.told()[-1] == (record.UPDATE_ROLLED_BACK, [2000, ROOT, record.BACK_NO_METER])
+
+
+def test_a_release_passes_once_both_gateway_and_meter_were_heard_in_any_order() -> None:
+    # P-343
+    for first in ("gateway", "meter"):
+        board = Board()
+        board.update.due(1000, is_up=True, reads=True)
+        board.update.expect(2000)
+        board.take(2000)
+        board.start()
+        if first == "meter":
+            board.update.due(1000, is_up=True, reads=True)
+            assert board.slots.on_trial
+            board.update.heard()
+        else:
+            board.update.heard()
+            board.update.due(60000, is_up=True, reads=False)
+            assert board.slots.on_trial
+            board.update.due(61000, is_up=True, reads=True)
+        assert board.told() == [(record.UPDATE_TAKEN, [2000]), (record.UPDATE_GOOD, [2000])]
+
+
+def test_where_no_meter_answered_before_an_update_none_need_after_it() -> None:
+    # P-343: a plant that stands still; and what was noted for a release that was never taken counts for no other
+    board = Board()
+    board.update.due(1000, is_up=True, reads=True)
+    board.update.expect(2000)
+    board.start()
+    board.update.expect(3000)
+    board.take(3000)
+    board.start()
+    board.update.heard()
+    assert board.told()[-1] == (record.UPDATE_GOOD, [3000])
+
+
+def test_each_start_tells_which_release_runs_and_whether_it_is_on_trial() -> None:
+    # P-342: so that what was told of it may be lost
+    board = Board()
+    assert board.update.release() == [ROOT, 0]
+    board.take(2000)
+    board.start()
+    assert board.update.release() == [2000, 1]
+    board.slots.passed()  # and the power fails before it is told
+    board.start()
+    assert board.update.release() == [2000, 0]
+    board.take(3000)
+    board.start()
+    board.slots.crashed()
+    board.start()
+    assert board.update.release() == [2000, 0]
 
 
 def test_an_outage_of_the_link_counts_for_nothing_in_the_first_hour_of_link() -> None:
@@ -126,10 +194,10 @@ def test_an_outage_of_the_link_counts_for_nothing_in_the_first_hour_of_link() ->
     board = Board()
     board.take(2000)
     board.start()
-    board.update.due(update.TRIAL_MS // 2, is_up=False)
-    board.update.due(update.TRIAL_MS // 2 + update.TRIAL_UP_MS // 2, is_up=True)
+    board.update.due(update.TRIAL_MS // 2, is_up=False, reads=False)
+    board.update.due(update.TRIAL_MS // 2 + update.TRIAL_UP_MS // 2, is_up=True, reads=False)
     assert not board.wants_start()
-    board.update.due(update.TRIAL_MS // 2 + update.TRIAL_UP_MS, is_up=True)
+    board.update.due(update.TRIAL_MS // 2 + update.TRIAL_UP_MS, is_up=True, reads=False)
     assert board.wants_start()
 
 
@@ -166,11 +234,11 @@ def test_a_flash_that_takes_no_boot_record_costs_no_reading() -> None:
     board.update.heard()
     assert board.told() == [(record.UPDATE_TAKEN, [2000])]
     assert board.slots.on_trial
-    board.update.due(update.TRIAL_UP_MS, is_up=True)
+    board.update.due(update.TRIAL_UP_MS, is_up=True, reads=False)
     assert not board.wants_start()
-    board.update.due(2 * update.TRIAL_UP_MS - 1, is_up=True)
+    board.update.due(2 * update.TRIAL_UP_MS - 1, is_up=True, reads=False)
     os.rmdir(board.prefix + "slots.new")
-    board.update.due(2 * update.TRIAL_UP_MS, is_up=True)
+    board.update.due(2 * update.TRIAL_UP_MS, is_up=True, reads=False)
     assert board.wants_start()
     os.mkdir(board.prefix + "slots.new")
     again = update.Update(board, board.slots, None, lambda *_: None)

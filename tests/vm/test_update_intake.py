@@ -323,7 +323,7 @@ def test_a_terminal_without_keys_or_slots_takes_nothing_and_says_so() -> None:
     terminal.update = update.Update(terminal, None, terminal, lambda *_: None)
     terminal.update.tell(lambda code, _point, values: terminal.events.append((code, list(values))))
     terminal.update.heard()
-    terminal.update.due(1 << 40, is_up=True)
+    terminal.update.due(1 << 40, is_up=True, reads=False)
     terminal.offer(releases.split(vector)[0])
     assert terminal.told() == [(record.UPDATE_REFUSED, [0, format_of.NOT_HERE, 0])]
 

@@ -140,7 +140,8 @@ class App:
             "epoch %08x" % self._log.epoch, "next", self._log.next_seq, "pending", self._log.pending_count(),
             "configuration", self._remote.version,
         )  # fmt: skip
-        self._recorder.event(record.BOOT, None, [board.reset_cause(), image.number(), board.reset_detail()])
+        started = [board.reset_cause(), image.number(), board.reset_detail()] + self._update.release()
+        self._recorder.event(record.BOOT, None, started)
         self._keys.tell(self._recorder.event)
         self._remote.tell(self._recorder.event)
         self._update.tell(self._recorder.event)
@@ -171,6 +172,11 @@ class App:
         silent = any(meter.silent for one in self._buses or [] for meter in one.meters)
         return led.state(self._clock.source, self._answers.heard_ms, self._clock.uptime_ms(), silent=silent)
 
+    def _reads(self) -> bool:
+        """Whether a meter answers, as far as the last polls tell."""
+        latest = self._latest()  # type: ignore[no-untyped-call]
+        return any(meter.point in latest and not meter.silent for one in self._buses or [] for meter in one.meters)
+
     async def _sample(self) -> None:
         if self._buses is None:
             self._open_buses()
@@ -200,7 +206,7 @@ class App:
         self._remote.due(uptime_ms)
         if self._modem is not None:
             self._modem.due()  # type: ignore[attr-defined]
-        self._update.due(uptime_ms, is_up=self._task.is_up if self._task else True)
+        self._update.due(uptime_ms, is_up=self._task.is_up if self._task else True, reads=self._reads())
         if self._remote.restart:
             self._start_anew("another configuration", supervisor.CAUSE_CONFIG)
         if self._update.restart:

@@ -8,6 +8,7 @@ import gc
 
 from protocol import record
 from protocol.checked import ConfigError
+from terminal import small_file
 
 ALLOWANCE_MS = 600000  # without a sign of life: a step of the work takes a second at most
 _ALIVE_MS = 60000
@@ -34,6 +35,12 @@ class Update:
         self._refused: "list[tuple[int, int]]" = []
         self._seen_ms = 0  # uptime when the link was looked at last
         self._up_ms = 0  # how long it was up since the start
+        self._is_heard = False  # the gateway has acknowledged a frame of this start
+        self._reads = False  # a meter answers
+
+    def release(self) -> "list[int]":
+        """What runs: the release's number, and 1 on trial; nothing where no application can be replaced."""
+        return [self._slots.number, int(self._slots.on_trial)] if self._slots is not None else []
 
     def tell(self, event) -> None:  # type: ignore[no-untyped-def]
         """Write the events of what happened before this start; `event(code, point, values)` writes one, now and
@@ -50,23 +57,30 @@ class Update:
             self._kept(self._slots.told)
 
     def heard(self) -> None:
-        """The gateway has acknowledged a frame of this start: what is on trial has passed."""
-        if self._slots is None or self.restart:
-            return
-        if self._kept(self._slots.passed):
-            self.event(record.UPDATE_GOOD, (self._slots.number,))
+        """The gateway has acknowledged a frame of this start."""
+        self._is_heard = True
+        self._pass()
 
-    def due(self, uptime_ms: int, *, is_up: bool) -> None:
-        """Each second: give up what is on trial if the gateway was not heard in time. is_up: the link is."""
+    def due(self, uptime_ms: int, *, is_up: bool, reads: bool) -> None:
+        """Each second: let what is on trial pass, or give it up in time. is_up: the link is; reads: a meter answers."""
         if is_up:
             self._up_ms += uptime_ms - self._seen_ms
         self._seen_ms = uptime_ms
+        read_before, self._reads = self._reads, reads
         if self._slots is None or not self._slots.on_trial or self.restart:
             return
-        if self._up_ms >= TRIAL_UP_MS or uptime_ms >= TRIAL_MS:
-            self._say("the application has not reached the gateway: back to the last good one")
-            self.restart = self._kept(lambda: self._slots.go_back(record.BACK_NO_ACK) or True)
+        if self._is_heard and reads and not read_before:
+            self._pass()
+        if self._slots.on_trial and (self._up_ms >= TRIAL_UP_MS or uptime_ms >= TRIAL_MS):
+            self._say("the application has not reached gateway and meters: back to the last good one")
+            why = record.BACK_NO_METER if self._is_heard and self._lacks_meter() else record.BACK_NO_ACK
+            self.restart = self._kept(lambda: self._slots.go_back(why) or True)
             self._up_ms = 0  # if it was not kept: again in an hour
+
+    def expect(self, number: int) -> None:
+        """A release is about to be taken: if meters answer now, one must before it passes. Raises OSError."""
+        if self._reads:
+            small_file.write(self._expected_path, number.to_bytes(4, "little"))
 
     def take(self, found) -> None:  # type: ignore[no-untyped-def]
         """A down.Offer, down.Chunk or down.Abort, authentic and fresh."""
@@ -118,6 +132,23 @@ class Update:
         self._event(code, None, values)  # type: ignore[misc]
 
     # --- inside
+
+    @property
+    def _expected_path(self) -> str:
+        return self._board.data_dir + "/update_reads"  # the number of the release that must read a meter
+
+    def _pass(self) -> None:
+        """What is on trial has passed: the gateway was heard, and a meter if one must be."""
+        if self._slots is None or self.restart or self._lacks_meter():
+            return
+        if self._kept(self._slots.passed):
+            self.event(record.UPDATE_GOOD, (self._slots.number,))
+
+    def _lacks_meter(self) -> bool:
+        """Whether what is on trial must read a meter first."""
+        if self._slots is None or not self._slots.on_trial or self._reads:
+            return False
+        return small_file.read(self._expected_path) == self._slots.number.to_bytes(4, "little")
 
     def _kept(self, change) -> bool:  # type: ignore[no-untyped-def]
         """Change the boot record. A flash that does not take it costs no reading; False, then."""

@@ -161,6 +161,7 @@ class Intake:
         yield from update_slot.check_steps(self._slots.folder(slot), writer.manifest.application)
         if self._writer is not writer:
             return  # an abort came meanwhile
+        self._owner.expect(number[0])
         self._slots.take(slot, number[0])
         self._drop()
         self._owner.restart = True

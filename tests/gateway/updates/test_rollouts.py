@@ -249,18 +249,27 @@ def test_every_terminal_ends_with_the_release_whatever_is_lost_or_restarted(seed
 @settings(max_examples=20, deadline=None)
 @given(st.integers(0, 2**32))
 def test_the_order_in_which_events_come_does_not_matter(tmp_path_factory: pytest.TempPathFactory, seed: int) -> None:
-    """P-274: nor how often."""
+    """P-274: nor how often. P-342: nor which of the words that a start repeats are lost."""
     chance = random.Random(seed)
-    story = [
+    began = (record.BOOT, 19, 1000, 0, NOW_S, 1)
+    passed = [(record.UPDATE_GOOD, NOW_S), (record.BOOT, 1, 1000, 0, NOW_S, 0)]
+    given_up = [(record.BOOT, 1, 1000, 0, 5, 0), (record.UPDATE_ROLLED_BACK, NOW_S, 5, 2)]
+    story: list[tuple[int, ...]] = [
         (record.UPDATE_PROGRESS, NOW_S, 0, 50_000),
         (record.UPDATE_PROGRESS, NOW_S, 50_000, 50_000),
+        began,
         (record.UPDATE_TAKEN, NOW_S),
-        chance.choice([(record.UPDATE_GOOD, NOW_S), (record.UPDATE_ROLLED_BACK, NOW_S, 5, 2)]),
+        *chance.choice([passed, given_up]),
         (record.UPDATE_REFUSED, NOW_S, update.STALE, NOW_S),
-    ][: chance.randint(1, 5)]
+    ][: chance.randint(1, 7)]
+    lost = {one for one in (record.UPDATE_TAKEN, record.UPDATE_GOOD) if chance.random() < 0.5}
     events = [Said("T0001", 7, seq, code, values, 0) for seq, (code, *values) in enumerate(story, start=1)]
+    arrived = [one for one in events if one.code not in lost]
+    orders = [events, chance.sample(events * 2, 2 * len(events))]
+    if story[-1] != (record.UPDATE_GOOD, NOW_S):  # else the start that tells it again is still to come
+        orders.append(chance.sample(arrived * 2, 2 * len(arrived)))
     found = []
-    for order in (events, chance.sample(events * 2, 2 * len(events))):
+    for order in orders:
         store = Store(tmp_path_factory.mktemp("updates"))
         with store.writing() as connection:
             bundles.keep(connection, bundles.checked(release(), POINTS, NOW_S), 0)
@@ -270,7 +279,26 @@ def test_the_order_in_which_events_come_does_not_matter(tmp_path_factory: pytest
             (member,) = rollouts.members(connection, 1)
             found.append((member.state, member.reason, rollouts.in_force(connection)))
         store.close()
-    assert found[0] == found[1], (seed, story)
+    assert all(one == found[0] for one in found), (seed, story, lost, found)
+
+
+@pytest.mark.parametrize(
+    ("runs", "on_trial", "state", "in_force"),
+    [(NOW_S, 1, stages.TRIAL, None), (NOW_S, 0, stages.GOOD, NOW_S), (5, 0, stages.WENT_BACK, 5)],
+)
+def test_a_start_says_again_what_became_of_a_release(
+    tmp_path: Path, runs: int, on_trial: int, state: str, in_force: int | None
+) -> None:
+    """P-342: update_good, or update_rolled_back, was lost with the terminal's log, or cut off before it was written."""
+    store = Store(tmp_path)
+    with store.writing() as connection:
+        bundles.keep(connection, bundles.checked(release(), POINTS, NOW_S), 0)
+        rollouts.begin(connection, Plan(NOW_S, "unix", (100,), 0, HOUR_MS), [Placed("T0001", 0)], 0)
+        rollouts.hear(connection, Said("T0001", 7, 1, record.UPDATE_TAKEN, [NOW_S], 0))
+        rollouts.hear(connection, Said("T0001", 8, 1, record.BOOT, [1, 1000, 0, runs, on_trial], 0))
+        (member,) = rollouts.members(connection, 1)
+        assert (member.state, rollouts.in_force(connection).get("T0001")) == (state, in_force)
+    store.close()
 
 
 def test_what_a_terminal_says_is_kept_and_offers_wait_while_the_disk_refuses(

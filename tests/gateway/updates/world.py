@@ -95,8 +95,10 @@ class Taker(world.Box):
         self.sender.boot_id += 1
         self.sender.uptime_ms = 1000
         self.manifest, self.stored = None, bytearray()
-        self.say(record.BOOT, cause, 1000)
-        if self.trial and not self.good:
+        goes_back = self.trial and not self.good
+        runs = self.in_force if goes_back else self.trial or self.in_force
+        self.say(record.BOOT, cause, 1000, 0, runs, int(bool(self.trial and not goes_back)))
+        if goes_back:
             self.say(record.UPDATE_ROLLED_BACK, self.trial, self.in_force, record.BACK_NO_ACK)
             self.trial = 0
 
