@@ -97,7 +97,7 @@ $(STAMP)/chromium: $(SETUP)/chromium.sh $(SETUP)/apt_install.sh
 	@$(SETUP)/chromium.sh
 	@touch $@
 
-$(STAMP)/wheels: $(STAMP)/project $(PACKAGE)/wheels.sh $(PACKAGE)/locked.py $(SETUP)/requirements.lock
+$(STAMP)/wheels: $(STAMP)/project $(PACKAGE)/wheels.sh $(PACKAGE)/locked.py $(wildcard deploy/supply/*.py) $(SETUP)/requirements.lock
 	@$(PACKAGE)/wheels.sh $(BIN)/python build/wheels console field modbus nats postgres sm4
 	@touch $@
 

@@ -12,14 +12,14 @@ if [ "$1" = --windows ]; then
     shift
     say "fetching wheels for Windows (hashes checked) / 下载 Windows 依赖 wheel: $folder"
     find "$folder" -name '*-none-any.whl' -prune -o -name '*.whl' -exec rm {} +   # what is for any machine serves there, too
-    "$python" "$here/locked.py" "$@" --platform win32 --but "$folder" >"$folder/needed.lock"
+    "$python" -m deploy.package.locked "$@" --platform win32 --but "$folder" >"$folder/needed.lock"
     $pip download --quiet --quiet --no-deps --platform win_amd64 --only-binary=:all: --require-hashes \
         --requirement "$folder/needed.lock" --dest "$folder"
 else
     rm -rf "$folder"
     mkdir -p "$folder"
     say "fetching wheels (hashes checked) / 下载依赖 wheel: $folder"
-    "$python" "$here/locked.py" "$@" >"$folder/needed.lock"
+    "$python" -m deploy.package.locked "$@" >"$folder/needed.lock"
     $pip wheel --quiet --quiet --no-deps --no-build-isolation --require-hashes \
         --requirement "$folder/needed.lock" --wheel-dir "$folder"
 fi

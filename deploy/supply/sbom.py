@@ -13,9 +13,8 @@ import argparse
 import hashlib
 import re
 import sys
-from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, metadata, requires
+from importlib.metadata import PackageNotFoundError, metadata
 from pathlib import Path
 from uuid import NAMESPACE_URL, uuid5
 
@@ -25,9 +24,9 @@ from cyclonedx.model.component import Component, ComponentType
 from cyclonedx.model.license import DisjunctiveLicense, LicenseExpression
 from cyclonedx.output.json import JsonV1Dot6
 from packageurl import PackageURL
-from packaging.requirements import Requirement
 
-from deploy.supply.pins import LOCK, Pin, normalized, pins_of
+from deploy.supply.needs import PROJECT, needs
+from deploy.supply.pins import LOCK, Pin, pins_of
 from protocol.host import program
 
 ROOT = Path(__file__).parents[2]
@@ -39,59 +38,35 @@ _TEXT_MAX = 200  # of a licence's name
 def bill() -> Bom:
     """The bill of this checkout, as installed in this environment. Raises ValueError for what the lock does not pin."""
     pinned = {pin.name: pin for pin in pins_of(LOCK)}
-    needs = _closure("wattline", SHIPPED_EXTRAS)
-    missing = sorted(needs.keys() - pinned.keys() - {"wattline"})
+    needed = needs(SHIPPED_EXTRAS)
+    direct = needed.pop(PROJECT)
+    missing = sorted(needed.keys() - pinned.keys())
     if missing:
         raise ValueError(f"{LOCK}: not pinned: {', '.join(missing)}: run make lock")
     this = program.this()
     root = Component(
-        name="wattline",
+        name=PROJECT,
         version=this.version,
         type=ComponentType.APPLICATION,
-        bom_ref="wattline",
+        bom_ref=PROJECT,
         licenses=[LicenseExpression("Apache-2.0")],
-        purl=PackageURL("pypi", name="wattline", version=this.version),
+        purl=PackageURL("pypi", name=PROJECT, version=this.version),
         description=f"commit {this.commit}",
     )
-    parts = {name: _package(pinned[name]) for name in sorted(needs) if name != "wattline"}
+    parts = {name: _package(pinned[name]) for name in sorted(needed)}
     scripts = [_script(path) for path in sorted(VENDOR.glob("*.js"))]
     found = Bom(components=[*parts.values(), *scripts], metadata=BomMetaData(component=root))
     found.metadata.timestamp = datetime.fromtimestamp(program.built_s() or 0, UTC)
     found.serial_number = uuid5(NAMESPACE_URL, f"wattline:{this.version}:{this.commit}")
-    found.register_dependency(root, [*(parts[name] for name in sorted(needs["wattline"])), *scripts])
+    found.register_dependency(root, [*(parts[name] for name in sorted(direct)), *scripts])
     for name, part in parts.items():
-        found.register_dependency(part, [parts[one] for one in sorted(needs[name])])
+        found.register_dependency(part, [parts[one] for one in sorted(needed[name])])
     return found
 
 
 def written(found: Bom) -> str:
     """The bill as JSON, the same for the same bill."""
     return JsonV1Dot6(found).output_as_string(indent=1) + "\n"
-
-
-def _closure(name: str, extras: Iterable[str]) -> dict[str, set[str]]:
-    """Each package that is needed, with what it needs itself. Bounded: each is looked at once for its extras."""
-    needs: dict[str, set[str]] = {}
-    todo, seen = [(normalized(name), frozenset(extras))], set[tuple[str, frozenset[str]]]()
-    while todo:
-        one = todo.pop()
-        if one in seen:
-            continue
-        seen.add(one)
-        package, wanted = one
-        direct = list(_direct(package, wanted))
-        needs.setdefault(package, set()).update(normalized(need.name) for need in direct)
-        todo += [(normalized(need.name), frozenset(need.extras)) for need in direct]
-    for package, direct_names in needs.items():
-        direct_names.discard(package)  # an extra of its own
-    return needs
-
-
-def _direct(package: str, extras: frozenset[str]) -> Iterator[Requirement]:
-    for text in requires(package) or ():
-        need = Requirement(text)
-        if need.marker is None or any(need.marker.evaluate({"extra": extra}) for extra in ("", *extras)):
-            yield need
 
 
 def _package(pin: Pin) -> Component:
@@ -116,7 +91,8 @@ def _licence(name: str) -> str:
         return ""
     classified = [one.rpartition(" :: ")[2] for one in about.get_all("Classifier", []) if one.startswith("License ::")]
     expression, text = (about.get_all(key, [""])[0] for key in ("License-Expression", "License"))
-    said = [expression, "; ".join(classified), text.partition("\n")[0]]  # some put the whole text there
+    file = about.get_all("License-File", [""])[0]
+    said = [expression, "; ".join(classified), text.partition("\n")[0], file and f"see its {file}"]
     return next(filter(None, said), "")[:_TEXT_MAX]
 
 
