@@ -19,7 +19,7 @@ SETUP := deploy/setup
 PACKAGE := deploy/package
 TYPINGS := build/typings
 
-.PHONY: help setup setup-check lint types promises audit references docs check test test-quick fuzz mutants kills powercut firmware heap bench demo lock clean
+.PHONY: help setup setup-check lint types promises audit references docs check test test-quick fuzz mutants kills powercut firmware heap bench demo dist wheelhouse lock clean
 
 help: ## list the targets / 列出所有目标
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

@@ -19,6 +19,7 @@ import structlog
 from gateway import config as configuration
 from gateway import memory, modbus_intake
 from gateway import registry as terminals
+from gateway.backup import upgrade
 from gateway.backup.restore import finish as finish_restore
 from gateway.carriers import Carrier, Carriers
 from gateway.clock import Clock, SystemClock, steady_s
@@ -113,7 +114,7 @@ def run(config_path: Path, clock: Clock | None = None, *, follow: bool = False) 
 
     follow: as the follower of the configured stream, not as its worker.
     SIGHUP, or a change of terminals.toml, reloads terminals and keys. Raises ConfigError, AlreadyRunningError,
-    StoreUnavailableError, NewerSchemaError.
+    StoreUnavailableError, NewerSchemaError, BackupError.
     """
     stop, reload = threading.Event(), threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -151,6 +152,8 @@ class Gateway:
             opened.callback(os.close, lock)
             if finish_restore(folder):
                 self._log.warning("restore_finished")
+            if copy := upgrade.prepare(folder, self._clock.now_ms):
+                self._log.warning("stores_upgraded", copy=str(copy))
             quarantine = Quarantine(folder, self._config.quarantine)
             opened.callback(quarantine.close)
             journal, desks, self._rotation = _stores(
@@ -335,12 +338,13 @@ def _stores(
 def carry_out(config_path: Path, order: Order, clock: Clock) -> Done:
     """An order on quarantine while no gateway runs: the same pipeline, but nobody to send acks to.
 
-    Raises ConfigError, AlreadyRunningError, StoreUnavailableError, NewerSchemaError, OSError.
+    Raises ConfigError, AlreadyRunningError, StoreUnavailableError, NewerSchemaError, BackupError, OSError.
     """
     loaded = Loaded(config_path)
     folder = Path(loaded.config.data_dir)
     with held(folder), ExitStack() as open_stores:
         finish_restore(folder)
+        upgrade.prepare(folder, clock.now_ms)
         quarantine = Quarantine(folder, loaded.config.quarantine)
         open_stores.callback(quarantine.close)
         metrics, log = Metrics(), make_logger(clock, sys.stderr)

@@ -34,6 +34,8 @@ from gateway import (
     cli_update,
     lock,
 )
+from gateway.backup import upgrade
+from gateway.backup.stores import BackupError
 from gateway.cli_common import (
     NOT_WELL,
     AsJson,
@@ -106,7 +108,7 @@ def _run(config: Path, *, follow: bool) -> None:
         application.run(config, follow=follow)
     except ConfigError as error:
         fail(*(str(problem) for problem in error.problems))
-    except (lock.AlreadyRunningError, StoreUnavailableError, NewerSchemaError, OSError) as error:
+    except (lock.AlreadyRunningError, StoreUnavailableError, NewerSchemaError, BackupError, OSError) as error:
         fail(f"{type(error).__name__}: {error}")
 
 
@@ -118,13 +120,18 @@ def check(
 ) -> None:
     """Check every file that the gateway would read, without touching the network. 检查配置，不连接网络
 
-    Problems keep the gateway from starting; warnings do not: keys that are not
-    sealed, terminals that no sink has a station for, enterprises that the watch can't use.
+    Also whether it can work on what data_dir holds, which it leaves as it is. Problems keep the gateway from starting;
+    warnings do not: keys that are not sealed, terminals that no sink has a station for, enterprises that the watch
+    can't use.
     """
     try:
         loaded = application.Loaded(config)
+        upgrade.refuse(Path(loaded.config.data_dir))
     except ConfigError as error:
         _say_checked(error.problems, [], as_json=as_json)
+        raise typer.Exit(NOT_WELL) from error
+    except (NewerSchemaError, BackupError) as error:
+        _say_checked([Problem(config, "data_dir", str(error))], [], as_json=as_json)
         raise typer.Exit(NOT_WELL) from error
     warnings = loaded.warnings(config)
     terminals, sinks = len(loaded.registry), [sink.name for sink in loaded.config.sink]

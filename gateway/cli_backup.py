@@ -1,4 +1,4 @@
-"""`wattline gateway backup` and `restore`."""
+"""`wattline gateway backup`, `restore` and `upgrade`."""
 
 from pathlib import Path
 from typing import Annotated
@@ -7,11 +7,13 @@ import msgspec
 import typer
 
 from gateway import lock
+from gateway.backup import upgrade as upgrading
 from gateway.backup.backup import backup as make
 from gateway.backup.restore import restore as put_back
 from gateway.backup.stores import BackupError
 from gateway.cli_common import AsJson, Config, examples, fail, load, print_json, time_text
 from gateway.clock import SystemClock
+from gateway.database import NewerSchemaError, StoreUnavailableError
 
 
 def backup(
@@ -76,6 +78,31 @@ def restore(
         typer.echo(f"what was there is in / 原有数据移至: {aside}")
 
 
+def upgrade(
+    config: Config,
+    copy_to: Annotated[
+        Path | None, typer.Option(help="Where the copy goes; it must not exist yet. data_dir if left out. 副本目录")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Copy stores of an older version and migrate them, as the next start would; the gateway must not run. 升级数据库
+
+    For where data_dir's disk has no room for the copy. `restore --from` the copy is the way back to the older version.
+    """
+    data_dir = Path(load(config).data_dir)
+    try:
+        with lock.held(data_dir):
+            copy = upgrading.prepare(data_dir, SystemClock().now_ms, copy_to)
+    except (BackupError, NewerSchemaError, StoreUnavailableError, lock.AlreadyRunningError, OSError) as error:
+        fail(str(error))
+    if as_json:
+        print_json({"upgraded": copy is not None, "copy": None if copy is None else str(copy)})
+    elif copy is None:
+        typer.echo(f"{data_dir}: nothing is older / 无需升级")
+    else:
+        typer.echo(f"{data_dir}: upgraded; what was before is in / 已升级，原数据副本: {copy}")
+
+
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     app.command("backup", epilog=examples("backup --config gateway.toml --out /backup/2026-03-01"))(backup)
@@ -86,3 +113,9 @@ def register(app: typer.Typer) -> None:
             "restore --config gateway.toml --from /backup/2026-03-01 --force /srv/wattline/data",
         ),
     )(restore)
+    app.command(
+        "upgrade",
+        epilog=examples(
+            "upgrade --config gateway.toml", "upgrade --config gateway.toml --copy-to /mnt/other/before-upgrade"
+        ),
+    )(upgrade)

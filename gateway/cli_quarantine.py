@@ -9,6 +9,7 @@ import typer
 
 from gateway import app as application
 from gateway import lock
+from gateway.backup.stores import BackupError
 from gateway.cli_common import (
     NOT_WELL,
     AsJson,
@@ -164,7 +165,7 @@ def _here(config: Path, order: orders.Order) -> orders.Done:
         return application.carry_out(config, order, SystemClock())
     except ConfigError as error:
         fail(*(str(problem) for problem in error.problems))
-    except (lock.AlreadyRunningError, StoreUnavailableError, NewerSchemaError, OSError) as error:
+    except (lock.AlreadyRunningError, StoreUnavailableError, NewerSchemaError, BackupError, OSError) as error:
         fail(f"{type(error).__name__}: {error}")
 
 

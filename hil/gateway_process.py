@@ -1,6 +1,6 @@
 """`python -m hil.gateway_process CONFIG`: the real gateway, told the time by the bench's clock.
 
-Where the disk does not let it start, it says so and ends, as `wattline gateway run` does.
+Where the disk, or what is on it, does not let it start, it says so and ends, as `wattline gateway run` does.
 """
 
 import os
@@ -8,7 +8,8 @@ import sys
 from pathlib import Path
 
 from gateway import app
-from gateway.database import StoreUnavailableError
+from gateway.backup.stores import BackupError
+from gateway.database import NewerSchemaError, StoreUnavailableError
 from hil.clock import ScaledClock
 
 
@@ -16,7 +17,7 @@ def main() -> None:
     """Run the gateway's composition root until SIGTERM."""
     try:
         app.run(Path(sys.argv[1]), ScaledClock.from_env(os.environ))
-    except (StoreUnavailableError, OSError) as error:
+    except (StoreUnavailableError, NewerSchemaError, BackupError, OSError) as error:
         sys.exit(f"{type(error).__name__}: {error}")
 
 

@@ -7,4 +7,5 @@ that the journal had reached already. The other way round it would not be true.
 stores.py   the files of a data_dir, how one is copied, checked, and how sinks and journal fit
 backup.py   data_dir > folder
 restore.py  folder > data_dir: all of it, or nothing
+upgrade.py  stores of another version: copied and migrated, or left alone
 """

@@ -3,15 +3,15 @@
 import shutil
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import msgspec
 
 from gateway.backup.stores import MANIFEST, BackupError, Manifest, copy_store, names
+from gateway.database import NewerSchemaError, connect_for_reading, newer, schema_version
 from gateway.files import sync_folder, write_durably
-from gateway.journal.journal import FILE
-from gateway.journal.reader import Reader
-from gateway.journal.rows import OlderSchemaError
+from gateway.journal.journal import FILE, SCHEMA
 from protocol.host import program
 
 
@@ -27,16 +27,26 @@ def backup(data_dir: Path, out: Path, now_ms: Callable[[], int]) -> Manifest:
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(mode=0o700, parents=True)
         files = [copy_store(data_dir / name, partial / name) for name in names(data_dir)]
-        reader = Reader(partial)
-        last_record = reader.last_id()
-        reader.close()
-        found = Manifest(program.this().version, began_ms, now_ms(), last_record, files)
+        found = Manifest(program.this().version, began_ms, now_ms(), _last_record(partial / FILE), files)
         write_durably(partial / MANIFEST, msgspec.json.format(msgspec.json.encode(found)))
         sync_folder(partial)
         partial.rename(out)
         sync_folder(out.resolve().parent)
-    except (OSError, sqlite3.Error, OlderSchemaError) as error:
+    except (OSError, sqlite3.Error, NewerSchemaError) as error:
         raise BackupError(f"{out}: not done / 备份未完成: {error}") from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     return found
+
+
+def _last_record(file: Path) -> int:
+    """The number of a journal's newest record, also of an older version's. Raises NewerSchemaError."""
+    newest = len(list(SCHEMA.glob("*.sql")))
+    with closing(connect_for_reading(file)) as connection:
+        version = schema_version(connection)
+        if version > newest:
+            raise newer(file, version, newest)
+        table = "blocks" if version > 1 else "records"
+        number = "first + records - 1" if version > 1 else "id"
+        (found,) = connection.execute(f"SELECT coalesce(max({number}), 0) FROM {table}").fetchone()  # noqa: S608  (ours)
+    return int(found)
