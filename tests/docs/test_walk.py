@@ -12,9 +12,11 @@ from tests.docs.world import RELEASE, World, world_in
 
 # as a reader takes them: releases are made before one is rolled out
 OPERATORS = "docs/operating-a-gateway.md"
-WALK = ["README.md", "docs/updates.md", OPERATORS, "docs/console.md"]
+WALK = ["README.md", "docs/quick-start.md", "docs/updates.md", OPERATORS, "docs/console.md"]
 # nothing else of a shell is run: what a page says as root must not happen to the machine that tests
 HARMLESS = (
+    "export PATH=",
+    "export WATTLINE_CONFIG=",
     "cp -r deploy/",
     "mkdir keys",
     "install -d -m 750 -g wattline",
@@ -30,6 +32,7 @@ LONG = "takes minutes; tests/hil and `make test` play the same in short"
 ROOT = "needs root, users and a service manager; tests/deploy/test_services.py holds the files against each other"
 UNKNOWN = "add it to a walk, or to NOT_RUN with the reason"
 NOT_RUN = {  # lines of blocks that begin so: why
+    "make test": "is what runs this",
     "make demo": "takes three minutes; tests/e2e plays what it calls",
     "wattline hil run broker_outage": LONG,
     "wattline hil fuzz": LONG,
@@ -83,11 +86,21 @@ AFTER: dict[str, Callable[[World], None]] = {
 def reason(one: Shown) -> str:
     """Why a line is not run; "" if it is."""
     if one.is_block:
+        if one.page.endswith(".zh.md"):
+            return "its English page has it" if _words(one.text) in _english(one.page) else UNKNOWN
         why = next((why for beginning, why in NOT_RUN.items() if one.text.startswith(beginning)), "")
         is_known = one.text.removeprefix(".venv/bin/").startswith(("wattline ", *HARMLESS))
         return why or ("" if is_known and one.page in WALK else UNKNOWN)
     is_told = one.page == OPERATORS and one.text.removeprefix("wattline gateway ") in IN_TEXTS
     return "" if is_told else "named, not told to be run"
+
+
+def _words(text: str) -> list[str]:
+    return shlex.split(text, comments=True)
+
+
+def _english(page: str) -> list[list[str]]:
+    return [_words(one.text) for one in commands.shown(REPO / page.replace(".zh.md", ".md")) if one.is_block]
 
 
 def run(world: World, one: Shown) -> str:
@@ -102,7 +115,7 @@ def run(world: World, one: Shown) -> str:
         said = world.start(text.partition("#")[0].rstrip("& \n"))
         wrong = "" if said or text.startswith("mosquitto") else f"{one}: never ready"
     else:
-        words = shlex.split(text, comments=True)
+        words = _words(text)
         status, said = world.ours(words[1:]) if words[0] == "wattline" else world.shell(text)
         wrong = f"{one}: exit status {status}\n{said}" if status else ""
     for beginning, settle in AFTER.items():
