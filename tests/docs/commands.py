@@ -65,7 +65,7 @@ def refusal(words: list[str]) -> str:
         return _refused("wattline", _root(), words[ours[0] + 1 :])
     if words[0] == "make":
         return "".join(f"no target {word}" for word in words[1:] if "=" not in word and word not in _TARGETS)
-    if words[:2] == ["python", "-m"]:
+    if [Path(words[0]).name, *words[1:2]] == ["python", "-m"]:
         return "" if importlib.util.find_spec(words[2]) else f"no module {words[2]}"
     return ""
 
