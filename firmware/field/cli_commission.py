@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from firmware.field import cli_site, cli_wiring, files
 from firmware.field.board import ports
@@ -187,7 +188,7 @@ def _work(given: Given, *, needs_board: bool = True) -> Work:
         terminal,
         at,
         folder,
-        _signer(given.key),
+        _signer(given.key, signs=not given.dry_run),
         lambda: datetime.now(UTC),
         _quiet if given.as_json else lambda line: typer.echo(f"    {line}", err=True),
         bus_ports=_bus_ports(given.bus_port or [], terminal),
@@ -227,10 +228,14 @@ def _terminal(site: Site, name: str | None) -> Any:
         raise typer.Exit(2) from error
 
 
-def _signer(path: Path) -> Signer:
+def _signer(path: Path, *, signs: bool) -> Signer:
+    """The technician; signs: whether the key is needed, or a dry run asks for no password."""
     try:
+        is_encrypted = technician.is_encrypted(path)
+        if not signs:
+            return Signer(technician.name_of(path), Ed25519PrivateKey.generate())
         secret: str = ""
-        if technician.is_encrypted(path):
+        if is_encrypted:
             secret = typer.prompt(f"{path.name}: password / 口令", hide_input=True, err=True)
         return Signer(technician.name_of(path), technician.load(path, secret.encode() or None))
     except (technician.KeyFileError, OSError) as error:

@@ -42,14 +42,16 @@ def plan(
         {"id": one.id, "place": one.place, "board": one.board, "points": gateway_entries.points_of(one, directory)}
         for one in found.plan.terminal
     ]
+    made: list[Path] = []
     if out is not None:
         try:
-            _write(found, out)
+            made = _write(found, out)
         except OSError as error:
             typer.echo(files.trouble(error), err=True)
             raise typer.Exit(1) from error
     if as_json:
-        typer.echo(json.dumps({"enterprise": found.plan.enterprise.id, "terminals": terminals}, ensure_ascii=False))
+        told = {"enterprise": found.plan.enterprise.id, "terminals": terminals, "made": [str(one) for one in made]}
+        typer.echo(json.dumps(told, ensure_ascii=False))
         return
     for one in found.plan.terminal:
         typer.echo(f"{one.id}: {one.place}, {one.board}")
@@ -59,15 +61,20 @@ def plan(
                 f"CT {point.ct_ratio}, {point.rated_power_w} W"
             )
     typer.echo(f"{file}: right / 计划正确")
+    for path in made:
+        typer.echo(path)
 
 
-def _write(found: site.Site, out: Path) -> None:
+def _write(found: site.Site, out: Path) -> list[Path]:
+    """The files that were made. Raises OSError."""
     out.mkdir(parents=True, exist_ok=True)
+    made = {"enterprises.toml": gateway_entries.enterprises_toml(found.plan)}
     for one in found.plan.terminal:
-        made = terminal_files.configuration_of(one, found.broker(one), found.plan.sntp)
-        text = json.dumps(made, ensure_ascii=False, indent=1)
-        (out / f"{one.id}.terminal.json").write_text(text + "\n", encoding="utf-8")
-    (out / "enterprises.toml").write_text(gateway_entries.enterprises_toml(found.plan), encoding="utf-8")
+        configuration = terminal_files.configuration_of(one, found.broker(one), found.plan.sntp)
+        made[f"{one.id}.terminal.json"] = json.dumps(configuration, ensure_ascii=False, indent=1) + "\n"
+    for name, text in made.items():
+        (out / name).write_text(text, encoding="utf-8")
+    return [out / name for name in made]
 
 
 def register(app: typer.Typer) -> None:

@@ -16,6 +16,7 @@ from typing import Any
 from firmware.field import files
 from firmware.field.board import data
 from firmware.field.board.link import Link
+from firmware.field.commission import words
 from firmware.field.commission.session import time_text
 from firmware.field.commission.work import Work
 from firmware.field.outcome import REFUSED, Finding, Outcome, failed, passed
@@ -58,6 +59,7 @@ def run(link: Link, work: Work, generation: int = 1) -> Outcome:
         return failed(STEP, _not_verified(wrong), bad_status=REFUSED)
     return passed(
         STEP,
+        words.enrolment(work.file("enrolment.json").name),
         enrolment=commissioning.digest(body),
         enrolment_file=work.file("enrolment.json").name,
         generation=generation,

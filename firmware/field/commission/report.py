@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from firmware.field import files
+from firmware.field.commission import words
 from firmware.field.commission.session import Session, time_text
 from firmware.field.commission.work import Work
 from firmware.field.outcome import Finding, Outcome, failed, passed
@@ -47,7 +48,8 @@ def run(work: Work, session: Session) -> Outcome:
     for kind, data in made.items():
         files.write(work.file(kind), data)
         work.tell(work.file(kind).name)
-    return passed(STEP, digest=digest, files=[work.file(kind).name for kind in made])
+    finding = words.reported(work.file("report.json").name)
+    return passed(STEP, finding, digest=digest, files=[work.file(kind).name for kind in made])
 
 
 def content(work: Work, session: Session, ended: str, photos: Sequence[Mapping[str, str]]) -> dict[str, Any]:

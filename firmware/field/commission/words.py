@@ -89,6 +89,28 @@ UPLOAD = {
 }
 
 
+def enrolment(file: str) -> Finding:
+    """The gateway has to know the terminal before `test` can pass."""
+    return Finding(
+        "enrolment",
+        f"{file} is made: the gateway answers only after it was admitted there",
+        f"已生成 {file}：网关导入后才会应答",
+        f"send it to the operator now, who runs `wattline gateway admit {file}`",
+        f"请现在发给运维人员执行 wattline gateway admit {file}",
+    )
+
+
+def reported(file: str) -> Finding:
+    """What is left to do after the last step."""
+    return Finding(
+        "reported",
+        f"{file} is signed",
+        f"{file} 已签名",
+        "send it to the operator, who admits it; stick the label on; `wattline field close-console` is the last",
+        "请发给运维人员导入；贴上标签；最后执行 wattline field close-console",
+    )
+
+
 def other_board(found: str, planned: str) -> Finding:
     """The wrong board, or the wrong port."""
     return Finding(

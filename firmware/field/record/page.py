@@ -18,7 +18,7 @@ h2 { font-size: 10.5pt; margin: 4mm 0 1mm; border-bottom: .3mm solid #111 }
 table { border-collapse: collapse; width: 100% }
 th, td { text-align: left; vertical-align: top; padding: .6mm 1.5mm; border-bottom: .2mm solid #ccc }
 th { font-weight: 600 }
-td.n { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums }
+td.n, th.n { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums }
 .facts th { width: 34mm; font-weight: 400; color: #555 }
 .facts td { width: 59mm }
 .mono { font-family: "DejaVu Sans Mono", Consolas, monospace; font-size: 7.5pt; line-height: 1.2;
@@ -95,6 +95,7 @@ def _proof(body: dict[str, Any], digest: str) -> list[tuple[str, str]]:
 _HEADS = (
     "", "point / 测点", "meter / 电表", "CT, rated / 变比, 额定", "P", "U", "I", "PF", "wiring / 接线"
 )  # fmt: skip
+_NUMBERS = _HEADS[3:8]
 
 
 def _density(points: Sequence[dict[str, Any]]) -> str:
@@ -109,7 +110,7 @@ def _is_dense(points: Sequence[dict[str, Any]]) -> bool:
 
 def _points(points: Sequence[dict[str, Any]]) -> str:
     row = _row_of_one_line if _is_dense(points) else _row
-    heads = "".join(f"<th>{one}</th>" for one in _HEADS)
+    heads = "".join(f"<th{' class=n' if one in _NUMBERS else ''}>{one}</th>" for one in _HEADS)
     return f'<table class="points"><tr>{heads}</tr>{"".join(map(row, points))}</table>'
 
 

@@ -11,10 +11,12 @@ from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from typer.testing import CliRunner
 
 from firmware.field import site
 from firmware.field.board.errors import BoardRefusedError, BoardSilentError, PortError
 from firmware.field.bus.reach import ReachError
+from firmware.field.cli import app
 from firmware.field.commission import flow, provision, session, steps
 from firmware.field.commission.session import Session
 from firmware.field.commission.steps import Step, other_meters
@@ -210,3 +212,15 @@ def test_a_board_is_flashed_with_what_the_technician_brought_or_left_as_it_is(wo
     (tmp_path / "other.bin").write_bytes(b"no firmware")
     refused = steps.attempt(step, replace(work, firmware=tmp_path / "other.bin"), kept)
     assert (refused.findings[0].code, refused.exit_status) == ("board_refused", 4)
+
+
+def test_a_dry_run_says_what_is_left_and_asks_for_no_password(tmp_path: Path) -> None:
+    """P-305: nor does it want a board; a key that is not there is told all the same."""
+    key, plan = tmp_path / "li.wei.pem", str(laid_out(tmp_path))
+    assert CliRunner().invoke(app, ["technician-key", str(key)], input="open sesame\nopen sesame\n").exit_code == 0
+    for command, left in (("commission", [one.name for one in steps.STEPS]), ("provision", ["provision"])):
+        told = CliRunner().invoke(app, [command, plan, "--key", str(key), "--dry-run", "--json"])
+        assert (told.exit_code, json.loads(told.stdout)["todo"]) == (0, left), told.output
+    assert CliRunner().invoke(app, ["report", plan, "--key", str(tmp_path / "no.pem"), "--dry-run"]).exit_code == 2
+    unknown = CliRunner().invoke(app, ["provision", plan, "--key", str(key), "--photo", "cabinet.jpg"])
+    assert (unknown.exit_code, "--photo" in unknown.output) == (2, True)  # of no use to it
