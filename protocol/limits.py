@@ -10,6 +10,7 @@ DOCUMENT_BYTES_MIN = 2  # "{}"
 DOCUMENT_BYTES_MAX = 4000  # a configuration is whole in one frame, beside 73 bytes of envelope and echo
 CONFIGURATION_TRIAL_S = 3600  # four windows' frames that the gateway could have acknowledged
 SIGNED_BYTES_MAX = 1024  # a release's manifest with 8 precursors takes 520, a ticket 150
+AUTHORITIES_MAX = 4  # that a terminal believes: the one in use, the next, and as many of a second operator
 POINT_BYTES = 64  # x and y of a point of P-256
 CHUNK_BYTES_MAX = 4000  # of a release, beside 78 bytes of envelope, number, offset and echo
 ECHO_MS_MAX = 120000  # a modem that wakes up takes tens of seconds, a slow bus brings 4096 bytes in 40 s

@@ -30,7 +30,7 @@ class Terminal:
         self.recorder = recorder.Recorder(self.clock, lambda *_: None)
         self.recorder.attach(self._append, lambda: None)
         self.answers = answers.Answers(
-            (NAME, OneKey(KEY)), self.clock, self, self, self.recorder, (self, self), lambda *_: None
+            (NAME, OneKey(KEY)), self.clock, self, self, self.recorder, (self, self, self), lambda *_: None
         )
         point = window.Point(1, 0, 1000, 1000, [0, 0, 0, 0])
         self.windows = window.Aggregator([point], INTERVAL_S, 4, self._now())

@@ -22,6 +22,19 @@ class Updates:
         self.calls.append(("release", found))
 
 
+class Documents:
+    """What is said to terminal.certificates: the calls are noted."""
+
+    def __init__(self, calls: "list[tuple[object, ...]]") -> None:
+        self.calls = calls
+
+    def heard(self) -> None:
+        self.calls.append(("certificates heard",))
+
+    def offer(self, version: int, document: bytes) -> None:
+        self.calls.append(("certificates", version, document))
+
+
 class World:
     """A clock that is real, and everything else by its name: the calls are noted."""
 
@@ -34,8 +47,9 @@ class World:
         self.gone: list[tuple[int, int]] = []
         self.records_refused = 0
         self.next_seq = 100
-        orders = (self, Updates(self.calls))
-        self.answers = answers.Answers((NAME, OneKey(KEY)), self.clock, self, self, self, orders, lambda *_: None)
+        orders = (self, Documents(self.calls), Updates(self.calls))
+        self.keys = OneKey(KEY)
+        self.answers = answers.Answers((NAME, self.keys), self.clock, self, self, self, orders, lambda *_: None)
         self.echo = (self.clock.boot_id, self.clock.stamp())
 
     def uptime_ms(self) -> int:
@@ -86,7 +100,7 @@ def test_an_ack_frees_sets_the_clock_and_ends_a_trial() -> None:
     world = World()
     data = ack.seal_ack(KEY, NAME, EPOCH, [(1, 2)], [], 1790000000000, world.echo)
     assert world.answers.take(data, 0)
-    assert [one[0] for one in world.calls] == ["heard", "update heard", "rtc", "acknowledged"]
+    assert [one[0] for one in world.calls] == ["heard", "certificates heard", "update heard", "rtc", "acknowledged"]
     assert world.events == [(record.CLOCK_SET, [0])]
 
 
@@ -153,6 +167,25 @@ def test_any_number_of_orders_may_echo_a_frame_but_none_that_is_old_or_of_anothe
     assert world.answers.take(world.request(), 0)
     assert (world.calls, world.events) == ([], [])
     assert world.answers.ignored == 4
+
+
+def test_keys_and_certificates_go_to_who_minds_them() -> None:
+    # FR-91 FR-93 FR-95: fresh, as all orders
+    world = World()
+    aad = mac.external_aad(NAME, limits.DOWN, limits.VERSION)
+    payloads = [
+        down.key_offer_payload(2, bytes(64), world.echo),
+        down.key_use_payload(world.echo),
+        down.certificates_payload(3, b"\x30\x00", world.echo),
+    ]
+    for payload in payloads:
+        assert world.answers.take(mac.seal(KEY, aad, payload), 0)
+    assert [type(one).__name__ for one in world.keys.offers] == ["KeyOffer", "KeyUse"]
+    assert world.calls == [("certificates", 3, b"\x30\x00")]
+    world.uptime += limits.ECHO_MS_MAX + 1
+    for payload in payloads:
+        assert world.answers.take(mac.seal(KEY, aad, payload), 0)
+    assert len(world.calls) + len(world.keys.offers) == 3
 
 
 def test_what_is_not_authentic_changes_nothing() -> None:

@@ -73,7 +73,7 @@ class Terminal:
         self.uplink = uplink.Uplink(self.log, settings, self.random_bytes)
         self.uplink.connected(session_present=False)
         self.answers = answers.Answers(
-            (NAME, OneKey(KEY)), self.clock, self.log, self.uplink, self, (self, self), lambda *_: None
+            (NAME, OneKey(KEY)), self.clock, self.log, self.uplink, self, (self, self, self), lambda *_: None
         )
 
     def rtc_s(self) -> None:

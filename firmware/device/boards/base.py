@@ -136,10 +136,11 @@ class BaseBoard:
     def _link_up(self) -> None:
         """Bring the network interface up or raise OSError; quick, called before every connection."""
 
-    def tls_context(self, authority: bytes, certificate: bytes, key: bytes):  # type: ignore[no-untyped-def]
+    def tls_context(self, authorities: "list[bytes]", certificate: bytes, key: bytes):  # type: ignore[no-untyped-def]
         context = tls.SSLContext(tls.PROTOCOL_TLS_CLIENT)
         context.verify_mode = tls.CERT_REQUIRED  # type: ignore[attr-defined]  # the stubs lack it
-        context.load_verify_locations(authority)
+        for one in authorities:  # each is added to those before: mbedtls_x509_crt_parse
+            context.load_verify_locations(one)
         context.load_cert_chain(certificate, key)
         return context
 

@@ -8,8 +8,8 @@ _TOLD_MAX = 3  # acks of a start that the console tells: a technician waits for 
 
 
 class Answers:
-    """`identity` (terminal's id, terminal.keys.Keys); `orders` (terminal.remote_config, terminal.update);
-    the others are named as their modules."""
+    """`identity` (terminal's id, terminal.keys.Keys); `orders` (terminal.remote_config,
+    terminal.certificates, terminal.update); the others are named as their modules."""
 
     def __init__(self, identity, clock, log, uplink, recorder, orders, say) -> None:  # type: ignore[no-untyped-def]
         self._terminal, self._keys = identity
@@ -17,7 +17,7 @@ class Answers:
         self._log = log
         self._uplink = uplink
         self._recorder = recorder
-        self._remote, self._update = orders
+        self._remote, self._certificates, self._update = orders
         self._say = say
         self.ignored = 0
         self._told = 0
@@ -40,6 +40,8 @@ class Answers:
             self._request(found)
         elif isinstance(found, down.Configuration):
             self._remote.offer(found.version, found.document)
+        elif isinstance(found, down.Certificates):
+            self._certificates.offer(found.version, found.document)
         elif isinstance(found, (down.KeyOffer, down.KeyUse)):
             self._keys.take(found)
         else:
@@ -55,6 +57,7 @@ class Answers:
             return
         if self._clock.is_fresh(found.echo):
             self._remote.heard()
+            self._certificates.heard()
             self._update.heard()
             self.heard_ms = self._clock.uptime_ms()
         step_s = self._clock.heard(found.time_ms, found.echo, read_ms)

@@ -4,13 +4,12 @@ import gc
 from loader import console
 
 from protocol import record
-from protocol.checked import ConfigError
 from protocol.errors import FrameError
 from terminal import (
     answers,
     bus,
+    certificates,
     clock,
-    config,
     counters,
     health,
     image,
@@ -48,7 +47,11 @@ class App:
         self._say = Console(board.uptime_ms).say
         self._remote = remote_config.RemoteConfig(folder + "/config", folder + "/terminal.json", _check_meters)
         self._config = self._remote.load()  # a wrong configuration or profile ends the start here
-        secure = self._tls(folder)
+        server_name = self._config.mqtt.server_name if self._config.mqtt else None
+        self._certificates = certificates.Certificates(board, uses_tls=server_name is not None)
+        secure = None
+        if server_name is not None:  # wrong certificates end the start here
+            secure = self._certificates.context(), server_name  # type: ignore[no-untyped-call]
         self._keys = keys.Keys(board, self._config.terminal, self._say)
         self._identities = folder + "/meters"
         self._buses: "list[bus.Bus] | None" = None
@@ -67,7 +70,7 @@ class App:
         self._tickets = (
             self._make_tickets(slots.prefix) if slots is not None and console.is_closed(slots.prefix) else None
         )
-        identity, orders = (self._config.terminal, self._keys), (self._remote, self._update)
+        identity, orders = (self._config.terminal, self._keys), (self._remote, self._certificates, self._update)
         self._answers = answers.Answers(
             identity, self._clock, self._log, self._uplink, self._recorder, orders, self._say
         )
@@ -85,17 +88,6 @@ class App:
         self._status_ms = 0
         self._health = health.Health(self._figures)
         self._modem = self._make_modem() if board.has_modem else None
-
-    def _tls(self, folder: str):  # type: ignore[no-untyped-def]
-        """What board.connect needs for TLS, if that is configured. Raises ConfigError."""
-        name = self._config.mqtt.server_name if self._config.mqtt else None
-        if name is None:
-            return None
-        files = config.load_certificates(folder)
-        try:
-            return self._board.tls_context(*files), name
-        except ValueError as error:
-            raise ConfigError("ca.der, client.der, client.key.der", "(file)", error, "certificates and a key") from None
 
     def _make_server(self, identity) -> modbus_task.ModbusTask:  # type: ignore[no-untyped-def]
         """What any SCADA may read; and the mailbox, where there is no broker."""
@@ -144,6 +136,7 @@ class App:
         self._recorder.event(record.BOOT, None, started)
         self._keys.tell(self._recorder.event)
         self._remote.tell(self._recorder.event)
+        self._certificates.tell(self._recorder.event)
         self._update.tell(self._recorder.event)
         sampler_ms = 1000 * (2 * self._config.sample_interval_s) + _ROUND_MS_MAX
         self._supervisor.add("sampler", self._sample, sampler_ms, self._sampler_alive_ms)
@@ -204,11 +197,14 @@ class App:
         uptime_ms = self._clock.uptime_ms()
         self._keys.due()
         self._remote.due(uptime_ms)
+        self._certificates.due(uptime_ms)
         if self._modem is not None:
             self._modem.due()  # type: ignore[attr-defined]
         self._update.due(uptime_ms, is_up=self._task.is_up if self._task else True, reads=self._reads())
         if self._remote.restart:
             self._start_anew("another configuration", supervisor.CAUSE_CONFIG)
+        if self._certificates.restart:
+            self._start_anew("other certificates", supervisor.CAUSE_CERTIFICATES)
         if self._update.restart:
             self._start_anew("another application", supervisor.CAUSE_UPDATE)
         if self._tickets is not None and self._tickets.restart:  # type: ignore[attr-defined]

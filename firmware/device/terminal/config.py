@@ -4,6 +4,7 @@ from collections import namedtuple
 
 from protocol import configuration, limits, mac
 from protocol.checked import ConfigError, Table, base_name, read_json
+from terminal import der
 
 # what a gateway may change of it is protocol.configuration's
 Config = namedtuple("Config", ("terminal", "sample_interval_s", "buses", "points", "mqtt", "modbus", "uplink", "sntp"))
@@ -14,6 +15,7 @@ Sntp = namedtuple("Sntp", ("host", "port"))
 _SNTP_PORT = 123  # RFC 5905, 7.2
 _HOST_CHARS_MAX = 253  # RFC 1035's longest name
 _CERTIFICATE_BYTES_MAX = 4096  # a P-256 certificate has some 500 bytes
+AUTHORITIES, CLIENT, CLIENT_KEY = "/ca.der", "/client.der", "/client.key.der"  # below the board's data_dir
 
 
 def load(path: str) -> Config:
@@ -40,12 +42,18 @@ def load_key(path: str) -> mac.Key:
     return mac.Key(secret, generation)
 
 
-def load_certificates(folder: str) -> "tuple[bytes, bytes, bytes]":
-    """What TLS needs, DER: the authority's certificate, ours, and our key. Raises ConfigError, without the key."""
-    return (_der(folder + "/ca.der"), _der(folder + "/client.der"), _der(folder + "/client.key.der"))
+def load_certificates(folder: str) -> "tuple[list[bytes], bytes, bytes]":
+    """What TLS needs, DER: the authorities' certificates, ours, and our key. Raises ConfigError, without the key."""
+    authorities = load_der(folder + AUTHORITIES)
+    try:
+        found = der.split(authorities)
+    except ValueError as error:
+        raise ConfigError(AUTHORITIES[1:], "(file)", error, "certificates, DER, one behind the other")  # noqa: B904  named
+    return found, load_der(folder + CLIENT), load_der(folder + CLIENT_KEY)
 
 
-def _der(path: str) -> bytes:
+def load_der(path: str) -> bytes:
+    """A file of DER. Raises ConfigError, without its content."""
     allowed = "a file of DER, at most %d bytes" % _CERTIFICATE_BYTES_MAX
     try:
         with open(path, "rb") as file:

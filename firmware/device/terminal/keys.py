@@ -120,9 +120,7 @@ class Keys:
     def _change_over(self) -> None:
         _, generation, secret, _, _, _ = self._next
         try:
-            with open(self._path + ".new", "wb") as file:
-                file.write(json.dumps({"generation": generation, "secret": secret.hex()}).encode())
-            os.rename(self._path + ".new", self._path)
+            small_file.replace(self._path, json.dumps({"generation": generation, "secret": secret.hex()}).encode())
         except OSError as error:  # the gateway says it again
             self._say("key: generation", generation, "not stored:", error)
             return

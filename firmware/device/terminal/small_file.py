@@ -9,9 +9,13 @@ _CRC_BYTES = 4
 
 def write(path: str, data: bytes) -> None:
     """Durable on return. Raises OSError."""
+    replace(path, data + binascii.crc32(data).to_bytes(_CRC_BYTES, "little"))
+
+
+def replace(path: str, data: bytes) -> None:
+    """A file of somebody else's form, without a CRC; durable on return. Raises OSError."""
     with open(path + ".new", "wb") as file:
         file.write(data)
-        file.write(binascii.crc32(data).to_bytes(_CRC_BYTES, "little"))
     os.rename(path + ".new", path)
 
 

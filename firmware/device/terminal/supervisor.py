@@ -12,6 +12,7 @@ CAUSE_WEDGED = 17  # a task showed no sign of life
 CAUSE_CONFIG = 18  # a configuration was taken or given up
 CAUSE_UPDATE = 19  # a release was taken or given up
 CAUSE_CONSOLE = 20  # the console is opened
+CAUSE_CERTIFICATES = 21  # certificates were taken or given up
 _WATCHDOG_MS = 30000  # above the worst: a name server that does not answer stops the whole VM
 _TICK_MS = 1000
 _RETRY_FIRST_MS = 1000
