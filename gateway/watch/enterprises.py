@@ -3,6 +3,8 @@
 [[enterprise]]
 id = "E0001"
 name = "First steelworks"
+latitude = 28.2282                           # left out: it is on no map
+longitude = 112.9388
 
 [[enterprise.linkage]]
 name = "furnace 1"
@@ -45,6 +47,10 @@ PointText = Annotated[
 ]
 
 
+_LATITUDE = "degrees north, -90 to 90 / 北纬度数，-90 到 90"
+_LONGITUDE = "degrees east, -180 to 180 / 东经度数，-180 到 180"
+
+
 class PointId(NamedTuple):
     """A measured feeder, by its terminal and its number there."""
 
@@ -84,6 +90,8 @@ class EnterpriseEntry(Section, frozen=True):
     name: Text
     linkage: list[LinkageEntry]
     order: list[OrderEntry] = msgspec.field(default_factory=list)
+    latitude: Annotated[float, msgspec.Meta(ge=-90, le=90, description=_LATITUDE)] | None = None
+    longitude: Annotated[float, msgspec.Meta(ge=-180, le=180, description=_LONGITUDE)] | None = None
 
 
 class EnterprisesFile(Section, frozen=True):
@@ -115,13 +123,21 @@ class Order(NamedTuple):
     production_max_w: int
 
 
+class Position(NamedTuple):
+    """Degrees north and east."""
+
+    latitude: float
+    longitude: float
+
+
 class Enterprise(NamedTuple):
-    """What one enterprise is watched by."""
+    """What one enterprise is watched by. position: None where it is not known."""
 
     id: str
     name: str
     linkages: tuple[Linkage, ...]
     orders: tuple[Order, ...]
+    position: Position | None = None
 
     @property
     def points(self) -> set[PointId]:
@@ -137,6 +153,8 @@ def load(path: Path, registry: Registry) -> list[Enterprise]:
     problems += duplicates(path, "enterprise", "id", entries, lambda entry: entry.id)
     for number, entry in enumerate(entries):
         key = f"enterprise[{number}]"
+        if (entry.latitude is None) != (entry.longitude is None):
+            problems.append(Problem(path, f"{key}.latitude", "latitude and longitude go together / 经纬度须同时填写"))
         problems += duplicates(path, f"{key}.linkage", "name", entry.linkage, lambda one: one.name)
         for at, one in enumerate(entry.linkage):
             problems += [Problem(path, f"{key}.linkage[{at}].{name}", text) for name, text in _wrong(one, registry)]
@@ -184,7 +202,10 @@ def _point(text: str) -> PointId:
 
 def _enterprise(entry: EnterpriseEntry) -> Enterprise:
     orders = [Order(_unix_s(one.from_), _unix_s(one.to), one.production_max_w) for one in entry.order]
-    return Enterprise(entry.id, entry.name, tuple(map(_linkage, entry.linkage)), tuple(orders))
+    position = None
+    if entry.latitude is not None and entry.longitude is not None:
+        position = Position(entry.latitude, entry.longitude)
+    return Enterprise(entry.id, entry.name, tuple(map(_linkage, entry.linkage)), tuple(orders), position)
 
 
 def _linkage(one: LinkageEntry) -> Linkage:

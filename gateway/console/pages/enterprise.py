@@ -43,14 +43,22 @@ class KindShown(msgspec.Struct, frozen=True):
     alarms: int
 
 
+class Place(msgspec.Struct, frozen=True):
+    """Degrees north and east."""
+
+    latitude: float
+    longitude: float
+
+
 class EnterpriseShown(msgspec.Struct, frozen=True):
-    """An enterprise. alarms: that nobody has closed; kinds: of them, the most frequent first."""
+    """Its alarms: that nobody has closed; kinds: of them, the most frequent first; place: null: not known."""
 
     id: str
     name: str
     alarms: int
     kinds: list[KindShown]
     linkages: list[LinkageShown]
+    place: Place | None
 
 
 class AskCurves(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -139,7 +147,9 @@ def _find(known: Sequence[Enterprise], identity: str) -> Enterprise:
 
 def _enterprise(one: Enterprise, kinds: Mapping[str, int]) -> EnterpriseShown:
     shown = [KindShown(kind, MEANING[kind].split(" / "), count) for kind, count in kinds.items()]
-    return EnterpriseShown(one.id, one.name, sum(kinds.values()), shown, [_linkage(each) for each in one.linkages])
+    place = Place(*one.position) if one.position else None
+    linkages = [_linkage(each) for each in one.linkages]
+    return EnterpriseShown(one.id, one.name, sum(kinds.values()), shown, linkages, place)
 
 
 def _linkage(one: Linkage) -> LinkageShown:

@@ -43,6 +43,8 @@ ENTERPRISES = """\
 [[enterprise]]
 id = "E1"
 name = "第一炼钢厂"
+latitude = 28.2282
+longitude = 112.9388
 
 [[enterprise.linkage]]
 name = "1 号炉"
@@ -54,6 +56,8 @@ treatment_on_w = 20000
 [[enterprise]]
 id = "E2"
 name = "东郊水泥厂"
+latitude = 28.11
+longitude = 113.2
 linkage = []
 """
 

@@ -13,6 +13,7 @@ from tests.e2e.console.browser import DESKTOP, PHONE, chromium, go, visit
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 PAGES = (
     "enterprises",
+    "enterprises?view=map",
     "enterprise/E1",
     "fleet",
     "gaps/T0001",
@@ -83,6 +84,22 @@ def test_an_operator_finds_what_is_off_and_deals_with_it(address: str, browser: 
         press(page, "Replay")
         expect(page.get_by_role("status").last).to_contain_text("1 taken")
         expect(page.locator(".rows a")).to_have_count(1)
+
+
+def test_enterprises_whose_places_are_known_are_on_a_map(address: str, browser: Browser) -> None:
+    """P-317: the one with alarms stands out, by name; a press, or Enter, opens it; what is searched is left."""
+    with visit(browser, address, "olga") as page:
+        page.get_by_role("link", name="Map").click()
+        dots = page.locator("svg a")
+        expect(dots).to_have_count(2)
+        expect(page.locator("svg a.bad")).to_have_attribute("aria-label", re.compile("第一炼钢厂: Alarms: [1-9]"))
+        expect(page.locator("svg")).to_contain_text("5 km")  # they are 28 km apart, nine tenths of its width
+        page.get_by_role("searchbox").fill("E2")
+        expect(dots).to_have_count(1)
+        page.get_by_role("searchbox").fill("")
+        page.locator("svg a.bad").focus()
+        page.keyboard.press("Enter")
+        expect(page.locator("h1")).to_contain_text("第一炼钢厂")
 
 
 def test_an_admin_admits_a_terminal_and_the_log_has_it(config: Path, address: str, browser: Browser) -> None:
@@ -161,8 +178,20 @@ def test_by_keyboard(address: str, browser: Browser) -> None:
         expect(page.locator(".rows a").first).to_be_focused()
         page.keyboard.press("Enter")
         expect(page.locator("h1")).to_contain_text("Alarm")
-        go(page, "frame/2")
+        go(page, "quarantine")
+        count = page.locator(".rows a").count()
+        for name in ("Replay all listed", "Discard all listed"):
+            page.get_by_role("button", name=name).focus()
+            page.keyboard.press("Enter")
+            expect(page.get_by_role("dialog")).to_contain_text(f" {count} frames")
+            page.keyboard.press("Escape")
+            expect(page.get_by_role("dialog")).to_have_count(0)
+        expect(page.locator(".rows a")).to_have_count(count)
+        page.locator(".rows").focus()
+        page.keyboard.press("ArrowDown")
+        page.keyboard.press("Enter")
+        expect(page.locator("h1")).to_contain_text("Refused frame")
         press(page, "Discard")
         page.keyboard.press("Escape")
         expect(page.get_by_role("dialog")).to_have_count(0)
-        expect(page.locator("h1")).to_contain_text("Refused frame 2")
+        expect(page.locator("h1")).to_contain_text("Refused frame")

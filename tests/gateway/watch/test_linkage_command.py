@@ -79,6 +79,8 @@ def test_where_treatment_runs_nothing_is_found(tmp_path: Path) -> None:
         ('["T0001/2"]', "[]", "enterprise[0].linkage[0].treatment", "at least one point"),
         ('["T0001/2"]', '["T0001"]', "enterprise[0].linkage[0].treatment[0]", "TERMINAL/POINT"),
         ("treatment_on_w = 500", "treatment_on_w = 0", "enterprise[0].linkage[0].treatment_on_w", "an integer 1 to"),
+        ('name = "First', 'latitude = 28\nname = "First', "enterprise[0].latitude", "go together"),
+        ('name = "First', 'latitude = 91.5\nlongitude = 1\nname = "First', "enterprise[0].latitude", "-90 to 90"),
         ("treatment_on_w", "treatment_onw", "enterprise[0].linkage[0].treatment_onw", "treatment_on_w"),
         (
             "treatment_on_w = 500\n",

@@ -3,7 +3,7 @@
 import { get, part, post } from "../api.js";
 import { isOf, stateChip } from "../alarm_table.js";
 import { chart } from "../chart.js";
-import { button, chip, el, facts, fill, link, table } from "../dom.js";
+import { button, chip, el, facts, fill, link } from "../dom.js";
 import { problem, to } from "../router.js";
 import { may } from "../session.js";
 import { dayStart, span, stamp } from "../time.js";
@@ -25,7 +25,7 @@ export async function show(root, id) {
       el("div", { class: "columns" },
         el("section", { class: "card" }, about(alarm), ways(alarm)),
         el("section", { class: "card" }, el("h2", {}, t("alarm.steps")), stepsTaken(steps), may("operator") ? act(alarm, refresh) : null)),
-      told.length ? el("section", {}, el("h2", {}, t("alarm.told")), toldTo(told)) : null,
+      told.length ? el("section", { class: "card" }, el("h2", {}, t("alarm.told")), toldTo(told)) : null,
       el("section", {}, el("h2", {}, t("alarm.evidence")), ...(await evidence(alarm))),
     );
   }
@@ -63,12 +63,10 @@ function about(alarm) {
 
 /** What became of each change at each channel. */
 function toldTo(told) {
-  const heads = ["head", "channel", "state", "when"].map((name) => t(`told.${name}`));
-  const why = (one) => [named("fault", one.reason), one.detail].filter(Boolean).join(": ") || "—";
-  return table(heads, told.map((one) => [
-    t(`change.${one.change}`), one.channel, chip(TOLD[one.state], t(`told.${one.state}`)),
-    one.at_ms === null ? why(one) : stamp(one.at_ms / 1000),
-  ]));
+  const why = (one) => [one.reason ? named("fault", one.reason) : "", one.detail].filter(Boolean).join(": ");
+  return el("ul", { class: "alarms" }, told.map((one) =>
+    el("li", {}, chip(TOLD[one.state], t(`told.${one.state}`)), el("span", {}, `${t(`change.${one.change}`)} → ${one.channel}`),
+      el("span", { class: "when" }, one.at_ms === null ? why(one) : stamp(one.at_ms / 1000)))));
 }
 
 /** What the rule measured, as pairs to show. */

@@ -1,14 +1,16 @@
 // All enterprises, those with open alarms first.
 
 import { get } from "../api.js";
-import { add, chip, el } from "../dom.js";
+import { add, chip, el, link } from "../dom.js";
 import { counted, list } from "../list.js";
 import { to } from "../router.js";
+import { scatter } from "../scatter.js";
 import { either, t } from "../words.js";
 
-/** Fetch and show; returns what asks again. */
-export async function show(root) {
+/** Fetch and show; returns what asks again. query: {view: "map"}: where they are, as far as that is known. */
+export async function show(root, _, query) {
   let all = [];
+  const map = el("div", { class: "maps" });
   const search = el("input", { type: "search", placeholder: t("search"), "aria-label": t("search"), oninput: put });
   const count = el("span", { class: "count", role: "status" });
   const shown = list({ name: t("enterprises"), columns: columns(), href: (one) => to("enterprise", one.id), empty: t("nothingFound") });
@@ -17,7 +19,12 @@ export async function show(root) {
     const sought = search.value.trim().toLowerCase();
     const found = all.filter((one) => `${one.id} ${one.name}`.toLowerCase().includes(sought));
     count.textContent = counted(found.length, all.length);
-    shown.put(found);
+    if (isMap()) map.replaceChildren(found.some(placed) ? scatter(found) : el("p", { class: "empty" }, t("nothingFound")));
+    else shown.put(found);
+  }
+
+  function isMap() {
+    return query.view === "map" && all.some(placed);
   }
 
   async function refresh() {
@@ -28,8 +35,19 @@ export async function show(root) {
   await refresh();
   root.classList.add("full");
   const lead = t(all.length ? "enterprises.lead" : "enterprises.none");
-  add(root, el("h1", {}, t("enterprises")), el("p", { class: "lead" }, lead), el("div", { class: "bar" }, search, count), shown.element);
+  const views = all.some(placed) ? choices(isMap()) : null;
+  add(root, el("h1", {}, t("enterprises")), el("p", { class: "lead" }, lead), el("div", { class: "bar" }, views, search, count),
+    isMap() ? map : shown.element);
   return refresh;
+}
+
+function placed(one) {
+  return one.place !== null;
+}
+
+function choices(isMap) {
+  const one = (view, text, is) => link(to("enterprises", "", view), text, { "aria-current": is ? "true" : null });
+  return el("span", { class: "choices" }, one({}, t("list"), !isMap), one({ view: "map" }, t("map"), isMap));
 }
 
 function columns() {
