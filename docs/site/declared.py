@@ -3,6 +3,7 @@
 import ast
 import inspect
 import io
+import re
 import textwrap
 import tokenize
 from collections.abc import Iterator
@@ -41,7 +42,8 @@ def tables(root: type[msgspec.Struct], name: str = "") -> Iterator[Table]:
         inner += [(one, _inner_name(name, field, one, len(structs))) for one in structs]
         if not structs:
             keys.append(Key(field.encode_name, _allowed(field.type), _default(field), comments.get(field.name, "")))
-    yield Table(name, " ".join((root.__doc__ or "").split()), [*_kind(info), *keys])
+    meaning = re.sub(r"\[+[\w.]+\]+", r"`\g<0>`", " ".join((root.__doc__ or "").split()))
+    yield Table(name, meaning, [*_kind(info), *keys])
     for struct, inner_name in inner:
         yield from tables(struct, inner_name)
 

@@ -29,7 +29,7 @@ def test_a_key_has_its_bounds_its_default_and_its_comments() -> None:
     """P-391"""
     outer, inner = tables(Outer)
     assert (outer.name, outer.keys) == ("", [])
-    assert (inner.name, inner.meaning) == ("inner[]", "[[inner]]: a table.")
+    assert (inner.name, inner.meaning) == ("inner[]", "`[[inner]]`: a table.")
     assert inner.keys == [
         Key("size_w", "1 to 5,000", "`20`", "of the plate"),
         Key("name", "text", "must be there", "what it is called by people"),
