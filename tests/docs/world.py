@@ -175,6 +175,16 @@ class World:
         self.stop("wattline gateway run")
         (self.srv / "data").rename(self.srv / "lost")
 
+    def plan_site(self) -> None:
+        """The example's plan, with this gateway's key and the Wi-Fi's password beside it."""
+        status, said = self.ours(["gateway", "sealing-key"])
+        assert status == 0, said
+        plan = (REPO / "deploy/example/site.toml").read_text(encoding="utf-8").replace("0" * 64, said.strip())
+        (self.srv / "site.toml").write_text(plan, encoding="utf-8")
+        password = self.srv / "wifi-password.txt"
+        password.write_text(PASSPHRASE)
+        password.chmod(0o600)
+
     def name_users(self) -> None:
         """The console's section."""
         with (self.srv / "gateway.toml").open("a") as file:
