@@ -19,7 +19,7 @@ SETUP := deploy/setup
 PACKAGE := deploy/package
 TYPINGS := build/typings
 
-.PHONY: help setup setup-check lint types promises audit references docs check test test-quick fuzz mutants kills powercut firmware heap bench demo dist wheelhouse lock clean
+.PHONY: help setup setup-check lint types promises audit references docs check test test-quick fuzz mutants kills powercut firmware heap alarms bench demo dist wheelhouse lock clean
 
 help: ## list the targets / 列出所有目标
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -170,6 +170,9 @@ firmware: setup-check ## the terminal's image for each board: build/firmware/BOA
 
 heap: setup-check $(STAMP)/mosquitto $(STAMP)/vm32 ## the smallest heap that the whole terminal works in / 最小内存试验
 	$(BIN)/wattline hil heap
+
+alarms: setup-check ## how good the watch's alarms are over a year; PROFILE="--profile plant.csv": over a load of yours, too / 报警质量
+	$(BIN)/wattline hil alarms --factories 40 --days 365 --draws 200 $(PROFILE)
 
 bench: setup-check $(STAMP)/mosquitto $(STAMP)/postgres $(STAMP)/thingsboard $(STAMP)/nodered ## how fast we are beside others: build/bench/index.html, report.json / 性能测试
 	$(BIN)/python -m hil.benchmarks

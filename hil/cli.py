@@ -38,6 +38,7 @@ from hil.report import result as reports
 from hil.scenario import Scenario
 from hil.sim import cli as fuzz_cli
 from hil.sim.mutants import cli as mutants_cli
+from hil.watched import cli as watched_cli
 from protocol.host.strict import ConfigError
 
 OUT = Path("build")
@@ -162,6 +163,7 @@ app.command(epilog=suite_cli.EPILOG)(suite_cli.suite)
 
 
 app.command(epilog=accuracy.EPILOG)(accuracy.accuracy)
+app.command(epilog=watched_cli.EPILOG)(watched_cli.alarms)
 app.command(
     epilog="Examples / 示例:\n\n"
     "  wattline hil miswired --model sdm630 --model dlt645_3p --draws 1000\n\n"

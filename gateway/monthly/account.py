@@ -1,7 +1,7 @@
 """A month of an enterprise in numbers. No I/O: rows in, counts out."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from gateway.export.columns import Row
@@ -19,7 +19,8 @@ UNPLACED = "unplaced"  # of a register's rise over a gap nobody knows in which p
 class PointMonth(NamedTuple):
     """A point. energy_wh: import by tariff period, and UNPLACED; completeness: measured share of the span's windows.
 
-    has_register: False: the meter has none, and energy_wh is empty.
+    has_register: False: the meter has none, and energy_wh is empty. steps: how often its register fell or jumped, which
+    is in no energy; left_out_wh: what it rose by then, of which nobody knows how much was drawn.
     """
 
     point: PointId
@@ -28,6 +29,8 @@ class PointMonth(NamedTuple):
     energy_wh: Mapping[str, int]
     completeness: float
     has_register: bool
+    steps: int = 0
+    left_out_wh: int = 0
 
     @property
     def total_wh(self) -> int:
@@ -91,21 +94,37 @@ def _point(
     known = terminal.points.get(point.number) if terminal else None
     name, kind = (known.name, known.kind) if known else (str(point), "other")
     has_register = any(slot.energy_wh is not None for slot in slots.values())
-    energy = energy_by_period(slots, span, tariff)
-    return PointMonth(point, name, kind, energy, inside * SLOT_S / (to_s - from_s), has_register)
+    energy, steps_wh = energy_by_period(slots, span, tariff), steps_of(slots, span)
+    complete = inside * SLOT_S / (to_s - from_s)
+    left_out_wh = sum(max(rise_wh, 0) for rise_wh in steps_wh)
+    return PointMonth(point, name, kind, energy, complete, has_register, len(steps_wh), left_out_wh)
+
+
+def steps_of(slots: Mapping[int, Slot], span: tuple[int, int]) -> list[int]:
+    """What a register rose by, negative: fell, where that is no energy."""
+    return [rise_wh for _, slot, rise_wh, _ in _rises(slots, span) if slot.is_step]
 
 
 def energy_by_period(slots: Mapping[int, Slot], span: tuple[int, int], tariff: Tariff) -> dict[str, int]:
-    """A register's rises in the span, by period; where windows are missing in between UNPLACED. Falls count nothing."""
-    from_s, to_s = span
+    """A register's rises in the span, by period; where windows are missing in between UNPLACED.
+
+    Steps and falls count nothing.
+    """
     found: Counter[str] = Counter()
+    for start_s, slot, rise_wh, follows in _rises(slots, span):
+        if rise_wh > 0 and not slot.is_step:
+            found[tariff.period(start_s) if follows else UNPLACED] += rise_wh
+    return {name: found[name] for name in [*tariff.periods, UNPLACED] if found[name]}
+
+
+def _rises(slots: Mapping[int, Slot], span: tuple[int, int]) -> Iterator[tuple[int, Slot, int, bool]]:
+    """(start, slot, what the register rose by since the slot before that has it, whether that lies beside it)."""
+    from_s, to_s = span
     before: tuple[int, int] | None = None
     for start_s in sorted(slots):
         energy_wh = slots[start_s].energy_wh
         if energy_wh is None:
             continue
-        if before is not None and from_s <= start_s < to_s and energy_wh > before[1]:
-            follows = start_s - before[0] == SLOT_S
-            found[tariff.period(start_s) if follows else UNPLACED] += energy_wh - before[1]
+        if before is not None and from_s <= start_s < to_s:
+            yield start_s, slots[start_s], energy_wh - before[1], start_s - before[0] == SLOT_S
         before = (start_s, energy_wh)
-    return {name: found[name] for name in [*tariff.periods, UNPLACED] if found[name]}

@@ -108,7 +108,16 @@ def _energy(month: Month) -> Markup:
     shown = [one for one in periods if any(one in point.energy_wh for point in month.points)] or periods[:1]
     names = [f"{one} kWh" if one != UNPLACED else "未定时段 / unplaced kWh" for one in shown]
     head = ("测点 / point", "名称 / name", "类别 / kind", *names, "合计 / total kWh", "完整率 / complete")
-    return _table(head, [_energy_row(one, shown) for one in month.points])
+    return join(_table(head, [_energy_row(one, shown) for one in month.points]), *map(_steps, month.points))
+
+
+def _steps(one: PointMonth) -> Markup | None:
+    """What of a point's energy is not known, where its register fell or jumped."""
+    if not one.steps:
+        return None
+    least, most = (f"{wh / WH_A_KWH:,.1f}" for wh in (one.total_wh, one.total_wh + one.left_out_wh))
+    text = f"示值突变 {one.steps} 次，未计入；register steps left out: {one.steps}; {least} .. {most} kWh"
+    return tag("p", f"{one.point}: {text}", class_="few")
 
 
 def _energy_row(one: PointMonth, periods: Sequence[str]) -> Markup:

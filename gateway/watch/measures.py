@@ -65,12 +65,16 @@ def _went_off(one: Seen, other: Seen) -> bool:
 
 
 def _energy_wh(points: tuple[PointId, ...], slots: Slots, starts: range) -> int | None:
-    """The registers' rise from the first slot that has them to the last; None where a point shows none, or fell."""
+    """The registers' rises from the first slot that has them to the last; None where a point shows none, or fell.
+
+    Steps are left out.
+    """
     total_wh = 0
     for point in points:
-        shown = [(at_s, one.energy_wh) for at_s, one in slots[point].items() if at_s in starts]
-        registers = [energy_wh for _, energy_wh in sorted(shown) if energy_wh is not None]
-        if len(registers) < 2 or registers[-1] < registers[0]:
+        shown = [slots[point][at_s] for at_s in sorted(slots[point]) if at_s in starts]
+        registers = [one for one in shown if one.energy_wh is not None]
+        rises_wh = [(two.energy_wh or 0) - (one.energy_wh or 0) for one, two in pairwise(registers) if not two.is_step]
+        if len(registers) < 2 or sum(rises_wh) < 0:
             return None
-        total_wh += registers[-1] - registers[0]
+        total_wh += sum(rises_wh)
     return total_wh

@@ -7,7 +7,7 @@ from gateway.watch.came import WINDOW_CODE, Came
 from gateway.watch.finding import Finding
 from gateway.watch.meters import SERIAL, Told, others
 from gateway.watch.rules import Clock, FailingSink, Late, LogFilling, Silent
-from gateway.watch.slots import SLOT_S
+from gateway.watch.slots import SLOT_S, STEPS
 from protocol import record
 
 SILENT, POWER_LOST, LINK_LOST = "silent", "power_lost", "link_lost"
@@ -22,7 +22,7 @@ BY_THEMSELVES = (
 )  # kinds that turn into no other
 HALF = 2  # a link was lost if windows tell of half of a silence or more
 NOT_POWER = "energy_not_power"  # a load that steps between two samples does it, in one window
-REGISTER_CHECKS = frozenset({"energy_fell", "energy_jumped", "energy_step", NOT_POWER})
+REGISTER_CHECKS = STEPS | {NOT_POWER}
 HEALTH_PENDING = 2  # which of a HEALTH event's integers (FR-31)
 
 

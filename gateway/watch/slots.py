@@ -10,15 +10,20 @@ from protocol import limits
 
 SLOT_S = limits.WINDOW_S
 _TERMINAL, _POINT, _START, _LENGTH = (NAMES.index(name) for name in ("terminal", "point", "start_unix_s", "length_s"))
-_POWER, _ENERGY = NAMES.index("p_mean_w"), NAMES.index("e_import_wh")
+_POWER, _ENERGY, _MARKS = NAMES.index("p_mean_w"), NAMES.index("e_import_wh"), NAMES.index("marks")
+STEPS = frozenset({"energy_fell", "energy_jumped", "energy_step"})  # of verify's checks
 
 
 class Slot(NamedTuple):
-    """A point in a quarter of an hour: how long it was measured, its mean power then, its register at the end."""
+    """A point in a quarter of an hour: how long it was measured, its mean power then, its register at the end.
+
+    is_step: the register fell or jumped to there, as verify says: what it rose by is no energy.
+    """
 
     measured_s: int
     power_w: float
     energy_wh: int | None
+    is_step: bool = False
 
 
 Slots = Mapping[PointId, Mapping[int, Slot]]  # by the slot's start, Unix seconds; what is not there was not measured
@@ -53,7 +58,8 @@ def slots_of(rows: Iterable[Row], points: set[PointId]) -> dict[PointId, dict[in
         if of_point is None or row[_POWER] is None:
             continue
         start_s = row[_START] // SLOT_S * SLOT_S
-        one = Slot(row[_LENGTH], float(row[_POWER]), row[_ENERGY])
+        is_step = not STEPS.isdisjoint(row[_MARKS].split(";")) if row[_MARKS] else False
+        one = Slot(row[_LENGTH], float(row[_POWER]), row[_ENERGY], is_step)
         of_point[start_s] = joined(of_point[start_s], one) if start_s in of_point else one
     return found
 
@@ -86,7 +92,7 @@ def joined(one: Slot, other: Slot) -> Slot:
     measured_s = one.measured_s + other.measured_s
     power_w = (one.power_w * one.measured_s + other.power_w * other.measured_s) / measured_s
     energies = [each.energy_wh for each in (one, other) if each.energy_wh is not None]
-    return Slot(measured_s, power_w, max(energies, default=None))
+    return Slot(measured_s, power_w, max(energies, default=None), one.is_step or other.is_step)
 
 
 def _power_w(slot: Slot | None) -> float | None:

@@ -9,13 +9,14 @@ import pytest
 import typer
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from typer.testing import CliRunner
 
 from gateway import cli_monthly
 from gateway.cli import app
 from gateway.config import VerifyConfig
 from gateway.journal.journal import Journal
-from gateway.monthly.account import UNPLACED, energy_by_period
+from gateway.monthly.account import UNPLACED, energy_by_period, steps_of
 from gateway.registry import Registry
 from gateway.watch import enterprises
 from gateway.watch.slots import SLOT_S, Slot
@@ -67,6 +68,21 @@ def test_each_watt_hour_of_a_register_is_in_one_period_or_said_to_be_in_none(
         assert UNPLACED not in found
 
 
+@given(st.lists(st.tuples(st.sampled_from([False] * 4 + [True]), st.integers(0, 5_000)), min_size=2, max_size=100))
+def test_a_register_that_steps_is_no_energy_and_said(told: list[tuple[bool, int]]) -> None:
+    """P-367: what it rose by then is in no period, and told as what is not known; a fall likewise."""
+    slots, register = {}, 1_000_000
+    for number, (is_step, rise_wh) in enumerate(told):
+        register += (-1) ** number * 10**5 + rise_wh if is_step else rise_wh
+        slots[BEGIN_S + number * SLOT_S] = Slot(SLOT_S, 1.0, register, is_step)
+    span = (BEGIN_S, BEGIN_S + len(told) * SLOT_S)
+    assert sum(energy_by_period(slots, span, tariff()).values()) == sum(
+        rise for is_step, rise in told[1:] if not is_step
+    )
+    steps = [(number, rise_wh) for number, (is_step, rise_wh) in enumerate(told) if is_step and number]
+    assert steps_of(slots, span) == [(-1) ** number * 10**5 + rise_wh for number, rise_wh in steps]
+
+
 def test_periods_are_those_of_the_local_day() -> None:
     """P-327."""
     assert [tariff().period(BEGIN_S + hour * 3600) for hour in (0, 6, 7, 22, 23)] == [
@@ -97,21 +113,25 @@ def test_a_month_that_is_not_over_has_the_days_that_are() -> None:
 
 
 def test_a_month_is_a_sheet_and_a_table(tmp_path: Path) -> None:
-    """P-327: two days of production, treatment off on the second; a window missing; a name that is markup."""
+    """P-327, P-367: two days of production, treatment off on the second; a window missing; a register that jumps; a
+    name that is markup.
+    """
     named = ENTERPRISE.replace("First steelworks", "<b>钢厂</b>")
     config = configured(tmp_path, SENDER, named + TARIFF)
     journal = Journal(tmp_path / "data", VerifyConfig())
+    rated = {number: replace(one, rated_power_w=10_000) for number, one in POINTS.items()}  # or no jump is known
     for number in range(192):
         if number == 50:
             continue
         powers = (4000, 800 if number < 96 else 0)
+        register = 10**6 if number < 150 else 10**9  # a jump, over one window's energy
         shown = [
-            reading(p_mean_w=power, p_min_w=power, p_max_w=power, e_import_wh=10**6 + number * power // 4)
+            reading(p_mean_w=power, p_min_w=power, p_max_w=power, e_import_wh=register + number * power // 4)
             for power in powers
         ]
         start_s = BEGIN_S + number * SLOT_S
         sealed = SENDER.frame([window(number, start_s, shown)])
-        commit(journal, [accept(SENDER, sealed, POINTS, start_s + SLOT_S)])
+        commit(journal, [accept(SENDER, sealed, rated, start_s + SLOT_S)])
     journal.close()
     words = ["monthly", "--config", str(config), "--month", "2026-03", "--out", str(tmp_path / "out")]
     done = CliRunner().invoke(app, words)
@@ -121,8 +141,9 @@ def test_a_month_is_a_sheet_and_a_table(tmp_path: Path) -> None:
     assert "<b>" not in sheet
     rows = list(csv.reader(io.StringIO((tmp_path / "out" / "E1-2026-03.csv").read_text("utf-8-sig"))))
     furnace = dict(zip(rows[0], rows[1], strict=True))
-    assert (furnace["valley_wh"], furnace["flat_wh"], furnace["unplaced_wh"]) == ("63000", "126000", "2000")
-    assert furnace["total_wh"] == "191000"
+    assert (furnace["valley_wh"], furnace["flat_wh"], furnace["unplaced_wh"]) == ("63000", "125000", "2000")
+    assert (furnace["total_wh"], furnace["register_steps"], furnace["left_out_wh"]) == ("190000", "1", "999001000")
+    assert "190.0 .. 999,191.0 kWh" in sheet
     linkage = dict(zip(rows[4], rows[5], strict=True))
     assert (linkage["production_h"], linkage["unused_days"], linkage["switched_off"]) == ("47.75", "1", "1")
     assert CliRunner().invoke(app, [*words[:4], "march"]).exit_code == 1
