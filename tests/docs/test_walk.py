@@ -40,6 +40,8 @@ NOT_RUN = {  # lines of blocks that begin so: why
     "wattline hil replay 4711@1a2b3c4": "names a commit that is an example",
     "wattline hil fleet": LONG,
     "wattline hil accuracy": LONG,
+    "wattline hil alarms": LONG,
+    "make alarms": LONG,
     "wattline hil bench": BOARD,
     "wattline hil run terminal_kill --bench": BOARD,
     "wattline field commission": BOARD,
