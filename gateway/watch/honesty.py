@@ -112,7 +112,7 @@ def transformers(shown: Sequence[Shown], rated_w: int | None, rule: Transformer)
     yield from _runs(REVERSED, shown, reversed_, rule.windows)
     if rated_w is None:
         return
-    lost = [is_loaded and _has_lost_a_phase(one, rule) for is_loaded, one in zip(loaded, shown, strict=True)]
+    lost = [_has_lost_a_phase(one, rated_w, rule) for one in shown]
     yield from _runs(PHASE_LOST, shown, lost, rule.windows)
     low = [is_loaded and _has_a_low_factor(one, rule) for is_loaded, one in zip(loaded, shown, strict=True)]
     crossed = [_is_crossed(one, rated_w, rule) for one in shown]
@@ -126,9 +126,9 @@ def may_be_wrong(one: Shown, rated_w: int | None, rule: Transformer) -> bool:
         return True
     if rated_w is None:
         return False
-    if is_loaded and (_has_lost_a_phase(one, rule) or _has_a_low_factor(one, rule)):
+    if is_loaded and _has_a_low_factor(one, rule):
         return True
-    return _is_crossed(one, rated_w, rule)
+    return _has_lost_a_phase(one, rated_w, rule) or _is_crossed(one, rated_w, rule)
 
 
 def apparent_va(voltages_dv: Sequence[int | None], currents_ma: Sequence[int | None]) -> int | None:
@@ -178,7 +178,10 @@ def _is_reversed(one: Shown) -> bool:
     return (one.power_w or 0) < 0 or one.export_rise_wh > 0 or any((each or 0) < 0 for each in one.currents_ma)
 
 
-def _has_lost_a_phase(one: Shown, rule: Transformer) -> bool:
+def _has_lost_a_phase(one: Shown, rated_w: int, rule: Transformer) -> bool:
+    """Under load, of which a meter with one phase gone shows two thirds."""
+    if not _is_loaded(one, rated_w * 2 // len(_CURRENTS), rule):
+        return False
     currents = [abs(each) for each in one.currents_ma if each is not None]
     if len(currents) < len(_CURRENTS):
         return False

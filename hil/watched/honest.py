@@ -15,7 +15,7 @@ from hil.watched.score import Score
 
 RULES = Rules()
 LENGTHS = (HOUR_WINDOWS + 1, 16)  # of a deed, in windows
-LOAD_PERCENT = 15  # of the most: with one phase gone the meter shows a third less, and is judged from 10 % on
+LOAD_PERCENT = 12  # of the most: it is judged from 10 % on, and where phases are uneven may show a little less
 BEFORE = 12  # windows before a deed that its rule sees
 DAY, HISTORY_DAYS = 96, RULES.replayed.history_days
 # what was done, by the names of hil/miswired/faults.py
