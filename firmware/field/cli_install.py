@@ -51,24 +51,30 @@ def install(  # noqa: PLR0913, PLR0917  (a command's options are its parameters)
     if board is not None and board not in image.BOARDS:
         raise typer.BadParameter(f"{board}: {', '.join(image.BOARDS)}", param_hint="--board")
     refuse_uf2(firmware)
+    options = flashing.Options(allow_cross_flash, allow_downgrade, stub, dry_run)
     with told():
         at, before = chosen(port), None
         if firmware is not None:
-            options = flashing.Options(allow_cross_flash, allow_downgrade, stub, dry_run)
             before = _flashed(firmware, at, board, folder, options, quiet=as_json)
             if before.data["application"] != "left":
                 finish(replace(before, step="install"), as_json=as_json)
         with Link(at, baud, wait_start=before is not None) as link:
-            found = identify.over(link)
-            made = board or found.board
-            if made is None:
-                raise BoardRefusedError(f"{found.machine}: no image for this board; --board names one / 无对应映像")
-            with application.of_board(made, folder) as ours:
-                installing.refuse_unfit(found, made, ours.version, cross=allow_cross_flash, older=allow_downgrade)
-                todo = installing.plan(link, ours.folder)
-                if not dry_run:
-                    installing.carry_out(link, todo, ours.folder, _quiet if as_json else _say)
-    finish(_both(before, _installed(todo, ours.version, dry_run=dry_run)), as_json=as_json)
+            outcome = _by_repl(link, board, folder, options, quiet=as_json)
+    finish(_both(before, outcome), as_json=as_json)
+
+
+def _by_repl(link: Link, board: str | None, folder: Path | None, options: flashing.Options, *, quiet: bool) -> Outcome:
+    """The files that differ, over the board's raw REPL. Raises BoardError, ImageError."""
+    found = identify.over(link)
+    made = board or found.board
+    if made is None:
+        raise BoardRefusedError(f"{found.machine}: no image for this board; --board names one / 无对应映像")
+    with application.of_board(made, folder) as ours:
+        installing.refuse_unfit(found, made, ours.version, cross=options.cross, older=options.older)
+        todo = installing.plan(link, ours.folder)
+        if not options.dry_run:
+            installing.carry_out(link, todo, ours.folder, _quiet if quiet else _say)
+    return _installed(todo, ours.version, dry_run=options.dry_run)
 
 
 def refuse_uf2(firmware: Path | None) -> None:

@@ -53,7 +53,8 @@ class Row:
     def cells(self, language: Language) -> list[Text]:
         """By COLUMNS."""
         one = self.planned
-        name = Text(set_cell_size(one.name, _NAME_CELLS))
+        name = Text(one.name)
+        name.truncate(_NAME_CELLS, overflow="ellipsis", pad=True)
         tail = [Text(say(one.kind, language)), Text(str(one.meter.address))]
         found = self.facts
         if self.said or found is None:

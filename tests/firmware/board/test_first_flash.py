@@ -2,7 +2,9 @@
 
 import hashlib
 import json
+import os
 import random
+import subprocess
 from functools import partial
 from pathlib import Path
 
@@ -94,6 +96,28 @@ def test_the_real_vm_mounts_the_image_and_runs_the_application_from_it(built: Pa
     assert (found["kind"], found["version"]) == ("terminal", list(image.version_here()))
 
 
+@pytest.mark.parametrize("vm", ["vm64", "vm32"])
+def test_both_vms_find_out_by_themselves_what_the_image_is(built: Path, tmp_path: Path, vm: str) -> None:
+    """P-351: as a port's own _boot.py mounts a partition; every file is what was put in."""
+    flashed = tmp_path / "code.img"
+    flashed.write_bytes(root_image.make(built, CODE_BLOCKS))
+    program = (
+        "import sys, vfs, hashlib\nfrom boards.unix import FileFlash\n"
+        f"vfs.mount(FileFlash({str(flashed)!r}), '/x')\n"
+        "for path in sys.stdin:\n"
+        "    path = path.strip()\n"
+        "    print(hashlib.sha256(open('/x/' + path, 'rb').read()).digest().hex(), path)"
+    )
+    files = image.files_of(built)
+    done = subprocess.run(
+        [image.ROOT / "build" / vm / "micropython", "-c", program],
+        env={**os.environ, "MICROPYPATH": f"{DEVICE}:.frozen"},
+        input="\n".join(files), capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    told = [f"{hashlib.sha256(data).hexdigest()} {path}" for path, data in files.items()]
+    assert done.stdout.splitlines() == told, done.stderr
+
+
 def test_a_board_that_has_files_keeps_them(built: Path, file: Path) -> None:
     """P-350: whatever they are, its log and its updates are its own; the raw REPL does the rest."""
     chip, own = Chip(), LittleFS(block_size=root_image.BLOCK_BYTES, block_count=PLACE.size // 4096)
@@ -161,10 +185,11 @@ def test_a_cable_pulled_anywhere_leaves_no_application_or_all_of_it(built: Path,
 
 
 def test_an_image_whose_last_piece_was_cut_begins_no_application(built: Path) -> None:
-    """P-350: at every 32 bytes of its head: no file system, none that has a program, or the whole."""
-    whole, blocks = root_image.make(built, CODE_BLOCKS), CODE_BLOCKS
+    """P-350: at every 64 bytes of its head: no file system, none that has a program, or the whole."""
+    blocks = 128  # it just fits
+    whole = root_image.make(built, blocks)
     main, seen = (built / image.AS_IT_IS).read_bytes(), set()
-    for cut in range(0, root_image.HEAD_BYTES + 1, 32):
+    for cut in range(0, root_image.HEAD_BYTES + 1, 64):
         made = LittleFS(block_size=root_image.BLOCK_BYTES, block_count=blocks, mount=False)
         made.context.buffer[:] = whole[:cut].ljust(root_image.HEAD_BYTES, b"\xff") + whole[root_image.HEAD_BYTES :]
         try:
