@@ -22,7 +22,8 @@ umask 022
 
 say "wattline-gateway $version: packages / 安装依赖"
 "$python" -m pip --disable-pip-version-check install --quiet --quiet --no-index --find-links "$dist" --find-links "$wheels" \
-    --only-binary :all: --no-compile --target "$packages" "wattline[$EXTRAS]==$version"
+    --only-binary :all: --no-compile --target "$packages" "wattline[$EXTRAS]==$version" || die \
+    "$wheels is not what requirements.lock asks for: make build/stamp/wheels" "请重新下载依赖: make build/stamp/wheels"
 rm -rf "$packages/bin"
 find "$packages" -name tests -type d -prune -exec rm -rf {} +
 # told by what stands in each file, not by its time: the same bytes on every machine

@@ -1,11 +1,13 @@
-"""A Debian that has nothing of ours, in a folder: what a package is installed in (deploy/setup/root.sh makes it)."""
+"""A Debian that has nothing of ours, in a folder (deploy/setup/root.sh makes it), and what is installed in it."""
 
 import subprocess
+import sys
 from pathlib import Path
 
 from tests.gateway.support import ROOT
 
 IMAGE = ROOT / "build/root/root.tar"
+WHEELS = ROOT / "build/wheels"
 TIMEOUT_S = 300.0  # dpkg writes 130 MB on a busy machine
 
 
@@ -36,3 +38,19 @@ class CleanRoot:
         """Copy a file to its top; returns its name there."""
         (self.folder / file.name).write_bytes(file.read_bytes())
         return f"/{file.name}"
+
+
+def make_dist(folder: Path) -> None:
+    """All that `make dist` makes, in the folder."""
+    assert WHEELS.exists(), f"{WHEELS} is not there: run `make build/stamp/wheels`"
+    done = subprocess.run(
+        [str(ROOT / "deploy/package/dist.sh"), sys.executable, str(folder), str(WHEELS)],
+        cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False, timeout=600,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout
+
+
+def only(folder: Path, pattern: str) -> Path:
+    """The one file of such a name."""
+    (found,) = folder.glob(pattern)
+    return found
