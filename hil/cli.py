@@ -38,6 +38,7 @@ from hil.report import result as reports
 from hil.scenario import Scenario
 from hil.sim import cli as fuzz_cli
 from hil.sim.mutants import cli as mutants_cli
+from hil.soak import cli as soak_cli
 from hil.watched import cli as watched_cli
 from protocol.host.strict import ConfigError
 
@@ -160,6 +161,7 @@ app.command(epilog=heap_cli.EPILOG)(heap_cli.heap)
 app.command(epilog=abuse_cli.EPILOG)(abuse_cli.sinks)
 app.command(epilog=fleet_cli.EPILOG)(fleet_cli.fleet)
 app.command(epilog=suite_cli.EPILOG)(suite_cli.suite)
+app.command(epilog=soak_cli.EPILOG)(soak_cli.soak)
 
 
 app.command(epilog=accuracy.EPILOG)(accuracy.accuracy)

@@ -33,6 +33,7 @@ BUSY_MS = 5_000
 _ARRIVING = {"window_lost", "forward_lost", "record_lost"}  # what more time may still mend
 
 Watch = Callable[[float, str], None]  # share of the scenario done, what happens
+Look = Callable[[Target], None]  # at the parts, once a tick
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ class Outcome:
     stories: Sequence[Story]
 
 
-def run(scenario: Scenario, folder: Path, watch: Watch) -> Outcome:
+def run(scenario: Scenario, folder: Path, watch: Watch, look: Look = lambda _target: None) -> Outcome:
     """Play the scenario in `folder` (made anew). Raises BenchError where the bench itself fails."""
     began = time.monotonic()
     with open_target(scenario, folder) as target:
@@ -55,7 +56,7 @@ def run(scenario: Scenario, folder: Path, watch: Watch) -> Outcome:
         crashes: list[str] = []
         drained, stopped = False, None
         try:
-            _play(target, watch, crashes)
+            _play(target, watch, look, crashes)
             drained = _drain(target, watch, crashes)
             target.end()
         except StoppedError as error:
@@ -87,7 +88,7 @@ def outcome_of(target: Target, cases: Sequence[Case], verdict: Verdict, real_s: 
     return Outcome(report, cases, stories)
 
 
-def _play(target: Target, watch: Watch, crashes: list[str]) -> None:
+def _play(target: Target, watch: Watch, look: Look, crashes: list[str]) -> None:
     """Virtual time from start to end, with everything that the scenario does; the crashes seen are added."""
     scenario = target.scenario
     plan = faults.actions(scenario)
@@ -98,6 +99,7 @@ def _play(target: Target, watch: Watch, crashes: list[str]) -> None:
             action.act(target)
             text = action.text
         watch(max(0.0, (now_ms - scenario.start_ms) / (scenario.end_ms - scenario.start_ms)), text)
+        look(target)
         next_ms = min([scenario.end_ms, *(action.at_ms for action in plan[:1])])
         crashes += target.advance(min(next_ms, now_ms + target.tick_ms))
     for action in plan:  # what ends with the scenario
