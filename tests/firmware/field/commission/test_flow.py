@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from typer.testing import CliRunner
 
 from firmware.field import site
+from firmware.field.board import flash
 from firmware.field.board.errors import BoardRefusedError, BoardSilentError, PortError
 from firmware.field.bus.reach import ReachError
 from firmware.field.cli import app
@@ -22,6 +24,8 @@ from firmware.field.commission.session import Session
 from firmware.field.commission.steps import Step, other_meters
 from firmware.field.commission.work import Signer, Work
 from firmware.field.outcome import Finding, Outcome, failed, passed
+from hil.board.rom_loader import Chip, on_pty
+from tests.firmware.board.firmware_files import esp_file
 from tests.firmware.field.test_site import laid_out
 
 NOW = datetime(2026, 3, 1, 8, tzinfo=UTC)
@@ -224,3 +228,20 @@ def test_a_dry_run_says_what_is_left_and_asks_for_no_password(tmp_path: Path) ->
     assert CliRunner().invoke(app, ["report", plan, "--key", str(tmp_path / "no.pem"), "--dry-run"]).exit_code == 2
     unknown = CliRunner().invoke(app, ["provision", plan, "--key", str(key), "--photo", "cabinet.jpg"])
     assert (unknown.exit_code, "--photo" in unknown.output) == (2, True)  # of no use to it
+
+
+def test_the_flash_step_takes_the_file_of_the_plans_board_with_the_application(
+    work: Work, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """P-350: onto a new chip both; a file for another chip is told before a byte is written."""
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1800000000")
+    monkeypatch.setattr(flash, "Options", partial(flash.Options, stub=False))  # the emulated chip runs no code
+    file, chip = tmp_path / "ESP32_GENERIC_S3.bin", Chip()
+    kept = session.begun(tmp_path / "session.json", work.terminal.id)
+    with on_pty(chip) as port:
+        file.write_bytes(esp_file(chip_id=5))
+        other = steps.flash(replace(work, port=port, firmware=file), kept)
+        assert (other.exit_status, other.findings[0].code, chip.written) == (4, "other_firmware", 0)
+        file.write_bytes(esp_file())
+        done = steps.flash(replace(work, port=port, firmware=file), kept)
+    assert (done.state, done.data["application"]) == ("passed", "image")
