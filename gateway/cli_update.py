@@ -28,9 +28,9 @@ from gateway.updates.rollouts import BusyError, Rollout
 from gateway.updates.selection import terminals_of
 from gateway.updates.store import Store, looking
 from protocol.host.strict import ConfigError
-from protocol.update import PAYLOAD_BYTES_MAX, UpdateError
+from protocol.update import IMAGE_BYTES_MAX, UpdateError
 
-BUNDLE_BYTES_MAX = PAYLOAD_BYTES_MAX + 4096  # its manifest, and what holds both together
+BUNDLE_BYTES_MAX = IMAGE_BYTES_MAX + 4096  # its manifest, and what holds both together
 HOUR_MS = 3_600_000
 STOPPED = "stopped by the operator / 操作人停止"
 

@@ -5,6 +5,8 @@
     payload   = index, then the content of the files in the index's order, without anything between
     index     = [[path, bytes, sha256], ...]      by path ascending; its SHA-256 names the application
 
+Of a whole image (MicroPython itself, for a board with two partitions of it) the payload is the image, without an index.
+
 The gateway hands the manifest over as it is (down.Offer) and the payload in pieces (down.Chunk).
 """
 
@@ -17,12 +19,15 @@ from protocol.sign1 import Signed
 
 CONTENT_TYPE = "application/vnd.wattline.update+cbor"
 FORMAT = 1
+IMAGE_FORMAT = 2  # of images alone: terminals that take none but applications know the first
+APPLICATION, IMAGE = 0, 1  # kinds
 LOADER = 1  # what an application may ask of main.py and loader/, which no update replaces
 
 FILES_MAX = 160  # an application has 80
 INDEX_BYTES_MAX = 12288  # in the terminal's memory while a release comes; 80 files take 5,600
 FILE_BYTES_MAX = 65536  # read in pieces; above every module that a board can load
 PAYLOAD_BYTES_MAX = 393216  # three applications in a code partition of 1.5 MiB, by blocks of 4 KiB
+IMAGE_BYTES_MAX = 2097152  # an OTA partition of a flash of 8 MiB; MicroPython for the ESP32-S3 has 1.7 MB
 PRECURSORS_MAX = 8  # a manifest fits one frame
 PATH_CHARS_MAX = 64  # a name of LittleFS and its folder
 VERSION_CHARS_MAX = 32
@@ -55,6 +60,7 @@ NOT_STORED = 19
 ON_TRIAL = 20
 NOT_HERE = 21
 MEMORY = 22
+NO_IMAGE_SLOT = 23
 
 # code: (name, what is wrong and what to do next)
 REFUSALS = {
@@ -80,10 +86,12 @@ REFUSALS = {
     ON_TRIAL: ("on_trial", "the application that runs is itself on trial: wait for update_good"),
     NOT_HERE: ("not_here", "this terminal takes no updates: it has no release keys, or no place for them"),
     MEMORY: ("memory", "the terminal's heap is too small, or too full just now: offer it again after its next start"),
+    NO_IMAGE_SLOT: ("no_image_slot", "this board has no second partition for an image: a cable brings it"),
 }
 
 # number: of the release, rises for ever; best_before_s: Unix s; precursors: applications that it may replace, () any;
-# application: SHA-256 of the index; index_bytes, payload_bytes: the index's, the whole payload's
+# application: SHA-256 of the index; index_bytes, payload_bytes: the index's, the whole payload's; kind: APPLICATION,
+# IMAGE. Of an image: application its SHA-256, index_bytes 0, precursors the applications that it runs
 Manifest = namedtuple(
     "Manifest",
     (
@@ -96,6 +104,7 @@ Manifest = namedtuple(
         "application",
         "index_bytes",
         "payload_bytes",
+        "kind",
     ),
 )
 File = namedtuple("File", ("path", "bytes", "digest"))
@@ -119,9 +128,10 @@ class UpdateError(Exception):
 
 def encode_manifest(one: Manifest) -> bytes:
     """What is signed. Raises UpdateError if nobody would read it."""
+    is_image = one.kind == IMAGE
     payload = cbor.array(
         [
-            cbor.integer(FORMAT),
+            cbor.integer(IMAGE_FORMAT if is_image else FORMAT),
             cbor.integer(one.number),
             cbor.tstr(one.version),
             cbor.tstr(one.board),
@@ -132,6 +142,7 @@ def encode_manifest(one: Manifest) -> bytes:
             cbor.integer(one.index_bytes),
             cbor.integer(one.payload_bytes),
         ]
+        + ([cbor.integer(one.kind)] if is_image else [])
     )
     read_manifest(payload)
     return payload
@@ -222,9 +233,10 @@ _PATH = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-."
 
 def _manifest(reader: cbor.Reader) -> Manifest:
     count = reader.array(1, 255)
-    if reader.uint(0xFFFFFFFF) != FORMAT:
+    form = reader.uint(0xFFFFFFFF)
+    if form not in (FORMAT, IMAGE_FORMAT):
         raise UpdateError(NEWER_FORMAT)
-    if count != 10:
+    if count != (10 if form == FORMAT else 11):
         raise reader.fail("count")
     number = reader.uint(0xFFFFFFFF)
     version = reader.tstr(1, VERSION_CHARS_MAX)
@@ -235,10 +247,16 @@ def _manifest(reader: cbor.Reader) -> Manifest:
     application = _digest(reader)
     index_bytes = reader.uint(0xFFFFFFFF)
     payload_bytes = reader.uint(0xFFFFFFFF)
+    kind = APPLICATION if form == FORMAT else reader.uint(0xFFFFFFFF)
     reader.done()
-    if number == 0 or not index_bytes <= INDEX_BYTES_MAX or not index_bytes < payload_bytes <= PAYLOAD_BYTES_MAX:
+    if form == IMAGE_FORMAT and (kind != IMAGE or index_bytes):
+        raise UpdateError(NEWER_FORMAT)
+    bytes_max = IMAGE_BYTES_MAX if kind == IMAGE else PAYLOAD_BYTES_MAX
+    if number == 0 or not index_bytes <= INDEX_BYTES_MAX or not index_bytes < payload_bytes <= bytes_max:
         raise UpdateError(SIZE)
-    return Manifest(number, version, board, loader, best_before_s, precursors, application, index_bytes, payload_bytes)
+    return Manifest(
+        number, version, board, loader, best_before_s, precursors, application, index_bytes, payload_bytes, kind
+    )
 
 
 def _digest(reader: cbor.Reader) -> bytes:

@@ -1,4 +1,4 @@
-"""`wattline field bundle`: release keys, and releases of the terminal's application."""
+"""`wattline field bundle`: release keys, and releases of the terminal's application and of its whole image."""
 
 import json
 import re
@@ -10,6 +10,9 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from firmware import image
+from firmware.field.board import esp_image
+from firmware.field.board.errors import BoardRefusedError
+from firmware.field.board.identify import BOARD_OF_CHIP
 from firmware.field.update import keys, release
 from protocol import sign1, update
 from protocol.host import bundle
@@ -95,6 +98,42 @@ def make(
 
 
 @app.command(
+    "make-image",
+    epilog="Examples / 示例:\n\n"
+    "  wattline field bundle make-image ESP32_GENERIC_S3-20260901-v1.27.0.app-bin --key release.pem\n\n"
+    "Exit status / 退出码: 0 made, 1 not, 2 usage.",
+)
+def make_image(
+    file: Annotated[Path, typer.Argument(help="MicroPython's application for the board: *.app-bin. 固件应用映像")],
+    key: Annotated[Path, typer.Option(help="The release key. 发布私钥")],
+    out: Annotated[Path | None, typer.Option(help="wattline-image-BOARD-NUMBER.wlb. 输出文件")] = None,
+    number: Annotated[
+        int | None, typer.Option(min=1, max=0xFFFFFFFF, help="Above all releases'; now without. 发布序号")
+    ] = None,
+    best_before_days: Annotated[int, typer.Option(min=1, max=3650, help="From today. 有效天数")] = 90,
+    precursor: Annotated[
+        list[str] | None, typer.Option(help="An application that runs on it; any without. 可运行的应用")
+    ] = None,
+) -> None:
+    """Make and sign a release of MicroPython itself, for boards with two partitions of it. 制作整机固件升级包"""
+    now_s = int(time.time())
+    try:
+        content = file.read_bytes()
+        found = esp_image.application(content, file.name)
+        board, version = BOARD_OF_CHIP.get(found.chip), ".".join(map(str, found.version or ()))
+        if board is None:
+            _end(f"{file}: for / 芯片 {found.chip}; {', '.join(BOARD_OF_CHIP)}")
+        before_s = now_s + best_before_days * DAY_S
+        one = release.described(number or now_s, version, board, before_s, _digests(precursor or []))
+        data = release.make_image(content, one, keys.load(key))
+        target = out or Path(f"wattline-image-{board}-{one.number}{SUFFIX}")
+        target.write_bytes(data)
+    except (BoardRefusedError, update.UpdateError, keys.ReleaseKeyError, OSError) as error:
+        _end(str(error))
+    typer.echo("\n".join(_lines(target, _told(bundle.read(data), ""))))
+
+
+@app.command(
     epilog="Examples / 示例:\n\n"
     "  wattline field bundle show wattline-rp2-1767225600.wlb --key release.pub.pem\n\n"
     "Exit status / 退出码: 0 it is right, 1 it is not, 2 usage."
@@ -117,6 +156,7 @@ def _told(found: bundle.Bundle, signer: str) -> dict[str, Any]:
     one = found.manifest
     return {
         "number": one.number,
+        "kind": "image" if one.kind == update.IMAGE else "application",
         "version": one.version,
         "board": one.board,
         "loader": one.loader,
@@ -132,10 +172,11 @@ def _told(found: bundle.Bundle, signer: str) -> dict[str, Any]:
 
 def _lines(file: Path, told: dict[str, Any]) -> list[str]:
     verified = told["signed_by"] or "not checked: --key / 未核对"
+    kind = {"application": "application / 应用", "image": "image / 整机固件"}[told["kind"]]
     replaces = ", ".join(told["precursors"]) or "any / 任意"
     return [
         f"{file}: release / 发布 {told['number']}, {told['version']}, {told['board']}",
-        f"  application / 应用 {told['application']}, {told['files']} files, {told['payload_bytes']} bytes",
+        f"  {kind} {told['application']}, {told['files']} files, {told['payload_bytes']} bytes",
         f"  best before / 有效期至 {told['best_before']}, replaces / 可替换 {replaces}",
         f"  key / 密钥 {told['key']}, signed by / 签名 {verified}",
     ]

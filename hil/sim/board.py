@@ -220,6 +220,9 @@ class Board:
         """What the reset was given beside the cause."""
         return self._detail
 
+    def image_partitions(self) -> None:
+        """It has one."""
+
     def flash_bytes(self) -> int:
         """Of the whole partition."""
         return self._mount.alive().size

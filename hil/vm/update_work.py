@@ -119,7 +119,7 @@ def main(image: str, run: int, point: str, bundle: str, cut: str = "") -> None:
     said: "list[object]" = []
     owner.tell(lambda *event: said.append(event))
     key = bytes.fromhex(point)
-    number = bring(Intake(owner, board.name, slots, board, {sign1.key_id(key): key}), bundle)
+    number = bring(Intake(owner, board, slots, board, {sign1.key_id(key): key}), bundle)
     if not owner.restart:
         print("not taken:", number, said)
     print("END", power.operations)

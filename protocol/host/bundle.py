@@ -35,6 +35,10 @@ def read(data: bytes, points: Iterable[bytes] | None = None) -> Bundle:
     manifest = update.read_manifest(signed.payload)
     if len(payload) != manifest.payload_bytes:
         raise UpdateError(update.EXTRA if len(payload) > manifest.payload_bytes else update.MALFORMED)
+    if manifest.kind == update.IMAGE:
+        if hashlib.sha256(payload).digest() != manifest.application:
+            raise UpdateError(update.FILE, "image")
+        return Bundle(sealed, manifest, [], payload)
     index = payload[: manifest.index_bytes]
     update.check_index(index, manifest)
     files = list(update.files_of(index))
@@ -51,7 +55,7 @@ def _split(data: bytes) -> tuple[bytes, bytes]:
     try:
         reader.array(2, 2)
         signed = reader.bstr(1, limits.SIGNED_BYTES_MAX)
-        payload = reader.bstr(1, update.PAYLOAD_BYTES_MAX)
+        payload = reader.bstr(1, update.IMAGE_BYTES_MAX)
         reader.done()
     except FrameError as error:
         raise UpdateError(update.EXTRA if error.reason == "trailing" else update.MALFORMED, str(error)) from error

@@ -71,6 +71,30 @@ def test_a_release_of_this_checkout_is_its_image(tmp_path: Path, key: Path) -> N
     assert len(found.payload) < update.PAYLOAD_BYTES_MAX // 2
 
 
+def app_bin(chip_id: int = 9, version: str = "v1.27.0") -> bytes:
+    """As MicroPython's *.app-bin begins: image header, segment header, description."""
+    head = b"\xe9\x06\x02\x30" + bytes(8) + chip_id.to_bytes(2, "little") + bytes(10 + 8)
+    return head + (0xABCD5432).to_bytes(4, "little") + bytes(12) + version.encode().ljust(64, b"\0") + bytes(9000)
+
+
+def test_a_release_of_a_whole_image_is_made_and_checked(tmp_path: Path, key: Path) -> None:
+    """P-346: for the board of its chip, with the version that it tells; what is no image for one is refused."""
+    file, out = tmp_path / "micropython.app-bin", tmp_path / "image.wlb"
+    file.write_bytes(app_bin())
+    assert run("make-image", file, "--key", key, "--number", "2000", "--out", out)[0] == 0
+    status, said = run("show", out, "--key", key.with_suffix(".pub.pem"), "--json")
+    told = json.loads(said)
+    assert (status, told["kind"], told["board"], told["version"]) == (0, "image", "esp32s3", "1.27.0")
+    assert (told["number"], told["files"], told["payload_bytes"]) == (2000, 0, len(app_bin()))
+    assert bundle.read(out.read_bytes()).payload == app_bin()
+    out.write_bytes(out.read_bytes()[:-1] + b"x")
+    assert "file: " in run("show", out)[1]
+    for content, word in ((app_bin(5), "ESP32-C3"), (b"UF2\n" + bytes(9000), ".app-bin"), (b"", ".app-bin")):
+        file.write_bytes(content)
+        status, said = run("make-image", file, "--key", key)
+        assert (status, word in said) == (1, True), said
+
+
 def test_an_altered_bundle_and_another_key_are_named(tmp_path: Path, key: Path) -> None:
     """P-262"""
     signer = keys.load(key)

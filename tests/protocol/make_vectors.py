@@ -13,6 +13,7 @@ from tests.protocol.forge.frames_content import frames_content
 from tests.protocol.forge.frames_envelope import frames_envelope
 from tests.protocol.forge.frames_types import frames_types
 from tests.protocol.forge.frames_valid import frames_valid
+from tests.protocol.forge.images import images
 from tests.protocol.forge.keys import keys
 from tests.protocol.forge.p256 import p256
 from tests.protocol.forge.records import records
@@ -36,6 +37,7 @@ BOOKS: dict[str, Callable[[], Book]] = {
 OTHERS: dict[str, Callable[[], str]] = {
     "update/p256.json": p256,
     "update/bundles.json": bundles,
+    "update/images.json": images,
     "update/tickets.json": tickets,
     "key_agreement.json": agreements,
 }

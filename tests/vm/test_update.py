@@ -25,6 +25,8 @@ def refusal_of(sealed: bytes, payload: bytes, vector: dict) -> int:
     if not p256.verify(keys[signed.kid], signed.digest, signed.signature):
         return update.SIGNATURE
     manifest = update.read_manifest(signed.payload)
+    if manifest.kind == update.IMAGE:
+        return update.NO_IMAGE_SLOT
     one = vector["here"]
     here = update.Here(
         one["board"], one["loader"], one["newest"], bytes.fromhex(one["application"]), one["now_s"], ROOM_BYTES

@@ -109,6 +109,9 @@ class BaseBoard:
     def counters_flash(self):  # type: ignore[no-untyped-def]
         raise NotImplementedError
 
+    def image_partitions(self):  # type: ignore[no-untyped-def]
+        return None
+
     def flash_bytes(self) -> int:
         fs = os.statvfs(DATA_DIR)
         return fs[0] * fs[2]

@@ -40,6 +40,13 @@ class Board(mcu.McuBoard):
     def counters_flash(self) -> Partition:
         return _partition("counters")
 
+    def image_partitions(self) -> "type[Partition] | None":
+        try:
+            Partition(Partition.RUNNING).get_next_update()  # type: ignore[arg-type]  # the stubs know names alone
+        except OSError:  # a partition table with one application
+            return None
+        return Partition
+
     def cycle_link(self) -> None:
         self._wlan.active(False)  # noqa: FBT003  MicroPython's interface
 

@@ -66,7 +66,7 @@ class App:
         self._clock.not_before(_newest_s(self._log))
         settings = self._config.uplink if self._config.mqtt else mailbox_uplink.patient(self._config.uplink)
         self._uplink = uplink.Uplink(self._log, settings, board.random_bytes)
-        self._update = update.Update(board, slots, self._clock, self._say)
+        self._update = update.Update(board, slots, self._clock, self._say, self._make_images(folder + "/image"))
         self._tickets = (
             self._make_tickets(slots.prefix) if slots is not None and console.is_closed(slots.prefix) else None
         )
@@ -98,6 +98,14 @@ class App:
                 self._board, identity, self._clock, self._log, self._uplink, self._answers
             )
         return modbus_task.ModbusTask(self._board, self._config.modbus, live, box, self._say)
+
+    def _make_images(self, path: str) -> object:
+        partitions = self._board.image_partitions()
+        if partitions is None:
+            return None
+        from terminal import images  # 2 KB of heap that a board with one partition need not have
+
+        return images.Images(partitions, path)
 
     def _make_modem(self) -> object:
         from terminal import modem_time  # 2 KB of heap that a board without a modem need not have

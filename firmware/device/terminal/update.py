@@ -19,14 +19,16 @@ _REFUSALS_MAX = 32  # told a start; who offers the same again is answered once
 
 
 class Update:
-    """`slots` is loader.slots.Slots, or None where no application can be replaced; `clock` terminal.clock; `say` prints
-    a line. `run` is a task."""
+    """`slots` is loader.slots.Slots, or None where no application can be replaced; `images` terminal.images.Images, or
+    None where the image can't be; `clock` terminal.clock; `say` prints a line. `run` is a task."""
 
-    def __init__(self, board, slots, clock, say) -> None:  # type: ignore[no-untyped-def]
+    def __init__(self, board, slots, clock, say, images=None) -> None:  # type: ignore[no-untyped-def]
         self.restart = False  # the terminal is to start anew
         self.alive_ms = board.real_ms()
         self._board = board
         self._slots = slots
+        self._images = images
+        self._both = [one for one in (slots, images) if one is not None]
         self._clock = clock
         self._say = say
         self._event = None
@@ -38,23 +40,37 @@ class Update:
         self._is_heard = False  # the gateway has acknowledged a frame of this start
         self._reads = False  # a meter answers
 
+    @property
+    def on_trial(self):  # type: ignore[no-untyped-def]
+        """The one of slots and images that is on trial; None: none is."""
+        for one in self._both:
+            if one.on_trial:
+                return one
+        return None
+
+    @property
+    def newest_known(self) -> int:
+        """The highest number of a release, of either kind, that this board had."""
+        return max([one.newest_known for one in self._both])
+
     def release(self) -> "list[int]":
-        """What runs: the release's number, and 1 on trial; nothing where no application can be replaced."""
-        return [self._slots.number, int(self._slots.on_trial)] if self._slots is not None else []
+        """The highest number of what runs, and 1 on trial; nothing where nothing can be replaced."""
+        if not self._both:
+            return []
+        return [max([one.number for one in self._both]), int(self.on_trial is not None)]
 
     def tell(self, event) -> None:  # type: ignore[no-untyped-def]
         """Write the events of what happened before this start; `event(code, point, values)` writes one, now and
         later."""
         self._event = event
-        if self._slots is None:
-            return
-        taken, given_up = self._slots.to_tell()
-        if taken:
-            event(record.UPDATE_TAKEN, None, (self._slots.newest,))
-        if given_up:
-            event(record.UPDATE_ROLLED_BACK, None, (self._slots.given_up, self._slots.number, self._slots.why))
-        if taken or given_up:
-            self._kept(self._slots.told)
+        for one in self._both:
+            taken, given_up = one.to_tell()
+            if taken:
+                event(record.UPDATE_TAKEN, None, (one.newest,))
+            if given_up:
+                event(record.UPDATE_ROLLED_BACK, None, (one.given_up, self.release()[0], one.why))
+            if taken or given_up:
+                self._kept(one.told)
 
     def heard(self) -> None:
         """The gateway has acknowledged a frame of this start."""
@@ -67,14 +83,15 @@ class Update:
             self._up_ms += uptime_ms - self._seen_ms
         self._seen_ms = uptime_ms
         read_before, self._reads = self._reads, reads
-        if self._slots is None or not self._slots.on_trial or self.restart:
+        if self.restart:
             return
         if self._is_heard and reads and not read_before:
             self._pass()
-        if self._slots.on_trial and (self._up_ms >= TRIAL_UP_MS or uptime_ms >= TRIAL_MS):
-            self._say("the application has not reached gateway and meters: back to the last good one")
+        tried = self.on_trial
+        if tried is not None and (self._up_ms >= TRIAL_UP_MS or uptime_ms >= TRIAL_MS):
+            self._say("the release has not reached gateway and meters: back to the last good one")
             why = record.BACK_NO_METER if self._is_heard and self._lacks_meter() else record.BACK_NO_ACK
-            self.restart = self._kept(lambda: self._slots.go_back(why) or True)
+            self.restart = self._kept(lambda: tried.go_back(why) or True)
             self._up_ms = 0  # if it was not kept: again in an hour
 
     def expect(self, number: int) -> None:
@@ -124,7 +141,7 @@ class Update:
         if (number, reason) in self._refused or len(self._refused) >= _REFUSALS_MAX:
             return
         self._refused.append((number, reason))
-        newest = self._slots.newest_known if self._slots else 0
+        newest = self.newest_known if self._both else 0
         self.event(record.UPDATE_REFUSED, (number, reason, newest))
 
     def event(self, code: int, values) -> None:  # type: ignore[no-untyped-def]
@@ -139,16 +156,18 @@ class Update:
 
     def _pass(self) -> None:
         """What is on trial has passed: the gateway was heard, and a meter if one must be."""
-        if self._slots is None or self.restart or self._lacks_meter():
+        if self.restart or self._lacks_meter():
             return
-        if self._kept(self._slots.passed):
-            self.event(record.UPDATE_GOOD, (self._slots.number,))
+        for one in self._both:
+            if self._kept(one.passed):
+                self.event(record.UPDATE_GOOD, (one.number,))
 
     def _lacks_meter(self) -> bool:
         """Whether what is on trial must read a meter first."""
-        if self._slots is None or not self._slots.on_trial or self._reads:
+        tried = self.on_trial
+        if tried is None or self._reads:
             return False
-        return small_file.read(self._expected_path) == self._slots.number.to_bytes(4, "little")
+        return small_file.read(self._expected_path) == tried.number.to_bytes(4, "little")
 
     def _kept(self, change) -> bool:  # type: ignore[no-untyped-def]
         """Change the boot record. A flash that does not take it costs no reading; False, then."""
@@ -171,7 +190,7 @@ class Update:
         try:
             if self._slots is not None:
                 keys = update_intake.load_keys(self._board.data_dir + update_intake.KEYS_FILE)
-                return update_intake.Intake(self, self._board.name, self._slots, self._clock, keys)
+                return update_intake.Intake(self, self._board, self._slots, self._clock, keys, self._images)
             self._say("update: no place for another application")
         except ConfigError as error:
             self._say("update:", error)

@@ -36,17 +36,19 @@ def _point(file: str, text, allowed: str) -> bytes:  # type: ignore[no-untyped-d
 
 
 class Intake:
-    """`owner` terminal.update.Update; `slots` loader.slots.Slots; `keys` of load_keys. `take` does what is done at
-    once; `work` is an iterator that does the rest, called after each `owner.wake()`."""
+    """`owner` terminal.update.Update; `slots` loader.slots.Slots; `keys` of load_keys; `images` terminal.images.Images,
+    None where there are none. `take` does what is done at once; `work` is an iterator that does the rest, called after
+    each `owner.wake()`."""
 
-    def __init__(self, owner, board_name: str, slots, clock, keys: "dict[bytes, bytes]") -> None:  # type: ignore[no-untyped-def]
+    def __init__(self, owner, board, slots, clock, keys: "dict[bytes, bytes]", images=None) -> None:  # type: ignore[no-untyped-def]
         self._owner = owner
-        self._board_name = board_name
+        self._board = board
         self._slots = slots
+        self._images = images
         self._clock = clock
         self._keys = keys
         self._offer: "down.Offer | None" = None  # to be judged
-        self._writer: "update_slot.SlotWriter | None" = None  # of the release that comes
+        self._writer = None  # update_slot.SlotWriter, image_slot.ImageWriter: of the release that comes
         self._told = 0  # bytes that the last event told
         self._unfit_ms = -_UNFIT_MS  # uptime of the last answer to what did not fit
 
@@ -80,7 +82,7 @@ class Intake:
                 self._offer = None
         writer = self._writer
         if writer is not None and writer.is_whole:
-            yield from self._guarded(self._finish, writer)  # type: ignore[no-untyped-call]
+            yield from self._guarded(self._finish, writer)
 
     def _guarded(self, do, what):  # type: ignore[no-untyped-def]
         """`do(what, number)`, whose errors are refusals of the release number[0]; 0 while it can't be believed."""
@@ -104,21 +106,30 @@ class Intake:
 
     def _judge(self, offer: down.Offer, number: "list[int]"):  # type: ignore[no-untyped-def]
         """Verify an offer, and make room for it: on trial there is no slot that is neither run nor gone back to."""
-        if self._slots.on_trial:
+        if self._owner.on_trial:
             raise UpdateError(update.ON_TRIAL)
         signed = update.signed_of(offer.signed)
         yield from self._verify(signed)
         manifest = update.read_manifest(signed.payload)
         number[0] = manifest.number
-        reason = update.refusal(manifest, self._here(), self._slots.vouched)
+        reason = update.refusal(manifest, self._here(manifest), self._slots.vouched)
         if reason:
             raise UpdateError(reason)
         self._drop()
-        folder = self._slots.folder(self._slots.spare)
-        yield from update_slot.wipe_steps(folder)
-        room = update_slot.room(self._slots.prefix)
-        self._writer = update_slot.SlotWriter(folder, manifest, offer.signed, room)
-        self._report(self._writer)
+        if manifest.kind == update.IMAGE:
+            writer = self._image_writer(manifest, offer.signed)
+            yield from writer.resume_steps()
+        else:
+            folder = self._slots.folder(self._slots.spare)
+            yield from update_slot.wipe_steps(folder)
+            writer = update_slot.SlotWriter(folder, manifest, offer.signed, update_slot.room(self._slots.prefix))
+        self._writer = writer
+        self._report(writer)
+
+    def _image_writer(self, manifest: update.Manifest, signed: bytes):  # type: ignore[no-untyped-def]
+        from terminal import image_slot  # loaded where an image comes
+
+        return image_slot.ImageWriter(self._images.spare, manifest, signed, self._board.data_dir + "/image_coming")
 
     def _verify(self, signed: sign1.Signed):  # type: ignore[no-untyped-def]
         if signed.kid not in self._keys:
@@ -130,18 +141,23 @@ class Intake:
         if not found:
             raise UpdateError(update.SIGNATURE)
 
-    def _here(self) -> update.Here:
+    def _here(self, manifest: update.Manifest) -> update.Here:
+        room_bytes = update.PAYLOAD_BYTES_MAX
+        if manifest.kind == update.IMAGE:
+            if self._images is None:
+                raise UpdateError(update.NO_IMAGE_SLOT)
+            from terminal import image_slot
+
+            room_bytes = image_slot.room_bytes(self._images.spare)
         now_s = None
         if self._clock.source == record.CLOCK_GATEWAY:
             now_s = self._clock.unix_ms(self._clock.uptime_ms()) // 1000
         application = update_slot.application_of(self._slots.folder(self._slots.active))
-        return update.Here(
-            self._board_name, update.LOADER, self._slots.newest_known, application, now_s, update.PAYLOAD_BYTES_MAX
-        )
+        return update.Here(self._board.name, update.LOADER, self._owner.newest_known, application, now_s, room_bytes)
 
     # --- chunks
 
-    def _write(self, writer: update_slot.SlotWriter, found: down.Chunk) -> None:
+    def _write(self, writer, found: down.Chunk) -> None:  # type: ignore[no-untyped-def]
         end = found.offset + len(found.content)
         if end > writer.manifest.payload_bytes:
             raise UpdateError(update.EXTRA)
@@ -154,15 +170,22 @@ class Intake:
         if writer.is_whole:
             self._owner.wake()
 
-    def _finish(self, writer: update_slot.SlotWriter, number: "list[int]"):  # type: ignore[no-untyped-def]
+    def _finish(self, writer, number: "list[int]"):  # type: ignore[no-untyped-def]
         """All has come: read it back, and have it run."""
         number[0] = writer.manifest.number
+        is_image = writer.manifest.kind == update.IMAGE
         slot = self._slots.spare
-        yield from update_slot.check_steps(self._slots.folder(slot), writer.manifest.application)
+        if is_image:
+            yield from writer.check_steps()
+        else:
+            yield from update_slot.check_steps(self._slots.folder(slot), writer.manifest.application)
         if self._writer is not writer:
             return  # an abort came meanwhile
         self._owner.expect(number[0])
-        self._slots.take(slot, number[0])
+        if is_image:
+            self._images.take(number[0])
+        else:
+            self._slots.take(slot, number[0])
         self._drop()
         self._owner.restart = True
 
@@ -177,13 +200,13 @@ class Intake:
             self._writer.close()
         self._writer = None
 
-    def _unfit(self, writer: update_slot.SlotWriter) -> None:
+    def _unfit(self, writer) -> None:  # type: ignore[no-untyped-def]
         now_ms = self._clock.uptime_ms()
         if now_ms - self._unfit_ms >= _UNFIT_MS:
             self._unfit_ms = now_ms
             self._report(writer)
 
-    def _report(self, writer: update_slot.SlotWriter) -> None:
+    def _report(self, writer) -> None:  # type: ignore[no-untyped-def]
         self._told = writer.stored
         values = (writer.manifest.number, writer.stored, writer.manifest.payload_bytes)
         self._owner.event(record.UPDATE_PROGRESS, values)

@@ -42,6 +42,19 @@ def read(data: bytes, name: str) -> Firmware:
     return Firmware(chip, chip_id, version_in(data[at : at + DESCRIPTION_BYTES]), at)
 
 
+def application(data: bytes, name: str) -> Firmware:
+    """What an application alone is, as it goes into an OTA partition. Raises BoardRefusedError."""
+    found = data[_DESCRIPTION_AT : _DESCRIPTION_AT + DESCRIPTION_BYTES]
+    version = version_in(found) if data[:1] == bytes((_IMAGE_MAGIC,)) else None
+    if version is None:
+        raise BoardRefusedError(
+            f"{name}: no application of an ESP alone: MicroPython's downloads have one beside each firmware, *.app-bin "
+            "/ 不是单独的 ESP 应用映像（.app-bin）"
+        )
+    (chip_id,) = struct.unpack_from("<H", data, _CHIP_AT)
+    return Firmware(CHIPS.get(chip_id, f"chip {chip_id}"), chip_id, version, _DESCRIPTION_AT)
+
+
 def version_in(description: bytes) -> tuple[int, ...] | None:
     """The numbers of the version in an application's description; None where there is none."""
     if len(description) < DESCRIPTION_BYTES or struct.unpack_from("<I", description)[0] != _DESCRIPTION_MAGIC:

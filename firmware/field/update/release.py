@@ -26,6 +26,18 @@ def make(files: dict[str, bytes], described: update.Manifest, key: ReleaseKey) -
     manifest = described._replace(
         application=hashlib.sha256(index).digest(), index_bytes=len(index), payload_bytes=len(payload)
     )
+    return _sealed(manifest, payload, key)
+
+
+def make_image(image: bytes, described: update.Manifest, key: ReleaseKey) -> bytes:
+    """The release's file of a whole image, likewise."""
+    manifest = described._replace(
+        application=hashlib.sha256(image).digest(), payload_bytes=len(image), kind=update.IMAGE
+    )
+    return _sealed(manifest, image, key)
+
+
+def _sealed(manifest: update.Manifest, payload: bytes, key: ReleaseKey) -> bytes:
     signed = key.sign(update.CONTENT_TYPE, update.encode_manifest(manifest))
     data = bundle.encode(signed, payload)
     bundle.read(data, [key.point])
@@ -37,5 +49,14 @@ def described(
 ) -> update.Manifest:
     """What is said of a release, before its files are known."""
     return update.Manifest(
-        number, version, board, update.LOADER, best_before_s, tuple(precursors), bytes(update.DIGEST_BYTES), 0, 0
+        number,
+        version,
+        board,
+        update.LOADER,
+        best_before_s,
+        tuple(precursors),
+        bytes(update.DIGEST_BYTES),
+        0,
+        0,
+        update.APPLICATION,
     )

@@ -142,6 +142,17 @@ def test_a_terminal_with_another_board_is_left_out_counted_and_told(config: Path
     assert (code, "it is for unix, and none of these terminals is" in said) == (1, True), said
 
 
+def test_a_whole_image_is_rolled_out_like_any_release(config: Path) -> None:
+    """P-346"""
+    data = release(**RIGHT, image=bytes(range(256)) * 8000)
+    begun = run_json(config, "--bundle", file_of(config, data), "--canary", "50")
+    hear(config, begun["canaries"][0], 1, record.UPDATE_REFUSED, NOW_S, update.NO_IMAGE_SLOT, 0)
+    said = run(config, "status")[1]
+    assert "23, no_image_slot: this board has no second partition" in said
+    altered = file_of(config, data[:-1] + b"x")
+    assert "refused / 拒绝: file" in run(config, "--bundle", altered)[1]
+
+
 FORGED = {
     "nothing": (b"", "malformed"),
     "cut short": (release(**RIGHT)[:-1], "malformed"),

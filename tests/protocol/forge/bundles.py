@@ -48,18 +48,29 @@ class Release:
     application: bytes | None = None  # what the manifest says instead of the index's digest
     index_bytes: int | None = None
     payload_bytes: int | None = None
+    image: bytes | None = None  # a whole image, instead of the files
 
     def index(self) -> bytes:
         """Of the files as they are given."""
         return cbor2.dumps([[path, len(data), hashlib.sha256(data).digest()] for path, data in self.files.items()])
 
     def payload(self) -> bytes:
-        """Index and files."""
+        """Index and files; or the image."""
+        if self.image is not None:
+            return self.image
         return self.index() + b"".join(self.files.values())
 
     def manifest(self) -> bytes:
         """What is signed."""
         index = self.index()
+        if self.image is not None:
+            return cbor2.dumps(
+                [
+                    2, self.number, self.version, self.board, self.loader, self.best_before_s, list(self.precursors),
+                    self.application or hashlib.sha256(self.image).digest(), self.index_bytes or 0,
+                    self.payload_bytes or len(self.image), 1,
+                ]
+            )  # fmt: skip
         return cbor2.dumps(
             [
                 self.format, self.number, self.version, self.board, self.loader, self.best_before_s,
@@ -126,7 +137,7 @@ def forgeries(good: Release) -> list[Forgery]:
         of(good, "IMG.EXPIRED.OFFLINE", "no_time", "to a terminal that nobody told the time", here={"now_s": None}),
         of(replace(good, board="esp32s3"), "IMG.INCOMPATIBLE", "board", "for another board"),
         of(replace(good, loader=2), "IMG.INCOMPATIBLE", "loader", "for a newer loader"),
-        of(replace(good, format=2), "IMG.FORMAT", "format", "in a newer format"),
+        of(replace(good, format=3), "IMG.FORMAT", "format", "in a newer format"),
         of(replace(good, files=paths), "IMG.LOCATION", "path", "a file above the application's folder"),
         Forgery("IMG.REPLACE", "file", good.signed(), altered_file(good), "a file altered on its way"),
         Forgery("IMG.NON_AUTH", "unsigned", cbor2.dumps(manifest), payload, "a manifest without a signature"),
@@ -140,6 +151,7 @@ def forgeries(good: Release) -> list[Forgery]:
         Forgery("IMG.EXTRA", "size", short.signed(), payload[:-1], "more files than its size says"),
         of(replace(good, payload_bytes=393_217), "oversized", "size", "larger than any application"),
         Forgery("truncated", "malformed", good.signed()[:-1], payload, "a manifest that is cut short"),
+        of(replace(good, image=b"image" * 99), "IMG.INCOMPATIBLE", "no_image_slot", "an image, for a second partition"),
     ]
 
 
@@ -198,6 +210,7 @@ def _more(good: Release) -> list[Forgery]:
         ("malformed", "a board without a name", lambda: replace(good, board="").signed()),
         ("malformed", "a version that is not ASCII", lambda: replace(good, version="0.2.0\u00b5").signed()),
         ("malformed", "nine precursors", lambda: replace(good, precursors=(RUNNING,) * 9).signed()),
+        ("format", "an image with an index", lambda: replace(good, image=b"x", index_bytes=1).signed()),
         ("size", "number 0", lambda: replace(good, number=0).signed()),
         ("size", "an index of 12,289 bytes", lambda: replace(good, index_bytes=12_289).signed()),
     ]
