@@ -14,7 +14,7 @@ from mkdocs.structure.pages import Page
 
 REPO = Path(__file__).resolve().parents[2]
 TEXTS = ("*.md", "docs/**/*.md", "protocol/*.md", "protocol/vectors/*.md", "firmware/device/*/README.md")
-STYLE = REPO / "docs/site/extra.css"
+ASSETS = (REPO / "docs/site/extra.css", REPO / "docs/site/iframe-worker.js")
 LINK = re.compile(r"\]\((?!\w+:|#)([^)#\s]+)(#[^)\s]*)?\)")
 FROM_OUTSIDE = re.compile(r"<(?:script|img|iframe|link)\b[^>]*\b(?:src|href)=\"?(?:https?:)?//[^>]*>|@import\b[^;]*//")
 LANGUAGES = {".toml": "toml", ".yaml": "yaml", ".json": "json", ".py": "python", ".sh": "sh"}
@@ -27,7 +27,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     return Files(
         [
             *(file for file in files if file.src_dir != config.docs_dir),
-            *(_at_its_place(path, config) for path in [*texts, STYLE, *sorted(filter(Path.is_file, linked))]),
+            *(_at_its_place(path, config) for path in [*texts, *ASSETS, *sorted(filter(Path.is_file, linked))]),
             *(_shown(folder, config) for folder in sorted(filter(Path.is_dir, linked))),
         ]
     )
