@@ -2,7 +2,7 @@
 
 import getpass
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, TypeVar
 
@@ -24,6 +24,7 @@ PassFile = Annotated[
     Path | None,
     typer.Option("--passphrase-file", help="Its first line; else it is asked for. 口令文件"),
 ]
+Days = Annotated[int | None, typer.Option(min=1, help="It ends then; else with the authority. 有效天数")]
 HERE = Path("pki")
 
 
@@ -42,6 +43,7 @@ def init(
 def terminal_(
     name: Annotated[str, typer.Argument(help="Its id. 终端编号")],
     out: Out,
+    days: Days = None,
     folder: At = HERE,
     passphrase_file: PassFile = None,
     as_json: AsJson = False,
@@ -49,7 +51,56 @@ def terminal_(
     """A certificate and key for a terminal: client.der, client.key.der, ca.der. 签发终端证书"""
     if not is_terminal_id(name) or name == broker.GATEWAY:
         fail(f"{name}: no terminal's id / 不是终端编号")
-    _issue(folder, passphrase_file, name, out, as_json=as_json, is_server=False)
+    _issue(folder, passphrase_file, name, out, end=_end(days), as_json=as_json, is_server=False)
+
+
+@app.command(epilog=examples("pki renew T0042 --out renewed", "pki renew --all --days 730 --out renewed"))
+def renew(
+    out: Annotated[Path, typer.Option(help="Of NAME.der, a file a terminal. 输出目录")],
+    name: Annotated[list[str] | None, typer.Argument(metavar="[TERMINAL]...", help="Their ids. 终端编号")] = None,
+    *,
+    every: Annotated[bool, typer.Option("--all", help="All that have one that counts. 全部")] = False,
+    days: Days = None,
+    folder: At = HERE,
+    passphrase_file: PassFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Other certificates over terminals' own keys, with who is to be believed: for `rotate --certificates`. 续期"""
+    if every == bool(name):
+        raise typer.BadParameter("terminals, or --all / 终端编号与 --all 二选一")
+    own, place = _opened(folder, passphrase_file), Folder(folder)
+    names = name or _done(lambda: sorted({one.name for one in place.known() if not (one.is_server or one.revoked_s)}))
+    rows = []
+    for one in names:
+        made = _done(lambda one=one: place.renew(own, one, _end(days), out))  # type: ignore[misc]
+        rows.append({"renewed": one, "serial": f"{made.serial_number:x}", "end": made.not_valid_after_utc.isoformat()})
+    if as_json:
+        print_json({"renewed": rows})
+        return
+    typer.echo(f"{len(rows)} renewed / 已续期 -> {out}; next / 下一步: rotate --certificates {out} --all")
+
+
+@app.command("roll-ca", epilog=examples("pki roll-ca --name 'County X terminals 2'", "pki roll-ca --finish"))
+def roll_ca(
+    name: Annotated[str | None, typer.Option(help="Of the next authority. 新机构名称")] = None,
+    *,
+    finish: Annotated[bool, typer.Option("--finish", help="Believe the next one alone. 完成更换")] = False,
+    folder: At = HERE,
+    passphrase_file: PassFile = None,
+) -> None:
+    """Another authority, without a visit: it issues from now on, and both are believed until --finish. 更换证书机构
+
+    The order stands in docs/operating-a-gateway.md. The key of the one before is gone after --finish.
+    """
+    if finish == bool(name):
+        raise typer.BadParameter("--name, or --finish / --name 与 --finish 二选一")
+    passphrase = _passphrase(passphrase_file)
+    if name:
+        _done(lambda: Folder(folder).roll(name, passphrase, datetime.now(UTC)))
+    else:
+        _done(lambda: Folder(folder).finish(passphrase))
+    text = "authorities.pem to the broker as ca.pem, and revoked.pem; restart it / 复制到服务器并重启"
+    typer.echo(f"{folder}: done / 已完成; next / 下一步: {text}; then `pki renew --all`")
 
 
 @app.command("broker", epilog=examples("pki broker mqtt.example.org --out broker"))
@@ -126,14 +177,28 @@ def register(group: typer.Typer) -> None:
     group.add_typer(app, name="pki")
 
 
-def _issue(folder: Path, file: Path | None, name: str, out: Path, *, as_json: bool, is_server: bool) -> None:
+def _issue(
+    folder: Path,
+    file: Path | None,
+    name: str,
+    out: Path,
+    *,
+    as_json: bool,
+    is_server: bool,
+    end: datetime | None = None,
+) -> None:
     own = _opened(folder, file)
-    issued = _done(lambda: Folder(folder).issue(own, name, SERVER if is_server else CLIENT, out))
+    issued = _done(lambda: Folder(folder).issue(own, name, SERVER if is_server else CLIENT, out, end))
     serial = f"{issued.certificate.serial_number:x}"
     print_json({"issued": name, "serial": serial}) if as_json else typer.echo(f"{name}: {serial} -> {out}")
 
 
-def _opened(folder: Path, file: Path | None) -> Authority:
+def _end(days: int | None) -> datetime | None:
+    """When a certificate ends; None: with the authority."""
+    return None if days is None else datetime.now(UTC) + timedelta(days=days)
+
+
+def _opened(folder: Path, file: Path | None) -> list[Authority]:
     return _done(lambda: Folder(folder).open(_passphrase(file)))
 
 

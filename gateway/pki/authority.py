@@ -41,33 +41,58 @@ class Authority:
         self.own = own
 
     @classmethod
-    def create(cls, name: str, key: Key | None = None) -> "Authority":
+    def create(cls, name: str, key: Key | None = None, end: datetime = END) -> "Authority":
         """A new one. key: an older one's, which it is then under another certificate."""
         key = key or ec.generate_private_key(ec.SECP256R1())
         usage = x509.KeyUsage(
             digital_signature=False, content_commitment=False, key_encipherment=False, data_encipherment=False,
             key_agreement=False, key_cert_sign=True, crl_sign=True, encipher_only=False, decipher_only=False,
         )  # fmt: skip
-        builder = _builder(_name(name), _name(name), key, BEGIN, END)
+        builder = _builder(_name(name), _name(name), key.public_key(), BEGIN, end)
         builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         identifier = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
         builder = builder.add_extension(usage, critical=True).add_extension(identifier, critical=False)
         return cls(Issued(builder.sign(key, hashes.SHA256()), key))
 
+    @property
+    def name(self) -> str:
+        """By which its certificates name it."""
+        return str(self.own.certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)[0].value)
+
+    @property
+    def end(self) -> datetime:
+        """When it ends, and all that it issues at the latest."""
+        return self.own.certificate.not_valid_after_utc
+
     def issue(
-        self, name: str, begin: datetime = BEGIN, end: datetime = END, use: x509.ObjectIdentifier | None = None
+        self,
+        name: str,
+        begin: datetime = BEGIN,
+        end: datetime | None = None,
+        use: x509.ObjectIdentifier | None = None,
     ) -> Issued:
-        """For a client of this id, or a server of this host name or address.
+        """For a client of this id, or a server of this host name or address; end: the authority's own, if not said.
 
         use: CLIENT or SERVER; with CLIENT nobody takes it for a server's: a terminal that was stolen is no broker.
         """
         key = ec.generate_private_key(ec.SECP256R1())
-        builder = _builder(_name(name), self.own.certificate.subject, key, begin, end)
+        return Issued(self.certify(name, key.public_key(), begin, end, use), key)
+
+    def certify(
+        self,
+        name: str,
+        key: ec.EllipticCurvePublicKey,
+        begin: datetime = BEGIN,
+        end: datetime | None = None,
+        use: x509.ObjectIdentifier | None = None,
+    ) -> x509.Certificate:
+        """The same, over a key that somebody has."""
+        builder = _builder(_name(name), self.own.certificate.subject, key, begin, end or self.end)
         builder = builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         builder = builder.add_extension(x509.SubjectAlternativeName([_alternative(name)]), critical=False)
         if use is not None:
             builder = builder.add_extension(x509.ExtendedKeyUsage([use]), critical=False)
-        return Issued(builder.sign(self.own.key, hashes.SHA256()), key)
+        return builder.sign(self.own.key, hashes.SHA256())
 
     def revocations(self, revoked: Mapping[int, datetime], now: datetime) -> bytes:
         """The list of serial numbers that count no more, and since when; PEM.
@@ -75,7 +100,7 @@ class Authority:
         It lasts as long as all else: a broker whose list has expired refuses everybody.
         """
         builder = x509.CertificateRevocationListBuilder().issuer_name(self.own.certificate.subject)
-        builder = builder.last_update(now).next_update(END)
+        builder = builder.last_update(now).next_update(self.end)
         for serial, since in sorted(revoked.items()):
             one = x509.RevokedCertificateBuilder().serial_number(serial).revocation_date(since).build()
             builder = builder.add_revoked_certificate(one)
@@ -108,8 +133,8 @@ def _alternative(name: str) -> x509.GeneralName:
 
 
 def _builder(
-    subject: x509.Name, issuer: x509.Name, key: Key, begin: datetime, end: datetime
+    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey, begin: datetime, end: datetime
 ) -> x509.CertificateBuilder:
-    builder = x509.CertificateBuilder().subject_name(subject).issuer_name(issuer).public_key(key.public_key())
+    builder = x509.CertificateBuilder().subject_name(subject).issuer_name(issuer).public_key(key)
     builder = builder.serial_number(x509.random_serial_number())
     return builder.not_valid_before(begin).not_valid_after(end)

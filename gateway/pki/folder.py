@@ -1,6 +1,8 @@
 """The authority's folder: its key (encrypted), its certificate, what it issued, and what it revoked.
 
 ca.pem, ca.key         the authority
+ca.next.pem, .key      the one that takes its place, while terminals change over: it issues, both are believed
+authorities.pem        the certificates of those that are believed, for brokers
 issued/NAME.SERIAL.pem each certificate that was issued; no key of anybody else is kept
 revoked.json           serial (hex) to when, Unix s
 revoked.pem            the same as the list that brokers read (RFC 5280, 5)
@@ -13,17 +15,19 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 
-from gateway.files import write_durably, write_secret
+from gateway.files import sync_folder, write_durably, write_secret
 from gateway.pki import authority
-from gateway.pki.authority import DER, PEM, SERVER, Authority, Issued
+from gateway.pki.authority import CLIENT, DER, END, PEM, SERVER, Authority, Issued
 
 PASSPHRASE_CHARS_MIN = 12
+YEARS = 20  # of an authority that takes another one's place
 _NAME = re.compile(r"[A-Za-z0-9*_-][A-Za-z0-9._:-]{0,63}|::[0-9A-Fa-f:.]*")  # of a file too; X.520 has 64 characters
 
 
@@ -57,18 +61,72 @@ class Folder:
         (self.path / "issued").mkdir(mode=0o700, parents=True, exist_ok=True)
         write_secret(self._key, made.key_file(passphrase.encode()).decode("ascii"))
         write_durably(self._ca, made.own.certificate_bytes(PEM))
-        self._write_revoked(made, {})
+        self._write_lists([made], {})
 
-    def open(self, passphrase: str) -> Authority:
-        """The authority. Raises PkiError: there is none, or another passphrase."""
+    def open(self, passphrase: str) -> list[Authority]:
+        """Those that are believed: the first one issues. Raises PkiError: there is none, or another passphrase."""
+        pairs = [(self._ca, self._key)]
+        if self._next_ca.exists():  # without its key: the change was cut off in its last step
+            pairs = (
+                [(self._next_ca, self._next_key), *pairs] if self._next_key.exists() else [(self._next_ca, self._key)]
+            )
         try:
-            return authority.opened(self._ca.read_bytes(), self._key.read_bytes(), passphrase.encode())
+            return [authority.opened(ca.read_bytes(), key.read_bytes(), passphrase.encode()) for ca, key in pairs]
         except OSError as error:
             raise PkiError(f"{self.path}: no authority here, make one by `init` / 没有证书机构: {error}") from error
         except (ValueError, TypeError) as error:
             raise PkiError(f"{self._key}: not opened by this passphrase / 口令错误或文件损坏") from error
 
-    def issue(self, own: Authority, name: str, use: x509.ObjectIdentifier, out: Path) -> Issued:
+    def roll(self, name: str, passphrase: str, now: datetime) -> list[Authority]:
+        """Begin with another authority: from now on it issues, and both are believed. Raises PkiError, OSError."""
+        if self._next_ca.exists():
+            text = "is being changed already; end that by `roll-ca --finish` / 正在更换，请先完成"
+            raise PkiError(f"{self.path}: {text}")
+        (before,) = self.open(passphrase)
+        if name == before.name:
+            raise PkiError(f"{name}: the name of the one there is; another one / 与现有机构重名")
+        made = Authority.create(name, end=max(END, now + timedelta(days=YEARS * 365)))
+        self._next_key.unlink(missing_ok=True)  # of a change that was cut off before it began
+        write_secret(self._next_key, made.key_file(passphrase.encode()).decode("ascii"))
+        write_durably(self._next_ca, made.own.certificate_bytes(PEM))  # decides
+        self._write_lists([made, before], self._revoked())
+        return [made, before]
+
+    def finish(self, passphrase: str) -> Authority:
+        """The next authority takes the place of the one before, which nobody believes from now on: its key is gone.
+
+        Cut off at any moment, it can be called again. Raises PkiError, OSError.
+        """
+        own = self.open(passphrase)[0]
+        if not self._next_ca.exists():
+            raise PkiError(f"{self.path}: no authority is being changed, begin by `roll-ca` / 没有进行中的更换")
+        if self._next_key.exists():
+            self._next_key.rename(self._key)
+            sync_folder(self.path)
+        self._next_ca.rename(self._ca)
+        self._write_lists([own], self._revoked())
+        return own
+
+    def renew(self, own: list[Authority], name: str, end: datetime | None, out: Path) -> x509.Certificate:
+        """Another certificate over a terminal's own key, with the authorities to believe: `out`/NAME.der, to be sent.
+
+        Raises PkiError where it has none that counts, OSError.
+        """
+        before = [one for one in self.known() if one.name == name and not one.revoked_s and not one.is_server]
+        if not before:
+            raise PkiError(f"{name}: has no certificate that counts, issue one by `terminal` / 没有有效证书")
+        newest = max((self._issued(one) for one in before), key=lambda one: one.stat().st_mtime_ns)
+        key = x509.load_pem_x509_certificate(newest.read_bytes()).public_key()
+        made = own[0].certify(name, cast("EllipticCurvePublicKey", key), end=end, use=CLIENT)
+        write_durably(self.path / "issued" / f"{name}.{made.serial_number:x}.pem", made.public_bytes(PEM))
+        out.mkdir(mode=0o700, parents=True, exist_ok=True)
+        parts = [made.public_bytes(DER), *(one.own.certificate_bytes(DER) for one in own)]
+        write_durably(out / f"{name}.der", b"".join(parts))
+        return made
+
+    def issue(
+        self, own: list[Authority], name: str, use: x509.ObjectIdentifier, out: Path, end: datetime | None = None
+    ) -> Issued:
         """A certificate and key into `out`: a server's as PEM, a terminal's as DER, which is what boards read.
 
         The key is written there alone. An older certificate of the name counts on until it is revoked: its owner
@@ -76,7 +134,7 @@ class Folder:
         """
         if _NAME.fullmatch(name) is None:
             raise PkiError(f"{name}: no host's name or address / 不是主机名或地址")
-        issued = own.issue(name, use=use)
+        issued = own[0].issue(name, end=end, use=use)
         files = _files(own, issued, is_server=use == SERVER)
         there = [out / file for file in files if "key" in file and (out / file).exists()]
         if there:
@@ -89,13 +147,13 @@ class Folder:
             write_durably(out / file, data, mode=0o600 if "key" in file else 0o644)
         return issued
 
-    def revoke(self, own: Authority, name: str, now: datetime) -> list[int]:
+    def revoke(self, own: list[Authority], name: str, now: datetime) -> list[int]:
         """All certificates of a name that still count; their serials. Raises PkiError where there is none, OSError."""
         with self._alone():
             serials = [one.serial for one in self.known() if one.name == name and not one.revoked_s]
             if not serials:
                 raise PkiError(f"{name}: has no certificate that counts / 没有有效证书")
-            self._write_revoked(own, self._revoked() | dict.fromkeys(serials, int(now.timestamp())))
+            self._write_lists(own, self._revoked() | dict.fromkeys(serials, int(now.timestamp())))
         return serials
 
     def known(self) -> Iterator[Known]:
@@ -107,6 +165,17 @@ class Folder:
             name = file.name.rsplit(".", 2)[0]
             since_s = revoked.get(one.serial_number, 0)
             yield Known(name, one.serial_number, SERVER in use, one.not_valid_after_utc, since_s)
+
+    def _issued(self, one: Known) -> Path:
+        return self.path / "issued" / f"{one.name}.{one.serial:x}.pem"
+
+    @property
+    def _next_ca(self) -> Path:
+        return self.path / "ca.next.pem"
+
+    @property
+    def _next_key(self) -> Path:
+        return self.path / "ca.next.key"
 
     @property
     def _ca(self) -> Path:
@@ -135,23 +204,25 @@ class Folder:
         finally:
             os.close(descriptor)
 
-    def _write_revoked(self, own: Authority, revoked: dict[int, int]) -> None:
-        """The list first: where only that was written, the same is revoked again."""
+    def _write_lists(self, own: list[Authority], revoked: dict[int, int]) -> None:
+        """What brokers read, then ours: where only theirs was written, the same is revoked again."""
         since = {serial: datetime.fromtimestamp(since_s, UTC) for serial, since_s in revoked.items()}
-        write_durably(self.path / "revoked.pem", own.revocations(since, datetime.now(UTC)))
+        lists = [one.revocations(since, datetime.now(UTC)) for one in own]
+        write_durably(self.path / "authorities.pem", b"".join(one.own.certificate_bytes(PEM) for one in own))
+        write_durably(self.path / "revoked.pem", b"".join(lists))
         text = json.dumps({f"{serial:x}": since_s for serial, since_s in sorted(revoked.items())}, indent=1)
         write_durably(self.path / "revoked.json", text.encode("ascii"))
 
 
-def _files(own: Authority, issued: Issued, *, is_server: bool) -> dict[str, bytes]:
+def _files(own: list[Authority], issued: Issued, *, is_server: bool) -> dict[str, bytes]:
     if is_server:
         return {
             "server.key": issued.key_bytes(PEM),
-            "ca.pem": own.own.certificate_bytes(PEM),
+            "ca.pem": b"".join(one.own.certificate_bytes(PEM) for one in own),
             "server.pem": issued.certificate_bytes(PEM),
         }
     return {
         "client.key.der": issued.key_bytes(DER),
-        "ca.der": own.own.certificate_bytes(DER),
+        "ca.der": b"".join(one.own.certificate_bytes(DER) for one in own),
         "client.der": issued.certificate_bytes(DER),
     }

@@ -1,9 +1,9 @@
 # Certificates from the gateway: on trial, then in the place of the technician's files, or given up; a power cut leaves
 # the old ones or the new ones. Runs on both interpreters; the cuts are on MicroPython's LittleFS. TLS itself is played:
 # tests/firmware/test_terminal_certificates.py has the real one.
-from terminal import certificates, der
+from terminal import certificates
 
-from protocol import checked, record
+from protocol import checked, der, record
 from tests.vm.cuttable import Flash, mount, new_folder
 
 OLD, NEW, OLD_AUTHORITY, NEW_AUTHORITY = (

@@ -1,9 +1,9 @@
 # What TLS needs, and the certificates that the gateway sent to stand in for the technician's (SPEC.md, FR-95). trial.py
 # has what becomes of each. What has passed its trial takes the place of the technician's files: any application reads
 # them, and what a technician lays later is in force at once.
-from protocol import limits, record
+from protocol import der, limits, record
 from protocol.checked import ConfigError
-from terminal import config, der, small_file
+from terminal import config, small_file
 from terminal.trial import Trial
 
 _CODES = (record.CERTIFICATES_TAKEN, record.CERTIFICATES_REFUSED, record.CERTIFICATES_ROLLED_BACK)

@@ -2,9 +2,8 @@
 # An error names the file, the key, and what is allowed there.
 from collections import namedtuple
 
-from protocol import configuration, limits, mac
+from protocol import configuration, der, limits, mac
 from protocol.checked import ConfigError, Table, base_name, read_json
-from terminal import der
 
 # what a gateway may change of it is protocol.configuration's
 Config = namedtuple("Config", ("terminal", "sample_interval_s", "buses", "points", "mqtt", "modbus", "uplink", "sntp"))

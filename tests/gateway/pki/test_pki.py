@@ -64,7 +64,7 @@ def connects(folder: Path, port: int, issued: Issued | None, authority: Path) ->
         return False
 
 
-def made(folder: Path) -> tuple[Folder, Authority]:
+def made(folder: Path) -> tuple[Folder, list[Authority]]:
     authority = Folder(folder / "pki")
     authority.create("Test fleet", PASSPHRASE)
     return authority, authority.open(PASSPHRASE)
@@ -79,7 +79,7 @@ def test_only_a_terminal_of_the_authority_gets_in_and_none_that_is_revoked(tmp_p
     good = authority.issue(own, "T0001", CLIENT, tmp_path / "T0001")
     other = authority.issue(own, "T0002", CLIENT, tmp_path / "T0002")
     foreign = Authority.create("Test fleet").issue("T0001", use=CLIENT)
-    expired = own.issue("T0001", BEGIN, BEGIN + timedelta(days=1), CLIENT)
+    expired = own[0].issue("T0001", BEGIN, BEGIN + timedelta(days=1), CLIENT)
     with running(site, port) as process:
         ca = site / "ca.pem"
         assert connects(tmp_path, port, good, ca)
@@ -100,12 +100,12 @@ def test_a_stolen_terminal_is_no_broker(tmp_path: Path) -> None:
     authority, own = made(tmp_path)
     site, port = tmp_path / "broker", free_port()
     authority.issue(own, "127.0.0.1", SERVER, site)
-    stolen = own.issue("127.0.0.1", use=CLIENT)
+    stolen = own[0].issue("127.0.0.1", use=CLIENT)
     (site / "revoked.pem").write_bytes((authority.path / "revoked.pem").read_bytes())
     (site / "server.pem").write_bytes(stolen.certificate_bytes(PEM))
     (site / "server.key").write_bytes(stolen.key_bytes(PEM))
     with running(site, port):
-        assert not connects(tmp_path, port, own.issue("T0001", use=CLIENT), site / "ca.pem")
+        assert not connects(tmp_path, port, own[0].issue("T0001", use=CLIENT), site / "ca.pem")
 
 
 def test_a_key_is_its_owners_alone_and_never_written_over(tmp_path: Path) -> None:

@@ -1,4 +1,5 @@
-# Certificates one behind the other, told apart. Nothing else of DER: mbedTLS reads them.
+"""Certificates one behind the other, told apart. Nothing else of DER: mbedTLS reads them."""
+
 _SEQUENCE = 0x30
 
 

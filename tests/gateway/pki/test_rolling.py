@@ -1,0 +1,105 @@
+"""Another authority without a visit, on files: both believed meanwhile, each step cut off and called again."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
+from typer.testing import CliRunner
+
+from gateway.cli import app
+from gateway.files import write_secret
+from gateway.pki.authority import CLIENT, DER
+from gateway.pki.folder import Folder, PkiError
+from protocol import der
+
+PASSPHRASE = "twelve characters"
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
+
+
+def made(folder: Path) -> Folder:
+    place = Folder(folder / "pki")
+    place.create("First", PASSPHRASE)
+    place.issue(place.open(PASSPHRASE), "T0001", CLIENT, folder / "T0001")
+    return place
+
+
+def document(place: Folder, out: Path, end: datetime | None = None) -> list[x509.Certificate]:
+    place.renew(place.open(PASSPHRASE), "T0001", end, out)
+    return [x509.load_der_x509_certificate(one) for one in der.split((out / "T0001.der").read_bytes())]
+
+
+def key_of(certificate: x509.Certificate) -> object:
+    key = certificate.public_key()
+    assert isinstance(key, EllipticCurvePublicKey)
+    return key.public_numbers()
+
+
+def test_a_certificate_is_renewed_over_the_terminals_own_key(tmp_path: Path) -> None:
+    """P-417: no key travels; it ends when it is said to, and both serials are revoked with the name."""
+    place = made(tmp_path)
+    own, *authorities = document(place, tmp_path / "out", NOW + timedelta(days=730))
+    before = x509.load_der_x509_certificate((tmp_path / "T0001" / "client.der").read_bytes())
+    assert key_of(own) == key_of(before)
+    assert own.not_valid_after_utc == NOW + timedelta(days=730)
+    assert [one.public_bytes(DER) for one in authorities] == [place.open(PASSPHRASE)[0].own.certificate_bytes(DER)]
+    revoked = place.revoke(place.open(PASSPHRASE), "T0001", NOW)
+    assert sorted(revoked) == sorted([own.serial_number, before.serial_number])
+    with pytest.raises(PkiError, match="T0001: has no certificate"):
+        document(place, tmp_path / "out")
+
+
+def test_an_authority_is_changed_and_both_are_believed_meanwhile(tmp_path: Path) -> None:
+    """P-417: the next one issues at once; who is revoked stays so on both lists; at the end the first one is gone."""
+    place = made(tmp_path)
+    (first,) = place.open(PASSPHRASE)
+    with pytest.raises(PkiError, match="another one"):
+        place.roll("First", PASSPHRASE, NOW)
+    with pytest.raises(PkiError, match="begin by"):
+        place.finish(PASSPHRASE)
+    place.roll("Second", PASSPHRASE, NOW)
+    assert [one.name for one in place.open(PASSPHRASE)] == ["Second", "First"]
+    own, *authorities = document(place, tmp_path / "out")
+    own.verify_directly_issued_by(authorities[0])
+    assert authorities[1] == first.own.certificate
+    lists = (place.path / "revoked.pem").read_bytes().split(b"-----END X509 CRL-----\n")[:-1]
+    assert len(lists) == (place.path / "authorities.pem").read_bytes().count(b"BEGIN") == 2
+    with pytest.raises(PkiError, match="--finish"):
+        place.roll("Third", PASSPHRASE, NOW)
+    place.finish(PASSPHRASE)
+    (second,) = place.open(PASSPHRASE)
+    assert second.own.certificate == authorities[0]
+    assert [one.public_bytes(DER) for one in document(place, tmp_path / "out")[1:]] == [
+        second.own.certificate_bytes(DER)
+    ]
+    assert sorted(one.name for one in place.path.glob("ca.*")) == ["ca.key", "ca.pem"]
+
+
+def test_a_change_that_is_cut_off_at_any_step_can_be_called_again(tmp_path: Path) -> None:
+    """P-417: nothing but the certificate's file decides which authority issues."""
+    place = made(tmp_path)
+    write_secret(place.path / "ca.next.key", "of a change that was cut off before its certificate")
+    place.roll("Second", PASSPHRASE, NOW)
+    (place.path / "ca.next.key").rename(place.path / "ca.key")  # the first step of the end, and a cut
+    assert [one.name for one in place.open(PASSPHRASE)] == ["Second"]
+    assert place.finish(PASSPHRASE).name == "Second"
+    assert [one.name for one in place.open(PASSPHRASE)] == ["Second"]
+
+
+def test_the_commands_renew_and_roll(tmp_path: Path) -> None:
+    """P-417."""
+    place = made(tmp_path)
+    write_secret(tmp_path / "passphrase", PASSPHRASE + "\n")
+    common = ["--folder", str(place.path), "--passphrase-file", str(tmp_path / "passphrase")]
+
+    def said(*words: str) -> int:
+        return CliRunner().invoke(app, ["pki", *words, *common]).exit_code
+
+    out = str(tmp_path / "out")
+    assert said("renew", "--all", "--days", "730", "--out", out) == 0
+    assert said("renew", "T0009", "--out", out) == 1
+    assert said("renew", "--out", out) == said("roll-ca") == 2
+    assert said("roll-ca", "--name", "Second") == said("roll-ca", "--finish") == 0
+    assert said("roll-ca", "--finish") == 1
+    assert [one.name for one in (tmp_path / "out").iterdir()] == ["T0001.der"]
