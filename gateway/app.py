@@ -50,6 +50,7 @@ from gateway.quarantine.orders import Desk, Done, Order, Work
 from gateway.quarantine.quarantine import Quarantine
 from gateway.registry import Registry
 from gateway.replay import AnswersOnly, replayer
+from gateway.rotation.certificates_desk import Desk as CertificatesDesk
 from gateway.rotation.desk import Desk as RotationDesk
 from gateway.updates.bundles import load_keys
 from gateway.updates.desk import Desk as UpdatesDesk
@@ -332,7 +333,9 @@ def _stores(
     opened.callback(updates.close)
     rotation = RotationDesk(folder, registry, clock, steady_s, metrics, log)
     opened.callback(rotation.close)
-    return journal, [wanted, updates, rotation], rotation
+    renewal = CertificatesDesk(folder, clock, steady_s, metrics, log)
+    opened.callback(renewal.close)
+    return journal, [wanted, updates, rotation, renewal], rotation
 
 
 def carry_out(config_path: Path, order: Order, clock: Clock) -> Done:

@@ -7,22 +7,37 @@ from typing import Any, cast
 import typer
 
 from gateway.cli_common import AsJson, Config, examples, line_text, load, open_journal, print_json, time_text
+from gateway.clock import SystemClock
 from gateway.config import GatewayConfig, JournalConfig
+from gateway.database import schema_version
 from gateway.forward import outbox
 from gateway.jetstream.status import status as stream_status
 from gateway.journal.journal import FILE
 from gateway.journal.reader import Reader
 from gateway.quarantine.quarantine import QuarantineReader
-from gateway.rotation import changes
+from gateway.rotation import certificates, changes
 from gateway.rotation import store as rotation
+from gateway.rotation.changes import Change
 from gateway.updates import rollouts, stages
 from gateway.updates import store as updates
 from gateway.wanted import configurations, requests
+from gateway.wanted.configurations import Version
 from gateway.wanted.store import looking
 from protocol.host import program
 
 NAMES_SHOWN = 10  # on a line for a person; --json has them all
-_LINES = ("stream", "journal", "retention", "quarantine", "unknown", "findings", "asked", "updates", "keys")
+_LINES = (
+    "stream",
+    "journal",
+    "retention",
+    "quarantine",
+    "unknown",
+    "findings",
+    "asked",
+    "updates",
+    "keys",
+    "certificates",
+)
 
 
 def status(config: Config, as_json: AsJson = False) -> None:
@@ -30,7 +45,8 @@ def status(config: Config, as_json: AsJson = False) -> None:
 
     program: its version and commit.
 
-    updates: rollouts that are not over. keys: changes of terminals' keys, by how far they have come.
+    updates: rollouts that are not over. keys: changes of terminals' keys, by how far they have come. certificates:
+    likewise; ending: of those that we have sent and that are in force, how many end within 30 days.
 
     findings: epochs_back, frames of a log that is not the terminal's newest; records_missing, numbers that terminals
     gave to records, that never came and were asked for; records_given_up, those of which nothing came when asked.
@@ -64,7 +80,7 @@ def _journal_status(loaded: GatewayConfig) -> dict[str, Any]:
     found: dict[str, Any] = {"journal": journal, "retention": _retention(loaded.journal, reader)}
     reader.close()
     found |= {**_quarantine_status(folder), **_wanted_status(folder, journal.pop("epochs_back", 0))}
-    found |= {"updates": _updates_status(folder), "keys": _keys_status(folder), "sinks": {}}
+    found |= {"updates": _updates_status(folder), **_rotation_status(folder), "sinks": {}}
     for sink in loaded.sink:
         state = outbox.status(folder, sink.name)
         found["sinks"][sink.name] = {**state, "lag": newest - cast("int", state["confirmed"])}
@@ -127,11 +143,21 @@ def _updates_status(folder: Path) -> dict[str, int]:
     return {state: sum(one.state == state for one in found) for state in stages.OPEN}
 
 
-def _keys_status(folder: Path) -> dict[str, int]:
-    """How many terminals' last change of key is in which state."""
+def _rotation_status(folder: Path) -> dict[str, dict[str, int]]:
+    """How many terminals' last change of key, and newest certificates, are in which state."""
+    states = (configurations.PENDING, *configurations.STATES.values())
+    keys, versions, ending = list[Change](), list[Version](), list[str]()
     with rotation.looking(folder) as connection:
-        found = [] if connection is None else changes.every(connection)
-    return {state: sum(one.state == state for one in found) for state in changes.STATES}
+        if connection is not None:
+            keys = changes.every(connection)
+        if connection is not None and schema_version(connection) >= rotation.CERTIFICATES_SINCE:
+            versions = configurations.last_of_each(connection)
+            ending = certificates.ending(connection, SystemClock().now_ms())
+    return {
+        "keys": {state: sum(one.state == state for one in keys) for state in changes.STATES},
+        "certificates": {state: sum(one.state == state for one in versions) for state in states}
+        | {"ending": len(ending)},
+    }
 
 
 def _brief(states: dict[str, list[str]]) -> dict[str, str]:

@@ -7,4 +7,6 @@ store.py    changes of keys, the keys themselves, certificates: durable (schema/
 changes.py  the table of changes: ordered, offered, agreed on, in use
 keyring.py  the keys that were agreed on, and which count: over a registry
 desk.py     the above at work in the running gateway, in the pipeline's thread
+
+certificates.py, certificates_desk.py   the same for certificates, which are documents in versions as configurations are
 """

@@ -10,6 +10,7 @@ from gateway.shared_store import SharedStore, looking_at
 
 SCHEMA = Path(__file__).parent / "schema"
 FILE = "rotation.sqlite3"
+CERTIFICATES_SINCE = 2  # of the schema: a store that no gateway has opened since has none
 MODE = 0o600  # it holds keys; SQLite gives its logs the same
 
 

@@ -45,8 +45,8 @@ class Version(NamedTuple):
     due_ms: int
 
 
-def order(connection: sqlite3.Connection, terminal: str, document: bytes, now_ms: int) -> int:
-    """Have the terminal take this document; returns its version, above all that the terminal ever spoke of."""
+def order(connection: sqlite3.Connection, terminal: str, document: bytes, now_ms: int, due_ms: int = 0) -> int:
+    """Have the terminal take this document, from then on; its version, above all that the terminal ever spoke of."""
     newest = connection.execute(
         "SELECT max(n) FROM (SELECT max(version) AS n FROM configurations WHERE terminal = ?1"
         " UNION ALL SELECT newest FROM in_force WHERE terminal = ?1)",
@@ -58,8 +58,8 @@ def order(connection: sqlite3.Connection, terminal: str, document: bytes, now_ms
     )
     connection.execute(
         "INSERT INTO configurations (terminal, version, document, ordered_ms, state, sent, due_ms)"
-        " VALUES (?, ?, ?, ?, ?, 0, 0)",
-        (terminal, version, document, now_ms, PENDING),
+        " VALUES (?, ?, ?, ?, ?, 0, ?)",
+        (terminal, version, document, now_ms, PENDING, due_ms),
     )
     connection.execute(
         "DELETE FROM configurations WHERE terminal = ? AND version <= ?", (terminal, version - VERSIONS_MAX)

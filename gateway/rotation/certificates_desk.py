@@ -1,0 +1,85 @@
+"""Certificates at work in the running gateway: sent to who is heard, until the terminal says what became of them."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import structlog
+
+from cext.decoder import Columns
+from gateway import desk
+from gateway.clock import Clock
+from gateway.database import StoreUnavailableError
+from gateway.downward import Down, heard_of, said_by, sealed
+from gateway.journal.journal import REPEATED
+from gateway.metrics import Metrics
+from gateway.registry import Terminal
+from gateway.rotation import certificates
+from gateway.rotation.store import Store
+from gateway.wanted import configurations
+from gateway.wanted.configurations import Version
+from protocol import down
+
+
+class Desk(desk.Desk):
+    """Made with the gateway's folder; commands write to its store."""
+
+    name = "certificates"
+
+    def __init__(
+        self,
+        folder: Path,
+        clock: Clock,
+        steady_s: Callable[[], float],
+        metrics: Metrics,
+        log: structlog.typing.FilteringBoundLogger,
+    ) -> None:
+        """Raises StoreUnavailableError, NewerSchemaError, OSError."""
+        super().__init__(Store(folder), clock, steady_s, metrics, log)
+        self._pending: dict[str, Version] = {}
+
+    def learn(self, names: Sequence[str], columns: Columns, outcomes: bytes) -> None:
+        """What terminals say of certificates."""
+        codes = columns.records.code.tobytes()
+        if certificates.EVENTS.isdisjoint(codes):
+            return
+        now_ms = self._clock.now_ms()
+        said = [
+            said_by(names, columns, row, now_ms)
+            for row, code in enumerate(codes)
+            if code in certificates.EVENTS and 0 < outcomes[row] <= REPEATED
+        ]
+        with self._store.writing() as connection:
+            for one in said:
+                if state := certificates.hear(connection, one):
+                    self._log.info("certificates", terminal=one.terminal, version=one.values[0], state=state)
+        self._stale = True  # within a second
+
+    def answer(self, terminals: Sequence[Terminal], columns: Columns) -> list[Down]:
+        """Certificates that are due."""
+        if not self._pending:
+            return []
+        now_ms, pending = self._clock.now_ms(), self._pending
+        heard = heard_of(terminals, columns, lambda name: name in pending and pending[name].due_ms <= now_ms)
+        if not heard:
+            return []
+        try:
+            with self._store.writing() as connection:
+                for name in heard:
+                    pending[name] = configurations.send(connection, pending[name], now_ms)
+        except StoreUnavailableError as error:
+            self._fail(error)
+            return []
+        found = []
+        for name, one in heard.items():
+            version = pending[name]
+            payload = down.certificates_payload(version.version, version.document, one.echo)
+            found.append(Down(name, sealed(one, payload), "certificates"))
+        return found
+
+    def _see(self) -> None:
+        with self._store.reading() as connection:
+            self._pending = {one.terminal: one for one in configurations.pending(connection)}
+        self._stale = False
+
+    def _look(self, now_ms: int) -> None:
+        """Nothing is due without a frame."""
