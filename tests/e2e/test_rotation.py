@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from gateway.journal.reader import Reader
-from gateway.pki.authority import CLIENT, SERVER
+from gateway.pki.authority import CLIENT, SERVER, Authority
 from gateway.pki.folder import Folder
 from gateway.rotation import changes
 from gateway.rotation.store import Store, looking
@@ -36,7 +36,7 @@ class Fleet:
         self.files = {file.name: file.read_bytes() for file in (folder / "terminal").iterdir()}
         self.authority, self.server = self, None
 
-    def own(self):  # type: ignore[no-untyped-def]
+    def own(self) -> list[Authority]:
         return self.place.open(PASSPHRASE)
 
     def issue_broker(self) -> None:
@@ -45,9 +45,8 @@ class Fleet:
         self.place.issue(self.own(), BROKER, SERVER, self.folder / "broker.pki")
 
     def server_files(self, _server: None, _folder: Path) -> tuple[Path, Path, Path]:
-        return self.place.path / "authorities.pem", *(
-            self.folder / "broker.pki" / name for name in ("server.pem", "server.key")
-        )
+        folder = self.folder / "broker.pki"
+        return self.place.path / "authorities.pem", folder / "server.pem", folder / "server.key"
 
 
 class House:
