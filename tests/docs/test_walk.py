@@ -29,6 +29,7 @@ GOES_ON = ("mosquitto -c", "wattline gateway run", "wattline gateway console ")
 
 BOARD = "needs a board on a serial port; tests/e2e/test_commissioning.py plays these steps against the real terminal"
 LONG = "takes minutes; tests/hil and `make test` play the same in short"
+IMAGE = "needs MicroPython's file of a board; tests/firmware/test_bundle.py makes one up"
 SUPPLY = "tests/deploy/supply runs what it calls"
 ROOT = "needs root, users and a service manager; tests/deploy/test_services.py holds the files against each other"
 UNKNOWN = "add it to a walk, or to NOT_RUN with the reason"
@@ -46,6 +47,8 @@ NOT_RUN = {  # lines of blocks that begin so: why
     "wattline hil run terminal_kill --bench": BOARD,
     "wattline field commission": BOARD,
     "wattline field close-console": BOARD,
+    "wattline field bundle make-image": IMAGE,
+    "wattline gateway update --config gateway.toml --bundle wattline-image": IMAGE,
     ".venv/bin/python -m deploy.supply.sbom": SUPPLY,
     "make audit": SUPPLY,
     "mbpoll": "asks a terminal; tests/firmware/test_terminal_modbus.py has mbpoll ask one",
