@@ -11,7 +11,7 @@ from cext.decoder import REASON_NAMES
 from gateway.forward import sink
 from gateway.gaps import words as gaps
 from gateway.pipeline import OLDER_FLASH
-from gateway.rotation import changes
+from gateway.rotation import certificates, changes
 from gateway.verify import CHECKS, severity
 from gateway.wanted import configurations
 from gateway.watch import words as watch
@@ -78,6 +78,7 @@ SECTIONS = [
     Section("Modbus", "Modbus", _modbus()),
     Section("Configurations", "配置", {str(number) for number in configurations.REASONS}),
     Section("Keys", "密钥", {str(number) for number in changes.REASONS}),
+    Section("Certificates", "证书", {str(number) for number in certificates.REASONS}),
     Section("Updates", "升级", {name for name, _ in update.REFUSALS.values()}),
     Section("Console tickets", "控制台票据", {str(getattr(ticket, name)) for name in CONSOLE}),
     Section("Enrolments and reports", "登记文件与投运报告", _admission()),

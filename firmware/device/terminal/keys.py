@@ -88,7 +88,7 @@ class Keys:
         elif self._next is not None and self._is_drawn(found):
             self._told()
         elif self._offer is None or (self._offer.offered, self._offer.point) != (found.offered, found.point):
-            from terminal import key_draw  # 9 KB of heap that a terminal need not have before
+            from terminal import key_draw  # 4 KB of heap that a terminal need not have before
 
             self._offer = found
             drawn = self._board.random_bytes(key_draw.DRAWN_BYTES)
