@@ -155,3 +155,30 @@ def test_a_board_is_guarded_by_a_timer_and_closed_to_the_keyboard(tmp_path: Path
     assert told == [*begun, ["deinit"], ["timer", -1], ["init", 0, 60_000], ["deinit"]]
     code = "console.let_interrupt(let=False)\nconsole.let_interrupt(let=True)\n"
     assert done(vm, tmp_path / "flash", LOADER + code) == [["kbd_intr", -1], ["kbd_intr", 3]]
+
+
+PARTITIONS = """
+class Partition:
+    RUNNING, TYPE_DATA = 1, 1
+    count = 2
+    def __init__(self, which):
+        done.append(which)
+    def get_next_update(self):
+        if Partition.count == 1:
+            raise OSError(2)
+class Esp:
+    pass
+Esp.Partition = Partition
+sys.modules["esp32"] = sys.modules["network"] = Esp
+from boards import base, esp32s3
+done.append(esp32s3.Board.image_partitions(None) is Partition)
+Partition.count = 1
+done.append(esp32s3.Board.image_partitions(None))
+done.append(base.BaseBoard.image_partitions(None))
+"""
+
+
+@pytest.mark.parametrize("vm", VMS)
+def test_a_board_has_partitions_for_images_where_its_table_has_two(tmp_path: Path, vm: str) -> None:
+    """P-344"""
+    assert done(vm, tmp_path / "flash", PARTITIONS) == [1, True, 1, None, None]

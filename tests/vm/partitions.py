@@ -14,8 +14,8 @@ class Cut(BaseException):
 
 
 class Chip:
-    """The flash of two images of so many blocks, and what boots. `cut_at`: the operation that is left half done; 0:
-    none is."""
+    """The flash of two images of so many blocks, and what boots. `cut_at`: the operation that is left in part; 0: none
+    is."""
 
     def __init__(self, blocks: int) -> None:
         self.blocks = blocks
@@ -24,8 +24,8 @@ class Chip:
         self.runs = 0
 
     def change(self, block: int, offset: int, data: bytes) -> None:
-        """An operation: done, or half of it, and the power is gone."""
-        done = len(data) // 2 if self.spent() else len(data)
+        """An operation: done, or some of it, each time another part, and the power is gone."""
+        done = len(data) * (self.operations * 37 % 100) // 100 if self.spent() else len(data)
         self.flash[block][offset : offset + done] = bytes(memoryview(data)[:done])
         if done < len(data):
             raise Cut

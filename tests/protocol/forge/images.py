@@ -22,6 +22,7 @@ def images() -> str:
             "an image": good,
             "for the application that runs": replace(good, precursors=(RUNNING,)),
             "of whole blocks, the next number": replace(good, number=good.number + 1, image=IMAGE[:8192][::-1]),
+            "and the one after that": replace(good, number=good.number + 2, image=IMAGE[:4097]),
         }.items()
     ]
     for case in _forgeries(good):
