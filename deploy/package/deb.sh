@@ -45,7 +45,7 @@ find "$root" -type f ! -perm -100 -exec chmod 644 {} +
 cp "$here"/debian/conffiles "$here"/debian/p* "$root/DEBIAN"
 chmod 755 "$root"/DEBIAN/p*
 sed -e "s/@VERSION@/$version/" -e "s/@ARCHITECTURE@/$architecture/" -e "s/@PYTHON@/$minor/" \
-    -e "s/@SIZE@/$(du -sk --apparent-size "$root" | cut -f 1)/" "$here/debian/control" >"$root/DEBIAN/control"
+    -e "s/@SIZE@/$(find "$root" -type f -printf '%s\n' | awk '{ kib += int($1 / 1024) + 1 } END { print kib }')/" "$here/debian/control" >"$root/DEBIAN/control"
 (cd "$root" && find . -path ./DEBIAN -prune -o -type f -print | LC_ALL=C sort | sed 's/^..//' | xargs -d '\n' md5sum >DEBIAN/md5sums)
 find "$root" -exec touch --no-dereference --date "@$SOURCE_DATE_EPOCH" {} +
 dpkg-deb --root-owner-group -Zzstd --build "$root" "$dist" >/dev/null

@@ -32,3 +32,9 @@ def rss_mib(pid: int, *, peak: bool = False) -> float:
     lines = Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines()
     name = "VmHWM" if peak else "VmRSS"
     return next(int(line.split()[1]) / 1024 for line in lines if line.startswith(name))
+
+
+def written_bytes(pid: int) -> int:
+    """What a process has had written to the disk, by the kernel's count of its pages."""
+    lines = Path(f"/proc/{pid}/io").read_text(encoding="ascii").splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("write_bytes"))

@@ -38,6 +38,8 @@ def _fleet_figures(fleets: list[Fleet]) -> list[Figure]:
             Figure(f"{name}.commit_ms", round(one.commit_ms, 2), "ms", 0, ""),
             Figure(f"{name}.commit_99_ms", round(one.commit_99_ms, 2), "ms", 0, ""),
             Figure(f"{name}.burst_s", round(one.burst_s, 3), "s", 0, ""),
+            Figure(f"{name}.commits_per_burst", round(one.commits, 1), "", 0, ""),
+            Figure(f"{name}.written_bytes_per_message", round(one.written_bytes), "B", 0, ""),
         ]
     return figures
 

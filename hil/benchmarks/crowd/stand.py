@@ -38,6 +38,10 @@ class Stand:
         """Of the gateway's process: now, or the most it ever had."""
         return processes.rss_mib(self._gateway.pid, peak=peak)
 
+    def written_bytes(self) -> int:
+        """What the gateway's process has written to the disk."""
+        return processes.written_bytes(self._gateway.pid)
+
     def metrics(self) -> dict[str, float]:
         """Every sample of the gateway's metrics, by its name and labels as they stand there."""
         with urllib.request.urlopen(self._metrics, timeout=10) as answer:  # noqa: S310  (the gateway's own)

@@ -34,6 +34,8 @@ class Fleet:
     commit_ms: float
     commit_99_ms: float
     burst_s: float  # from the first publish to the last ack
+    commits: float  # a burst, each with a sync
+    written_bytes: float  # to the disk, a message
 
 
 def fleet(terminals: int, seed: int) -> Fleet:
@@ -43,19 +45,21 @@ def fleet(terminals: int, seed: int) -> Fleet:
     with stand([Admitted(name) for name in names(terminals)]) as pair:
         load = _Load(pair.port)
         load.burst(terminals, 0, raws[0])  # topics are known then, and files have grown
-        before, cpu_s, seconds = pair.metrics(), pair.cpu_s(), 0.0
+        before, cpu_s, written, seconds = pair.metrics(), pair.cpu_s(), pair.written_bytes(), 0.0
         for number in range(1, bursts + 1):
             seconds += load.burst(terminals, number, raws[number])
-        cpu_s = pair.cpu_s() - cpu_s
-        mean_ms, most_ms = _commits(before, pair)
+        cpu_s, written = pair.cpu_s() - cpu_s, pair.written_bytes() - written
+        count, mean_ms, most_ms = _commits(before, pair)
         load.close()
+        messages = bursts * terminals
         return Fleet(
-            terminals, cpu_s / bursts / terminals * 1e6, pair.rss_mib(), mean_ms, most_ms, seconds / bursts
+            terminals, cpu_s / messages * 1e6, pair.rss_mib(), mean_ms, most_ms, seconds / bursts,
+            count / bursts, written / messages,
         )  # fmt: skip
 
 
-def _commits(before: dict[str, float], pair: Stand) -> tuple[float, float]:
-    """(mean, a bound of 99 %) of the commits since, ms."""
+def _commits(before: dict[str, float], pair: Stand) -> tuple[float, float, float]:
+    """(how many, the mean, a bound of 99 %) of the commits since, ms."""
     after = pair.metrics()
     grown = {name: value - before.get(name, 0) for name, value in after.items() if name.startswith("wattline_commit_s")}
     count = grown["wattline_commit_seconds_count"]
@@ -63,7 +67,7 @@ def _commits(before: dict[str, float], pair: Stand) -> tuple[float, float]:
         (float(name.split('"')[1]), value) for name, value in grown.items() if "_bucket" in name and "Inf" not in name
     )
     within = next((bound for bound, value in bounds if value >= 0.99 * count), float("inf"))
-    return grown["wattline_commit_seconds_sum"] / count * 1000, within * 1000
+    return count, grown["wattline_commit_seconds_sum"] / count * 1000, within * 1000
 
 
 class _Load:
