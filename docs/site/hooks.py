@@ -16,6 +16,7 @@ REPO = Path(__file__).resolve().parents[2]
 TEXTS = ("*.md", "docs/**/*.md", "protocol/*.md", "protocol/vectors/*.md", "firmware/device/*/README.md")
 ASSETS = (REPO / "docs/site/extra.css", REPO / "docs/site/iframe-worker.js")
 LINK = re.compile(r"\]\((?!\w+:|#)([^)#\s]+)(#[^)\s]*)?\)")
+PICTURE = re.compile(r'<img[^>]*\bsrc="(?!\w+:)([^"]+)"')
 FROM_OUTSIDE = re.compile(r"<(?:script|img|iframe|link)\b[^>]*\b(?:src|href)=\"?(?:https?:)?//[^>]*>|@import\b[^;]*//")
 LANGUAGES = {".toml": "toml", ".yaml": "yaml", ".json": "json", ".py": "python", ".sh": "sh"}
 
@@ -52,7 +53,8 @@ def on_post_build(config: MkDocsConfig) -> None:
 
 def _targets(text: Path) -> Iterator[Path]:
     """What is there of what a text links to; what is not there is MkDocs' to complain of."""
-    for link, _ in LINK.findall(text.read_text(encoding="utf-8")):
+    words = text.read_text(encoding="utf-8")
+    for link in [link for link, _ in LINK.findall(words)] + PICTURE.findall(words):
         path = (text.parent / link).resolve()
         if path.is_relative_to(REPO) and path.exists():
             yield path

@@ -33,7 +33,9 @@ def _misread(text: str) -> Iterator[str]:
 @pytest.mark.parametrize("text", TEXTS, ids=lambda text: text.relative_to(REPO).as_posix())
 def test_a_text_reads_the_same_on_a_git_host_and_in_the_site(text: Path) -> None:
     """P-395"""
-    assert list(_misread(text.read_text(encoding="utf-8"))) == []
+    words = text.read_text(encoding="utf-8")
+    assert list(_misread(words)) == []
+    assert [name for name in re.findall(r'<img[^>]*src="([^"]+)"', words) if not (text.parent / name).exists()] == []
 
 
 def test_what_would_be_misread_is_found() -> None:
