@@ -91,6 +91,15 @@ def chosen(port: str | None) -> str:
     raise typer.BadParameter(f"which one? / 请指定串口: {', '.join(found)}", param_hint="--port")
 
 
+def say_share(done: int, whole: int, what: str = "") -> None:
+    """How far a command has come, on stderr."""
+    typer.echo(f"{100 * done // max(1, whole):3d} %  {what}".rstrip(), err=True)
+
+
+def say_nothing(*_: object) -> None:
+    """JSON alone."""
+
+
 def finish(outcome: Outcome, *, as_json: bool) -> None:
     """Tell a step's outcome, and end the command with its status."""
     if as_json:

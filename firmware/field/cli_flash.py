@@ -8,7 +8,20 @@ from typing import Annotated
 import typer
 
 from firmware.field.board import flash as flashing
-from firmware.field.cli_board import EXIT, AsJson, Cross, DryRun, Older, Port, Stub, chosen, finish, told
+from firmware.field.cli_board import (
+    EXIT,
+    AsJson,
+    Cross,
+    DryRun,
+    Older,
+    Port,
+    Stub,
+    chosen,
+    finish,
+    say_nothing,
+    say_share,
+    told,
+)
 
 
 def flash(  # noqa: PLR0913, PLR0917  (a command's options are its parameters)
@@ -25,16 +38,8 @@ def flash(  # noqa: PLR0913, PLR0917  (a command's options are its parameters)
     options = flashing.Options(allow_cross_flash, allow_downgrade, stub, dry_run)
     with told():
         at = port if flashing.is_uf2(firmware) else chosen(port)
-        outcome = flashing.run(firmware, at, drive, options, _quiet if as_json else _say)
+        outcome = flashing.run(firmware, at, drive, options, say_nothing if as_json else say_share)
     finish(outcome, as_json=as_json)
-
-
-def _say(done: int, whole: int) -> None:
-    typer.echo(f"{100 * done // max(1, whole):3d} %", err=True)
-
-
-def _quiet(done: int, whole: int) -> None:
-    """JSON alone."""
 
 
 def register(app: typer.Typer) -> None:

@@ -15,10 +15,24 @@ from firmware.field.board import flash as flashing
 from firmware.field.board import install as installing
 from firmware.field.board.errors import BoardRefusedError
 from firmware.field.board.link import BAUD, Link
-from firmware.field.cli_board import EXIT, AsJson, Baud, Cross, DryRun, Older, Port, Stub, chosen, finish, told
+from firmware.field.cli_board import (
+    EXIT,
+    AsJson,
+    Baud,
+    Cross,
+    DryRun,
+    Older,
+    Port,
+    Stub,
+    chosen,
+    finish,
+    say_nothing,
+    say_share,
+    told,
+)
 from firmware.field.outcome import Finding, Outcome, passed
 
-A_DRIVE = (
+_A_DRIVE = (
     "an RP2350 that is flashed has a drive and no port: first `wattline field flash --firmware FILE.uf2` / "
     "RP2350 烧录时只有盘符没有串口：请先单独执行 wattline field flash"
 )
@@ -73,14 +87,14 @@ def _by_repl(link: Link, board: str | None, folder: Path | None, options: flashi
         installing.refuse_unfit(found, made, ours.version, cross=options.cross, older=options.older)
         todo = installing.plan(link, ours.folder)
         if not options.dry_run:
-            installing.carry_out(link, todo, ours.folder, _quiet if quiet else _say)
+            installing.carry_out(link, todo, ours.folder, say_nothing if quiet else _say)
     return _installed(todo, ours.version, dry_run=options.dry_run)
 
 
 def refuse_uf2(firmware: Path | None) -> None:
     """End the command for a firmware file that goes onto a drive."""
     if firmware is not None and flashing.is_uf2(firmware):
-        raise typer.BadParameter(A_DRIVE, param_hint="--firmware")
+        raise typer.BadParameter(_A_DRIVE, param_hint="--firmware")
 
 
 def _flashed(
@@ -98,7 +112,7 @@ def _flashed(
             "same / 映像与固件的板型不符，确需写入请加 `--allow-cross-flash`"
         )
     with application.of_board(made, folder) as ours:
-        step = _not_told if quiet else _say_pieces
+        step = say_nothing if quiet else say_share
         return flashing.run(firmware, port, None, options, step, partial(root_image.make, ours.folder))
 
 
@@ -126,19 +140,7 @@ def _installed(todo: installing.Plan, version: tuple[int, int, int], *, dry_run:
 
 
 def _say(path: str, done: int, whole: int) -> None:
-    typer.echo(f"{100 * done // max(1, whole):3d} %  {path}", err=True)
-
-
-def _quiet(path: str, done: int, whole: int) -> None:
-    """JSON alone."""
-
-
-def _say_pieces(done: int, whole: int) -> None:
-    typer.echo(f"{100 * done // max(1, whole):3d} %", err=True)
-
-
-def _not_told(done: int, whole: int) -> None:
-    """JSON alone."""
+    say_share(done, whole, path)
 
 
 def register(app: typer.Typer) -> None:

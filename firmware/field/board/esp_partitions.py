@@ -14,6 +14,7 @@ from firmware.field.board.errors import BoardRefusedError
 TABLE_AT, TABLE_BYTES = 0x8000, 0xC00
 ROOT, LOG, COUNTERS = "vfs", "wattline", "counters"  # the labels by which MicroPython and the terminal find them
 APPLICATION, DATA = 0, 1
+_OURS = {ROOT, LOG, COUNTERS}
 _ROOT_BYTES = 1536 * 1024  # three applications, as on the RP2 (docs/updates.md)
 _LOG_BYTES_MIN = 1024 * 1024  # some weeks of a few points
 _COUNTERS_BYTES = 2 * 4096
@@ -58,14 +59,14 @@ def laid_out(data: bytes, name: str) -> bytes:
     One that has these three already stays as it is. Raises BoardRefusedError if its flash is too small.
     """
     found = read(data, name)
-    if {ROOT, LOG, COUNTERS} <= {one.label for one in found}:
+    if {one.label for one in found} >= _OURS:
         return data
     root_at = max(one.at + one.size for one in found if one.kind == APPLICATION)
     counters_at = (_MIB << (data[_SIZE_AT] >> 4)) - _COUNTERS_BYTES
     log_at = root_at + _ROOT_BYTES
     if root_at % _ALIGN or counters_at - log_at < _LOG_BYTES_MIN:
         raise BoardRefusedError(f"{name}: it is for a flash too small for a terminal / 固件对应的闪存容量不足")
-    kept = [one for one in found if one.at < root_at]
+    kept = [one for one in found if one.at < root_at and one.label not in _OURS]
     ours = [
         Partition(DATA, _FAT, root_at, _ROOT_BYTES, ROOT),
         Partition(DATA, _LITTLEFS, log_at, counters_at - log_at, LOG),
