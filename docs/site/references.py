@@ -23,8 +23,12 @@ from gateway.console import users
 from gateway.forward.hj212 import mapping
 from gateway.metrics import Metrics
 from gateway.modbus_intake.metrics import ModbusMetrics
+from gateway.verify import CHECKS, severity
 from gateway.watch import enterprises, rules
+from gateway.watch.alarms import FAMILIES
 from gateway.watch.dispatch import channels
+from gateway.watch.words import MEANING
+from protocol.errors import REASONS
 
 REFERENCE = Path(__file__).resolve().parents[1] / "reference"
 MADE = "<!-- Made of the declarations by `make references`; change those, not this. -->"
@@ -115,13 +119,26 @@ def _rows(keys: Iterable[Key]) -> Iterator[str]:
 
 
 def _metrics() -> Iterator[str]:
-    yield from ("# Metrics", "", MADE, "", METRICS)
+    yield from ("# Metrics, alarms, refusals", "", MADE, "", METRICS)
     metrics = Metrics()
     for title, holder in (("Gateway", metrics), ("Modbus intake", ModbusMetrics(CollectorRegistry()))):
         yield from ("", f"## {title}", "", "| metric | type | labels | what it counts or shows |", "|---|---|---|---|")
         yield from (_metric(one) for one in vars(holder).values() if isinstance(one, MetricWrapperBase))
         if holder is metrics:
             yield from (f"| `{one.name}` | {one.type} |  | {one.documentation} |" for one in metrics.delay.collect())
+    yield from _alarms()
+    yield from ("", "## Checks", "", "| check | severity | what it says of a record |", "|---|---|---|")
+    yield from (f"| `{name}` | {severity(name)} | {text} |" for name, text in CHECKS.items())
+    yield from ("", "## Refused frames", "", "| reason | verdict | what is wrong, and what to do |", "|---|---|---|")
+    yield from (f"| `{name}` | {verdict} | {text} |" for name, (verdict, text) in REASONS.items())
+
+
+def _alarms() -> Iterator[str]:
+    """`families` of a channel are the second column."""
+    yield from ("", "## Alarms", "", "| alarm | family | it means | 含义 |", "|---|---|---|---|")
+    for kind, text in MEANING.items():
+        english, chinese = text.split(" / ")
+        yield f"| `{kind}` | `{FAMILIES[kind]}` | {english} | {chinese} |"
 
 
 def _metric(one: MetricWrapperBase) -> str:
