@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -27,7 +28,7 @@ from hil.board.blank import BlankBoard, blank_board
 from hil.clock import ScaledClock
 from hil.meter_capture import told
 from hil.process import Process
-from tests.firmware.field.bus.conftest import LOAD, START_MS
+from tests.firmware.field.bus.conftest import LOAD, START_MS, Meters
 from tests.firmware.field.test_site import NOW, laid_out
 
 LINE = Line(9600, "N", 1)
@@ -84,8 +85,8 @@ def test_a_point_is_read_as_over_an_adapter(board: BlankBoard) -> None:
     assert taken.knows_states
 
 
-def test_a_terminal_with_two_buses_asks_each_and_so_do_two_adapters(board: BlankBoard, tmp_path: Path) -> None:
-    """P-358: a point is read at the bus that the plan says, whoever asks; a scan says of which bus it speaks."""
+def test_a_terminal_with_two_buses_asks_each(board: BlankBoard, tmp_path: Path) -> None:
+    """P-358: a point is read at the bus that the plan says; a scan says of which bus it speaks."""
     model = next(one for one in recognise.models() if one.name == "sdm630")
     planned = [Planned(n, "fan", "treatment", n, Meter(3, n, model, (1, 1), 2000, LINE)) for n in (0, 1)]
     config = tmp_path / "meters.json"
@@ -127,6 +128,18 @@ def test_a_board_that_is_not_there_and_a_port_that_it_has_not_are_named(board: B
     question = [Question(LINE, "modbus-rtu", 77, Read(3, 0, 1), 100)]
     with pytest.raises(ReachError, match="WATTLINE_UART7"), opened(f"board:{board.port}#7") as bus:
         list(bus.ask(question))
+
+
+def test_commissioning_by_an_adapter_keeps_the_board_quiet(board: BlankBoard, meters: Meters, tmp_path: Path) -> None:
+    """P-358: the board is at its prompt meanwhile, and the adapter's answers count."""
+    port = meters([{"address": number, "profile": "dtsu666", "ct_ratio": ct} for number, ct in ((1, 80), (2, 20))])
+    found = site.load(laid_out(tmp_path), now=NOW)
+    signer = Signer("li.wei", Ed25519PrivateKey.from_private_bytes(b"t" * 32))
+    work = Work(found, found.terminal(None), board.port, tmp_path, signer, lambda: NOW, lambda _: None, {0: port})
+    session = begun(work.file("session.json"), work.terminal.id)
+    assert [step(work, session).state for step in (steps.scan, steps.live)] == ["passed", "passed"]
+    gone = replace(work, port="/dev/no-such-board")
+    assert steps.attempt(steps.STEPS[5], gone, session).findings[0].code == "no_answer"
 
 
 def test_commissioning_needs_no_adapter(board: BlankBoard, tmp_path: Path) -> None:
