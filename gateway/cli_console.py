@@ -1,6 +1,7 @@
 """`wattline gateway console`, `console-user`, `console-audit`: the console, who may use it, and who did what."""
 
 import getpass
+import importlib.util
 from contextlib import closing
 from pathlib import Path
 from typing import Annotated
@@ -34,6 +35,8 @@ def console(config: Config, as_json: AsJson = False) -> None:
         from gateway.console import server  # noqa: PLC0415  what it needs comes with the extra `console`
     except ImportError:
         fail("starlette and uvicorn are missing / 缺少依赖: pip install 'wattline[console]'")
+    if loaded.console.oidc is not None and importlib.util.find_spec("authlib") is None:
+        fail("console.oidc: authlib is missing / 缺少依赖: pip install 'wattline[oidc]'")
     try:
         server.serve(
             House(loaded, config.resolve(), SystemClock()),

@@ -30,7 +30,8 @@ from gateway.console.pages import admission, alarms, enterprise, fleet, gaps, qu
 from gateway.console.rates import LOGIN, REQUEST, Limiter
 from gateway.console.route import BODY_BYTES_MAX, Call, RefusedError, Route
 from gateway.console.sessions import COOKIE, Session, Sessions
-from gateway.console.users import PASSWORD_CHARS_MAX, Users
+from gateway.console.sign_on import Names, Offered, SignOn
+from gateway.console.users import PASSWORD_CHARS_MAX, User, Users
 from gateway.database import NewerSchemaError, StoreUnavailableError
 from gateway.journal.rows import OlderSchemaError
 from protocol.host import program
@@ -74,7 +75,10 @@ class Me(msgspec.Struct, frozen=True):
 
 
 class Console:
-    """The application of a gateway's folder. steady_s, random_bytes: of sessions and rates."""
+    """The application of a gateway's folder. steady_s, random_bytes: of sessions and rates.
+
+    provider: by whom one may log in beside by password; None: by nobody.
+    """
 
     def __init__(
         self,
@@ -83,6 +87,7 @@ class Console:
         steady_s: Callable[[], float],
         random_bytes: Callable[[int], bytes],
         routes: Sequence[Route] = ROUTES,
+        provider: Names | None = None,
     ) -> None:
         self._house, self._users = house, users
         self._sessions = Sessions(house.config.console.session_h * 3600, steady_s, random_bytes)
@@ -96,6 +101,8 @@ class Console:
                 Path_("/api/me", self._answered(self._me), methods=["GET"]),
                 Path_("/api/live", self._answered(self._live), methods=["GET"]),
                 Path_("/api/openapi.json", self._answered(self._openapi), methods=["GET"]),
+                Path_("/api/oidc", self._answered(self._offered), methods=["GET"]),
+                *(self._sign_on(provider, steady_s, random_bytes).routes() if provider else ()),
                 *(Path_(one.path, self._answered(self._endpoint(one)), methods=[one.method]) for one in routes),
                 Mount("/", StaticFiles(directory=STATIC, html=True)),
             ],
@@ -143,8 +150,26 @@ class Console:
             self._logins.give_back(key)
         token, session = self._sessions.begin(user)
         response = _json(self._who(session))
-        response.set_cookie(COOKIE, token, httponly=True, samesite="strict", secure=self._house.config.console.https)
+        self._set_cookie(response, token)
         return response
+
+    async def _offered(self, _request: Request) -> Response:
+        """Asked by the page on which one logs in."""
+        oidc = self._house.config.console.oidc
+        return _json(Offered(oidc.name if oidc else ""))
+
+    def _sign_on(self, provider: Names, steady_s: Callable[[], float], random_bytes: Callable[[int], bytes]) -> SignOn:
+        def enter(answer: Response, user: User) -> None:
+            self._set_cookie(answer, self._sessions.begin(user)[0])
+
+        async def note(request: Request, who: str, status: int) -> None:
+            await self._note(request, who, b"", status)
+
+        https = self._house.config.console.https
+        return SignOn(provider, steady_s, random_bytes, https=https, enter=enter, note=note)
+
+    def _set_cookie(self, answer: Response, token: str) -> None:
+        answer.set_cookie(COOKIE, token, httponly=True, samesite="strict", secure=self._house.config.console.https)
 
     async def _logout(self, request: Request) -> Response:
         session = self._session(request)

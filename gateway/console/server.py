@@ -8,8 +8,10 @@ from collections.abc import Callable
 import uvicorn
 
 from gateway.clock import steady_s
+from gateway.config import OidcConfig
 from gateway.console.app import Console
 from gateway.console.house import House
+from gateway.console.sign_on import Names
 from gateway.console.users import Users
 
 BACKLOG = 128  # connections that wait to be taken: a browser opens six
@@ -27,7 +29,7 @@ def serve(house: House, known: Users, ready: Callable[[str, Callable[[], None]],
         listener.bind((config.host, config.port))
         listener.listen(BACKLOG)
         settings = uvicorn.Config(
-            Console(house, known, steady_s, os.urandom).app,
+            Console(house, known, steady_s, os.urandom, provider=_provider(config.oidc)).app,
             log_level="warning",
             server_header=False,
             limit_concurrency=config.connections_max,
@@ -39,3 +41,11 @@ def serve(house: House, known: Users, ready: Callable[[str, Callable[[], None]],
         threading.Thread(target=house.warm, name="warm", daemon=True).start()
         ready(f"http://{name}:{listener.getsockname()[1]}/", lambda: setattr(server, "should_exit", True))
         server.run(sockets=[listener])
+
+
+def _provider(config: OidcConfig | None) -> Names | None:
+    if config is None:
+        return None
+    from gateway.console.oidc import Provider  # noqa: PLC0415  what it needs comes with the extra `oidc`
+
+    return Provider(config)

@@ -34,6 +34,12 @@ export const WORDS = {
 
   login: ["登录", "Log in"],
   "login.lead": ["用电监控网关控制台", "Console of the power-monitoring gateway"],
+  "login.by": ["使用 {0} 登录", "Log in by {0}"],
+  "login.why.denied": ["身份提供方未予登录", "The provider did not let you in"],
+  "login.why.provider": ["身份提供方无应答或应答有误", "The provider does not answer as it should"],
+  "login.why.group": ["您不在可使用控制台的任何组中", "You are in no group that may use the console"],
+  "login.why.state": ["登录已超时，请重试", "That took too long, or was begun elsewhere: once more"],
+  "login.why.often": ["请求过于频繁，请稍后再试", "Too often: wait a minute"],
   "login.name": ["用户名", "Name"],
   "login.password": ["密码", "Password"],
 

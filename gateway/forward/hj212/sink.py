@@ -72,7 +72,7 @@ class _Channel:
         self.under_way = under_way
         self._outbox = outbox
         self._old, self._old_text = outbox.last_id(), outbox.log_texts.last_number()  # up to here perhaps sent before
-        self._old_after = ""  # of those, the last QN that is in line
+        self._old_after: str | None = ""  # of those, the last QN that is in line; None: all of them are
         self._text_after = self._old_text  # likewise, of texts: the last place
         self._after = {False: self._old, True: self._old}  # and of packets, by backlog or not
 
@@ -101,11 +101,13 @@ class _Channel:
 
     def _submit_old(self, room: int) -> int:
         """Texts and records that may have been sent before, by QN; how many."""
+        if self._old_after is None:
+            return 0
         records = self._outbox.sent_before(self.mns, self._old, self._old_after, room)
         texts = self._outbox.log_texts.sent_before(self.mns, self._old_text, self._old_after, room)
         both = sorted([*records, *texts], key=lambda one: one.qn)[:room]
+        self._old_after = both[-1].qn if both else None
         if both:
-            self._old_after = both[-1].qn
             self.session.submit([with_rf(one) for one in both], sent_before=True)
         return len(both)
 

@@ -2,9 +2,11 @@
 
 import asyncio
 import threading
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -15,6 +17,7 @@ from gateway.console.pages import quarantine
 from gateway.journal.journal import Journal
 from gateway.quarantine import orders
 from gateway.quarantine.quarantine import Quarantine, Refused
+from gateway.watch.dispatch.post import Post
 from gateway.watch.screen import SETTLE_S
 from gateway.watch.store import Store
 from protocol.host import commissioning, signed
@@ -48,6 +51,27 @@ def asked(browser: Browser, method: str, path: str, body: Any = None) -> Any:
     return answer.json()
 
 
+def test_an_alarm_says_whom_it_was_told_to_and_that_maintenance_kept_it_quiet(tmp_path: Path) -> None:
+    """P-377: by the channels of channels.toml as it stands; one that can't be read costs the page nothing else."""
+    config = msgspec.structs.replace(folder_of(tmp_path, SENDER), channels=str(tmp_path / "channels.toml"))
+    clock = watched(tmp_path)
+    (tmp_path / "channels.toml").write_text('[[channel]]\nname = "scada"\nkind = "mqtt"\nhost = "127.0.0.1"\n')
+    with closing(Post(tmp_path / "data")) as post:
+        post.begin(["scada"], 0)
+        post.note([], clock.now_ms())
+    with closing(Store(tmp_path / "data")) as store:
+        store._connection.execute("UPDATE alarms SET maintenance = 'bags' WHERE id = 2")
+    browser = Browser(console_of(config, tmp_path, Steady(), clock))
+    browser.enter("vera")
+    told = asked(browser, "GET", "/api/alarms/1")["told"]
+    assert [(one["change"], one["channel"], one["state"], one["at_ms"]) for one in told][:1] == [
+        ("begun", "scada", "waiting", None)
+    ]
+    assert asked(browser, "GET", "/api/alarms/2")["alarm"]["maintenance"] == "bags"
+    (tmp_path / "channels.toml").write_text("[[channel]\n")
+    assert asked(browser, "GET", "/api/alarms/1")["told"] == []
+
+
 def test_an_enterprise_is_drawn_as_it_was_measured_and_its_alarm_can_be_dispatched(tmp_path: Path) -> None:
     """P-314: what is missing is null, never 0; who did what about an alarm stands beside it."""
     config = folder_of(tmp_path, SENDER)
@@ -74,6 +98,7 @@ def test_an_enterprise_is_drawn_as_it_was_measured_and_its_alarm_can_be_dispatch
         "olga",
         ["answered", "closed"],
     )
+    assert (after["told"], after["alarm"]["maintenance"]) == ([], "")
     again = asyncio.run(browser.ask("POST", f"/api/alarms/{alarm['id']}/steps", {"state": "acknowledged"}))
     assert (again.status_code, again.json()["error"]["code"]) == (409, "step")
     (terminal,) = asked(browser, "GET", "/api/terminals")["terminals"]

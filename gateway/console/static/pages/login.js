@@ -1,12 +1,14 @@
 // Login.
 
-import { add, el } from "../dom.js";
+import { get } from "../api.js";
+import { add, el, link } from "../dom.js";
 import { problem } from "../router.js";
 import { login } from "../session.js";
-import { t } from "../words.js";
+import { named, t } from "../words.js";
 
-/** The form; who gets in goes on to where the address says. */
-export function show(root) {
+/** The form; who gets in goes on to where the address says. query: {why}: the code of what a provider's login ended with. */
+export async function show(root, _, query) {
+  const offered = await get("oidc");
   const name = el("input", { id: "name", name: "name", autocomplete: "username", required: true, maxLength: 32 });
   const password = el("input", { id: "password", type: "password", autocomplete: "current-password", required: true, maxLength: 128 });
   const wrong = el("div", {});
@@ -30,6 +32,8 @@ export function show(root) {
       el("p", { class: "lead" }, t("login.lead")),
       el("label", { for: "name" }, t("login.name")), name,
       el("label", { for: "password" }, t("login.password")), password,
-      wrong, enter),
+      wrong, enter,
+      offered.name ? link("api/oidc/begin", t("login.by", offered.name), { class: "press" }) : null,
+      query.why ? el("p", { class: "problem", role: "alert" }, named("login.why", query.why)) : null),
   );
 }

@@ -1,0 +1,123 @@
+"""Login by an OpenID Connect provider: what is said to it and what it answers (OpenID Connect Core 1.0, RFC 7636).
+
+The one place that knows Authlib (extra: oidc). The code flow with PKCE, state and nonce; nothing of it is kept.
+"""
+
+import ssl
+from collections.abc import Mapping
+from typing import Any
+
+import httpx
+from authlib.common.security import generate_token
+from authlib.integrations.base_client import OAuthError
+from authlib.integrations.httpx_client import OAuth2Client
+from authlib.oidc.core import CodeIDToken
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import KeySet
+
+from gateway.config import OidcConfig
+from gateway.console.sign_on import DENIED, GROUP, PROVIDER, Begun, OidcError
+from gateway.console.users import Role, User
+from gateway.files import read_password
+
+TIMEOUT_S = 10.0  # of each step: somebody waits in front of a browser
+LEEWAY_S = 60  # between its clock and ours
+SECRET_CHARS = 48  # of state, nonce and verifier: some 285 bits
+ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "Ed25519", "EdDSA"]
+NAME_CHARS_MAX = 64
+SCOPE = "openid profile email groups"
+CALLBACK = "api/oidc/callback"
+
+
+class Provider:
+    """The provider of a configuration. Its document and its keys are asked for at each login: they may be new."""
+
+    def __init__(self, config: OidcConfig) -> None:
+        """Raises OSError where a file can't be read."""
+        self._config = config
+        self._trusts = ssl.create_default_context(cafile=config.tls_ca_file)
+
+    def begin(self) -> Begun:
+        """A login begins. Raises OidcError."""
+        verifier, nonce, state = (generate_token(SECRET_CHARS) for _ in range(3))
+        with self._client() as client:
+            endpoint = self._document(client)["authorization_endpoint"]
+            url, _ = client.create_authorization_url(endpoint, state=state, code_verifier=verifier, nonce=nonce)
+        return Begun(url, state, nonce, verifier)
+
+    def finish(self, begun: Begun, code: str) -> User:
+        """Who it is, by the code that the provider sent. Raises OidcError."""
+        with self._client() as client:
+            document = self._document(client)
+            try:
+                token = client.fetch_token(document["token_endpoint"], code=code, code_verifier=begun.verifier)
+                claims = self._claims(client, document, token, begun.nonce)
+            except OAuthError as error:
+                raise OidcError(DENIED, str(error)) from error
+            except (httpx.HTTPError, JoseError, KeyError, TypeError, ValueError) as error:
+                raise OidcError(PROVIDER, f"{type(error).__name__}: {error}") from error
+        return self._user(claims)
+
+    def _claims(
+        self, client: OAuth2Client, document: Mapping[str, Any], token: Mapping[str, Any], nonce: str
+    ) -> Mapping[str, Any]:
+        """The ID token's, whose signature, issuer, audience, nonce and time are checked."""
+        keys = KeySet.import_key_set(_json(client.request("GET", document["jwks_uri"], withhold_token=True)))
+        found = jwt.decode(token["id_token"], keys, algorithms=ALGORITHMS)
+        options = {
+            "iss": {"essential": True, "value": self._config.issuer},
+            "aud": {"essential": True, "value": self._config.client_id},
+            "nonce": {"essential": True, "value": nonce},
+        }
+        params = {"nonce": nonce, "client_id": self._config.client_id, "access_token": token["access_token"]}
+        claims = CodeIDToken(found.claims, found.header, options, params)
+        claims.validate(leeway=LEEWAY_S)
+        return dict(claims)
+
+    def _user(self, claims: Mapping[str, Any]) -> User:
+        config = self._config
+        groups = claims.get(config.groups_claim, [])
+        named = {groups} if isinstance(groups, str) else set(groups) if isinstance(groups, list) else set()
+        roles = {config.viewers: Role.VIEWER, config.operators: Role.OPERATOR, config.admins: Role.ADMIN}
+        role = max((role for group, role in roles.items() if group is not None and group in named), default=None)
+        name = str(claims.get(config.name_claim) or claims["sub"])[:NAME_CHARS_MAX]
+        if role is None:
+            raise OidcError(GROUP, f"{name}: in no group that may use the console")
+        return User(f"oidc:{name}", role)
+
+    def _client(self) -> OAuth2Client:
+        config = self._config
+        try:
+            secret = read_password(config.client_secret_file)  # anew: it may have been replaced
+        except OSError as error:
+            raise OidcError(PROVIDER, str(error)) from error
+        return OAuth2Client(
+            config.client_id,
+            secret,
+            scope=SCOPE,
+            redirect_uri=config.address + CALLBACK,
+            code_challenge_method="S256",
+            token_endpoint_auth_method="client_secret_basic",  # noqa: S106  (a name of OpenID Connect Core 1.0, 9)
+            verify=self._trusts,
+            timeout=TIMEOUT_S,
+            trust_env=False,
+        )
+
+    def _document(self, client: OAuth2Client) -> Mapping[str, Any]:
+        """What the provider says of itself (Discovery 1.0), if it is the provider that was meant."""
+        url = self._config.issuer.rstrip("/") + "/.well-known/openid-configuration"
+        try:
+            found = dict(_json(client.request("GET", url, withhold_token=True)))
+        except (httpx.HTTPError, TypeError, ValueError) as error:
+            raise OidcError(PROVIDER, f"{type(error).__name__}: {error}") from error
+        wanted = ("authorization_endpoint", "token_endpoint", "jwks_uri")
+        if found.get("issuer") != self._config.issuer or not all(isinstance(found.get(one), str) for one in wanted):
+            raise OidcError(PROVIDER, f"{url} is of {found.get('issuer')!r}, or lacks one of {', '.join(wanted)}")
+        return found
+
+
+def _json(answer: httpx.Response) -> Any:
+    """Its content, of whatever shape: who reads it sees what is wrong. Raises httpx.HTTPError, ValueError."""
+    answer.raise_for_status()
+    return answer.json()
