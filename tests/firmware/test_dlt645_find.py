@@ -15,7 +15,7 @@ from terminal.bus import Line
 from terminal.profile import PROTOCOLS
 from typer.testing import CliRunner
 
-from firmware.field.bus import order, several, steps, who
+from firmware.field.bus import order, scan, several, steps, who
 from firmware.field.bus.asking import GARBLED, GOT, REFUSED, SILENT, Heard
 from firmware.field.bus.reach import WHO, Question
 from firmware.field.bus.who import REQUEST, addresses_in, request
@@ -172,6 +172,28 @@ def test_several_meters_that_collide_are_found_with_their_models() -> None:
     assert outcome.state == "passed", outcome.findings
     found = {one["address"]: (one["line"], one["models"][0]["profile"]) for one in outcome.data["meters"]}
     assert found == dict.fromkeys(addresses, ("9600 8E1", "dlt645_1p"))
+
+
+@given(st.integers(0, 300))
+def test_ended_in_mid_search_it_gives_the_meters_that_were_told_apart(at: int) -> None:
+    """P-293: the two are asked for after the questions at 2400 and the collision at 9600."""
+    bus, asked, is_ended = OnWire("202603010012", "202603010014"), 0, False
+
+    class Ended(OnWire):
+        def ask(self, questions: Sequence[Question]) -> Iterator[Heard]:
+            nonlocal asked, is_ended
+            for one in questions:
+                if asked == at:
+                    is_ended = True
+                    raise KeyboardInterrupt
+                asked += 1
+                yield from bus.ask([one])
+
+    result = scan.scan(Ended(), order.who_steps("E"), enough=lambda result: bool(result.found))
+    found = [one.address for one in result.found]
+    assert found == ["202603010012", "202603010014"][: len(found)]
+    assert result.stopped == is_ended
+    assert len(found) == 2 or result.stopped
 
 
 def test_a_port_that_is_not_there_is_named() -> None:
