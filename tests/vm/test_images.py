@@ -163,6 +163,20 @@ def test_an_image_that_comes_is_gone_on_with_after_a_start() -> None:
         image_slot._KEPT_EVERY = kept_every
 
 
+def test_an_image_that_reads_back_as_something_else_is_refused() -> None:
+    # P-344 S-22
+    vector, image, number = image_of(0)
+    terminal = Terminal(vector)
+    terminal.bring(vector, until=len(image) - 1500)
+    terminal.chip.flash[2 + 4][7] ^= 1  # a block that was written, before the last one comes
+    begin = terminal.events[-1][1][1]
+    for at in range(begin, len(image), 1000):
+        terminal.give(down.Chunk(1, number, at, image[at : at + 1000], ECHO))
+    newest = vector["here"]["newest"]
+    assert terminal.events[-1] == (record.UPDATE_REFUSED, [number, format_of.CHANGED, newest])
+    assert not terminal.update.restart
+
+
 def test_a_board_without_a_second_partition_refuses_an_image_by_that_name() -> None:
     # P-344
     vector, _, number = image_of(0)
