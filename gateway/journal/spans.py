@@ -36,10 +36,14 @@ class Entry(NamedTuple):
 class Spans:
     """Reads the journal on a connection of its own. One thread at a time."""
 
-    def __init__(self, folder: Path) -> None:
-        """Raises sqlite3.OperationalError where there is no journal yet, OlderSchemaError where it must be migrated."""
+    def __init__(self, folder: Path, *, of_many: bool = False) -> None:
+        """of_many: windows of many terminals are asked for, one after the other.
+
+        Raises sqlite3.OperationalError where there is no journal yet, OlderSchemaError where it must be migrated.
+        """
         self._connection = connect_to(folder)
         self._blocks = Blocks(self._connection)
+        self._of_many = of_many
         self._terminals: tuple[int, dict[str, int]] = (0, {})  # up to which row, and by name
         self._tail: dict[str, list[Row]] = {}  # by terminal, of what the index does not have
         self._tail_after = self._tail_to = 0
@@ -75,16 +79,22 @@ class Spans:
     def windows(self, terminal: str, from_s: int, to_s: int) -> list[Entry]:
         """A terminal's windows that begin in [from_s, to_s), as it said or as they were placed, likewise.
 
-        For one look at a few terminals: of the others nothing is decoded, and nothing is kept.
+        Of a few terminals: of the others nothing is decoded, and nothing is kept. Of many: what the index does not
+        have is read once, and kept.
         """
-        (indexed,) = self._connection.execute("SELECT indexed FROM progress").fetchone()
+        if self._of_many:
+            self._look()
+            indexed = self._tail_after
+        else:
+            (indexed,) = self._connection.execute("SELECT indexed FROM progress").fetchone()
         number, places = self.terminals().get(terminal, 0), self._places()
         first, last = from_s // index.DAY_S, to_s // index.DAY_S
         days = sorted(day for day, _ in index.days(self._connection) if day == 0 or first <= day <= last)  # 0: placed
         found = [row for day in days for row in self._of_day(number, day, indexed)]
+        behind = self._tail.get(terminal, []) if self._of_many else self._blocks.of_terminal(terminal, indexed)
         rows = [
             row
-            for row in self._blocks.marked(found) + self._blocks.of_terminal(terminal, indexed)
+            for row in self._blocks.marked(found) + behind
             if row.type == WINDOW
             and (start_s := places.get(row.id) if row.time_s is None else row.time_s) is not None
             and from_s <= start_s < to_s

@@ -52,7 +52,7 @@ class Looks:
     def __init__(self, folder: Path, rules: Rules, future_s: int, failed: Callable[[str, Exception], None]) -> None:
         """Raises as Reader and Spans do."""
         self.reader = Reader(folder)
-        self.spans = Spans(folder)
+        self.spans = Spans(folder, of_many=True)
         self._folder, self._rules, self._future_s, self._failed = folder, rules, future_s, failed
         # the shortest run of windows that a rule of points tells of
         self.run_s = max(rules.frozen.windows, rules.alike.windows, rules.transformer.windows) * SLOT_S

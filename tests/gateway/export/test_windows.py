@@ -65,6 +65,26 @@ def test_each_block_is_read_once_and_no_other_terminals_frame_is_decoded(
     assert len(decoded) == count + (0 if with_index else COUNT)
 
 
+@pytest.mark.parametrize("with_index", [True, False])
+def test_of_many_terminals_what_has_no_index_is_read_once(tmp_path: Path, *, with_index: bool) -> None:
+    """P-368: and is what a look at each of them finds, also after more came."""
+    filled(tmp_path, with_index=with_index)
+    span = (NOW_S - 900 * (COUNT + 1), NOW_S + 900)
+    read = list[str]()
+    with closing(Spans(tmp_path, of_many=True)) as many:
+        many._connection.set_trace_callback(lambda text: read.append(text) if "frames FROM blocks" in text else None)
+        for later in range(2):
+            read.clear()
+            found = {one.name: many.windows(one.name, *span) for one in SENDERS}
+            assert len(read) == (COUNT if later == 0 and not with_index else later)
+            with closing(Spans(tmp_path)) as single:
+                assert found == {one.name: single.windows(one.name, *span) for one in SENDERS}
+            assert {len(one) for one in found.values()} == {COUNT + later}
+            journal = Journal(tmp_path, VerifyConfig())
+            commit(journal, [accept(one, one.frame([window(COUNT + 1, NOW_S)])) for one in SENDERS])
+            journal.close()
+
+
 def test_a_block_that_is_cut_short_is_said(tmp_path: Path) -> None:
     """P-374: not taken for one that has less."""
     filled(tmp_path)
