@@ -121,6 +121,7 @@ def run(config_path: Path, clock: Clock | None = None, *, follow: bool = False) 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     signal.signal(signal.SIGHUP, lambda *_: reload.set())
+    memory.leave_no_core()
     loaded = Loaded(config_path, follow=follow)
     memory.settle()
     Gateway(loaded, clock or SystemClock(), sys.stdout, sys.stderr).run(stop, reload)

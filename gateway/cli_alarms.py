@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from gateway import memory
 from gateway.cli_common import (
     AsJson,
     AsLines,
@@ -53,6 +54,7 @@ def watch(
     It changes nothing but alarms.sqlite3. `channels` may name a file that says whom alarms are told to (`channels`);
     with --once nobody is told: the next watch does it.
     """
+    memory.leave_no_core()
     loaded, stop = load(config), threading.Event()
     known = load_enterprises(config, loaded) if loaded.enterprises else []
     sinks = [sink.name for sink in loaded.sink]

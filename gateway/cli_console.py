@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from gateway import memory
 from gateway.cli_common import NOT_WELL, AsJson, Config, examples, fail, load, print_json, time_text
 from gateway.clock import SystemClock
 from gateway.console import users
@@ -28,6 +29,7 @@ def console(config: Config, as_json: AsJson = False) -> None:
 
     Needs `[console] users` in gateway.toml; `console-user` makes that file. Prints its address once it can be opened.
     """
+    memory.leave_no_core()
     loaded = load(config)
     if loaded.console.users is None:
         fail(f"{config}: console.users: missing; it names the file of those who may log in / 缺少 console.users")

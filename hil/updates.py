@@ -72,7 +72,7 @@ def real_files(scenario: Scenario, kind: str, folder: Path) -> dict[str, bytes]:
 def simulated_files(kind: str) -> dict[str, bytes]:
     """Those of a release for the simulation."""
     # as much as the real one has
-    filling = {f"terminal/filling{at}.mpy": random.Random(at).randbytes(50_000) for at in range(3)}
+    filling = {f"terminal/filling{at}.mpy": random.Random(f"filling {at}").randbytes(50_000) for at in range(3)}
     return {SIMULATED: kind.encode(), **filling}
 
 

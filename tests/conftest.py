@@ -2,10 +2,15 @@
 
 import os
 import signal
+from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 import firmware  # noqa: F401  (puts the terminal's modules on the path)
+from tests.leaks import NOTES, Leaks
+
+NOTES.watch()  # before anything takes what it watches by name
 
 # Random examples on every run; `make test` draws them from the commit. A failure prints the blob that repeats it.
 # Bounded in number, not in time per example, because the machine that runs CI is shared and slow at times.
@@ -17,3 +22,17 @@ settings.load_profile("ci" if os.environ.get("CI") else "dev")
 
 # A shell has what it starts in the background ignore Ctrl-C, and with it every program that a test interrupts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Look for keys in what the tests leave behind (S-20)."""
+    config.pluginmanager.register(Leaks(NOTES, lambda: _folder[0] if _folder else Path("/nowhere")))
+
+
+_folder: list[Path] = []
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _searched(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Where the tests of this process leave what they make."""
+    _folder.append(tmp_path_factory.getbasetemp())

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -93,7 +94,7 @@ def test_a_reload_with_wrong_files_changes_nothing(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_running_gateway_takes_what_is_admitted_at_sighup_and_ends_at_sigterm(tmp_path: Path, broker: Broker) -> None:
-    """P-37: The real process: ready line, SIGHUP, a second gateway on the same data, SIGTERM."""
+    """P-37, P-407: The real process: ready line, SIGHUP, a second gateway on the same data, SIGTERM."""
     config = write_config(tmp_path, broker.port, [Sender()])
     write_key(tmp_path / "T0009.hex", STRANGER.secret)
     command = [sys.executable, "-c", "from gateway.cli import app; app()", "run", "--config", str(config)]
@@ -102,6 +103,8 @@ def test_a_running_gateway_takes_what_is_admitted_at_sighup_and_ends_at_sigterm(
     try:
         assert process.stdout is not None
         assert json.loads(process.stdout.readline())["ready"] is True
+        limits = Path(f"/proc/{process.pid}/limits").read_text()
+        assert re.search(r"Max core file size +0 ", limits), limits
         second = subprocess.run(command, cwd=ROOT, capture_output=True, timeout=60, check=False)
         assert (second.returncode, b"another gateway" in second.stderr) == (1, True)
         status, said, _ = admit(config, "--json")

@@ -36,6 +36,11 @@ except (OSError, ValueError, KeyError):
 """
 
 
+def drawn_key() -> bytes:
+    """A terminal's key, of the system's CSPRNG."""
+    return secrets.token_bytes(mac.KEY_BYTES)
+
+
 def run(link: Link, work: Work, generation: int = 1) -> Outcome:
     """Provision the board; the enrolment for the gateway is made anew. Raises BoardError, OSError, ValueError."""
     terminal = work.terminal
@@ -44,7 +49,7 @@ def run(link: Link, work: Work, generation: int = 1) -> Outcome:
     if whose not in {"", terminal.id} and not work.erase:
         return failed(STEP, _other_terminal(whose), bad_status=REFUSED)
     wanted = files_of(work.site, terminal)
-    secret = secrets.token_bytes(mac.KEY_BYTES)
+    secret = drawn_key()
     wanted["key"] = json.dumps({"generation": generation, "secret": secret.hex()}).encode()
     body = _enrolment(work, generation, secret)
     enrolment = signed.sign(commissioning.ENROLMENT, body, work.signer.name, work.signer.key)

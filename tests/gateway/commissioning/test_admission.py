@@ -301,12 +301,12 @@ def test_a_key_that_was_sealed_for_another_gateway_is_refused_and_no_key_is_show
     status, why = office.send(office.enrolment(sealed_key=sealed))
     assert (status, why.partition(":")[0]) == (1, "key")
     assert not (office.folder / "keys").exists()
-    shutil.copy(office.folder / "sealing.key", office.folder / "copy")
+    shutil.copy(office.folder / "sealing.key", office.folder / "copy.key")
     assert (office.folder / "sealing.key").stat().st_mode & 0o777 == 0o600
     (office.folder / "sealing.key").chmod(0o644)
     error = office.run("sealing-key")[2]
     assert "chmod 600" in error
-    assert (office.folder / "copy").read_text().strip() not in error
+    assert (office.folder / "copy.key").read_text().strip() not in error
 
 
 def test_where_there_is_a_wrapping_key_what_comes_lies_sealed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

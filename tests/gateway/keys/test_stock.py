@@ -226,7 +226,7 @@ def test_a_new_wrapping_key_takes_over_and_the_old_one_can_go(house: House) -> N
 
 def test_a_wrapping_key_comes_from_the_file_the_credential_or_the_environment(tmp_path: Path) -> None:
     """P-404: in this order; the environment's is told apart by its id."""
-    file, folder = tmp_path / "file", tmp_path / "credentials"
+    file, folder = tmp_path / "file.key", tmp_path / "credentials"
     folder.mkdir()
     keys = [WRAP, OTHER, "e1" * 32]
     write_secret(file, keys[0])

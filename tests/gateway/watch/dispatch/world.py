@@ -14,7 +14,7 @@ from gateway.watch.looks import FAMILIES
 from gateway.watch.store import Known, Look, Progress, Store
 from tests.gateway.support import NOW_S
 
-SECRET = "0123456789abcdef"
+SECRET = "dut1-hook-s3cret"  # as short as one may be
 Request = tuple[dict[str, str], bytes]
 
 

@@ -1,0 +1,97 @@
+"""The search for keys in what tests leave behind (S-20) finds them: else its silence would mean nothing."""
+
+import base64
+import os
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.gateway.support import ROOT
+from tests.leaks import HOMES, Search, forms_of
+
+KEY = bytes(range(100, 132))
+FLAT = b"\xa7" * 32  # no key of a test
+PASSWORD = b"correct horse battery"
+SECRETS = [(KEY, "key of frames"), (FLAT, "key of frames"), (PASSWORD, "password of a file")]
+WAYS = {
+    "raw": KEY,
+    "hex": KEY.hex().encode(),
+    "upper hex": KEY.hex().upper().encode(),
+    "hex dump": KEY.hex(" ").encode(),
+    "base64": base64.b64encode(KEY),
+    "base64 for addresses": base64.urlsafe_b64encode(b"ab" + KEY + b"c"),
+    "base64 of more": base64.b64encode(b"a" + KEY + b"bcd"),
+    "base32": base64.b32encode(KEY),
+    "list": str(list(KEY)).encode(),
+    "repr": repr(KEY).encode(),
+    "flat hex": FLAT.hex().encode(),
+    "password": PASSWORD,
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_each_form_of_a_key_is_found_in_the_middle_of_anything(way: str, tmp_path: Path) -> None:
+    """S-20."""
+    chance = random.Random(way)
+    (tmp_path / "folder").mkdir()
+    file = tmp_path / "folder" / "gateway.log"
+    file.write_bytes(chance.randbytes(100_000) + b"=" + WAYS[way] + b"=" + chance.randbytes(100_000))
+    found = list(Search(SECRETS).below(tmp_path))
+    assert found
+    assert all(one.where.startswith(f"{file}, byte 1000") for one in found)
+    assert KEY.hex() not in str(found)
+    assert PASSWORD.decode() not in str(found)
+
+
+def test_nothing_is_found_where_there_is_none_and_where_a_key_belongs(tmp_path: Path) -> None:
+    """S-20: also not half of a key; a key's home is no log, no report and no store."""
+    search = Search(SECRETS)
+    (tmp_path / "gateway.log").write_bytes(b"".join(text[:-1] + b"~" for _, text in forms_of(KEY, is_text=False)))
+    (tmp_path / "empty").touch()
+    (tmp_path / "random").write_bytes(random.Random(1).randbytes(1 << 20))
+    for home in HOMES:
+        (tmp_path / home.replace("*", "T0001")).write_bytes(KEY.hex().encode())
+    assert list(search.below(tmp_path)) == []
+    assert not any(Path("x", name).match(home) for home in HOMES for name in ("a.log", "a.json", "a.html", "a.sqlite3"))
+
+
+LEAK = """
+from protocol import mac
+
+def test_one(tmp_path):
+    key = mac.Key(bytes(range(100, 132)), 1)
+    (tmp_path / "report.html").write_text(repr(key))
+
+def test_other(tmp_path):
+    secret = bytes(range(100, 132))
+    mac.Key(secret, 1)
+    WHERE
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("leak", "workers", "said"),
+    [
+        ("raise ValueError('%%HEX%%')", "0", "as hex: what tests said"),
+        ("(tmp_path / 'status.json').write_text(str(list(secret)))", "1", "status.json"),
+    ],
+)
+def test_a_suite_that_leaves_a_key_somewhere_fails_and_says_where(
+    leak: str, workers: str, said: str, tmp_path: Path
+) -> None:
+    """S-20: in a file, in a traceback; with workers and without; the summary does not show the key."""
+    text = LEAK.replace("WHERE", leak.replace("%%HEX%%", KEY.hex()))
+    (tmp_path / "test_leak.py").write_text(text)
+    command = [sys.executable, "-m", "pytest", "-p", "tests.conftest", "-p", "xdist.plugin", "-q"]
+    command += ["-c", str(ROOT / "pyproject.toml")]
+    command += ["--basetemp", str(tmp_path / "left"), "-n", workers, str(tmp_path / "test_leak.py")]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    environment["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # of what this needs nothing of
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    summary = done.stdout.partition("S-20:")[2]
+    assert (done.returncode, said in summary) == (1, True), done.stdout
+    assert KEY.hex() not in summary
