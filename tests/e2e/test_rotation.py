@@ -1,12 +1,19 @@
 """A key, certificates and their authority changed over the air, on real parts: VM, TLS, mosquitto and gateway."""
 
+import os
+import re
+import signal
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from gateway import cli
+from gateway.files import write_secret
 from gateway.journal.reader import Reader
 from gateway.pki.authority import CLIENT, SERVER, Authority
 from gateway.pki.folder import Folder
@@ -15,13 +22,14 @@ from gateway.rotation.store import Store, looking
 from gateway.wanted import configurations
 from tests.e2e.parts import wait_until
 from tests.firmware.site import BROKER, NAME, SECRET, Site, site
-from tests.gateway.support import Running, Sender, write_config
+from tests.gateway.support import Device, Running, Sender, event, write_config
 
 pytestmark = [pytest.mark.e2e]
 PASSPHRASE = "twelve characters"
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 FACTOR = 20  # half a minute of a terminal's work on a key in two seconds; what it is told is fresh for six
 WAIT_S = 90
+REVOKED_S = 60
 
 
 class Fleet:
@@ -106,6 +114,8 @@ def house(tmp_path: Path) -> Iterator[House]:
     fleet = Fleet(tmp_path)
     with site(tmp_path, factor=FACTOR, tls=fleet) as made:  # type: ignore[arg-type]
         made.provision()
+        with (tmp_path / "broker/mosquitto.conf").open("a") as file:
+            file.write(f"crlfile {fleet.place.path / 'revoked.pem'}\n")
         made.broker.start()
         config = write_config(tmp_path / "gateway", made.broker.port, [Sender(NAME, SECRET)])
         running = Running(config, made.clock)  # type: ignore[arg-type]
@@ -141,3 +151,34 @@ def test_a_running_terminal_gets_another_key_other_certificates_and_another_auth
     assert numbers == list(range(1, len(numbers) + 1)), numbers
     assert len(numbers) > 6
     assert house.running.metric("wattline_frames_refused_total", reason="kid") == 0
+
+
+def test_a_terminal_that_is_revoked_is_out_within_a_minute(house: House) -> None:
+    """P-419, S-19: by `revoke`, `pki revoke` and one SIGHUP; the gateway refuses it whatever way it comes."""
+    house.made.terminal.start()
+    house.until("it is heard", lambda: bool(house.numbers()))
+    began_s = time.monotonic()
+    config, passphrase = house.data.parent / "gateway.toml", house.data / "passphrase"
+    write_secret(passphrase, PASSPHRASE + "\n")
+    place = ["--folder", str(house.fleet.place.path), "--passphrase-file", str(passphrase)]
+    for words in (["revoke", "--config", str(config), NAME], ["pki", "revoke", NAME, *place]):
+        done = CliRunner().invoke(cli.app, words)
+        assert done.exit_code == 0, done.output
+    os.kill(house.made.broker.process.pid, signal.SIGHUP)
+    with closing(Device(house.made.broker.port, NAME)) as stolen:  # a way in beside the broker's certificates
+        sender = Sender(NAME, SECRET)
+
+        def is_refused() -> bool:
+            stolen.publish(NAME, sender.frame([event(9_000)]))
+            return house.running.metric("wattline_frames_refused_total", reason="terminal") > 0
+
+        wait_until("the gateway refuses it", is_refused, REVOKED_S)
+    taken, said = len(house.numbers()), len(house.made.terminal.process.text())
+    house.heard_again()
+    house.until(
+        "the broker refuses it, twice",
+        lambda: len(re.findall("uplink: [A-Za-z]*Error", house.made.terminal.process.text()[said:])) > 1,
+    )
+    assert "uplink: connected" not in house.made.terminal.process.text()[said:]
+    assert len(house.numbers()) == taken, "nothing of it is taken since"
+    assert time.monotonic() - began_s < REVOKED_S

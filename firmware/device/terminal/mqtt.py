@@ -17,6 +17,9 @@ _ROOM_TIMEOUT_MS = 60000  # a broker that pings, and takes nothing: another conn
 _WRITE_TIMEOUT_MS = 30000  # TCP has given up on a segment several times by then
 
 
+_NOT_A_SERVERS = -0x7A00  # mbedTLS's SSL_BAD_CERTIFICATE, where all else of it is right (RFC 5280, 4.2.1.12)
+
+
 class CertificateError(Exception):
     """The broker's certificate is not taken: of another authority or name, or not valid at this time."""
 
@@ -33,8 +36,10 @@ async def connect(board, settings, secure, client_id: str, topics: "tuple[str, s
     except ValueError as error:  # MicroPython's tls; its text has lines
         await session.close()
         raise CertificateError("; ".join(str(error).strip().split("\n"))) from None
-    except BaseException:
+    except BaseException as error:
         await session.close()
+        if isinstance(error, OSError) and error.args and error.args[0] == _NOT_A_SERVERS:
+            raise CertificateError("it is not for a server") from None
         raise
     return session
 

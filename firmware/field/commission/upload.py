@@ -19,7 +19,9 @@ _SAID: tuple[tuple[str, re.Pattern[str]], ...] = (  # what a line means; the fir
     ("certificate", re.compile(r"uplink: the broker's certificate is refused")),
     ("no_link", re.compile(r"uplink: OSError no Wi-Fi yet")),
     ("broker_refuses", re.compile(r"uplink: MqttError")),
-    ("no_such_host", re.compile(r"uplink: OSError (\[Errno )?-[0-9]+")),  # getaddrinfo's own numbers are below 0
+    ("hung_up", re.compile(r"uplink: OSError (32|\[Errno 32\]|\(-30592)")),  # EPIPE, or TLS's fatal alert
+    # getaddrinfo's own numbers are below 0; TLS's have four digits and more
+    ("no_such_host", re.compile(r"uplink: OSError (\[Errno )?-[0-9]{1,3}\b")),
     ("no_broker", re.compile(r"uplink: (OSError|TimeoutError|EOFError)")),
     ("key", re.compile(r"uplink: ack ignored: (mac|tag|key|kid)")),
     ("refused", re.compile(r"uplink: refused by the gateway")),

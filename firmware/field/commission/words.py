@@ -51,6 +51,13 @@ UPLOAD = {
         "look at [broker] host and port of the plan, at firewalls; is the port open from a laptop in this network?",
         "检查计划中的 broker 地址与端口、防火墙，用同网络的电脑测试端口是否开放",
     ),
+    "hung_up": Finding(
+        "hung_up",
+        "the broker hangs up: the terminal's certificate is expired, revoked or of another authority",
+        "代理断开连接：不接受终端证书（过期、已吊销或颁发机构不符）",
+        "have the operator look at `pki list` and the broker's log, and issue another; then `--from provision`",
+        "请运维人员查看 pki list 与代理日志并重新签发，然后 --from provision",
+    ),
     "certificate": Finding(
         "certificate",
         "the broker's certificate is refused: of another authority or name, or by the terminal's clock",

@@ -48,6 +48,8 @@ def test_lines_that_come_all_at_once_are_all_heard() -> None:
         ([START, "2.0 uplink: OSError -2"], "no_such_host"),
         ([START, "2.0 uplink: OSError [Errno 111] ECONNREFUSED"], "no_broker"),
         ([START, "20.0 uplink: TimeoutError "], "no_broker"),
+        ([START, "2.0 uplink: OSError 32"], "hung_up"),
+        ([START, "2.0 uplink: OSError (-30592, 'SSL - A fatal alert message was received from our peer')"], "hung_up"),
         ([START, "2.0 uplink: the broker's certificate is refused: not yet valid"], "certificate"),
         ([START, "2.0 uplink: MqttError the broker refused the connection 135"], "broker_refuses"),
         ([START, CONNECTED], "not_answered"),
