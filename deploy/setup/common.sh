@@ -31,3 +31,11 @@ unpack_debs() {
     for deb in "$into"/cache/archives/*.deb; do dpkg -x "$deb" "$into/root"; done
     rm -rf "$into/lists" "$into/cache"
 }
+# NAME PROGRAM LIBRARY UNITS: make NAME, which runs root/PROGRAM beside it with the libraries that lie where LIBRARY does,
+# wherever the folder is; for systemd's tools, with the units that lie where UNITS does.
+launcher() {
+    # shellcheck disable=SC2016  # $0, $PWD and $d are the launcher's own
+    printf '#!/bin/sh\ncase $0 in /*) d=${0%%/*} ;; *) d=$PWD/${0%%/*} ;; esac\nSYSTEMD_UNIT_PATH="$d/%s:" LD_LIBRARY_PATH="$d/%s" exec "$d/%s" "$@"\n' \
+        "${4%/*}" "${3%/*}" "root/$2" >"$1"
+    chmod +x "$1"
+}

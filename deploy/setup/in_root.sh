@@ -10,5 +10,5 @@ if [ "$(id -u)" = 0 ]; then
     [ -e "$folder/dev/null" ] || mknod -m 666 "$folder/dev/null" c 1 3
     exec chroot "$folder" $clean "$@"
 else
-    exec "$proot" -0 -r "$folder" -b /dev -b /proc -w / $clean "$@"
+    exec "$proot" --kill-on-exit -0 -r "$folder" -b /dev -b /proc -w / $clean "$@"
 fi

@@ -1,7 +1,7 @@
 #!/bin/sh
 # root.sh FOLDER PYTHON   Make FOLDER/root.tar: a Debian of its essential packages, adduser and PYTHON's minor version (python3.11)
 # from this machine's own mirror; by anyone. What `make dist` makes is installed in it (tests/e2e/clean_root.py).
-# FOLDER/proot: what changes into it where one is not root.
+# FOLDER/tools/proot: what changes into it where one is not root.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/common.sh"
@@ -13,7 +13,7 @@ new=$folder/new
 archives=var/cache/apt/archives
 say "a clean Debian with $minor: installing into $folder / 安装最小 Debian 系统"
 unpack_debs "$folder/tools" proot
-ln -s "tools/root/usr/bin/proot" "$folder/proot"
+(cd "$folder/tools" && launcher proot usr/bin/proot "$(find root -name 'libtalloc.so*' | head -n 1)" none)
 mkdir -p "$folder/lists/partial" "$new/$archives/partial" "$new/var/lib/dpkg" "$new/dev"
 : >"$new/var/lib/dpkg/status"
 options="-q -o Dir::State::Lists=$folder/lists -o Dir::Cache::archives=$new/$archives -o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache="
@@ -26,7 +26,7 @@ apt-get $options -y --no-install-recommends --download-only install '?essential'
     "本机 Debian 无 $minor；可尝试 make setup PYTHON=/usr/bin/python3"
 for deb in "$new/$archives"/*.deb; do dpkg -x "$deb" "$new"; done
 # as debootstrap does it: unpacked by anyone, then installed by itself
-"$here/in_root.sh" "$folder/proot" "$new" sh -c "
+"$here/in_root.sh" "$folder/tools/proot" "$new" sh -c "
     dpkg --force-depends --force-unsafe-io --install /$archives/base-passwd_*.deb &&
     dpkg --force-depends --force-unsafe-io --install /$archives/*.deb" >"$folder/log" 2>&1 || {
     tail -n 15 "$folder/log" >&2

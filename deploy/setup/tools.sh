@@ -12,12 +12,6 @@ folder=$(cd "$1" && pwd)
 say "mbpoll, libfaketime, systemd-analyze: unpacking into $1 / 解包到私有目录"
 unpack_debs "$folder" mbpoll libfaketime systemd libsystemd-shared
 cd "$folder"
-launcher() { # NAME PROGRAM LIBRARY UNITS: run root/PROGRAM with its own libraries, wherever this folder is
-    # shellcheck disable=SC2016  # $0, $PWD and $d are the launcher's own
-    printf '#!/bin/sh\ncase $0 in /*) d=${0%%/*} ;; *) d=$PWD/${0%%/*} ;; esac\nSYSTEMD_UNIT_PATH="$d/%s:" LD_LIBRARY_PATH="$d/%s" exec "$d/%s" "$@"\n' \
-        "${4%/*}" "${3%/*}" "root/$2" >"$1"
-    chmod +x "$1"
-}
 ln -s "$(find root -name libfaketime.so.1 | head -n 1)" libfaketime.so.1
 launcher mbpoll usr/bin/mbpoll "$(find root -name 'libmodbus.so*' | head -n 1)" none
 launcher systemd-analyze usr/bin/systemd-analyze "$(find root -name 'libsystemd-shared-*.so')" "$(find root -name basic.target)"

@@ -22,7 +22,7 @@ class CleanRoot:
 
     def command(self, *words: str) -> list[str]:
         """What runs these words in it, as its root."""
-        within = [str(ROOT / "deploy/setup/in_root.sh"), str(ROOT / "build/root/proot"), str(self.folder)]
+        within = [str(ROOT / "deploy/setup/in_root.sh"), str(ROOT / "build/root/tools/proot"), str(self.folder)]
         return [*within, *words]
 
     def run(self, *words: str, status: int = 0) -> str:

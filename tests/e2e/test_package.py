@@ -77,7 +77,7 @@ def test_the_debian_package_works_in_a_clean_debian(dist: Path, tmp_path: Path) 
         operators_files(etc, broker.port, sender)
         root.run("chgrp", "--recursive", "wattline", "/etc/wattline")
         root.run("chmod", "640", f"/etc/wattline/{sender.name}.hex")
-        as_service = ("setpriv", "--reuid=wattline", "--regid=wattline", "--init-groups", "wattline", "gateway")
+        as_service = ("runuser", "-u", "wattline", "--", "wattline", "gateway")
         root.run(*as_service, "check", "--config", "/etc/wattline/gateway.toml")
         command = root.command(*as_service, "run", "--config", "/etc/wattline/gateway.toml")
         with Process("gateway", command, tmp_path / "gateway.log") as gateway:
