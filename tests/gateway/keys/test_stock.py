@@ -51,6 +51,11 @@ class House:
         answer = CliRunner().invoke(app, ["keys", words[0], "--config", str(self.config), "--json", *words[1:]])
         return answer.exit_code, json.loads(answer.stdout) if answer.stdout else {}, answer.stderr
 
+    def warned(self) -> list[str]:
+        """What `check` warns of about keys."""
+        answer = CliRunner().invoke(app, ["check", "--config", str(self.config), "--json"])
+        return [one["problem"] for one in json.loads(answer.stdout)["warnings"] if one["key"] == "keys"]
+
     def files(self) -> list[Path]:
         return [self.folder / f"{sender.name}.hex" for sender in self.senders] + [self.folder / "sealing.key"]
 
@@ -80,15 +85,17 @@ def house(tmp_path: Path) -> House:
 
 
 def test_what_is_sealed_shows_no_key_opens_again_and_comes_back_as_it_was(house: House) -> None:
-    """P-401: owner and mode stay as they were."""
+    """P-401: owner and mode stay as they were; `check` warns of what lies in plain beside a wrapping key."""
     before = {file: file.read_bytes() for file in house.files()}
     house.files()[0].chmod(0o640)
     assert house.run("check")[:2] == (
         1,
         {"ok": False, "sealed": 0, "older": 0, "plain": 4, "equal": [], "wrapping_keys": 1},
     )
+    assert ["4 key files are not sealed" in one for one in house.warned()] == [True]
     assert house.run("seal")[:2] == (0, {"sealed": 4})
     assert house.run("seal")[:2] == (0, {"sealed": 0})
+    assert house.warned() == []
     assert house.run("check")[1] == {"ok": True, "sealed": 4, "older": 0, "plain": 0, "equal": [], "wrapping_keys": 1}
     assert [file.stat().st_mode & 0o777 for file in house.files()] == [0o640, 0o600, 0o600, 0o600]
     for secret in [sender.secret for sender in SENDERS] + [OWN]:
