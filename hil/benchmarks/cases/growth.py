@@ -6,7 +6,7 @@ The largest journal is pretended, in its index, unless WATTLINE_GROWTH=whole: th
 import os
 
 from hil.benchmarks.growth.fleet import Fleet, fleet
-from hil.benchmarks.growth.journal import MILLION, Size, sizes
+from hil.benchmarks.growth.journal import MILLION, Month, Size, month, sizes
 from hil.benchmarks.result import Bar, Chart, Figure, Options, Result
 
 FLEETS = (100, 1000, 7056, 20_000)
@@ -16,6 +16,7 @@ NOTES = [
     "Commit: the mean; and the bound of the histogram's bucket that 99 % of the commits are within.",
     "Journal: insert is the wall clock of a window in bursts of 7,056, its sealing and share of the index in it.",
     "Queries: of a terminal's newest day, medians over 7 terminals, each asked for the first time.",
+    "A month that came live: 2,976 windows of 9 points, each in a block with 63 others' frames; asked a second time.",
     "1 and 10 million readings are real frames. Pretended: 3 real, on an index of earlier days over empty blocks.",
 ]
 
@@ -25,7 +26,8 @@ def measure(options: Options) -> Result:
     whole = os.environ.get("WATTLINE_GROWTH") == "whole"
     fleets = [fleet(terminals, options.seed) for terminals in FLEETS]
     journals = sizes(options.seed, whole=whole)
-    return Result([*_fleet_figures(fleets), *_journal_figures(journals)], _charts(fleets, journals), NOTES)
+    figures = [*_fleet_figures(fleets), *_journal_figures(journals), *_month_figures(month(options.seed, whole=whole))]
+    return Result(figures, _charts(fleets, journals), NOTES)
 
 
 def _fleet_figures(fleets: list[Fleet]) -> list[Figure]:
@@ -59,6 +61,14 @@ def _journal_figures(journals: list[Size]) -> list[Figure]:
             Figure(f"{name}.file_mib", round(one.mib), "MiB", 0, ""),
         ]
     return figures
+
+
+def _month_figures(one: Month) -> list[Figure]:
+    name = f"growth.month_live_of_{round(one.readings / MILLION)}m"
+    return [
+        Figure(f"{name}.cpu_ms", round(one.cpu_ms, 1), "ms", 0, ""),
+        Figure(f"{name}.wall_ms", round(one.wall_ms, 1), "ms", 0, ""),
+    ]
 
 
 def _charts(fleets: list[Fleet], journals: list[Size]) -> list[Chart]:

@@ -31,7 +31,7 @@ _ENTRY = struct.Struct("<IQQIIIHBB16s")
 class Filling:
     """A journal that is filled further and further, by the fleet, slot by slot."""
 
-    def __init__(self, folder: Path, slots: int, seed: int) -> None:
+    def __init__(self, folder: Path, slots: int, seed: int, terminals: int = TERMINALS) -> None:
         """slots: how many windows of each terminal there can be in all."""
         self.folder = folder
         self.journal = Journal(folder, VerifyConfig())
@@ -43,7 +43,7 @@ class Filling:
             number: Point(number=number, name="p", kind="production", rated_power_w=200_000)
             for number in range(1, POINTS + 1)
         }
-        self.terminals = [Terminal(name, states, points) for name in names(TERMINALS)]
+        self.terminals = [Terminal(name, states, points) for name in names(terminals)]
         self._bounds = verify.bounds_of(VerifyConfig())
 
     @property
@@ -59,7 +59,7 @@ class Filling:
         """Up to so many, eight windows a frame."""
         while self.records * POINTS < readings:
             self._take(min(WINDOWS_A_FRAME, len(self._raws) - self._slot))
-        self._write_index()
+        self.write_index()
 
     def burst(self) -> None:
         """One more window of each terminal, a frame each, and what is due after it."""
@@ -78,7 +78,8 @@ class Filling:
             self.journal.commit(Batch(now_ms, frames, senders, columns, findings))
             self.journal.tidy(idle=False)
 
-    def _write_index(self) -> None:
+    def write_index(self) -> None:
+        """Of all that is in."""
         opened = self.journal._open()  # noqa: SLF001  (as the gateway does when 65,536 records have none)
         index.write(opened.connection, opened.ledger, opened.next_id - 1)
 

@@ -4,6 +4,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -19,7 +20,7 @@ from gateway.journal.journal import Journal
 from gateway.journal.spans import Spans
 from gateway.registry import Registry, Terminal
 from gateway.watch.enterprises import Enterprise, Linkage, PointId
-from hil.benchmarks.growth.filling import DAY_S, TERMINALS, WINDOWS_A_FRAME, Filling
+from hil.benchmarks.growth.filling import DAY_S, RECORDS_A_BLOCK, TERMINALS, WINDOWS_A_FRAME, Filling
 from hil.benchmarks.ingest.load import POINTS
 from hil.benchmarks.realistic import WINDOW_S
 
@@ -111,6 +112,43 @@ def _curves(spans: Spans, terminal: Terminal, to_s: int) -> list[Curve]:
     from_s = to_s - MONTH_S
     found = windows(spans, [terminal.id], from_s, to_s)
     return drawn(Enterprise("", "", (linkage,), ()), Registry([terminal]), found, from_s, MONTH_S // WINDOW_S)
+
+
+@dataclass(frozen=True)
+class Month:
+    """What a terminal's month that came live costs to draw: medians over ASKED terminals, each asked a second time."""
+
+    readings: int
+    cpu_ms: float
+    wall_ms: float
+
+
+def month(seed: int, *, whole: bool) -> Month:
+    """A frame a window, as at each quarter of an hour: every window is in another block, with 63 others' frames.
+
+    whole: of a hundred million readings, which takes minutes and 7 GB; else of the fewest terminals that fill a block.
+    """
+    slots = MONTH_S // WINDOW_S
+    terminals = 100 * MILLION // POINTS // slots if whole else RECORDS_A_BLOCK
+    with tempfile.TemporaryDirectory() as name:
+        filling = Filling(Path(name), slots + 1, seed, terminals)
+        for _ in range(slots):
+            filling.burst()
+        filling.write_index()
+        readings, to_s = filling.records * POINTS, filling.slot_start_s() + WINDOW_S
+        filling.journal.close()
+        asked = [_asked(filling.folder, one, to_s) for one in filling.terminals[:: terminals // ASKED][:ASKED]]
+    return Month(readings, *(statistics.median(column) for column in zip(*asked, strict=True)))
+
+
+def _asked(folder: Path, terminal: Terminal, to_s: int) -> tuple[float, float]:
+    """CPU and wall clock of a month's curves, ms, its blocks in memory; on a new connection, as the console does it."""
+    with closing(Spans(folder)) as spans:
+        _curves(spans, terminal, to_s)
+    cpu_s, begun_s = time.process_time(), time.perf_counter()
+    with closing(Spans(folder)) as spans:
+        _curves(spans, terminal, to_s)
+    return (time.process_time() - cpu_s) * 1000, (time.perf_counter() - begun_s) * 1000
 
 
 def _gaps(source: Source, span: Span, terminal: Terminal, row: int) -> list[Run | Day]:
