@@ -127,11 +127,12 @@ class Looks:
         from_s, to_s = span
         came, rules = self._came(terminal.id, from_s), self._rules
         heard = [one for one in came if one.received_s >= from_s]
+        within = [one for one in came if one.to_s > from_s]  # of a silence before nothing is known
         due_s = self._due_s(terminal, from_s)
         silent = self._told("silent", lambda: list(service.silences(heard, rules.silent, until_s, due_s)))
         by_terminal: dict[str, Callable[[], Iterable[Finding]]] = {
             "silent": lambda: silent or [],
-            "late": lambda: service.late(came, rules.late, silent or []),
+            "late": lambda: service.late(within, rules.late, silent or []),
             "clock": lambda: service.clock(came, rules.clock),
             "log_filling": lambda: service.log_filling(came, rules.log_filling),
             "log_full": lambda: service.log_full(came),
