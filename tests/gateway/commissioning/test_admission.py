@@ -6,6 +6,7 @@ import json
 import shutil
 import tomllib
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Thread
@@ -22,6 +23,8 @@ from gateway.config import VerifyConfig
 from gateway.journal.journal import Journal
 from gateway.keys import key_file, wrapping
 from gateway.keys.wrapping import WrappingKeys
+from gateway.rotation import keyring
+from gateway.rotation.store import Store
 from protocol.host import commissioning, sealing, signed
 from tests.gateway.support import NOW_S, Sender, accept, commit, event, write_config
 
@@ -226,6 +229,18 @@ def test_an_enrolment_of_a_key_that_was_taken_away_is_refused(office: Office) ->
     text = office.terminals.read_text()
     assert office.send(office.enrolment(3, b"y" * 32))[1].startswith("conflict: T0042: revoked")
     assert office.terminals.read_text() == text
+
+
+def test_an_enrolment_below_what_was_agreed_on_over_the_air_is_refused(office: Office) -> None:
+    """P-412: the technician is told which generation it must have."""
+    office.send(office.enrolment())
+    store = Store(office.folder / "data")
+    with closing(store), store.writing() as connection:
+        keyring.keep(connection, ("T0042", 2, keyring.KEY), b"s" * 32, WrappingKeys(), 0)
+    status, said = office.send(office.enrolment(2, b"n" * 32))
+    assert status == 1
+    assert "--generation 3" in said
+    assert office.send(office.enrolment(3, b"n" * 32))[0] == 0
 
 
 def test_a_report_of_the_future_is_refused_and_blocks_no_honest_one(office: Office) -> None:

@@ -2,6 +2,7 @@
 
 import random
 import stat
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -119,6 +120,14 @@ def said(box: Box) -> list[tuple[int, list[int]]]:
     return [(one.code, list(one.values)) for one in found]
 
 
+class DiedError(Exception):
+    """kill -9."""
+
+
+def died(*_: object) -> None:
+    raise DiedError
+
+
 class Life:
     """A terminal and a gateway between which anything goes wrong, as drawn."""
 
@@ -131,8 +140,8 @@ class Life:
         self.house.order(NAME)
 
     def step(self) -> None:
-        act = self.chance.choice([self.speak, self.speak, self.speak, self.again, self.box.start, self.house.restart])
-        act()
+        acts = [self.speak, self.speak, self.speak, self.again, self.box.start, self.house.restart, self.die]
+        self.chance.choice(acts)()
         if self.chance.random() < 0.5:
             self.box.compute()
         self.house.step(self.chance.choice([1, 60, 301, 3600]))
@@ -151,6 +160,14 @@ class Life:
         if self.came_down:
             self.box.hears(self.chance.choice(self.came_down))
             self.house.hear(NAME, self.chance.choice(self.went_up))
+
+    def die(self) -> None:
+        """The gateway dies between the journal's commit and what the desk learns of it; no ack is sent."""
+        self.house.rotation.learn = died  # type: ignore[method-assign]
+        self.box.append()
+        with suppress(DiedError):
+            self.house.hear(NAME, self.box.frame(*sorted(self.box.log)[-3:]))
+        self.house.restart()
 
     def end(self) -> None:
         """Nothing goes wrong any more."""
