@@ -6,10 +6,10 @@ Paths are relative to the folder of the file they stand in. Nothing in here touc
 import os
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
-from urllib.parse import urlsplit
 
 import msgspec
 
+from gateway.console.settings import ConsoleConfig, console_problems
 from gateway.files import read_password
 from protocol.host.strict import ConfigError, Problem, read
 from protocol.host.tables import Name, Port, Section, Text, duplicates
@@ -140,42 +140,6 @@ class MetricsConfig(Section, frozen=True):
     port: Annotated[int, msgspec.Meta(ge=0, le=65535)] = 9212  # 0: any free one, named in the ready line
 
 
-class OidcConfig(Section, frozen=True, kw_only=True):
-    """[console.oidc]: login by an OpenID Connect provider too; needs: pip install 'wattline[oidc]'."""
-
-    issuer: Text  # as the provider writes it; https:, or http: on this machine
-    client_id: Text  # as the console is registered there, with ADDRESSapi/oidc/callback as its redirect address
-    client_secret_file: Text  # readable by the gateway's user only
-    address: Annotated[
-        str,
-        msgspec.Meta(
-            pattern=r"^https?://[A-Za-z0-9.:\[\]-]{1,200}/$",
-            description="the console's address in browsers, as https://power.example.org/ / 浏览器中的控制台地址",
-        ),
-    ]
-    name: Text = "OpenID Connect"  # on the button
-    name_claim: Text = "preferred_username"
-    groups_claim: Text = "groups"
-    viewers: Text | None = None  # the group whose members may look; of several the highest role counts
-    operators: Text | None = None
-    admins: Text | None = None
-    tls_ca_file: Text | None = None  # given: the provider's certificate must be from this authority
-
-
-class ConsoleConfig(Section, frozen=True):
-    """[console]: the web console (`wattline gateway console`)."""
-
-    users: Text | None = None  # users.toml: who may log in (gateway/console/users.py)
-    host: Literal["127.0.0.1", "::1"] = "127.0.0.1"  # a reverse proxy with TLS brings it to others
-    port: Annotated[int, msgspec.Meta(ge=0, le=65535)] = 9213  # 0: any free one, named in the ready line
-    hosts: list[Text] = msgspec.field(default_factory=lambda: ["127.0.0.1", "localhost", "[::1]"])  # it is reached by
-    https: bool = False  # a proxy brings it by HTTPS: cookies go by that alone
-    session_h: Annotated[int, msgspec.Meta(ge=1, le=168)] = 12
-    connections_max: Annotated[int, msgspec.Meta(ge=10, le=10_000)] = 200
-    utc_offset_h: Annotated[int, msgspec.Meta(ge=-12, le=14)] = 8  # of the times that are shown
-    oidc: OidcConfig | None = None
-
-
 class SinkConfig(Section, frozen=True, kw_only=True):
     """[[sink]]: where readings are forwarded to; `kind` says which of the tables below it is."""
 
@@ -288,7 +252,7 @@ def load(path: Path) -> GatewayConfig:
     config = read(path, GatewayConfig)
     config = _absolute(config, path.resolve().parent)
     problems = _check_data_dir(path, Path(config.data_dir)) + _check_files(path, config)
-    problems += _check_oidc(path, config.console.oidc)
+    problems += console_problems(path, config.console)
     problems += _check_sinks(path, config.sink) + _check_modbus(path, config.modbus) + _check_workers(path, config)
     if config.mqtt is None and not config.modbus:
         problems.append(Problem(path, "mqtt", "missing / 缺少; allowed / 允许: [mqtt], [[modbus]], or both / 至少一种"))
@@ -330,21 +294,6 @@ def _absolute(config: GatewayConfig, folder: Path) -> GatewayConfig:
     )
 
 
-def _check_oidc(path: Path, oidc: OidcConfig | None) -> list[Problem]:
-    if oidc is None:
-        return []
-    problems = []
-    for key, address in (("issuer", oidc.issuer), ("address", oidc.address)):
-        parts = urlsplit(address)
-        if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in _LOOPBACK):
-            text = f"{address}: anybody on the way can read it / 明文; allowed / 允许: https:, http: on loopback"
-            problems.append(Problem(path, f"console.oidc.{key}", text))
-    if not (oidc.viewers or oidc.operators or oidc.admins):
-        text = "no group: nobody could log in / 未配置任何组; allowed / 允许: viewers, operators, admins"
-        problems.append(Problem(path, "console.oidc.viewers", text))
-    return problems
-
-
 def _check_files(path: Path, config: GatewayConfig) -> list[Problem]:
     sections: dict[str, Section | None] = {"mqtt": config.mqtt, "jetstream": config.jetstream}
     sections["console.oidc"] = config.console.oidc
@@ -368,7 +317,6 @@ def _wrong_file(key: str, name: str) -> str | None:
 
 
 _FILES = ("mapping", "password_file", "client_secret_file", "tls_ca_file", "technicians", "sealing_key_file")
-_LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 def _folder_of(section: Section) -> dict[str, str]:

@@ -16,7 +16,7 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
-from gateway.config import OidcConfig
+from gateway.console.settings import OidcConfig
 from gateway.console.sign_on import DENIED, GROUP, PROVIDER, Begun, OidcError
 from gateway.console.users import Role, User
 from gateway.files import read_password

@@ -8,9 +8,9 @@ from collections.abc import Callable
 import uvicorn
 
 from gateway.clock import steady_s
-from gateway.config import OidcConfig
 from gateway.console.app import Console
 from gateway.console.house import House
+from gateway.console.settings import OidcConfig
 from gateway.console.sign_on import Names
 from gateway.console.users import Users
 

@@ -17,8 +17,8 @@ COOKIE = "wattline_oidc"
 UNDER_WAY_MAX = 1_000  # logins; the oldest goes
 LASTS_S = 600.0  # somebody looks for a token in a drawer
 BEGIN = Rate(10, 1 / 6)  # of one address
-# Why a login failed.
-# STATE: it was not begun here, or too long ago.
+WHY_CHARS_MAX = 200  # of the audit log's: what a provider says is text from outside
+# Why a login failed. STATE: it was not begun here, or too long ago.
 DENIED, PROVIDER, GROUP, STATE, OFTEN = "denied", "provider", "group", "state", "often"
 
 
@@ -121,7 +121,7 @@ class SignOn:
         try:
             user = await run_in_threadpool(self._provider.finish, begun, code)
         except OidcError as error:
-            await self._note(request, str(error), 401)
+            await self._note(request, str(error)[:WHY_CHARS_MAX], 401)
             return _back(error.reason)
         await self._note(request, user.name, 200)
         answer = RedirectResponse("/", 303)

@@ -17,12 +17,12 @@ import msgspec
 import pytest
 
 from gateway import config as configuration
-from gateway.config import OidcConfig
 from gateway.console import users
 from gateway.console.app import Console
 from gateway.console.audit import Audit
 from gateway.console.house import House
 from gateway.console.oidc import Provider
+from gateway.console.settings import OidcConfig
 from gateway.console.sign_on import LASTS_S, OidcError
 from gateway.files import write_secret
 from hil.ports import free_port
