@@ -174,7 +174,7 @@ def hear(connection: sqlite3.Connection, said: Said) -> Member | None:
         return None
     if not _is_aside(said):
         _note_word(connection, said)
-    start = starts.note(connection, said)
+    begun_with = starts.note(connection, said)
     # a start names no release, and who can't believe a manifest says 0
     number = said.values[0] if said.code != record.BOOT and said.values[0] else None
     row = connection.execute(
@@ -186,9 +186,11 @@ def hear(connection: sqlite3.Connection, said: Said) -> Member | None:
         return None
     before = Member(*row)
     after = _after(connection, before, said)
-    if start is not None:
+    if begun_with:
         (number,) = connection.execute("SELECT number FROM rollouts WHERE id = ?", (before.rollout,)).fetchone()
-        state = starts.state_after(after.state, number, start)
+        state = after.state
+        for start in begun_with:
+            state = starts.state_after(state, number, start)
         if state != after.state:
             after = after._replace(state=state, reason=None, since_ms=said.came_ms)
     if after != before:

@@ -17,8 +17,11 @@ class Start(NamedTuple):
     on_trial: bool
 
 
-def note(connection: sqlite3.Connection, said: Said) -> Start | None:
-    """Take in what a terminal says, after its last word was noted; its newest start, if no word came after that."""
+def note(connection: sqlite3.Connection, said: Said) -> list[Start]:
+    """Take in what a terminal says, after its last word was noted; the starts by which it stands then, the newest last.
+
+    That is the newest one, if no word came after it, and before it the one that is said, which may come late.
+    """
     is_start = said.code == record.BOOT and len(said.values) > _ON_TRIAL
     if is_start:
         connection.execute(
@@ -28,17 +31,22 @@ def note(connection: sqlite3.Connection, said: Said) -> Start | None:
             " WHERE start_epoch IS NOT ?2 OR start_seq < ?3",
             (said.terminal, said.epoch, said.seq, said.came_ms, said.values[_RELEASE], said.values[_ON_TRIAL]),
         )
+    if is_start and said.values[_ON_TRIAL]:  # a word as update_taken is: what was said before of its coming is over
+        connection.execute(
+            "UPDATE words SET epoch = ?2, seq = ?3 WHERE terminal = ?1", (said.terminal, said.epoch, said.seq)
+        )
     row = connection.execute(
         "SELECT epoch, seq, start_epoch, start_seq, release, on_trial FROM words WHERE terminal = ?", (said.terminal,)
     ).fetchone()
     if row is None or row[2] is None:
-        return None
+        return []
     epoch, seq, start_epoch, start_seq, release, on_trial = row
     if not is_start and (start_epoch != epoch or start_seq < seq):
-        return None
+        return []
     if not on_trial:
         connection.execute("UPDATE words SET in_force = ? WHERE terminal = ?", (release, said.terminal))
-    return Start(release, bool(on_trial))
+    found = [Start(said.values[_RELEASE], bool(said.values[_ON_TRIAL]))] if is_start else []
+    return [*found, Start(release, bool(on_trial))]
 
 
 def state_after(state: str, number: int, start: Start) -> str:
