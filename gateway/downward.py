@@ -11,7 +11,7 @@ from gateway.registry import Terminal
 
 
 class Down(NamedTuple):
-    """A message for a terminal. kind: request, configuration, offer, chunk, abort."""
+    """A message for a terminal. kind: request, configuration, offer, chunk, abort, key_offer, key_use, certificates."""
 
     terminal: str
     data: bytes
