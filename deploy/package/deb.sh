@@ -37,11 +37,13 @@ mkdir -p "$root/usr/bin" "$root/lib/systemd/system" "$root/etc/wattline" "$root/
 ln -s ../lib/wattline/wattline "$root/usr/bin/wattline"
 cp deploy/systemd/wattline-* "$root/lib/systemd/system"
 cp deploy/one-machine/gateway.toml "$root/etc/wattline"
+cp "$here/debian/copyright" "$root/usr/share/doc/wattline-gateway"
 cp -r docs/operating-a-gateway.md docs/scale.md docs/console.md LICENSE "$root/usr/share/doc/wattline-gateway"
 cp -r deploy/example deploy/one-machine deploy/several-machines deploy/monitoring deploy/systemd "$root/usr/share/doc/wattline-gateway/examples"
 
 find "$root" -type d -exec chmod 755 {} +
 find "$root" -type f ! -perm -100 -exec chmod 644 {} +
+find "$root" -name '*.so*' -type f -exec chmod 644 {} +
 cp "$here"/debian/conffiles "$here"/debian/p* "$root/DEBIAN"
 chmod 755 "$root"/DEBIAN/p*
 sed -e "s/@VERSION@/$version/" -e "s/@ARCHITECTURE@/$architecture/" -e "s/@PYTHON@/$minor/" \
