@@ -36,6 +36,8 @@ def test_a_wheel_and_the_source_archive_have_all_of_the_rooms_and_nothing_else(d
         ("*-any.whl", set()),
     ):
         with zipfile.ZipFile(only(dist, pattern)) as wheel:
+            modules = [wheel.read(name) for name in wheel.namelist() if name.endswith(".so")]
+            assert not any(str(ROOT).encode() in data for data in modules), "a folder of this machine"
             found = {name for name in wheel.namelist() if ".dist-info/" not in name}
         assert found == files | {stamp} | {f"cext/{name}" for name in compiled}
     with tarfile.open(only(dist, "*.tar.gz")) as archive:
