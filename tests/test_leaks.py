@@ -53,7 +53,9 @@ def test_nothing_is_found_where_there_is_none_and_where_a_key_belongs(tmp_path: 
     (tmp_path / "empty").touch()
     (tmp_path / "random").write_bytes(random.Random(1).randbytes(1 << 20))
     for home in HOMES:
-        (tmp_path / home.replace("*", "T0001")).write_bytes(KEY.hex().encode())
+        file = tmp_path / home.replace("*", "T0001")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(KEY.hex().encode())
     assert list(search.below(tmp_path)) == []
     assert not any(Path("x", name).match(home) for home in HOMES for name in ("a.log", "a.json", "a.html", "a.sqlite3"))
 
