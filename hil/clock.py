@@ -54,10 +54,6 @@ class ScaledClock:
         """Real seconds from now until the virtual instant; negative once it has passed."""
         return (virtual_ms - self.now_ms()) / 1000 / self.factor
 
-    def real_ns_at(self, virtual_ms: int) -> int:
-        """The real instant of a virtual one, in ns since 1970."""
-        return self.anchor_ns + (virtual_ms - self.start_ms) * 1_000_000 // self.factor
-
     def sleep_until(self, virtual_ms: int) -> None:
         """Return at the virtual instant, at once if it has passed."""
         time.sleep(max(0.0, self.real_s_until(virtual_ms)))

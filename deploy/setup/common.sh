@@ -39,3 +39,21 @@ launcher() {
         "${4%/*}" "${3%/*}" "root/$2" >"$1"
     chmod +x "$1"
 }
+# FOLDER MIRROR SUITE ARCH: point apt (through APT_CONFIG) at one suite for one architecture, with lists, cache and status of
+# its own below FOLDER/apt, so that Debian's signatures are checked and nothing of this machine's apt is touched. FOLDER/debs
+# and FOLDER/root are made empty.
+private_apt() {
+    rm -rf "$1/apt" "$1/debs" "$1/root"
+    mkdir -p "$1/apt/lists/partial" "$1/apt/cache/archives/partial" "$1/apt/none" "$1/debs" "$1/root"
+    : >"$1/apt/status"   # an empty dpkg status: nothing counts as installed
+    echo "deb [arch=$4 signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $2 $3 main" >"$1/apt/sources.list"
+    cat >"$1/apt/apt.conf" <<CONF
+APT::Architecture "$4"; APT::Architectures { "$4"; }; APT::Sandbox::User "root";
+Acquire::Languages "none"; Acquire::IndexTargets::deb::DEP-11::DefaultEnabled "false";
+Dir::State::Lists "$1/apt/lists"; Dir::State::status "$1/apt/status"; Dir::Cache "$1/apt/cache";
+Dir::Etc::SourceList "$1/apt/sources.list"; Dir::Etc::SourceParts "$1/apt/none";
+Dir::Etc::Preferences "$1/apt/none/x"; Dir::Etc::PreferencesParts "$1/apt/none";
+CONF
+    export APT_CONFIG="$1/apt/apt.conf"
+    apt-get -q update
+}

@@ -29,27 +29,9 @@ case $vm in
     *) die "usage: micropython.sh vm64|vm32 FOLDER" ;;
 esac
 libraries="libc6 libffi8 libmbedcrypto16 libmbedtls21 libmbedx509-7"
-keys=/usr/share/keyrings/debian-archive-keyring.gpg
-
-private_apt() { # SUITE: point apt (through APT_CONFIG) at one suite, with state, cache and status of its own
-    rm -rf "$folder/apt" "$folder/debs" "$folder/root"
-    mkdir -p "$folder/apt/lists/partial" "$folder/apt/cache/archives/partial" "$folder/apt/none" \
-        "$folder/debs" "$folder/root"
-    : >"$folder/apt/status"   # an empty dpkg status: nothing counts as installed
-    echo "deb [arch=$arch signed-by=$keys] $mirror $1 main" >"$folder/apt/sources.list"
-    cat >"$folder/apt/apt.conf" <<CONF
-APT::Architecture "$arch"; APT::Architectures { "$arch"; }; APT::Sandbox::User "root";
-Acquire::Languages "none"; Acquire::IndexTargets::deb::DEP-11::DefaultEnabled "false";
-Dir::State::Lists "$folder/apt/lists"; Dir::State::status "$folder/apt/status"; Dir::Cache "$folder/apt/cache";
-Dir::Etc::SourceList "$folder/apt/sources.list"; Dir::Etc::SourceParts "$folder/apt/none";
-Dir::Etc::Preferences "$folder/apt/none/x"; Dir::Etc::PreferencesParts "$folder/apt/none";
-CONF
-    export APT_CONFIG="$folder/apt/apt.conf"
-    apt-get -q update
-}
 
 route_index() { # SUITE VERSION SHA256
-    private_apt "$1" && cd "$folder/debs" &&
+    private_apt "$folder" "$mirror" "$1" "$arch" && cd "$folder/debs" &&
         apt-get -q download "micropython=$2" $libraries &&
         echo "$3  $(ls micropython_*.deb)" | sha256sum -c - && unpack
 }
@@ -61,7 +43,7 @@ fetch_pool() { # POOL-PATH SHA256
 # i386 needs glibc 2.34 only, so bookworm's C library carries it; the rest comes by path, and its hashes were computed
 # from a first download (no signed index was seen for these files).
 route_pool() {
-    private_apt bookworm && cd "$folder/debs" && apt-get -q download libc6 &&
+    private_apt "$folder" "$mirror" bookworm "$arch" && cd "$folder/debs" && apt-get -q download libc6 &&
         fetch_pool "m/micropython/micropython_${trixie_version}_i386.deb" "$trixie_sha" &&
         fetch_pool libf/libffi/libffi8_3.4.8-2_i386.deb 8bafefb38c320ca27796070c881595ce04d900c3b534ac142a494daf1fe1db13 &&
         fetch_pool m/mbedtls/libmbedcrypto16_3.6.6-0.1~deb13u1_i386.deb aa4698ed436eebf77e3dc9f5c514073bd554109d857d887db5a367dde9a5c377 &&

@@ -5,7 +5,6 @@ set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/common.sh"
 folder=$1
-keys=/usr/share/keyrings/debian-archive-keyring.gpg
 
 new_enough() { # PROGRAM
     case $("$1" --version 2>/dev/null) in
@@ -17,20 +16,8 @@ new_enough() { # PROGRAM
 fetch() { # through apt, with lists and status of its own: Debian's signatures are checked
     mirror=$(debian_mirror) || true
     [ -n "$mirror" ] || die "no Debian mirror in this machine's apt configuration" "本机 apt 未配置 Debian 源"
-    rm -rf "$folder/apt" "$folder/debs"
-    mkdir -p "$folder/apt/lists/partial" "$folder/apt/cache/archives/partial" "$folder/apt/none" "$folder/debs"
-    : >"$folder/apt/status"
-    arch=$(dpkg --print-architecture)
-    echo "deb [arch=$arch signed-by=$keys] $mirror trixie main" >"$folder/apt/sources.list"
-    cat >"$folder/apt/apt.conf" <<CONF
-APT::Architecture "$arch"; APT::Architectures { "$arch"; }; APT::Sandbox::User "root";
-Acquire::Languages "none"; Acquire::IndexTargets::deb::DEP-11::DefaultEnabled "false";
-Dir::State::Lists "$folder/apt/lists"; Dir::State::status "$folder/apt/status"; Dir::Cache "$folder/apt/cache";
-Dir::Etc::SourceList "$folder/apt/sources.list"; Dir::Etc::SourceParts "$folder/apt/none";
-Dir::Etc::Preferences "$folder/apt/none/x"; Dir::Etc::PreferencesParts "$folder/apt/none";
-CONF
-    export APT_CONFIG="$folder/apt/apt.conf"
-    apt-get -q update && cd "$folder/debs" && apt-get -q download nats-server && dpkg -x nats-server_*.deb "$folder/root"
+    private_apt "$folder" "$mirror" trixie "$(dpkg --print-architecture)" &&
+        cd "$folder/debs" && apt-get -q download nats-server && dpkg -x nats-server_*.deb "$folder/root"
 }
 
 rm -rf "$folder"

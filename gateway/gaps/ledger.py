@@ -14,7 +14,6 @@ from gateway.gaps.words import (
     NOT_DUE,
     NOT_MEASURED,
     PRESENT,
-    UNKNOWN,
     cell_from,
 )
 
@@ -136,8 +135,3 @@ def _count(day: Day, state: str) -> None:
         day.late += state == LATE
     else:
         day.missing[state] += 1
-
-
-def without_cause(days: Mapping[int, Day]) -> int:
-    """Windows that are missing, and nobody knows why."""
-    return sum(day.missing[UNKNOWN] for day in days.values())

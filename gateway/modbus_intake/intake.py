@@ -57,7 +57,6 @@ class ModbusIntake:
         self._outstanding: dict[int, Outstanding] = {}
         self._down = {one.id: deque[bytes]() for config in configs for one in config.terminals}
         self._numbers = itertools.count(1)
-        self._fetching = 0
         self._loop = asyncio.new_event_loop()
         self._stop = asyncio.Event()
         self._thread = threading.Thread(
@@ -115,11 +114,6 @@ class ModbusIntake:
     def waiting(self) -> int:
         """Frames in memory that nobody has taken yet."""
         return self._queue.qsize()
-
-    @property
-    def outstanding(self) -> int:
-        """Frames that were handed over and not released."""
-        return len(self._outstanding)
 
     async def _run(self) -> None:
         self._loop.set_exception_handler(self._count_fault)

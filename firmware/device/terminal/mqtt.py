@@ -63,7 +63,6 @@ class Session:
         self._sent_ms = 0
         self.session_present = False
         self.payload_max = 0
-        self.abrupt = False  # closed without a goodbye
 
     async def begin(self, settings, client_id: str, topics: "tuple[str, str]") -> None:  # type: ignore[no-untyped-def]
         """CONNECT, and SUBSCRIBE to topics[1]."""
@@ -146,12 +145,12 @@ class Session:
             writer.write(packet.disconnect(reason))
             await self._board.wait_for_ms(writer.drain(), 500)
         except (OSError, ValueError, asyncio.TimeoutError):  # ValueError: of a handshake that was refused
-            self.abrupt = True
+            pass  # closed without a goodbye, then
         writer.close()
         try:
             await writer.wait_closed()  # on MicroPython this is what closes the socket
         except OSError:
-            self.abrupt = True
+            pass  # it is gone either way
 
     async def _send(self, *parts: bytes) -> None:
         async with self._sending:

@@ -36,7 +36,6 @@ from protocol.host.strict import ConfigError, Problem, read
 from protocol.host.tables import Name, Section, Text, duplicates
 
 PERIOD, INSTANT, STATE = "2051", "2011", "2021"  # CN: a period's data, an instant's, run states
-PERIOD_ATTRIBUTES = ("Min", "Avg", "Max", "Cou")
 INSTANT_ATTRIBUTES = ("Rtd", "SampleTime")
 SAMPLE_TIME = "SampleTime"
 ELECTRICITY, CONDITIONS = "44", "45"  # ST of HJ 212-2025: everything of theirs is an instant's (2011)

@@ -12,7 +12,6 @@ from cext.decoder import KeyState, decode_columns
 from hil.benchmarks.ingest.load import BOOT, EPOCH, SECRET, names, windows
 from protocol import frame, mac, record
 
-WINDOWS_MAX = 96  # of the last day
 NAMES = (
     "p_mean_w", "p_min_w", "p_max_w", "e_import_wh", "r_import_varh", "run_s",
     "ua_dv", "ub_dv", "uc_dv", "ia_ma", "ib_ma", "ic_ma", "pf_milli",
@@ -28,7 +27,7 @@ class Seen(NamedTuple):
 
 
 def messages(form: str, terminals: int, count: int, seed: int, now_s: int) -> list[tuple[str, bytes]]:
-    """(terminal, payload) of `count` messages, window by window; at most WINDOWS_MAX for each terminal."""
+    """(terminal, payload) of `count` messages, window by window, of the last day: at most 96 for each terminal."""
     raws = windows(-(-count // terminals), seed, now_s)
     make = _json if form == "json" else _frame
     made = [(name, make(name, number, raw)) for number, raw in enumerate(raws) for name in names(terminals)]
