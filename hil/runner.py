@@ -26,7 +26,8 @@ from hil.report.firmware import versions_of
 from hil.report.result import Frames, Report, TerminalWindows, verdict_word
 from hil.report.stories import Story, tell
 from hil.scenario import Scenario, Terminal
-from hil.target import StoppedError, Target, open_target
+from hil.target import StoppedError, Target
+from hil.targets import open_target
 
 # real: what a machine with six programs a core may take away from a round of all meters, which is scaled
 BUSY_MS = 5_000

@@ -1,4 +1,4 @@
-"""What a scenario is played on: one interface, and the targets that stand behind it.
+"""What a scenario is played on: one interface. The targets that stand behind it (hil/targets.py opens them):
 
 `sim`   everything in this process, virtual time, from one seed (hil/sim)
 `unix`  the real MicroPython VM, broker, gateway, ptys and sockets on this machine (hil/bench.py)
@@ -9,13 +9,10 @@ All instants and spans are virtual, in ms.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Literal, Protocol, Self
 
-from hil.fault_kinds import KINDS
 from hil.oracle.evidence import Finding, Life
-from hil.process import BenchError
 from hil.scenario import Scenario, Update
 
 
@@ -182,27 +179,3 @@ class Target(Protocol):
 
     def end(self) -> None:
         """End everything in the order in which nothing is lost that was about to be written."""
-
-
-def open_target(scenario: Scenario, folder: Path) -> AbstractContextManager[Target]:
-    """The scenario's target, in a folder that is made anew. Whatever happens, leaving it ends all of it.
-
-    Raises BenchError for a fault that this target can't play.
-    """
-    like = "unix" if scenario.target == "board" else scenario.target
-    for what in {fault.what for fault in scenario.faults if like not in KINDS[fault.what].targets}:
-        other = ", ".join(f"--target {name}" for name in sorted(KINDS[what].targets))
-        raise BenchError(f"{what} can't be played on {scenario.target}; use / 请用: {other}")
-    if scenario.updates and scenario.target == "board":
-        raise BenchError("updates can't be played on board; use / 请用: --target sim, --target unix")
-    if scenario.target == "sim":
-        from hil.sim.target import open_sim  # noqa: PLC0415  one needs neither VM nor broker, the other no simulation
-
-        return open_sim(scenario, folder)
-    if scenario.target == "board":
-        from hil.board.target import open_board  # noqa: PLC0415
-
-        return open_board(scenario, folder)
-    from hil.bench import Bench  # noqa: PLC0415
-
-    return Bench(scenario, folder)

@@ -14,7 +14,8 @@ from gateway.updates.store import looking
 from hil import runner, scenario
 from hil.report.result import Report
 from hil.scenario import Fault, Scenario
-from hil.target import Target, open_target
+from hil.target import Target
+from hil.targets import open_target
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 CUT_AT_BYTES = 32_000

@@ -15,7 +15,7 @@ from hil.meter_bus import meters_json
 from hil.meters import Config
 from hil.process import BenchError
 from hil.spans import duration_s
-from hil.target import open_target
+from hil.targets import open_target
 from protocol.host.strict import ConfigError
 
 DAY = scenario.FOLDER / "day.toml"

@@ -15,7 +15,7 @@ from hil.scenario import Scenario, Update
 from hil.sim import fuzz, plan
 from hil.sim.target import Sim
 from hil.sim.world import World
-from hil.target import open_target
+from hil.targets import open_target
 
 OPERATIONS = 70  # as many as it takes to write a release of four files in chunks, and to have it run
 CUTS = 3
