@@ -19,7 +19,7 @@ SETUP := deploy/setup
 PACKAGE := deploy/package
 TYPINGS := build/typings
 
-.PHONY: help setup setup-check lint types promises audit references docs check test test-quick fuzz mutants kills powercut soak firmware heap alarms bench demo dist wheelhouse lock clean
+.PHONY: help setup setup-check lint types promises audit references docs check test test-quick fuzz mutants kills powercut soak attack firmware heap alarms bench demo dist wheelhouse lock clean
 
 help: ## list the targets / 列出所有目标
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -167,6 +167,9 @@ powercut: setup-check $(STAMP)/vm64 $(STAMP)/vm32 ## cut the power of the log, a
 
 soak: setup-check $(STAMP)/mosquitto $(STAMP)/tools $(STAMP)/vm64 ## an hour of real processes with random faults: MINUTES=60 SEED=n; build/soak/soak.md / 长时间运行试验
 	$(BIN)/wattline hil soak --minutes $(or $(MINUTES),60) --seed $(or $(SEED),$(shell date +%j))
+
+attack: setup-check $(STAMP)/mosquitto $(STAMP)/tools $(STAMP)/vm64 ## each attacker of docs/threat-model.md against a running system: SEED=n; build/attack/attack.md / 红队试验
+	$(BIN)/wattline hil attack --seed $(or $(SEED),1)
 
 firmware: setup-check ## the terminal's image for each board: build/firmware/BOARD / 生成固件映像
 	$(BIN)/wattline field image

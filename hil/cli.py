@@ -20,6 +20,7 @@ from hil import again, known_failing, platform, runner, shown, suite_cli, versio
 from hil import scenario as scenarios
 from hil.abuse import cli as abuse_cli
 from hil.accuracy import cli as accuracy
+from hil.attack import cli as attack_cli
 from hil.board import cli as board_cli
 from hil.board import first
 from hil.fleet import cli as fleet_cli
@@ -162,6 +163,7 @@ app.command(epilog=abuse_cli.EPILOG)(abuse_cli.sinks)
 app.command(epilog=fleet_cli.EPILOG)(fleet_cli.fleet)
 app.command(epilog=suite_cli.EPILOG)(suite_cli.suite)
 app.command(epilog=soak_cli.EPILOG)(soak_cli.soak)
+app.command(epilog=attack_cli.EPILOG)(attack_cli.attack)
 
 
 app.command(epilog=accuracy.EPILOG)(accuracy.accuracy)

@@ -34,6 +34,11 @@ class Link:
         """Change how bytes travel: hil.weather.Weather's fields, or `profile`."""
         order(self._control, weather)
 
+    def lead_to(self, port: int) -> None:
+        """End all connections; those to come go to this port on loopback."""
+        order(self._control, {"target": port})
+        self.cut()
+
     def set_up(self, *, up: bool) -> None:
         """Let nothing pass and end nothing, or let it pass again."""
         self._weather = replace(self._weather, flowing=up)

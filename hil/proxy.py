@@ -39,7 +39,7 @@ class Proxy:
         self.port = 0
         self.weather = Weather()
         self.cuts: list[Cut] = []  # of the connections to come, in their order
-        self._target_port = target_port
+        self.target_port = target_port  # of the connections to come
         self._on_end = on_end
         self._server: asyncio.Server | None = None
         self._flowing = asyncio.Event()
@@ -90,7 +90,7 @@ class Proxy:
         self._count += 1
         number = self._count
         try:
-            far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._target_port)
+            far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self.target_port)
         except OSError:
             writer.transport.abort()
             self._on_end({"connection": number, "up": 0, "down": 0, "end": "no target"})
@@ -192,6 +192,8 @@ async def obey(proxy: Proxy, row: object) -> None:
         raise ValueError(f"{row!r}: an object is allowed")  # noqa: TRY004  (one error for every line that is wrong)
     if row == {"cut": True}:
         proxy.cut()
+    elif set(row) == {"target"}:
+        proxy.target_port = int(row["target"])
     elif set(row) == {"cuts"}:
         proxy.cuts = [Cut(up=bool(up), after_bytes=int(after)) for up, after in row["cuts"]]
     else:

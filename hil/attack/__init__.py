@@ -1,0 +1,1 @@
+"""Red team: each attacker of docs/threat-model.md plays their moves against a running system on loopback."""

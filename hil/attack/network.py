@@ -1,0 +1,247 @@
+"""Someone on the network: between terminal and broker, or with a way to a port."""
+
+import http.client
+import json
+import os
+import signal
+import socket
+import ssl
+import threading
+from datetime import UTC, datetime, timedelta
+from urllib.parse import urlsplit
+
+from gateway.intake.deliveries import DOWN, UP
+from gateway.pki.authority import BEGIN, CLIENT, PEM, Authority, Issued
+from hil.attack.house import HOST, OWN, STOLEN, USER, USER_PASSWORD, House
+from hil.attack.move import Move, Observed
+
+WHO = "someone on the network"
+ALTERED = 200  # frames with a bit turned round
+GUESSES = 30  # of a password: the console slows down after a few
+HELLO_MAX = 4_096  # of what a terminal says to a broker that it does not know
+SETTLE_S = 3.0
+HTTP_S = 10.0
+
+
+def _enters(house: House, issued: Issued | None, name: str = OWN) -> bool:
+    """Whether the broker answers who has this certificate."""
+    try:
+        house.client(issued, name).close()
+    except (OSError, TimeoutError):
+        return False
+    return True
+
+
+def without_certificate(house: House) -> Observed:
+    held = not _enters(house, None)
+    return Observed(held, "TLS ended by the broker" if held else "let in")
+
+
+def self_made(house: House) -> Observed:
+    wrong = {
+        "self-made": Authority.create(OWN).own,
+        "of another authority": Authority.create("Wattline red team").issue(OWN, use=CLIENT),
+        "expired": house.authority.issue(OWN, BEGIN, BEGIN + timedelta(days=1), CLIENT),
+    }
+    entered = [name for name, issued in wrong.items() if _enters(house, issued)]
+    return Observed(not entered, f"let in: {entered}" if entered else f"none of {len(wrong)} let in")
+
+
+def poses_as_broker(house: House) -> Observed:
+    """The terminal's link is led to a server with a certificate of another authority, under the right name."""
+    forged = Authority.create("Wattline red team").issue(HOST)
+    pair = house.folder / "posing.pem"
+    pair.touch(mode=0o600)
+    pair.write_bytes(forged.certificate_bytes(PEM) + forged.key_bytes(PEM))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pair)
+    told, tried = bytearray(), threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(SETTLE_S)
+        thread = threading.Thread(target=_pose, args=(server, context, told, tried), daemon=True)
+        thread.start()
+        house.link.lead_to(server.getsockname()[1])
+        thread.join()
+    before = house.counter("frames_accepted")
+    house.link.lead_to(house.port)
+    house.restart_terminal()
+    back = house.wait(lambda: house.counter("frames_accepted") > before)
+    held = tried.is_set() and not told and back
+    return Observed(held, f"{len(told)} bytes told; tried {tried.is_set()}; with the right one again {back}")
+
+
+def _pose(server: socket.socket, context: ssl.SSLContext, told: bytearray, tried: threading.Event) -> None:
+    """Take connections until nobody comes for SETTLE_S, ten at the most."""
+    for _ in range(10):
+        try:
+            plain, _address = server.accept()
+        except TimeoutError:
+            return
+        tried.set()
+        plain.settimeout(SETTLE_S)
+        try:
+            with context.wrap_socket(plain, server_side=True) as link:
+                told += link.recv(HELLO_MAX)
+        except OSError:
+            plain.close()
+
+
+def _captured(house: House) -> list[tuple[str, bytes]]:
+    """Frames of the true terminal, as somebody who hears everything has them; its acks, too."""
+    with house.between() as listener:
+        listener.subscribe(UP + "+", DOWN + "+")
+        house.restart_terminal()
+        house.wait(lambda: any(topic.startswith(DOWN) for topic, _ in listener.heard))
+        return list(listener.heard)
+
+
+def replays(house: House) -> Observed:
+    heard = _captured(house)
+    frames = [one for one in heard if one[0].startswith(UP)]
+    before, repeated = house.windows(), house.counter("frames_repeated")
+    with house.between("replayer") as stranger:
+        for topic, data in frames * 3:
+            stranger.publish(topic, data)
+        seen = house.wait(lambda: house.counter("frames_repeated") >= repeated + 3 * len(frames))
+    held = bool(frames) and seen and house.windows() == before
+    return Observed(held, f"{3 * len(frames)} frames again: {house.windows() - before} windows more")
+
+
+def replays_acks(house: House) -> Observed:
+    """Acks, and what goes down otherwise, to their own terminal and to another one."""
+    acks = [one for one in _captured(house) if one[0].startswith(DOWN)]
+    with house.between("replayer") as stranger:
+        for _, data in acks * 5:
+            stranger.publish(DOWN + OWN, data)
+            stranger.publish(DOWN + OWN, data[:-1] + bytes([data[-1] ^ 1]))
+            stranger.publish(DOWN + OWN, house.sealed())
+    runs = house.terminal.process.running
+    before = house.counter("frames_accepted")
+    house.restart_terminal()
+    alive = house.wait(lambda: house.counter("frames_accepted") > before)
+    return Observed(bool(acks) and runs and alive, f"{len(acks) * 15} messages down: it runs {runs}, is heard {alive}")
+
+
+def alters(house: House) -> Observed:
+    frames = [data for topic, data in _captured(house) if topic == UP + OWN]
+    before, windows = sum(house.refused().values()), house.windows()
+    with house.between("alterer") as stranger:
+        for number in range(ALTERED):
+            data = bytearray(frames[number % len(frames)])
+            at = house.random.randrange(len(data) * 8)
+            data[at // 8] ^= 1 << at % 8
+            stranger.publish(UP + OWN, bytes(data))
+        seen = house.wait(lambda: sum(house.refused().values()) >= before + ALTERED)
+    more = sum(house.refused().values()) - before
+    return Observed(seen and house.windows() == windows, f"{more} of {ALTERED} refused and kept")
+
+
+def transplants(house: House) -> Observed:
+    """A true frame of one terminal, said to be another one's; one cut short; one with something behind."""
+    frames = [data for topic, data in _captured(house) if topic == UP + OWN]
+    before, windows = sum(house.refused().values()), house.windows()
+    made = [(STOLEN, frames[0]), (OWN, frames[0][:-9]), (OWN, frames[0] + b"\x00"), ("T9999", frames[0])]
+    with house.between("transplanter") as stranger:
+        for terminal, data in made:
+            stranger.publish(UP + terminal, data)
+        seen = house.wait(lambda: sum(house.refused().values()) >= before + len(made))
+    reasons = ", ".join(house.refusals()[: len(made)])
+    return Observed(seen and house.windows() == windows, f"refused: {reasons}")
+
+
+def bombs(house: House) -> Observed:
+    """What breaks parsers; a good frame right behind is taken."""
+    made = [
+        b"", b"\x81" * 4000, b"\xd1\x84\x46\xa2\x01\x05\x04\x41\x01\xa0\x5b" + b"\xff" * 8, b"\x9f" * 4000,
+        house.random.randbytes(4000), b"\xff" * 8000, b"\xd2" * 100,
+    ]  # fmt: skip
+    accepted = house.counter("frames_accepted")
+    with house.between("bomber") as stranger:
+        for data in made:
+            stranger.publish(UP + OWN, data)
+        stranger.publish(UP + STOLEN, house.sealed())
+        seen = house.wait(lambda: house.counter("frames_accepted") > accepted)
+    runs = house.gateway.process.running
+    return Observed(seen and runs, f"{len(made)} bombs: the gateway runs {runs}, the good frame was taken {seen}")
+
+
+def _asks(
+    house: House, method: str, path: str, headers: dict[str, str] | None = None, body: object = None
+) -> tuple[int, dict[str, str]]:
+    """The status and the headers of what the console answers."""
+    address = urlsplit(house.console)
+    link = http.client.HTTPConnection(str(address.hostname), address.port or 80, timeout=HTTP_S)
+    try:
+        sent = {"Content-Type": "application/json", **(headers or {})}
+        link.request(method, path, None if body is None else json.dumps(body), sent)
+        answer = link.getresponse()
+        answer.read()
+        return answer.status, {name.lower(): value for name, value in answer.getheaders()}
+    finally:
+        link.close()
+
+
+def strange_requests(house: House) -> Observed:
+    """Without a login; by another name; upwards; with a session's cookie, as a page of another site has it."""
+    status, headers = _asks(house, "POST", "/api/login", body={"name": USER, "password": USER_PASSWORD})
+    cookie = {"Cookie": headers.get("set-cookie", "").partition(";")[0]}
+    order = {"ids": [1], "action": "discard"}
+    tried = {
+        "no login": _asks(house, "GET", "/api/terminals")[0],
+        "another host's name": _asks(house, "GET", "/", {"Host": "evil.example"})[0],
+        "a path upwards": _asks(house, "GET", "/static/..%2f..%2f..%2fgateway.toml")[0],
+        "a cookie without its token": _asks(house, "POST", "/api/quarantine/orders", cookie, order)[0],
+        "a wrong token": _asks(house, "POST", "/api/quarantine/orders", {**cookie, "X-CSRF-Token": "0" * 32}, order)[0],
+        "an operator as admin": _asks(house, "POST", f"/api/terminals/{OWN}/revocation", cookie, {})[0],
+    }
+    held = status < 400 and all(one >= 400 for one in tried.values())
+    return Observed(held, ", ".join(f"{what}: {one}" for what, one in tried.items()))
+
+
+def guesses(house: House) -> Observed:
+    statuses = [
+        _asks(house, "POST", "/api/login", body={"name": USER, "password": f"guess number {number}"})[0]
+        for number in range(GUESSES)
+    ]
+    held = all(one >= 400 for one in statuses) and statuses[-1] == http.client.TOO_MANY_REQUESTS
+    return Observed(held, f"{GUESSES} guesses: statuses {sorted(set(statuses))}, the last {statuses[-1]}")
+
+
+def from_outside(house: House) -> Observed:
+    """127.0.0.2 is no address that any of ours binds to, and reaches all that is bound to every address."""
+    ports = {"console": urlsplit(house.console).port or 80, "broker, gateway's": house.inner_port}
+    reached = []
+    for name, port in ports.items():
+        try:
+            socket.create_connection(("127.0.0.2", port), timeout=HTTP_S).close()
+            reached.append(name)
+        except OSError:
+            continue
+    return Observed(not reached, f"reached: {reached}" if reached else f"none of {len(ports)} ports is there")
+
+
+def revoked(house: House) -> Observed:
+    """A certificate that was good until just now; the broker gets the list and a SIGHUP."""
+    issued = house.authority_folder.issue(house.authority, "T0003", CLIENT, house.folder / "T0003")
+    good = _enters(house, issued, "T0003")
+    house.authority_folder.revoke(house.authority, "T0003", datetime.now(UTC))
+    (house.site / "revoked.pem").write_bytes((house.authority_folder.path / "revoked.pem").read_bytes())
+    os.kill(house.broker.pid, signal.SIGHUP)
+    gone = house.wait(lambda: not _enters(house, issued, "T0003"), 60.0)
+    return Observed(good and gone, f"before: {'in' if good else 'out'}; after: {'out' if gone else 'in'}")
+
+
+MOVES = [
+    Move(WHO, "connects without a certificate", "S-25", "not let in", without_certificate),
+    Move(WHO, "connects with a made-up, a foreign, an expired one", "S-25", "not let in", self_made),
+    Move(WHO, "goes on with a revoked one", "S-19", "out within a minute", revoked),
+    Move(WHO, "poses as the broker", "S-25", "the terminal tells it nothing, and comes back", poses_as_broker),
+    Move(WHO, "sends captured frames again", "S-01", "counted, nothing journalled", replays),
+    Move(WHO, "sends acks and noise down", "S-03, S-05", "none is taken, it goes on", replays_acks),
+    Move(WHO, "turns bits of frames round", "S-03", "each refused and kept", alters),
+    Move(WHO, "passes frames off as another's, cuts, lengthens", "S-05", "each refused", transplants),
+    Move(WHO, "sends what breaks parsers", "S-21", "refused; the next good frame is taken", bombs),
+    Move(WHO, "asks the console as another site, or without a login", "S-27", "refused", strange_requests),
+    Move(WHO, "guesses a password", "S-27", "slowed down", guesses),
+    Move(WHO, "comes to ports from outside", "S-27", "nobody is there", from_outside),
+]  # fmt: skip

@@ -1,0 +1,105 @@
+"""A thief with a terminal: its key and its certificate."""
+
+from gateway.intake.deliveries import DOWN, UP
+from hil.attack.house import EPOCH, OWN, STOLEN, House
+from hil.attack.move import Move, Observed
+from hil.bad_frames import bad_frames
+from hil.benchmarks.processes import rss_mib
+
+WHO = "a thief with a terminal"
+FLOOD = 3_000
+FLOOD_MIB = 48.0  # 2,000 frames of 4 KiB that may wait, some caches
+REVOKED_S = 70.0  # a minute, and a busy machine
+GREEDY = ("#", "+/+/+", "$SYS/#", UP + "+", DOWN + "+", UP + OWN, DOWN + OWN, f"$share/workers/{UP}+")
+
+
+def speaks_as_another(house: House) -> Observed:
+    """By the broker, under another name; and under his own name, sealed as another's."""
+    before, refused = house.windows(), sum(house.refused().values())
+    with house.between() as listener, house.client(house.stolen, STOLEN) as thief:
+        listener.subscribe(UP + "+")
+        thief.publish(UP + OWN, house.sealed(OWN))
+        thief.publish(UP + STOLEN, house.sealed(OWN))
+        seen = house.wait(lambda: sum(house.refused().values()) > refused)
+        through = [topic for topic, _ in listener.heard if topic == UP + OWN]
+    held = seen and not through and house.windows() == before
+    return Observed(
+        held, f"under another's topic {len(through)} came through; sealed as another's: {house.refusals()[0]}"
+    )
+
+
+def listens(house: House) -> Observed:
+    """To everything that he can name, while the true terminal sends and is answered."""
+    with house.client(house.stolen, STOLEN) as thief, house.between() as listener:
+        listener.subscribe(UP + "+", DOWN + "+")
+        thief.subscribe(*GREEDY)
+        house.restart_terminal()
+        house.wait(lambda: any(topic == DOWN + OWN for topic, _ in listener.heard))
+        foreign = [topic for topic, _ in thief.heard if OWN in topic]
+    return Observed(
+        not foreign and bool(listener.heard), f"{len(listener.heard)} messages passed, he heard {len(foreign)}"
+    )
+
+
+def doubles_a_record(house: House) -> Observed:
+    """Beside the true one: another content under a number that the journal has."""
+    with house.client(house.stolen, STOLEN) as thief:
+        before = house.windows()
+        thief.publish(UP + STOLEN, house.sealed(seq=700_001, mean_w=1))
+        house.wait(lambda: house.windows() > before)
+        thief.publish(UP + STOLEN, house.sealed(seq=700_001, mean_w=9_999))
+        kept = house.wait(lambda: house.refused().get("conflict", 0) > 0)
+    return Observed(kept and house.windows() == before + 1, f"conflicts kept: {house.refused().get('conflict', 0)}")
+
+
+def makes_up_an_epoch(house: House) -> Observed:
+    """His log takes turns with the true one's: another epoch, back, and again."""
+    backs = house.counter("epochs_back")
+    with house.client(house.stolen, STOLEN) as thief:
+        for epoch in (EPOCH, EPOCH + 1, EPOCH, EPOCH + 1):
+            thief.publish(UP + STOLEN, house.sealed(epoch=epoch))
+        seen = house.wait(lambda: house.counter("epochs_back") > backs)
+    more = house.counter("epochs_back") - backs
+    return Observed(seen, f"taken, and told as another log: {more} turns counted")
+
+
+def floods(house: House) -> Observed:
+    """As fast as he can, under his own name; the true terminal is heard meanwhile."""
+    before_mib, accepted = rss_mib(house.gateway.process.pid), house.counter("frames_accepted")
+    made = (data for name, data in bad_frames(house.scenario.seed, STOLEN) if name == STOLEN)
+    with house.client(house.stolen, STOLEN) as thief:
+        for number, data in zip(range(FLOOD), made, strict=False):
+            thief.publish(UP + STOLEN, data)
+            if number == FLOOD // 2:
+                house.restart_terminal()
+    heard = house.wait(lambda: house.counter("frames_accepted") > accepted)
+    grown_mib = rss_mib(house.gateway.process.pid) - before_mib
+    return Observed(
+        heard and grown_mib < FLOOD_MIB, f"{FLOOD} frames: {grown_mib:.1f} MiB more, the true one is heard {heard}"
+    )
+
+
+def goes_on_after_revocation(house: House) -> Observed:
+    done = house.command("revoke", STOLEN)
+    before = house.windows()
+
+    def is_refused() -> bool:
+        refused = sum(house.refused().values())
+        with house.between("thief") as thief:  # the broker is told apart, by the authority
+            thief.publish(UP + STOLEN, house.sealed())
+            return house.wait(lambda: sum(house.refused().values()) > refused, 5.0)
+
+    gone = house.wait(is_refused, REVOKED_S)
+    return Observed(
+        done.status == 0 and gone, f"refused: {house.refusals()[0]}; {house.windows() - before} windows meanwhile"
+    )
+
+
+MOVES = [
+    Move(WHO, "speaks as another terminal", "S-05, S-19", "dropped, or refused", speaks_as_another),
+    Move(WHO, "listens to others, joins their shares", "S-06", "hears nothing", listens),
+    Move(WHO, "says something else under a number that is taken", "S-07", "both are kept, an alarm", doubles_a_record),
+    Move(WHO, "goes on in a log of his own", "S-07, S-08", "taken, and told as two logs", makes_up_an_epoch),
+    Move(WHO, "floods", "S-21", "bounded memory, others are heard", floods),
+    Move(WHO, "goes on after revocation", "S-19", "refused within a minute", goes_on_after_revocation),
+]  # fmt: skip

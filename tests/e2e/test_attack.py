@@ -1,0 +1,46 @@
+"""The red team: each attacker of docs/threat-model.md plays their moves against a running system."""
+
+from pathlib import Path
+
+import pytest
+
+from hil.attack import campaign
+from hil.attack.house import House
+from hil.attack.move import Move, Observed
+
+pytestmark = pytest.mark.e2e
+ATTACKERS = {
+    "a factory with a motive", "someone on the network", "a thief with a terminal", "a careless insider",
+    "whoever has the gateway's files",
+}  # fmt: skip
+
+
+def test_every_move_is_withstood(tmp_path: Path) -> None:
+    """P-420: by real broker, gateway, console and terminal; what is seen is what the threat model says."""
+    found = campaign.play(tmp_path, 1, lambda _one: None)
+    assert [one for one in found if not one.held] == []
+    assert {one.attacker for one in found} == ATTACKERS
+    assert len(found) == len(campaign.MOVES) >= 30
+
+
+def test_what_is_not_withstood_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """P-421: a move that gets through, and one that fails by itself, are broken in the table; others are played."""
+
+    def fails(_house: House) -> Observed:
+        raise ConnectionRefusedError("nobody is there")
+
+    def through(house: House) -> Observed:
+        """Whoever has taken the broker over can drop what passes: no goal says that he can't."""
+        with house.between() as listener:
+            listener.subscribe("wattline/up/+")
+            house.restart_terminal()
+            heard = house.wait(lambda: bool(listener.heard))
+        return Observed(held=not heard, text=f"{len(listener.heard)} frames heard")
+
+    moves = [Move("x", name, "S-06", "nothing", play) for name, play in (("fails", fails), ("hears", through))]
+    monkeypatch.setattr(campaign, "MOVES", moves)
+    found = campaign.play(tmp_path, 1, lambda _one: None)
+    assert [one.held for one in found] == [False, False]
+    assert "nobody is there" in found[0].observed
+    assert found[1].observed.endswith("frames heard")
+    assert campaign.table(found).count("**BROKEN**") == 2
