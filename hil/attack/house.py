@@ -61,10 +61,10 @@ class House:
         self.scenario = _scenario(seed)
         self.authority_folder = Folder(folder / "pki")
         self.authority_folder.create("Wattline red team", PASSPHRASE)
-        self.authority: Authority = self.authority_folder.open(PASSPHRASE)
+        self.authorities: list[Authority] = self.authority_folder.open(PASSPHRASE)
         self.site = folder / "broker"
         self.port, self.inner_port = free_port(), free_port()
-        self.stolen: Issued = self.authority_folder.issue(self.authority, STOLEN, CLIENT, folder / "stolen")
+        self.stolen: Issued = self.authority_folder.issue(self.authorities, STOLEN, CLIENT, folder / "stolen")
         self.stolen_key = mac.Key(wiring.secret(seed, STOLEN), wiring.GENERATION)
         self.clock = ScaledClock(time.time_ns(), time.time_ns() // 1_000_000, 1)
         self.broker: Process
@@ -187,7 +187,7 @@ def _scenario(seed: int) -> Scenario:
 @contextmanager
 def _broker(house: House) -> Iterator[Process]:
     """As `pki broker-config` has it; terminals' port on loopback alone."""
-    house.authority_folder.issue(house.authority, HOST, SERVER, house.site)
+    house.authority_folder.issue(house.authorities, HOST, SERVER, house.site)
     text = broker_config.configuration(2, house.site, house.port, house.inner_port)
     text = text.replace(f"listener {house.port}\n", f"listener {house.port} 127.0.0.1\n")
     text += f"persistence_location {house.site}/\n" + ("user root\n" if os.geteuid() == 0 else "")
@@ -221,7 +221,7 @@ def _terminal(house: House, plan: Planned, ports: wiring.Ports) -> Terminal:
     terminal = Terminal(VM, house.folder / "terminal", house.clock, house.meters.uart(), "set")
     wanted = wiring.terminal_json(house.scenario, plan, ports)
     wanted["mqtt"] |= {"tls": {"server_name": HOST}}
-    house.authority_folder.issue(house.authority, plan.id, CLIENT, house.folder / "own")
+    house.authority_folder.issue(house.authorities, plan.id, CLIENT, house.folder / "own")
     files = {path.name: path.read_bytes() for path in (house.folder / "own").iterdir()}
     terminal.provision(wanted, wiring.key_json(house.scenario.seed, plan.id), files)
     return terminal

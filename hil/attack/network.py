@@ -41,7 +41,7 @@ def self_made(house: House) -> Observed:
     wrong = {
         "self-made": Authority.create(OWN).own,
         "of another authority": Authority.create("Wattline red team").issue(OWN, use=CLIENT),
-        "expired": house.authority.issue(OWN, BEGIN, BEGIN + timedelta(days=1), CLIENT),
+        "expired": house.authorities[0].issue(OWN, BEGIN, BEGIN + timedelta(days=1), CLIENT),
     }
     entered = [name for name, issued in wrong.items() if _enters(house, issued)]
     return Observed(not entered, f"let in: {entered}" if entered else f"none of {len(wrong)} let in")
@@ -222,9 +222,9 @@ def from_outside(house: House) -> Observed:
 
 def revoked(house: House) -> Observed:
     """A certificate that was good until just now; the broker gets the list and a SIGHUP."""
-    issued = house.authority_folder.issue(house.authority, "T0003", CLIENT, house.folder / "T0003")
+    issued = house.authority_folder.issue(house.authorities, "T0003", CLIENT, house.folder / "T0003")
     good = _enters(house, issued, "T0003")
-    house.authority_folder.revoke(house.authority, "T0003", datetime.now(UTC))
+    house.authority_folder.revoke(house.authorities, "T0003", datetime.now(UTC))
     (house.site / "revoked.pem").write_bytes((house.authority_folder.path / "revoked.pem").read_bytes())
     os.kill(house.broker.pid, signal.SIGHUP)
     gone = house.wait(lambda: not _enters(house, issued, "T0003"), 60.0)
