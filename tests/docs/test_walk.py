@@ -42,6 +42,7 @@ NOT_RUN = {  # lines of blocks that begin so: why
     "wattline hil fleet": LONG,
     "wattline hil accuracy": LONG,
     "wattline hil alarms": LONG,
+    ".venv/bin/wattline hil attack": "takes three minutes; tests/e2e/test_attack.py plays all of it",
     "make alarms": LONG,
     "wattline hil bench": BOARD,
     "wattline hil run terminal_kill --bench": BOARD,
