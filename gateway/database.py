@@ -45,6 +45,34 @@ def connect(path: Path, log_pages_max: int = LOG_PAGES_MAX) -> sqlite3.Connectio
     return connection
 
 
+@contextmanager
+def opening(
+    path: Path,
+    schema: Path,
+    also: Mapping[int, Callable[[sqlite3.Connection], None]] = MappingProxyType({}),
+    log_pages_max: int = LOG_PAGES_MAX,
+    *,
+    make_folder: bool = False,
+) -> Iterator[sqlite3.Connection]:
+    """A store's connection, brought up to date: closed where what is done with it in here fails, and else left open.
+
+    make_folder: where there is none. The others: see `connect`, `migrate`. Raises StoreUnavailableError for what the
+    disk or the file refuses; NewerSchemaError.
+    """
+    try:
+        if make_folder:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        connection = connect(path, log_pages_max)
+        try:
+            migrate(connection, schema, also)
+            yield connection
+        except BaseException:
+            connection.close()
+            raise
+    except (OSError, sqlite3.DatabaseError) as error:
+        raise StoreUnavailableError(f"{path}: {error}") from error
+
+
 def checkpoint(connection: sqlite3.Connection) -> None:
     """Move what no reader needs from the write-ahead log to the file. Raises StoreUnavailableError."""
     try:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from gateway.database import StoreUnavailableError, connect, connect_for_reading, migrate, transaction
+from gateway.database import StoreUnavailableError, connect_for_reading, opening, transaction
 
 
 class SharedStore:
@@ -54,17 +54,8 @@ class SharedStore:
 
     def _open(self) -> sqlite3.Connection:
         if self._connection is None:
-            try:
-                self._path.parent.mkdir(parents=True, exist_ok=True)
-                connection = connect(self._path)
-            except (OSError, sqlite3.DatabaseError) as error:
-                raise StoreUnavailableError(f"{self._path}: {error}") from error
-            try:
-                migrate(connection, self._schema)
-            except BaseException:
-                connection.close()
-                raise
-            self._connection = connection
+            with opening(self._path, self._schema, make_folder=True) as connection:
+                self._connection = connection
         return self._connection
 
 

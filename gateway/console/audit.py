@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from gateway.database import connect, migrate, transaction
+from gateway.database import opening, transaction
 
 SCHEMA = Path(__file__).parent / "schema"
 FILE = "console.sqlite3"
@@ -31,8 +31,8 @@ class Audit:
 
     def __init__(self, folder: Path) -> None:
         """Raises StoreUnavailableError, NewerSchemaError."""
-        self._connection = connect(folder / FILE)
-        migrate(self._connection, SCHEMA)
+        with opening(folder / FILE, SCHEMA) as connection:
+            self._connection = connection
 
     def close(self) -> None:
         """Close the file."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
-from gateway.database import StoreUnavailableError, connect, connect_for_reading, migrate, schema_version, transaction
+from gateway.database import StoreUnavailableError, connect_for_reading, opening, schema_version, transaction
 from gateway.forward import acknowledged, health
 from gateway.forward.acknowledged import Cell
 from gateway.forward.log_texts import LogTexts
@@ -374,15 +374,10 @@ def writable(path: Path) -> sqlite3.Connection:
     """
     try:
         _keep_private(path)
-        connection = connect(path)
-        try:
-            migrate(connection, SCHEMA)
-        except BaseException:
-            connection.close()
-            raise
-    except (OSError, sqlite3.DatabaseError) as error:
+    except OSError as error:
         raise StoreUnavailableError(f"{path}: {error}") from error
-    return connection
+    with opening(path, SCHEMA) as connection:
+        return connection
 
 
 def _keep_private(path: Path) -> None:

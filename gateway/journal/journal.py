@@ -13,7 +13,7 @@ from typing import NamedTuple
 from cext.decoder import Columns
 from cext.verify import OUTCOMES, Findings, Ledger, Taken, Tally, tally
 from gateway.config import VerifyConfig
-from gateway.database import StoreUnavailableError, checkpoint, connect, migrate, transaction
+from gateway.database import StoreUnavailableError, checkpoint, opening, transaction
 from gateway.journal import blocks, chain, history, index, retention
 from gateway.journal.chain import Head
 from gateway.journal.migration import STEPS
@@ -162,20 +162,8 @@ class Journal:
 
     def _open(self) -> _Open:
         if self._opened is None:
-            try:
-                self._path.parent.mkdir(parents=True, exist_ok=True)
-                connection = connect(self._path, LOG_PAGES_MAX)
-            except (OSError, sqlite3.DatabaseError) as error:
-                raise StoreUnavailableError(f"{self._path}: {error}") from error
-            try:
-                migrate(connection, SCHEMA, STEPS)
+            with opening(self._path, SCHEMA, STEPS, LOG_PAGES_MAX, make_folder=True) as connection:
                 self._opened = _remember(connection)
-            except sqlite3.DatabaseError as error:
-                connection.close()
-                raise StoreUnavailableError(f"{self._path}: {error}") from error
-            except BaseException:
-                connection.close()
-                raise
         return self._opened
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from gateway.config import QuarantineConfig
-from gateway.database import StoreUnavailableError, connect, connect_for_reading, migrate, transaction
+from gateway.database import StoreUnavailableError, connect_for_reading, opening, transaction
 from gateway.quarantine.weights import NOBODY, Weights, share_of
 
 SCHEMA = Path(__file__).parent / "schema"
@@ -116,21 +116,9 @@ class Quarantine:
 
     def _open(self) -> sqlite3.Connection:
         if self._connection is None:
-            try:
-                self._path.parent.mkdir(parents=True, exist_ok=True)
-                connection = connect(self._path)
-            except (OSError, sqlite3.DatabaseError) as error:
-                raise StoreUnavailableError(f"{self._path}: {error}") from error
-            try:
-                migrate(connection, SCHEMA)
+            with opening(self._path, SCHEMA, make_folder=True) as connection:
                 self._weights = _weigh(connection)
-            except sqlite3.DatabaseError as error:
-                connection.close()
-                raise StoreUnavailableError(f"{self._path}: {error}") from error
-            except BaseException:
-                connection.close()
-                raise
-            self._connection = connection
+                self._connection = connection
         return self._connection
 
     def _insert(self, connection: sqlite3.Connection, one: Refused) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from gateway.database import StoreUnavailableError, connect, migrate, transaction
+from gateway.database import opening, transaction
 from gateway.watch.alarms import CLOSED, FAMILIES, OPEN, STEPS, WITHDRAWN, Alarm, settled
 from gateway.watch.finding import Finding
 from gateway.watch.heard import Heard
@@ -106,16 +106,8 @@ class StepRefusedError(Exception):
 
 def open_file(folder: Path) -> sqlite3.Connection:
     """The file, made or brought up to date. Raises StoreUnavailableError, NewerSchemaError."""
-    try:
-        connection = connect(folder / FILE)
-        try:
-            migrate(connection, SCHEMA)
-        except BaseException:
-            connection.close()
-            raise
-    except (OSError, sqlite3.DatabaseError) as error:
-        raise StoreUnavailableError(f"{folder / FILE}: {error}") from error
-    return connection
+    with opening(folder / FILE, SCHEMA) as connection:
+        return connection
 
 
 def row_of(columns: Sequence[Any]) -> Row:

@@ -1,12 +1,17 @@
 """Stores that several processes open."""
 
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from gateway.database import connect, migrate, schema_version
-from gateway.forward.outbox import SCHEMA
+from gateway.console.audit import FILE as AUDIT
+from gateway.console.audit import Audit
+from gateway.database import StoreUnavailableError, connect, migrate, schema_version
+from gateway.forward.outbox import SCHEMA, file_of, writable
+from gateway.watch.store import FILE as ALARMS
+from gateway.watch.store import Store
 
 
 @pytest.mark.parametrize("made_before", [0, 2])
@@ -30,3 +35,26 @@ def test_two_that_bring_a_file_up_to_date_at_once_both_find_it_made(tmp_path: Pa
         migrate(one, SCHEMA)
         assert begun
         assert schema_version(one) == schema_version(other) == newest
+
+
+@pytest.mark.parametrize(
+    ("open_store", "file"),
+    [
+        (Audit, lambda folder: folder / AUDIT),
+        (Store, lambda folder: folder / ALARMS),
+        (lambda folder: writable(file_of(folder, "a")), lambda folder: file_of(folder, "a")),
+    ],
+    ids=["console", "alarms", "sink"],
+)
+@pytest.mark.parametrize("content", [b"no database at all " * 100, None], ids=["garbage", "no_folder"])
+def test_a_file_that_is_no_store_is_named_and_left_as_it_is(
+    open_store: Callable[[Path], object], file: Callable[[Path], Path], content: bytes | None, tmp_path: Path
+) -> None:
+    """Nor is a folder made that somebody misspelt."""
+    folder = tmp_path / "data"
+    if content is not None:
+        folder.mkdir()
+        file(folder).write_bytes(content)
+    with pytest.raises(StoreUnavailableError, match=file(folder).name):
+        open_store(folder)
+    assert (file(folder).read_bytes() if folder.exists() else None) == content

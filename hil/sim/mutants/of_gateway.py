@@ -50,15 +50,16 @@ def ack_before_commit() -> Iterator[Patch]:
 def dropped_fsync() -> Iterator[Patch]:
     """The journal does not wait for the disk."""
 
-    def making(connect: Any) -> Any:
-        def lazy(*args: Any, **more: Any) -> sqlite3.Connection:
-            connection: sqlite3.Connection = connect(*args, **more)
-            connection.execute("PRAGMA synchronous = OFF")
-            return connection
+    def making(opening: Any) -> Any:
+        @contextmanager
+        def lazy(*args: Any, **more: Any) -> Iterator[sqlite3.Connection]:
+            with opening(*args, **more) as connection:
+                connection.execute("PRAGMA synchronous = OFF")
+                yield connection
 
         return lazy
 
-    yield Patch(journal, "connect", making)
+    yield Patch(journal, "opening", making)
 
 
 def dedup_forgets() -> Iterator[Patch]:
