@@ -8,11 +8,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := build/stamp
 SECONDS ?= 600
-# A file's tests share what they start, so they stay together. The simulation takes over the terminal's modules: what it plays
-# is not in one process with the terminal's own tests. Runs of real processes in scaled time mostly wait: two beside each other,
-# whatever the machine has.
+# A file's tests share what they start, so they stay together.
 PARALLEL := --numprocesses auto --maxprocesses 8 --dist loadfile
-PAIRED := --numprocesses 2 --dist loadfile
 KILLS ?= 1000
 SEEDS ?= 1000
 SETUP := deploy/setup
@@ -140,9 +137,7 @@ check: lint types promises audit docs ## lint, types, promises, advisories, the 
 # Each commit draws examples of its own, and the same ones on every machine: what was green here is green in CI.
 test: DRAWN := $(or $(SEED),$(shell printf %d 0x$$(git rev-parse --short=7 HEAD 2>/dev/null || echo 1)))
 test: setup $(STAMP)/wheels $(STAMP)/root ## the whole suite; SEED=n draws other examples than the commit's / 全部测试
-	WATTLINE_SEED=$(DRAWN) $(BIN)/python -m pytest --hypothesis-seed=$(DRAWN) -m 'not e2e' --ignore=tests/hil $(PARALLEL)
-	WATTLINE_SEED=$(DRAWN) $(BIN)/python -m pytest --hypothesis-seed=$(DRAWN) -m 'not e2e' tests/hil $(PARALLEL)
-	WATTLINE_SEED=$(DRAWN) $(BIN)/python -m pytest --hypothesis-seed=$(DRAWN) -m e2e $(PAIRED)
+	tests/run.sh $(BIN)/python $(DRAWN)
 
 test-quick: setup ## what one runs between edits, under a minute / 快速测试
 	$(BIN)/python -m pytest -m 'not slow and not e2e' --ignore=tests/hil $(PARALLEL)
