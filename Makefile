@@ -16,7 +16,7 @@ SETUP := deploy/setup
 PACKAGE := deploy/package
 TYPINGS := build/typings
 
-.PHONY: help setup setup-check lint types promises audit references docs check test test-quick fuzz mutants kills powercut soak attack firmware heap alarms bench demo dist wheelhouse lock clean
+.PHONY: help setup setup-check demo lint types promises check test-quick test references docs audit fuzz mutants kills powercut soak attack heap alarms bench firmware dist wheelhouse lock clean
 
 help: ## list the targets / 列出所有目标
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -107,6 +107,9 @@ $(STAMP)/vm64 $(STAMP)/vm32: $(STAMP)/vm%: $(SETUP)/micropython.sh
 	@$(SETUP)/micropython.sh vm$* build/vm$*
 	@touch $@
 
+demo: setup ## one factory, one terminal, one day, with faults / 演示：一个工厂的一天
+	$(BIN)/wattline hil demo
+
 lint: setup-check
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
@@ -117,12 +120,19 @@ types: setup-check
 	$(BIN)/mypy --config-file $(SETUP)/mypy-esp32.ini
 	$(BIN)/mypy --config-file $(SETUP)/mypy-rp2.ini
 
-# What is not checked is said: the list of advisories comes from where there is internet.
-audit: setup-check ## pinned packages with known advisories, from a list fetched before: ADVISORIES=all.zip / 漏洞核对
-	$(BIN)/python -m deploy.supply.audit $(ADVISORIES)
-
 promises: setup-check
 	$(BIN)/python tests/promises.py
+
+check: lint types promises audit docs ## lint, types, promises, advisories, the documentation; no tests / 静态检查
+
+test-quick: setup ## what one runs between edits, under a minute / 快速测试
+	$(BIN)/python -m pytest -m 'not slow and not e2e' --ignore=tests/hil $(PARALLEL)
+	$(BIN)/python -m pytest -m 'not slow and not e2e' tests/hil $(PARALLEL)
+
+# Each commit draws examples of its own, and the same ones on every machine: what was green here is green in CI.
+test: DRAWN := $(or $(SEED),$(shell printf %d 0x$$(git rev-parse --short=7 HEAD 2>/dev/null || echo 1)))
+test: setup $(STAMP)/wheels $(STAMP)/root ## the whole suite; SEED=n draws other examples than the commit's / 全部测试
+	tests/run.sh $(BIN)/python $(DRAWN)
 
 references: setup-check ## make docs/reference anew, of the declarations / 重新生成参考手册
 	$(BIN)/python -m docs.site.references
@@ -132,16 +142,9 @@ docs: setup-check $(STAMP)/docs ## the documentation as a site: build/site/index
 	$(BIN)/python -m docs.site.references --check
 	TMPDIR=$(CURDIR)/build/docs/tmp NO_MKDOCS_2_WARNING=1 build/docs/bin/mkdocs build --strict
 
-check: lint types promises audit docs ## lint, types, promises, advisories, the documentation; no tests / 静态检查
-
-# Each commit draws examples of its own, and the same ones on every machine: what was green here is green in CI.
-test: DRAWN := $(or $(SEED),$(shell printf %d 0x$$(git rev-parse --short=7 HEAD 2>/dev/null || echo 1)))
-test: setup $(STAMP)/wheels $(STAMP)/root ## the whole suite; SEED=n draws other examples than the commit's / 全部测试
-	tests/run.sh $(BIN)/python $(DRAWN)
-
-test-quick: setup ## what one runs between edits, under a minute / 快速测试
-	$(BIN)/python -m pytest -m 'not slow and not e2e' --ignore=tests/hil $(PARALLEL)
-	$(BIN)/python -m pytest -m 'not slow and not e2e' tests/hil $(PARALLEL)
+# What is not checked is said: the list of advisories comes from where there is internet.
+audit: setup-check ## pinned packages with known advisories, from a list fetched before: ADVISORIES=all.zip / 漏洞核对
+	$(BIN)/python -m deploy.supply.audit $(ADVISORIES)
 
 fuzz: setup-check $(STAMP)/sanitized $(STAMP)/fuzz ## SEEDS=1000 simulated factories; bytes on which the decoders differ: SECONDS=600 SEED=n / 模糊测试
 	$(BIN)/wattline hil fuzz --seeds $(SEEDS) --jobs $(shell nproc)
@@ -166,9 +169,6 @@ soak: setup-check $(STAMP)/mosquitto $(STAMP)/tools $(STAMP)/vm64 ## an hour of 
 attack: setup-check $(STAMP)/mosquitto $(STAMP)/tools $(STAMP)/vm64 ## each attacker of docs/threat-model.md against a running system: SEED=n; build/attack/attack.md / 红队试验
 	$(BIN)/wattline hil attack --seed $(or $(SEED),1)
 
-firmware: setup-check ## the terminal's image for each board: build/firmware/BOARD / 生成固件映像
-	$(BIN)/wattline field image
-
 heap: setup-check $(STAMP)/mosquitto $(STAMP)/vm32 ## the smallest heap that the whole terminal works in / 最小内存试验
 	$(BIN)/wattline hil heap
 
@@ -178,8 +178,8 @@ alarms: setup-check ## how good the watch's alarms are over a year; PROFILE="--p
 bench: setup-check $(STAMP)/mosquitto $(STAMP)/postgres $(STAMP)/thingsboard $(STAMP)/nodered ## how fast we are beside others: build/bench/index.html, report.json / 性能测试
 	$(BIN)/python -m hil.benchmarks
 
-demo: setup ## one factory, one terminal, one day, with faults / 演示：一个工厂的一天
-	$(BIN)/wattline hil demo
+firmware: setup-check ## the terminal's image for each board: build/firmware/BOARD / 生成固件映像
+	$(BIN)/wattline field image
 
 dist: setup-check $(STAMP)/wheels ## wheel, source archive and Debian package below build/dist / 打包
 	@$(PACKAGE)/dist.sh $(BIN)/python build/dist build/wheels
