@@ -102,7 +102,7 @@ class Console:
                 Path_("/api/live", self._answered(self._live), methods=["GET"]),
                 Path_("/api/openapi.json", self._answered(self._openapi), methods=["GET"]),
                 Path_("/api/oidc", self._answered(self._offered), methods=["GET"]),
-                *(self._sign_on(provider, steady_s, random_bytes).routes() if provider else ()),
+                *(self._sign_on(provider, steady_s, random_bytes).routes(self._answered) if provider else ()),
                 *(Path_(one.path, self._answered(self._endpoint(one)), methods=[one.method]) for one in routes),
                 Mount("/", StaticFiles(directory=STATIC, html=True)),
             ],

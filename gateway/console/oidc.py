@@ -4,7 +4,8 @@ The one place that knows Authlib (extra: oidc). The code flow with PKCE, state a
 """
 
 import ssl
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import httpx
@@ -17,7 +18,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
 from gateway.console.settings import OidcConfig
-from gateway.console.sign_on import DENIED, GROUP, PROVIDER, Begun, OidcError
+from gateway.console.sign_on import DENIED, GROUP, PROVIDER, Begun, OidcError, plain
 from gateway.console.users import Role, User
 from gateway.files import read_password
 
@@ -41,23 +42,17 @@ class Provider:
     def begin(self) -> Begun:
         """A login begins. Raises OidcError."""
         verifier, nonce, state = (generate_token(SECRET_CHARS) for _ in range(3))
-        with self._client() as client:
+        with _faults_told(), self._client() as client:
             endpoint = self._document(client)["authorization_endpoint"]
             url, _ = client.create_authorization_url(endpoint, state=state, code_verifier=verifier, nonce=nonce)
         return Begun(url, state, nonce, verifier)
 
     def finish(self, begun: Begun, code: str) -> User:
         """Who it is, by the code that the provider sent. Raises OidcError."""
-        with self._client() as client:
+        with _faults_told(), self._client() as client:
             document = self._document(client)
-            try:
-                token = client.fetch_token(document["token_endpoint"], code=code, code_verifier=begun.verifier)
-                claims = self._claims(client, document, token, begun.nonce)
-            except OAuthError as error:
-                raise OidcError(DENIED, str(error)) from error
-            except (httpx.HTTPError, JoseError, KeyError, TypeError, ValueError) as error:
-                raise OidcError(PROVIDER, f"{type(error).__name__}: {error}") from error
-        return self._user(claims)
+            token = client.fetch_token(document["token_endpoint"], code=code, code_verifier=begun.verifier)
+            return self._user(self._claims(client, document, token, begun.nonce))
 
     def _claims(
         self, client: OAuth2Client, document: Mapping[str, Any], token: Mapping[str, Any], nonce: str
@@ -78,23 +73,19 @@ class Provider:
     def _user(self, claims: Mapping[str, Any]) -> User:
         config = self._config
         groups = claims.get(config.groups_claim, [])
-        named = {groups} if isinstance(groups, str) else set(groups) if isinstance(groups, list) else set()
+        named = [groups] if isinstance(groups, str) else groups if isinstance(groups, list) else []
         roles = {config.viewers: Role.VIEWER, config.operators: Role.OPERATOR, config.admins: Role.ADMIN}
         role = max((role for group, role in roles.items() if group is not None and group in named), default=None)
-        name = str(claims.get(config.name_claim) or claims["sub"])[:NAME_CHARS_MAX]
+        name = plain(str(claims.get(config.name_claim) or claims["sub"]), NAME_CHARS_MAX)
         if role is None:
             raise OidcError(GROUP, f"{name}: in no group that may use the console")
         return User(f"oidc:{name}", role)
 
     def _client(self) -> OAuth2Client:
         config = self._config
-        try:
-            secret = read_password(config.client_secret_file)  # anew: it may have been replaced
-        except OSError as error:
-            raise OidcError(PROVIDER, str(error)) from error
         return OAuth2Client(
             config.client_id,
-            secret,
+            read_password(config.client_secret_file),  # anew: it may have been replaced
             scope=SCOPE,
             redirect_uri=config.address + CALLBACK,
             code_challenge_method="S256",
@@ -107,14 +98,22 @@ class Provider:
     def _document(self, client: OAuth2Client) -> Mapping[str, Any]:
         """What the provider says of itself (Discovery 1.0), if it is the provider that was meant."""
         url = self._config.issuer.rstrip("/") + "/.well-known/openid-configuration"
-        try:
-            found = dict(_json(client.request("GET", url, withhold_token=True)))
-        except (httpx.HTTPError, TypeError, ValueError) as error:
-            raise OidcError(PROVIDER, f"{type(error).__name__}: {error}") from error
+        found = dict(_json(client.request("GET", url, withhold_token=True)))
         wanted = ("authorization_endpoint", "token_endpoint", "jwks_uri")
         if found.get("issuer") != self._config.issuer or not all(isinstance(found.get(one), str) for one in wanted):
             raise OidcError(PROVIDER, f"{url} is of {found.get('issuer')!r}, or lacks one of {', '.join(wanted)}")
         return found
+
+
+@contextmanager
+def _faults_told() -> Iterator[None]:
+    """What a provider says amiss, or that it says nothing, as OidcError: whatever it says is no bug of ours."""
+    try:
+        yield
+    except OAuthError as error:
+        raise OidcError(DENIED, str(error)) from error
+    except (OSError, httpx.HTTPError, httpx.InvalidURL, JoseError, KeyError, TypeError, ValueError) as error:
+        raise OidcError(PROVIDER, f"{type(error).__name__}: {error}") from error
 
 
 def _json(answer: httpx.Response) -> Any:

@@ -55,11 +55,18 @@ def console_problems(path: Path, console: ConsoleConfig) -> list[Problem]:
         return []
     problems = []
     for key, address in (("issuer", oidc.issuer), ("address", oidc.address)):
-        parts = urlsplit(address)
-        if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in _LOOPBACK):
+        if not _is_safe(address):
             text = f"{address}: anybody on the way can read it / 明文; allowed / 允许: https:, http: on loopback"
             problems.append(Problem(path, f"console.oidc.{key}", text))
     if not (oidc.viewers or oidc.operators or oidc.admins):
         text = "no group: nobody could log in / 未配置任何组; allowed / 允许: viewers, operators, admins"
         problems.append(Problem(path, "console.oidc.viewers", text))
     return problems
+
+
+def _is_safe(address: str) -> bool:
+    try:
+        parts = urlsplit(address)
+    except ValueError:  # a bracket without its other one
+        return False
+    return parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _LOOPBACK)

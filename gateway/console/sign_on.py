@@ -2,7 +2,7 @@
 
 import hmac
 from collections.abc import Awaitable, Callable, Sequence
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, ParamSpec, Protocol, TypeVar
 
 import msgspec
 from starlette.concurrency import run_in_threadpool
@@ -13,17 +13,22 @@ from starlette.routing import Route
 from gateway.console.rates import Limiter, Rate
 from gateway.console.users import User
 
+Endpoint = Callable[[Request], Any]
+P = ParamSpec("P")
+T = TypeVar("T")
+
 COOKIE = "wattline_oidc"
 UNDER_WAY_MAX = 1_000  # logins; the oldest goes
 LASTS_S = 600.0  # somebody looks for a token in a drawer
 BEGIN = Rate(10, 1 / 6)  # of one address
+ASKING_MAX = 8  # steps at once, of the 40 threads that all requests have: a silent provider holds up nobody else
 WHY_CHARS_MAX = 200  # of the audit log's: what a provider says is text from outside
 # Why a login failed. STATE: it was not begun here, or too long ago.
 DENIED, PROVIDER, GROUP, STATE, OFTEN = "denied", "provider", "group", "state", "often"
 
 
 class OidcError(Exception):
-    """Nobody is logged in; reason: DENIED, PROVIDER or GROUP."""
+    """Nobody is logged in; reason: DENIED, PROVIDER, GROUP or OFTEN."""
 
     def __init__(self, reason: str, text: str) -> None:
         super().__init__(text)
@@ -77,19 +82,20 @@ class SignOn:
         self._enter, self._note = enter, note
         self._begins = Limiter(BEGIN, steady_s)
         self._under_way: dict[str, _UnderWay] = {}
+        self._asking = 0
 
-    def routes(self) -> Sequence[Route]:
-        """Both are opened by the browser itself, by nobody who is logged in."""
+    def routes(self, answered: Callable[[Endpoint], Endpoint]) -> Sequence[Route]:
+        """Both are opened by the browser itself, by nobody who is logged in. answered: answers what is refused."""
         return [
-            Route("/api/oidc/begin", self._begin, methods=["GET"]),
-            Route("/api/oidc/callback", self._finish, methods=["GET"]),
+            Route("/api/oidc/begin", answered(self._begin), methods=["GET"]),
+            Route("/api/oidc/callback", answered(self._finish), methods=["GET"]),
         ]
 
     async def _begin(self, request: Request) -> Response:
         if not self._begins.take(request.client.host if request.client else ""):
             return _back(OFTEN)
         try:
-            begun = await run_in_threadpool(self._provider.begin)
+            begun = await self._asked(self._provider.begin)
         except OidcError as error:
             await self._note(request, "", 502)
             return _back(error.reason)
@@ -119,14 +125,29 @@ class SignOn:
 
     async def _entered(self, request: Request, begun: Begun, code: str) -> Response:
         try:
-            user = await run_in_threadpool(self._provider.finish, begun, code)
+            user = await self._asked(self._provider.finish, begun, code)
         except OidcError as error:
-            await self._note(request, str(error)[:WHY_CHARS_MAX], 401)
+            await self._note(request, plain(str(error), WHY_CHARS_MAX), 401)
             return _back(error.reason)
         await self._note(request, user.name, 200)
         answer = RedirectResponse("/", 303)
         self._enter(answer, user)
         return answer
+
+    async def _asked(self, ask: Callable[P, T], *args: P.args, **named: P.kwargs) -> T:
+        """What the provider answers. Raises OidcError, also where too many ask."""
+        if self._asking >= ASKING_MAX:
+            raise OidcError(OFTEN, f"{ASKING_MAX} ask the provider already")
+        self._asking += 1
+        try:
+            return await run_in_threadpool(ask, *args, **named)
+        finally:
+            self._asking -= 1
+
+
+def plain(text: str, chars_max: int) -> str:
+    """Text from outside, as it may stand in a log and on a page."""
+    return "".join(one if one.isprintable() else " " for one in text[:chars_max])
 
 
 def _back(why: str) -> RedirectResponse:

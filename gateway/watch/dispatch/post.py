@@ -159,7 +159,7 @@ class Post:
         return Standing._make([*found[1:], waiting + under_way])
 
     def fates(self, channels: Iterable[ChannelEntry], alarm: int) -> list[Fate]:
-        """What became of each change of an alarm at each channel that wants it, in the order of the changes."""
+        """What became of each change of an alarm at each channel that wants it, channel by channel, by age."""
         found: list[Fate] = []
         changes = self._connection.execute(
             "SELECT id, change, shown FROM changes WHERE alarm = ? ORDER BY id", (alarm,)

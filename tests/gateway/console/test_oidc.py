@@ -23,7 +23,7 @@ from gateway.console.audit import Audit
 from gateway.console.house import House
 from gateway.console.oidc import Provider
 from gateway.console.settings import OidcConfig
-from gateway.console.sign_on import LASTS_S, OidcError
+from gateway.console.sign_on import LASTS_S, Names, OidcError
 from gateway.files import write_secret
 from hil.ports import free_port
 from hil.process import Process
@@ -67,14 +67,18 @@ def settings(folder: Path, issuer: str, **more: Any) -> OidcConfig:
     return OidcConfig(**(given | groups | more))
 
 
-def console(folder: Path, oidc: OidcConfig, steady: Steady | None = None) -> Console:
+def console(folder: Path, oidc: OidcConfig, steady: Steady | None = None, provider: Names | None = None) -> Console:
     config = folder_of(folder, Sender())
     config = msgspec.structs.replace(config, console=msgspec.structs.replace(config.console, oidc=oidc))
     counter = itertools.count()
     house = House(config, folder / "gateway.toml", StillClock())
     known = users.load(folder / "users.toml")
     return Console(
-        house, known, steady or Steady(), lambda size: next(counter).to_bytes(size, "big"), provider=Provider(oidc)
+        house,
+        known,
+        steady or Steady(),
+        lambda size: next(counter).to_bytes(size, "big"),
+        provider=provider or Provider(oidc),
     )
 
 
@@ -192,6 +196,8 @@ def test_a_provider_that_is_away_or_another_one_keeps_nobody_from_the_local_logi
         ("https://id.example", "http://id.example", "console.oidc.issuer"),
         ("https://power.example/", "http://power.example/", "console.oidc.address"),
         ("https://power.example/", "https://power.example", "console.oidc.address"),
+        ("https://id.example", "https://[id.example", "console.oidc.issuer"),
+        ("https://power.example/", "https://[power.example/", "console.oidc.address"),
         ('admins = "a"', "", "console.oidc.viewers"),
         ('"oidc.', '"none.', "console.oidc.client_secret_file"),
     ],

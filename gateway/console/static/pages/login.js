@@ -6,6 +6,8 @@ import { problem } from "../router.js";
 import { login } from "../session.js";
 import { named, t } from "../words.js";
 
+const WHY = ["denied", "provider", "group", "state", "often"]; // any other text is whose link it is
+
 /** The form; who gets in goes on to where the address says. query: {why}: the code of what a provider's login ended with. */
 export async function show(root, _, query) {
   const offered = await get("oidc");
@@ -34,6 +36,6 @@ export async function show(root, _, query) {
       el("label", { for: "password" }, t("login.password")), password,
       wrong, enter,
       offered.name ? link("api/oidc/begin", t("login.by", offered.name), { class: "press" }) : null,
-      query.why ? el("p", { class: "problem", role: "alert" }, named("login.why", query.why)) : null),
+      WHY.includes(query.why) ? el("p", { class: "problem", role: "alert" }, named("login.why", query.why)) : null),
   );
 }
