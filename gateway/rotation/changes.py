@@ -54,7 +54,8 @@ def order(connection: sqlite3.Connection, terminal: str, newest: int, now_ms: in
     before = of_terminal(connection, terminal)
     if before is not None and before.state in OPEN:
         return None
-    newest = max(newest, before.newest if before else 0)
+    if before is not None:  # a generation that was offered is not ordered again: a word on it may come late
+        newest = max(newest, before.newest, before.generation if before.sent else 0)
     if newest >= limits.GENERATION_MAX:
         raise ExhaustedError(terminal)
     made = Change(terminal, newest + 1, ASKED, None, newest, None, None, now_ms, 0, due_ms)

@@ -18,7 +18,7 @@ from gateway.rotation import agree, changes, keyring
 from gateway.rotation.changes import Change
 from gateway.rotation.keyring import FACTOR, KEY
 from gateway.rotation.store import Store
-from protocol import agreement, down
+from protocol import agreement, down, limits
 from protocol.record import KEY_DRAWN, KEY_REFUSED
 
 OFFER_AGAIN_AFTER = 2  # times that a key was said to be used: it may have lost its half, and draws another
@@ -156,11 +156,25 @@ class Desk(desk.Desk):
                 return  # it answers what we offered before we lost that
             old = keyring.secret_of(connection, terminal, in_use, wraps)
             secret = agree.next_secret(factor, x, old, one.terminal, one.generation)
+            before = keyring.read(connection, one.terminal, one.generation, KEY, wraps)
         except (OSError, ValueError) as error:
             self._log.error("key_not_agreed", terminal=one.terminal, error=str(error))
             return
+        if before not in {None, secret}:
+            self._begin_again(connection, one, word)
+            return
         keyring.keep(connection, (one.terminal, one.generation, KEY), secret, wraps, now_ms)
         self._put(connection, one._replace(state=changes.AGREED, sent=0, due_ms=0), word)
+
+    def _begin_again(self, connection: Connection, one: Change, word: tuple[int, int]) -> None:
+        """The terminal told another half, having lost the first: the next generation is agreed on in its place.
+
+        What was agreed on stays: if this word was old and came late, the terminal may use that key already.
+        """
+        if one.generation < limits.GENERATION_MAX:
+            keyring.forget_factors(connection, one.terminal)
+            again = one._replace(generation=one.generation + 1, state=changes.ASKED, sent=0, due_ms=0)
+            self._put(connection, again, word)
 
     def _put(self, connection: Connection, one: Change, word: tuple[int, int]) -> None:
         epoch, seq = word

@@ -119,6 +119,19 @@ def test_another_offer_takes_the_place_of_one_that_was_not_used() -> None:
     assert made.stored[1] not in (NEXT, OLD)
 
 
+def test_a_key_that_is_computed_while_another_is_taken_into_use_is_not_told() -> None:
+    # FR-92: its salt would be the key before, and no longer the one under which it is told
+    made = Terminal(new_folder())
+    made.offer()
+    made.keys.take(down.KeyOffer(1, 3, POINT, ECHO))
+    made.use()
+    for _ in range(SECONDS):
+        made.keys.due()
+    assert made.events == [(record.KEY_DRAWN, TOLD)]
+    made.offer(3)
+    assert made.events[1][1][0] == 3
+
+
 def test_what_is_no_point_and_what_the_flash_does_not_take_is_refused() -> None:
     # FR-91
     made = Terminal(new_folder())

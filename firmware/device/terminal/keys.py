@@ -125,7 +125,7 @@ class Keys:
             self._say("key: generation", generation, "not stored:", error)
             return
         self.key = self.known[generation]
-        self._next = None
+        self._next = self._offer = self._work = None  # what is being computed is of the key before
         self._say("key: generation", generation, "in use")
         try:
             os.remove(self._path + "_next")

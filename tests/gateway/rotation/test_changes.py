@@ -86,6 +86,46 @@ def test_a_terminal_that_refuses_says_why_and_can_be_asked_again(tmp_path: Path)
     assert house.change(NAME).generation == 8
 
 
+def test_an_order_after_a_refusal_or_a_withdrawal_is_not_ended_by_what_was_said_of_the_one_before(
+    tmp_path: Path,
+) -> None:
+    house, boxes = fleet(tmp_path, NAME)
+    box = boxes[NAME]
+    house.order(NAME)
+    talk(house, box)
+    box.pending.clear()
+    refusal = box.say(record.KEY_REFUSED, 2, record.KEY_NOT_STORED, 1)
+    talk(house, box)
+    house.order(NAME)
+    assert house.change(NAME).generation == 3, "the terminal says once a start why it takes no key of a generation"
+    house.hear(NAME, box.frame(refusal))
+    assert house.change(NAME).state == changes.ASKED
+
+
+def test_another_half_that_comes_late_from_an_older_log_costs_the_terminal_nothing(tmp_path: Path) -> None:
+    """P-413: a flash is put back between the terminal's word and the change; its broker kept the word."""
+    house, boxes = fleet(tmp_path, NAME)
+    box = boxes[NAME]
+    house.order(NAME)
+    talk(house, box)
+    kept_back = box.frame()
+    (Path(box.data_dir) / "key_next").unlink()
+    box.sender.epoch += 1
+    box.log.clear()
+    box.pending.clear()
+    box.start()
+    house.step(changes.AGAIN_MS // 1000)
+    assert kinds(talk(house, box)) == ["Ack", "KeyOffer"]
+    assert kinds(talk(house, box)) == ["Ack", "KeyUse"]
+    assert (box.keys.key.generation, house.change(NAME).state) == (2, changes.AGREED)
+    house.hear(NAME, kept_back)
+    assert_same_key(house, box)
+    house.step(changes.AGAIN_MS // 1000)
+    for _ in range(3):
+        talk(house, box)
+    assert (house.change(NAME).state, box.keys.key.generation) == (changes.CONFIRMED, 3)
+
+
 def test_a_key_that_is_agreed_on_is_not_withdrawn_and_not_ordered_twice(tmp_path: Path) -> None:
     house, boxes = fleet(tmp_path, NAME)
     box = boxes[NAME]
