@@ -5,7 +5,7 @@ under the same id. A channel has one under way; what follows waits as changes, i
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -119,13 +119,14 @@ class Post:
             )
         return message
 
-    def confirmed(self, channel: str, message: Message, now_ms: int) -> bool:
-        """The channel has it; whether it is well again with that."""
+    def confirmed(self, channel: str, message: Message, now_ms: int, refused: Collection[str] = ()) -> bool:
+        """The channel has it, but for changes of these ids; whether it is well again with that."""
+        places = [place for place, one in enumerate(message.told) if one["id"] in refused]
         with transaction(self._connection):
-            self._end(channel, TOLD, now_ms)
+            self._end(channel, TOLD, now_ms, places)
             self._connection.execute(
-                "UPDATE channels SET told = told + ?, digests = digests + ? WHERE name = ?",
-                (len(message.told), len(message.told) > 1, channel),
+                "UPDATE channels SET told = told + ?, digests = digests + ?, given_up = given_up + ? WHERE name = ?",
+                (len(message.told) - len(places), len(message.told) > 1, len(places), channel),
             )
             return self._set_health(channel, "", "", now_ms)
 
@@ -192,12 +193,13 @@ class Post:
         )
         return ((number, (fate, at_ms)) for number, fate, at_ms in rows)
 
-    def _end(self, channel: str, fate: str, now_ms: int) -> None:
-        """The message under way is none any more: that is what became of its changes."""
+    def _end(self, channel: str, fate: str, now_ms: int, given_up: Sequence[int] = ()) -> None:
+        """The message under way is none any more: that is what became of its changes, but for those at these places."""
         self._connection.execute(
-            "INSERT OR IGNORE INTO fates SELECT c.id, ?1, ?2, ?3 FROM messages m, json_each(m.changes) one"
-            " JOIN changes c ON c.id = one.value WHERE m.channel = ?1",
-            (channel, fate, now_ms),
+            "INSERT OR IGNORE INTO fates"
+            " SELECT c.id, ?1, CASE WHEN one.key IN (SELECT value FROM json_each(?4)) THEN ?5 ELSE ?2 END, ?3"
+            " FROM messages m, json_each(m.changes) one JOIN changes c ON c.id = one.value WHERE m.channel = ?1",
+            (channel, fate, now_ms, json.dumps(given_up), GIVEN_UP),
         )
         self._connection.execute("DELETE FROM messages WHERE channel = ?", (channel,))
 

@@ -47,6 +47,21 @@ def test_a_change_waits_fails_is_told_or_given_up_and_says_which(tmp_path: Path)
     world.close()
 
 
+def test_what_a_channel_refuses_of_a_digest_is_given_up_and_the_rest_is_told(tmp_path: Path) -> None:
+    """P-377: also where the message was begun by another process."""
+    world = World(tmp_path)
+    world.alarms.begin("line 1", "line 2", "line 3")
+    world.post.note([], NOW_MS)
+    message = world.next(room=1)
+    assert message is not None
+    world.killed()
+    world.post.confirmed("duty", message, LATER_MS, [message.told[1]["id"]])
+    assert [one.state for alarm in (1, 2, 3) for one in fates(world, alarm)] == [TOLD, GIVEN_UP, TOLD]
+    standing = world.post.standing(world.entry)
+    assert (standing.told, standing.given_up, standing.waiting) == (2, 1, 0)
+    world.close()
+
+
 def test_a_digest_is_told_for_each_of_its_changes_and_what_is_kept_is_bounded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

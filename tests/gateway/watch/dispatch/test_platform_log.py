@@ -23,7 +23,7 @@ from gateway.watch.dispatch.dispatcher import Dispatcher
 from gateway.watch.dispatch.message import Message, document
 from gateway.watch.dispatch.platform_log import PlatformLog
 from gateway.watch.dispatch.post import Post
-from gateway.watch.dispatch.sender import REFUSED, UNREACHABLE, ChannelError
+from gateway.watch.dispatch.sender import REFUSED, UNREACHABLE, ChannelError, PartlyRefusedError
 from gateway.watch.enterprises import Enterprise, Linkage, PointId
 from gateway.watch.store import Row
 from hil.ports import free_port
@@ -34,6 +34,7 @@ from tests.gateway.test_intake import wait_until
 from tests.gateway.watch.dispatch.world import Alarms
 from tests.gateway.watch.plant import configured
 
+NOW_MS, BOTH = NOW_S * 1000, ("T0001", "T0009")  # one that is a station, one that is none
 CHANNEL = Hj212Entry(name="regulator", sink="province")
 LINE = Linkage(
     "line 1",
@@ -113,13 +114,13 @@ def _standing(folder: Path) -> tuple[int, int]:
 
 
 def test_an_alarm_of_no_station_is_refused_and_one_of_a_terminal_is_its_stations(tmp_path: Path) -> None:
-    """P-372: what a linkage, a terminal and two points are told as."""
+    """P-372: what a linkage, a terminal and two points are told as; of a digest those that can be."""
     platform = PlatformProcess(tmp_path)
     sender = PlatformLog(CHANNEL, tmp_path, PLANT)
 
     def send(number: int, kind: str, subject: str) -> None:
         row = Row(number, "E1", subject, kind, NOW_S - 900, NOW_S, {"pending": 7}, "open", 0, 0)
-        sender.send(Message(f"m{number}", [document(f"m{number}", "begun", NOW_S * 1000, row, "", 8)]))
+        sender.send(Message(f"m{number}", [document(f"m{number}", "begun", NOW_MS, row, "", 8)]))
 
     with platform.process, sink(tmp_path, platform.port):
         send(1, "log_filling", "T0001")
@@ -129,6 +130,11 @@ def test_an_alarm_of_no_station_is_refused_and_one_of_a_terminal_is_its_stations
                 send(3 if kind == "silent" else 4, kind, subject)
             assert refused.value.reason == REFUSED
         texts = [text for _, _, text in platform.ledger().log_texts]
+        rows = [Row(9 + at, "E1", name, "silent", NOW_S - 900, NOW_S, {}, "open", 0, 0) for at, name in enumerate(BOTH)]
+        with pytest.raises(PartlyRefusedError) as partly:
+            sender.send(Message("m9", [document(f"m{one.id}", "begun", NOW_MS, one, "", 8) for one in rows]))
+        assert partly.value.ids == ["m10"]
+        assert platform.ledger().counts.log_texts == 3
     assert len(texts) == 2
     assert "E1：T0001：终端积压数据过多" in texts[0]
     assert "积压 7" in texts[0]
