@@ -27,7 +27,8 @@ from hil.fleet import cli as fleet_cli
 from hil.fleet import plan as fleet_plan
 from hil.heap import cli as heap_cli
 from hil.load import Recorded
-from hil.load_file import LoadFileError, Order, read_intervals
+from hil.load_file import Order, read_intervals
+from hil.load_options import EnergyColumn, TimeColumn, ending_plainly
 from hil.meter_bus import share_permille
 from hil.meter_cli import bus
 from hil.miswired.cli import miswired
@@ -92,8 +93,8 @@ def run(  # noqa: PLR0913, PLR0917  (a command's options are its parameters)
     profile: Annotated[
         Path | None, typer.Option(help="CSV of interval data that drives the production. 负荷数据 CSV")
     ] = None,
-    time_column: Annotated[str, typer.Option(help="Its column of times. 时间列")] = "time",
-    energy_column: Annotated[str, typer.Option(help="Its column of kWh per interval. 电量列 (kWh)")] = "kWh",
+    time_column: TimeColumn = "time",
+    energy_column: EnergyColumn = "kWh",
     date_order: Annotated[Order, typer.Option(help="Which number of a date is the day. 日期顺序")] = "auto",
     days: Annotated[int | None, typer.Option(min=1, max=31, help="Days to play. 天数")] = None,
     factor: Annotated[int | None, typer.Option(min=1, max=3600, help="How much faster than life. 加速倍数")] = None,
@@ -246,10 +247,8 @@ def _scenario(name: str) -> Scenario:
 
 def _with_profile(chosen: Scenario, file: Path, columns: tuple[str, str], order: Order) -> Scenario:
     """The scenario with its production driven by a file of interval data."""
-    try:
+    with ending_plainly():
         intervals = read_intervals(file, *columns, order)
-    except LoadFileError as error:
-        _end_with(2, str(error))
     for note in intervals.notes:
         typer.echo(f"{file}: {note}", err=True)
     first = intervals.start.hour * 3600 + intervals.start.minute * 60 + intervals.start.second

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from firmware.field.bus import recognise
-from hil.load_file import LoadFileError
+from hil.load_options import EnergyColumn, Reactive, TimeColumn, ending_plainly
 from hil.miswired import recall, year
 
 _NAMES = [one.name for one in recognise.models()]
@@ -21,9 +21,9 @@ def miswired(  # noqa: PLR0913, PLR0917  (a command's options are its parameters
     load: Annotated[
         Path | None, typer.Option(exists=True, dir_okay=False, help="CSV: no false alarm over a load. 负荷数据文件")
     ] = None,
-    time_column: Annotated[str, typer.Option(help="Its column of times. 时间列")] = "date",
-    energy_column: Annotated[str, typer.Option(help="Its column of kWh. 电量列")] = "Usage_kWh",
-    reactive: Annotated[list[str] | None, typer.Option(help="Columns of lagging, leading kvarh. 无功列")] = None,
+    time_column: TimeColumn = "date",
+    energy_column: EnergyColumn = "Usage_kWh",
+    reactive: Reactive = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object. 输出 JSON")] = False,
 ) -> None:
     """Wire emulated meters in every wrong way, and see what the wiring check says. 接线错误识别率
@@ -33,11 +33,8 @@ def miswired(  # noqa: PLR0913, PLR0917  (a command's options are its parameters
     models = model or ["sdm630"]
     if unknown := [one for one in models if one not in _NAMES]:
         raise typer.BadParameter(f"{unknown[0]}: {', '.join(_NAMES)}", param_hint="--model")
-    try:
+    with ending_plainly():
         found = year.moments(load, time_column, energy_column, reactive or []) if load is not None else None
-    except LoadFileError as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(2) from error
     told = [_of_load(one, found, seed) if found is not None else _of_draws(one, draws, seed) for one in models]
     if as_json:
         typer.echo(json.dumps({"seed": seed, "models": told}))

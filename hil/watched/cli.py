@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from hil.load_file import LoadFileError
+from hil.load_options import EnergyColumn, Reactive, TimeColumn, ending_plainly
 from hil.watched.meters import recorded
 from hil.watched.play import failures, play
 from hil.watched.score import table
@@ -28,17 +28,14 @@ def alarms(  # noqa: PLR0913, PLR0917  (a command's options are its parameters)
     profile: Annotated[
         Path | None, typer.Option(exists=True, dir_okay=False, help="CSV: a real plant's load. 实测负荷文件")
     ] = None,
-    time_column: Annotated[str, typer.Option(help="Its column of times. 时间列")] = "date",
-    energy_column: Annotated[str, typer.Option(help="Its column of kWh. 电量列")] = "Usage_kWh",
-    reactive: Annotated[list[str] | None, typer.Option(help="Columns of lagging, leading kvarh. 无功列")] = None,
+    time_column: TimeColumn = "date",
+    energy_column: EnergyColumn = "Usage_kWh",
+    reactive: Reactive = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object. 输出 JSON")] = False,
 ) -> None:
     """Play factories, meters and terminals of which it is known what was done, and score the alarms. 报警质量"""
-    try:
+    with ending_plainly():
         load = recorded(profile, time_column, energy_column, reactive or []) if profile is not None else None
-    except LoadFileError as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(2) from error
     scores = play(factories, days, draws, seed, load)
     bad = list(failures(scores))
     if as_json:
