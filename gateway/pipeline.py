@@ -22,7 +22,8 @@ from gateway.journal.journal import CONFLICT, NEW, Batch, Committed
 from gateway.metrics import DELAYS_S, Metrics
 from gateway.quarantine.quarantine import Quarantine, Refused
 from gateway.registry import Registry, Senders
-from protocol.record import EVENT_NAMES, LOG_PUT_BACK, LOG_RENUMBERED
+from protocol.host.event_names import EVENT_NAMES
+from protocol.record import LOG_PUT_BACK, LOG_RENUMBERED
 
 OLDER_FLASH = {LOG_PUT_BACK, LOG_RENUMBERED}
 T = TypeVar("T")

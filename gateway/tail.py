@@ -5,7 +5,8 @@ from typing import Any
 
 from gateway.journal.spans import Entry
 from protocol import meter_state
-from protocol.record import EVENT_NAMES, METER_STATE, Event, Reading, Window, decode_record
+from protocol.host.event_names import EVENT_NAMES
+from protocol.record import METER_STATE, Event, Reading, Window, decode_record
 
 NONE_WORDS = {1: "silent", 2: "exception", 3: "garbled", 4: "other_meter", 5: "not_sampled"}  # FR-29
 _SHOWN = (("p_mean_w", "W"), ("e_import_wh", "Wh"), ("run_s", "s running"))  # of a reading, on a line

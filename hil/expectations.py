@@ -12,7 +12,8 @@ from gateway.verify import CHECKS, severity
 from hil.oracle.evidence import Finding, Journal
 from hil.oracle.words import FINDINGS
 from hil.spans import Day, Duration, LocalTime
-from protocol.record import EVENT_NAMES, Event
+from protocol.host.event_names import EVENT_NAMES
+from protocol.record import Event
 
 SCENARIO = 0  # a finding's invariant, where it is the scenario's own
 SEEN_MAX = 1_000_000

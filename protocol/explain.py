@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from protocol import ack, cbor, down, errors, frame, limits, mac, meter_state, record, update
+from protocol.host.event_names import EVENT_NAMES
 
 _Credential = down.KeyOffer | down.KeyUse | down.Certificates
 _Down = ack.Ack | down.Request | down.Configuration | down.Offer | down.Chunk | down.Abort | _Credential
@@ -210,7 +211,7 @@ def _slot_fields(point: int, slot: record.Reading | int, window: record.Window) 
 
 
 def _event_fields(event: record.Event) -> dict[str, Any]:
-    name, meanings = record.EVENT_NAMES.get(event.code, (f"code {event.code}", ()))
+    name, meanings = EVENT_NAMES.get(event.code, (f"code {event.code}", ()))
     values = {
         (meanings[index] if index < len(meanings) else f"value_{index}"): value
         for index, value in enumerate(event.values)

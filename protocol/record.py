@@ -28,7 +28,7 @@ NONE_NOT_SAMPLED = 5  # the terminal did not get to it in this window
 FLAG_FEW_SAMPLES = 0x01  # under 75 % of the samples due
 FLAG_ENERGY_STEP = 0x02  # an energy register fell, or rose by more than the meter can measure
 
-# event codes (FR-31); the integers that follow stand in EVENT_NAMES
+# event codes (FR-31); the integers that follow stand in host/event_names.py
 BOOT = 1
 CLOCK_SET = 2
 METER_SILENT = 3
@@ -87,57 +87,6 @@ BACK_STARTS = 1  # it began three times without an ack
 BACK_NO_ACK = 2  # no ack in time
 BACK_CRASHED = 3  # it could not be begun with
 BACK_NO_METER = 4  # the gateway answered, and no meter did, though one had before the update
-
-# code: (name, what its integers mean); an unknown code is kept and passed on as it is
-EVENT_NAMES = {
-    BOOT: ("boot", ("reset_cause", "firmware", "task", "release", "on_trial")),
-    CLOCK_SET: ("clock_set", ("step_s",)),
-    METER_SILENT: ("meter_silent", ("none_reason",)),
-    METER_BACK: ("meter_back", ("silent_s",)),
-    LOG_DAMAGED: ("log_damaged", ("records", "bytes")),
-    LOG_FULL: ("log_full", ("first_seq", "last_seq")),
-    NUMBERS_SKIPPED: ("numbers_skipped", ("first_seq", "last_seq")),
-    LOG_PUT_BACK: ("log_put_back", ("first_seq", "last_seq")),
-    LOG_RENUMBERED: ("log_renumbered", ("old_epoch", "first_seq")),
-    CONFIG_TAKEN: ("config_taken", ("version",)),
-    CONFIG_REFUSED: ("config_refused", ("version", "reason", "newest_version")),
-    CONFIG_ROLLED_BACK: ("config_rolled_back", ("version", "version_in_force")),
-    REQUEST_UNMET: ("request_unmet", ("first_seq", "last_seq")),
-    HEALTH: (
-        "health",
-        (
-            "heap_bytes",
-            "heap_free_bytes",
-            "pending",
-            "late_max_ms",
-            "slots_left_out",
-            "connections",
-            "failures",
-            "lost",
-        ),
-    ),
-    MAINS_LOST: ("mains_lost", ()),
-    MAINS_BACK: ("mains_back", ("lost_s",)),
-    INPUT: ("input", ("number", "open")),
-    LOW_VOLTAGE: ("low_voltage", ("supply_mv",)),
-    METER_STATE: ("meter_state", ("bits_now", "bits_before")),
-    METER_SWAPPED: ("meter_swapped", ("serial_before", "serial_now")),
-    RATIO_CHANGED: ("ratio_changed", ("ct_before_milli", "ct_now_milli", "pt_before_milli", "pt_now_milli")),
-    ENERGY_ROLLED_OVER: ("energy_rolled_over", ("energy", "before_wh", "now_wh", "rolls_at_wh")),
-    UPDATE_PROGRESS: ("update_progress", ("number", "stored_bytes", "payload_bytes")),
-    UPDATE_REFUSED: ("update_refused", ("number", "reason", "newest")),
-    UPDATE_TAKEN: ("update_taken", ("number",)),
-    UPDATE_GOOD: ("update_good", ("number",)),
-    UPDATE_ROLLED_BACK: ("update_rolled_back", ("number", "number_in_force", "why")),
-    CONSOLE_OPENED: ("console_opened", ("ticket", "minutes")),
-    CONSOLE_REFUSED: ("console_refused", ("reason",)),
-    KEY_DRAWN: ("key_drawn", ("generation", "of", "x0", "x1", "x2", "x3", "x4")),
-    KEY_REFUSED: ("key_refused", ("generation", "reason", "generation_in_use")),
-    CERTIFICATES_TAKEN: ("certificates_taken", ("version",)),
-    CERTIFICATES_REFUSED: ("certificates_refused", ("version", "reason", "newest_version")),
-    CERTIFICATES_ROLLED_BACK: ("certificates_rolled_back", ("version", "version_in_force")),
-    METER_LEARNT: ("meter_learnt", ("serial", "ct_milli", "pt_milli")),
-}
 
 Window = namedtuple(
     "Window",

@@ -19,6 +19,7 @@ from firmware.field.outcome import Finding, Outcome, passed
 from firmware.field.rescue import asking, doctor, keeping
 from protocol import record
 from protocol.host import pulled
+from protocol.host.event_names import EVENT_NAMES
 
 _RECORDS_MAX = 5000  # a week of one terminal
 Out = Annotated[Path | None, typer.Option(dir_okay=False, help="Where to; named by the terminal if left out. 输出文件")]
@@ -129,7 +130,7 @@ def _row(one: record.Record) -> dict[str, Any]:
     if one.type == record.WINDOW:
         read = sum(isinstance(reading, record.Reading) for reading in body.readings)
         return {**head, "what": "window", "points": read, "of": len(body.readings)}
-    name, meanings = record.EVENT_NAMES.get(body.code, (f"code {body.code}", ()))
+    name, meanings = EVENT_NAMES.get(body.code, (f"code {body.code}", ()))
     return {**head, "what": name, "point": body.point, "values": dict(zip(meanings, body.values, strict=False))}
 
 

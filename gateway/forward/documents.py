@@ -10,7 +10,8 @@ import msgspec
 from cext.decoder import NONE_BECAUSE, READING
 from gateway.forward.sink import Batch
 from gateway.journal.reader import Stored
-from protocol.record import EVENT_NAMES, WINDOW, Reading
+from protocol.host.event_names import EVENT_NAMES
+from protocol.record import WINDOW, Reading
 
 _FIELDS = Reading._fields
 _ALL = (1 << len(_FIELDS)) - 1

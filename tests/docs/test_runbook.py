@@ -17,7 +17,7 @@ from gateway.wanted import configurations
 from gateway.watch import words as watch
 from gateway.watch.dispatch import sender
 from protocol import errors, ticket, update
-from protocol.record import EVENT_NAMES
+from protocol.host.event_names import EVENT_NAMES
 
 REPO = Path(__file__).resolve().parents[2]
 CONSOLE = ("MALFORMED", "KEY", "SIGNATURE", "TERMINAL", "EXPIRED", "NO_TIME", "USED")

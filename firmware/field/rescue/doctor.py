@@ -11,6 +11,7 @@ from typing import Any
 
 from firmware.field.outcome import Finding, Outcome
 from protocol import record
+from protocol.host.event_names import EVENT_NAMES
 
 WEAR_ERASES = 100_000  # a NOR flash's rating, data sheets of W25Q64 and GD25Q64
 _ERASES_A_RECORD = 1.06  # measured on the VM: LittleFS's copy of the last block at each commit
@@ -19,7 +20,7 @@ _CLOCK_OFF_S = 120  # beyond what a laptop's own clock is off
 _ACK_LATE_S = 3600  # four windows
 _DAY_RECORDS = 96
 _ROOM_LEAST = 0.05
-_HEALTH_NAMES = record.EVENT_NAMES[record.HEALTH][1]
+_HEALTH_NAMES = EVENT_NAMES[record.HEALTH][1]
 _WATCHDOG, _MEMORY, _WEDGED = 2, 16, 17  # causes of BOOT: boards.base, terminal.supervisor
 
 Facts = dict[str, Any]
