@@ -17,7 +17,7 @@ from gateway.rotation import certificates
 from gateway.rotation.store import Store
 from gateway.wanted import configurations
 from gateway.wanted.configurations import Version
-from protocol import down
+from protocol.host import orders
 
 
 class Desk(desk.Desk):
@@ -72,7 +72,7 @@ class Desk(desk.Desk):
         found = []
         for name, one in heard.items():
             version = pending[name]
-            payload = down.certificates_payload(version.version, version.document, one.echo)
+            payload = orders.certificates_payload(version.version, version.document, one.echo)
             found.append(Down(name, sealed(one, payload), "certificates"))
         return found
 

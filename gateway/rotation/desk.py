@@ -18,7 +18,8 @@ from gateway.rotation import agree, changes, keyring
 from gateway.rotation.changes import Change
 from gateway.rotation.keyring import FACTOR, KEY
 from gateway.rotation.store import Store
-from protocol import agreement, down, limits
+from protocol import agreement, limits
+from protocol.host import orders
 from protocol.record import KEY_DRAWN, KEY_REFUSED
 
 OFFER_AGAIN_AFTER = 2  # times that a key was said to be used: it may have lost its half, and draws another
@@ -105,11 +106,11 @@ class Desk(desk.Desk):
             return []  # withdrawn meanwhile
         if one.state == changes.AGREED:
             secret = keyring.read(connection, name, one.generation, KEY, self._laid.wrapping) or b""
-            use = seal_payload(KeyState(secret), one.generation, name, down.key_use_payload(heard.echo))
+            use = seal_payload(KeyState(secret), one.generation, name, orders.key_use_payload(heard.echo))
             found.append(Down(name, use, "key_use"))
         if one.state == changes.ASKED or one.sent >= OFFER_AGAIN_AFTER:
             point = agree.point_of(self._factor(connection, one, now_ms))
-            payload = down.key_offer_payload(one.generation, point, heard.echo)
+            payload = orders.key_offer_payload(one.generation, point, heard.echo)
             found.append(Down(name, sealed(heard, payload), "key_offer"))
         self._open[name] = changes.sent(one, now_ms)
         changes.put(connection, self._open[name])

@@ -23,7 +23,8 @@ from gateway.updates.bundles import Bundle
 from gateway.updates.pacing import Pacing, Window
 from gateway.updates.rollouts import EVENTS, Member, Rollout
 from gateway.updates.store import Store
-from protocol import down, limits
+from protocol import limits
+from protocol.host import orders
 from protocol.record import BOOT
 
 # terminals that are offered a release, or load it, at a time: twice as many as there are windows for
@@ -138,13 +139,13 @@ class Desk(desk.Desk):
 
     def _offer(self, heard: Heard) -> Down:
         bundle = self._bundle(heard.terminal.id)
-        payload = down.offer_payload(bundle.number, bundle.signed, heard.echo)
+        payload = orders.offer_payload(bundle.number, bundle.signed, heard.echo)
         return Down(heard.terminal.id, sealed(heard, payload), "offer")
 
     def _abort(self, heard: Heard) -> Down:
         name = heard.terminal.id
         self._pacing.end(name)
-        return Down(name, sealed(heard, down.abort_payload(self._served[name].rollout.number, heard.echo)), "abort")
+        return Down(name, sealed(heard, orders.abort_payload(self._served[name].rollout.number, heard.echo)), "abort")
 
     def _ask(self, name: str, now_ms: int) -> None:
         """What a terminal that was heard is to get next: all that it lacks, if what was sent last is lost."""
@@ -166,7 +167,7 @@ class Desk(desk.Desk):
             return
         bundle = self._bundle(name)
         for begin, end in window.chunks:
-            payload = down.chunk_payload(bundle.number, begin, bundle.payload[begin:end], heard.echo)
+            payload = orders.chunk_payload(bundle.number, begin, bundle.payload[begin:end], heard.echo)
             yield Down(name, sealed(heard, payload), "chunk")
         self._metrics.update_bytes.inc(window.end - window.begin)
 

@@ -26,7 +26,8 @@ from gateway.wanted.missing import Missing, missing_of
 from gateway.wanted.ranges import Range, both, newest
 from gateway.wanted.requests import Fate, Request
 from gateway.wanted.store import Store
-from protocol import down, limits
+from protocol import limits
+from protocol.host import orders
 
 TERMINALS_A_LOOK = 500  # whose rows are looked at whether they are settled: some 20 ms; the others at the next look
 
@@ -128,7 +129,7 @@ class Desk(desk.Desk):
         ]
         if not wanted:
             return []
-        payload = down.request_payload(heard.epoch, wanted, heard.echo)
+        payload = orders.request_payload(heard.epoch, wanted, heard.echo)
         return [Down(name, sealed(heard, payload), "request")]
 
     def _configuration(self, connection: Connection, heard: Heard, now_ms: int) -> list[Down]:
@@ -136,7 +137,7 @@ class Desk(desk.Desk):
         if one is None or one.due_ms > now_ms:
             return []
         self._pending[one.terminal] = configurations.send(connection, one, now_ms)
-        payload = down.configuration_payload(one.version, one.document, heard.echo)
+        payload = orders.configuration_payload(one.version, one.document, heard.echo)
         return [Down(one.terminal, sealed(heard, payload), "configuration")]
 
     # --- between batches

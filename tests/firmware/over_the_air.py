@@ -10,8 +10,8 @@ from pathlib import Path
 from firmware import image
 from firmware.field.update import release
 from firmware.field.update.keys import ReleaseKey
-from protocol import down, record, update
-from protocol.host import bundle
+from protocol import record, update
+from protocol.host import bundle, orders
 from tests.firmware.gateway_double import GatewayDouble
 from tests.firmware.site import KEY, NAME, START_MS, Site, site
 
@@ -45,13 +45,13 @@ def echo_of(gateway: GatewayDouble) -> tuple[int, int]:
 
 def offer(gateway: GatewayDouble, signed: bytes, vouched: int = 0) -> None:
     """As the gateway says it, in answer to the newest frame."""
-    gateway.send(down.seal_offer(KEY, NAME, vouched, signed, echo_of(gateway)))
+    gateway.send(orders.seal_offer(KEY, NAME, vouched, signed, echo_of(gateway)))
 
 
 def send(gateway: GatewayDouble, number: int, payload: bytes, at: int) -> None:
     """The chunk that begins there."""
     content = payload[at : at + CHUNK_BYTES]
-    gateway.send(down.seal_chunk(KEY, NAME, number, at, content, echo_of(gateway)))
+    gateway.send(orders.seal_chunk(KEY, NAME, number, at, content, echo_of(gateway)))
 
 
 def deliver(gateway: GatewayDouble, data: bytes) -> None:

@@ -9,7 +9,8 @@ import pytest
 from terminal import supervisor
 
 from hil.process import Process
-from protocol import ack, down, mac, record
+from protocol import ack, mac, record
+from protocol.host import orders
 from tests.e2e.parts import wait_until
 from tests.firmware.gateway_double import GatewayDouble
 from tests.firmware.live_flash import freed
@@ -234,7 +235,7 @@ def test_what_was_acknowledged_comes_again_when_it_is_asked_for(tmp_path: Path) 
             gateway.wait("all", lambda: seqs(gateway) >= set(range(1, last + 2)))
             wait_until("the last ack", lambda: freed(made.terminal, set(range(1, last + 2))), 20)
             frames = len(gateway.frames)
-            gateway.send(down.seal_request(KEY, NAME, epoch, [(3, 5), (9, 9)], echo_of(gateway)))
+            gateway.send(orders.seal_request(KEY, NAME, epoch, [(3, 5), (9, 9)], echo_of(gateway)))
 
             def again() -> set[int]:
                 return {one.seq for each in gateway.frames[frames:] for one in each.records}
@@ -265,11 +266,11 @@ def test_a_configuration_is_taken_by_a_new_start_and_confirmed(tmp_path: Path) -
             made.terminal.start()
             gateway.wait("the boot", lambda: bool(gateway.events(record.BOOT)))
             wrong = b'{"buses": [{"uart": 0, "baud": 9600, "parity": "N", "stop": 1, "meters": []}]}'
-            gateway.send(down.seal_configuration(KEY, NAME, 1, wrong, echo_of(gateway)))
+            gateway.send(orders.seal_configuration(KEY, NAME, 1, wrong, echo_of(gateway)))
             gateway.wait("the refusal", lambda: bool(gateway.events(record.CONFIG_REFUSED)))
             assert gateway.events(record.CONFIG_REFUSED)[0].values == [1, record.CONFIG_DOCUMENT, 0]
             right = b'{"sample_interval_s": 300}'
-            gateway.send(down.seal_configuration(KEY, NAME, 1, right, echo_of(gateway)))
+            gateway.send(orders.seal_configuration(KEY, NAME, 1, right, echo_of(gateway)))
             start_again(made)
             gateway.wait("it is told", lambda: bool(gateway.events(record.CONFIG_TAKEN)))
             assert gateway.events(record.CONFIG_TAKEN)[0].values == [1]
@@ -291,7 +292,7 @@ def test_a_configuration_that_loses_the_gateway_is_given_up(tmp_path: Path) -> N
             made.terminal.start()
             gateway.wait("the boot", lambda: bool(gateway.events(record.BOOT)))
             gateway.answering = False
-            gateway.send(down.seal_configuration(KEY, NAME, 5, b'{"sample_interval_s": 300}', echo_of(gateway)))
+            gateway.send(orders.seal_configuration(KEY, NAME, 5, b'{"sample_interval_s": 300}', echo_of(gateway)))
             start_again(made)
             start_again(made)
             gateway.answering = True

@@ -10,7 +10,8 @@ from terminal import supervisor
 from firmware import image
 from firmware.field.update import keys
 from hil.clock import ScaledClock
-from protocol import down, record
+from protocol import record
+from protocol.host import orders
 from tests.firmware import over_the_air as air
 from tests.firmware.gateway_double import GatewayDouble
 from tests.firmware.site import KEY, NAME, START_MS
@@ -153,5 +154,5 @@ def refused_when_altered(gateway: GatewayDouble, good: bundles.Release, slot: Pa
     air.send(gateway, good.number, payload[:-1], 0)
     gateway.wait("the last file has begun", (slot / "terminal/app.mpy").exists)
     (slot / "profiles/meter.json").write_bytes(b"[]")
-    gateway.send(down.seal_chunk(KEY, NAME, good.number, len(payload) - 1, payload[-1:], air.echo_of(gateway)))
+    gateway.send(orders.seal_chunk(KEY, NAME, good.number, len(payload) - 1, payload[-1:], air.echo_of(gateway)))
     return air.refusal(gateway, before + 1)

@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from protocol import ack, down, frame, mac, record
+from protocol import ack, frame, mac, record
 from protocol.errors import REASONS
 from protocol.explain import explain
+from protocol.host import orders
 from tests.protocol.make_vectors import BOOKS, VECTORS
 
 KEY = mac.Key(bytes(range(32)), 7)
@@ -33,10 +34,10 @@ EVENT = record.Event(None, 3, 12, record.CLOCK_NONE, 65_535, record.METER_SILENT
 FRAME = frame.seal_frame(
     KEY, "T-1", 77, 3, 86_400_500, [record.encode_window(9, WINDOW), record.encode_event(10, EVENT)]
 )
-REQUEST = down.seal_request(KEY, "T-1", 77, [(1, 9), (12, 12)], (3, 86_400_500))
-CONFIGURATION = down.seal_configuration(KEY, "T-1", 4, b'{"sample_interval_s":10}', (3, 86_400_500))
-CHUNK = down.seal_chunk(KEY, "T-1", 7, 4000, b"content", (3, 86_400_500))
-OFFER = down.seal_offer(KEY, "T-1", 8, b"no manifest", (3, 86_400_500))
+REQUEST = orders.seal_request(KEY, "T-1", 77, [(1, 9), (12, 12)], (3, 86_400_500))
+CONFIGURATION = orders.seal_configuration(KEY, "T-1", 4, b'{"sample_interval_s":10}', (3, 86_400_500))
+CHUNK = orders.seal_chunk(KEY, "T-1", 7, 4000, b"content", (3, 86_400_500))
+OFFER = orders.seal_offer(KEY, "T-1", 8, b"no manifest", (3, 86_400_500))
 ACK = ack.seal_ack(KEY, "T-1", 77, [(1, 9)], [(10, 10, ack.REFUSED_CONTENT)], 1_767_225_600_123, (3, 86_400_500))
 
 

@@ -15,6 +15,7 @@ from cext import decoder
 from hil.benchmarks import realistic
 from protocol import ack, down, frame, limits, mac, record
 from protocol.errors import FrameError
+from protocol.host import orders
 from tests.protocol import strategies as ours
 
 REPO = Path(__file__).resolve().parents[2]
@@ -127,8 +128,8 @@ def test_what_goes_down_is_for_one_terminal_and_goes_one_way(terminal: str, othe
         down.open_down(up, terminal, {1: key})
     for sealed in (
         ack.seal_ack(key, terminal, 5, [(1, 2)], [], 7, None),
-        down.seal_request(key, terminal, 5, [(1, 2)], (12, 99)),
-        down.seal_configuration(key, terminal, 5, b"{}", (12, 99)),
+        orders.seal_request(key, terminal, 5, [(1, 2)], (12, 99)),
+        orders.seal_configuration(key, terminal, 5, b"{}", (12, 99)),
     ):
         assert "ok" not in opened(sealed, terminal, {1: secret})
         if other != terminal:

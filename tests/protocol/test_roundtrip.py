@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from protocol import ack, down, frame, limits, mac, record
+from protocol.host import orders
 from tests.protocol import strategies as ours
 
 
@@ -120,7 +121,7 @@ def test_a_request_comes_back_as_it_was(
     key: mac.Key, terminal: str, epoch: int, ranges: list[tuple[int, int]], echo: tuple[int, int]
 ) -> None:
     """FR-37 FR-38 FR-39"""
-    data = down.seal_request(key, terminal, epoch, ranges, echo)
+    data = orders.seal_request(key, terminal, epoch, ranges, echo)
     assert down.open_down(data, terminal, {key.generation: key}) == down.Request(key.generation, epoch, ranges, echo)
     payload = cbor2.loads(cbor2.loads(data).value[2])
     assert payload == [1, 2, epoch, [list(one) for one in ranges], list(echo)]
@@ -134,7 +135,7 @@ def test_a_configuration_comes_back_as_it_was(
     key: mac.Key, terminal: str, version: int, document: bytes, echo: tuple[int, int]
 ) -> None:
     """FR-37 FR-39 FR-46"""
-    data = down.seal_configuration(key, terminal, version, document, echo)
+    data = orders.seal_configuration(key, terminal, version, document, echo)
     wanted = down.Configuration(key.generation, version, document, echo)
     assert down.open_down(data, terminal, {key.generation: key}) == wanted
     assert cbor2.loads(cbor2.loads(data).value[2]) == [1, 3, version, document, list(echo)]
@@ -150,16 +151,16 @@ def test_what_brings_a_release_comes_back_as_it_was(
     """FR-82 FR-83 FR-84"""
     for data, wanted, items in (
         (
-            down.seal_offer(key, terminal, number, content, echo),
+            orders.seal_offer(key, terminal, number, content, echo),
             down.Offer(key.generation, number, content, echo),
             [4, number, content],
         ),
         (
-            down.seal_chunk(key, terminal, number, offset, content, echo),
+            orders.seal_chunk(key, terminal, number, offset, content, echo),
             down.Chunk(key.generation, number, offset, content, echo),
             [5, number, offset, content],
         ),
-        (down.seal_abort(key, terminal, number, echo), down.Abort(key.generation, number, echo), [6, number]),
+        (orders.seal_abort(key, terminal, number, echo), down.Abort(key.generation, number, echo), [6, number]),
     ):
         assert down.open_down(data, terminal, {key.generation: key}) == wanted
         assert cbor2.loads(cbor2.loads(data).value[2]) == [1, *items, list(echo)]
@@ -170,19 +171,19 @@ def test_what_passes_a_bound_is_not_sealed() -> None:
     key = mac.Key(bytes(32), 1)
     for ranges in ([], [(n, n) for n in range(limits.ACK_RANGES_MAX + 1)]):
         with pytest.raises(ValueError, match="1 to 64 ranges"):
-            down.seal_request(key, "T", 1, ranges, (1, 1))
+            orders.seal_request(key, "T", 1, ranges, (1, 1))
     with pytest.raises(ValueError, match="version"):
-        down.seal_configuration(key, "T", 0, b"{}", (1, 1))
+        orders.seal_configuration(key, "T", 0, b"{}", (1, 1))
     for content in (b"", bytes(limits.CHUNK_BYTES_MAX + 1)):
         with pytest.raises(ValueError, match="at most 4000"):
-            down.seal_chunk(key, "T", 1, 0, content, (1, 1))
+            orders.seal_chunk(key, "T", 1, 0, content, (1, 1))
     for signed in (b"", bytes(limits.SIGNED_BYTES_MAX + 1)):
         with pytest.raises(ValueError, match="at most 1024"):
-            down.seal_offer(key, "T", 1, signed, (1, 1))
+            orders.seal_offer(key, "T", 1, signed, (1, 1))
     longest = b" " * limits.DOCUMENT_BYTES_MAX
     echo = (limits.UINT32_MAX, limits.UPTIME_MS_MAX)
-    whole = down.seal_configuration(key, "T" * limits.TERMINAL_CHARS_MAX, limits.UINT32_MAX, longest, echo)
+    whole = orders.seal_configuration(key, "T" * limits.TERMINAL_CHARS_MAX, limits.UINT32_MAX, longest, echo)
     assert len(whole) == limits.DOCUMENT_BYTES_MAX + 73 <= limits.FRAME_BYTES_MAX
     for document in (b"", b" ", longest + b" "):
         with pytest.raises(ValueError, match="bytes"):
-            down.seal_configuration(key, "T", 1, document, (1, 1))
+            orders.seal_configuration(key, "T", 1, document, (1, 1))

@@ -1,7 +1,8 @@
 # What came down is authenticated, fresh, and obeyed: acks, requests, configurations. Runs on both interpreters.
 from terminal import answers, clock
 
-from protocol import ack, cbor, down, limits, mac, record
+from protocol import ack, cbor, limits, mac, record
+from protocol.host import orders
 from tests.vm.one_key import OneKey
 
 KEY = mac.Key(bytes(range(32)), 1)
@@ -90,10 +91,10 @@ class World:
         self.calls.append(("offer", version, document))
 
     def request(self, echo: "tuple[int, int] | None" = None, epoch: int = EPOCH) -> bytes:
-        return down.seal_request(KEY, NAME, epoch, [(1, 5), (9, 9)], echo or self.echo)
+        return orders.seal_request(KEY, NAME, epoch, [(1, 5), (9, 9)], echo or self.echo)
 
     def configuration(self, echo: "tuple[int, int] | None" = None) -> bytes:
-        return down.seal_configuration(KEY, NAME, 3, b"{}", echo or self.echo)
+        return orders.seal_configuration(KEY, NAME, 3, b"{}", echo or self.echo)
 
 
 def test_an_ack_frees_sets_the_clock_and_ends_a_trial() -> None:
@@ -174,9 +175,9 @@ def test_keys_and_certificates_go_to_who_minds_them() -> None:
     world = World()
     aad = mac.external_aad(NAME, limits.DOWN, limits.VERSION)
     payloads = [
-        down.key_offer_payload(2, bytes(64), world.echo),
-        down.key_use_payload(world.echo),
-        down.certificates_payload(3, b"\x30\x00", world.echo),
+        orders.key_offer_payload(2, bytes(64), world.echo),
+        orders.key_use_payload(world.echo),
+        orders.certificates_payload(3, b"\x30\x00", world.echo),
     ]
     for payload in payloads:
         assert world.answers.take(mac.seal(KEY, aad, payload), 0)
@@ -198,8 +199,8 @@ def test_what_is_not_authentic_changes_nothing() -> None:
         good[:-1],
         good + b"\0",
         good[:40] + bytes((good[40] ^ 1,)) + good[41:],
-        down.seal_configuration(other, NAME, 3, b"{}", world.echo),
-        down.seal_configuration(KEY, "T0002", 3, b"{}", world.echo),
+        orders.seal_configuration(other, NAME, 3, b"{}", world.echo),
+        orders.seal_configuration(KEY, "T0002", 3, b"{}", world.echo),
     ):
         assert not world.answers.take(data, 0)
     assert (world.calls, world.events) == ([], [])

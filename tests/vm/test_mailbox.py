@@ -1,6 +1,7 @@
 # The mailbox: its registers bit by bit, and both sides of it against each other. Runs on both interpreters.
 from protocol import ack, down, frame, limits, mac, mailbox
 from protocol.errors import FrameError
+from protocol.host import orders
 
 TERMINAL = "T0001"
 KEY = mac.Key(b"k" * 32, 1)
@@ -201,8 +202,8 @@ def test_requests_and_configurations_come_down_as_acks_do() -> None:
     top = limits.UINT32_MAX
     echo = (top, limits.UPTIME_MS_MAX)
     ranges = [(2 * at, 2 * at) for at in range(limits.ACK_RANGES_MAX)]
-    request = down.seal_request(KEY, TERMINAL, top, ranges, echo)
-    configuration = down.seal_configuration(KEY, TERMINAL, top, b" " * limits.DOCUMENT_BYTES_MAX, echo)
+    request = orders.seal_request(KEY, TERMINAL, top, ranges, echo)
+    configuration = orders.seal_configuration(KEY, TERMINAL, top, b" " * limits.DOCUMENT_BYTES_MAX, echo)
     for data in (request, configuration):
         for address, part in mailbox.answer_writes(data):
             terminal.box.write(address, part)

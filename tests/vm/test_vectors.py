@@ -6,6 +6,7 @@ import json
 import protocol
 from protocol import ack, down, frame, mac, record
 from protocol.errors import FrameError
+from protocol.host import orders
 
 FOLDER = protocol.__file__.replace("__init__.py", "") + "vectors/"
 
@@ -200,12 +201,12 @@ def test_requests_and_configurations_are_sealed_as_the_vectors_say() -> None:
         if vector["result"] == "valid":
             c = vector["content"]
             key = keys_of(vector)[c["generation"]]
-            data = down.seal_request(key, vector["terminal"], c["epoch"], c["ranges"], c["echo"])
+            data = orders.seal_request(key, vector["terminal"], c["epoch"], c["ranges"], c["echo"])
             assert data == bytes.fromhex(vector["hex"]), vector["id"]
     for vector in vectors("configurations.json"):
         if vector["result"] == "valid":
             c = vector["content"]
             key = keys_of(vector)[c["generation"]]
             document = bytes.fromhex(c["document"])
-            data = down.seal_configuration(key, vector["terminal"], c["version"], document, c["echo"])
+            data = orders.seal_configuration(key, vector["terminal"], c["version"], document, c["echo"])
             assert data == bytes.fromhex(vector["hex"]), vector["id"]
