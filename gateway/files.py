@@ -61,9 +61,10 @@ def read_password(file: str | None, bytes_max: int = SECRET_BYTES_MAX) -> str | 
 def write_durably(file: Path, data: bytes, mode: int = 0o666, like: os.stat_result | None = None) -> None:
     """Put the content in the file's place, as a whole, on the disk. mode: less the process's umask.
 
-    like: whose owner, group and mode it has in the end. Raises OSError.
+    like: whose owner, group and mode it has in the end; nobody else opens it before. Raises OSError.
     """
     partial = file.with_name(f".{file.name}.partial")
+    mode = mode if like is None else 0o600
     try:
         partial.unlink(missing_ok=True)  # of a process that was killed: it may have another mode
         with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode), "wb") as stream:

@@ -83,7 +83,7 @@ class Stock:
         """Put another wrapping key in front of those in the file that terminals.toml names. Raises OSError."""
         if self.wrapping_key_file is not None:
             newest, others = secrets.token_hex(key_file.KEY_BYTES).encode(), read_secret(self.wrapping_key_file)
-            write_durably(self.wrapping_key_file, b"%s\n%s\n" % (newest, others), like=self.wrapping_key_file.stat())
+            _replace(self.wrapping_key_file, b"%s\n%s\n" % (newest, others))
 
     def seal(self) -> int:
         """Seal what is in plain or under an older wrapping key: how many. Raises StockError, OSError."""
@@ -127,7 +127,7 @@ class Stock:
         if one.place is not None:
             self._lay(one.place, secret, wraps)
             return 1
-        write_durably(one.file, key_file.lines(secret, one.name, wraps), like=one.file.stat())
+        _replace(one.file, key_file.lines(secret, one.name, wraps))
         return 1
 
     def _lay(self, place: tuple[str, int, str], secret: bytes, wraps: WrappingKeys) -> None:
@@ -137,3 +137,8 @@ class Stock:
                 keyring.lay(connection, place, secret, wraps)
         except (StoreUnavailableError, NewerSchemaError) as error:
             raise StockError(str(error)) from error
+
+
+def _replace(file: Path, content: bytes) -> None:
+    """In its place, with its owner and mode: where that is a link, the file that it leads to, which holds the key."""
+    write_durably(file.resolve(), content, like=file.stat())

@@ -106,6 +106,27 @@ def test_what_is_sealed_shows_no_key_opens_again_and_comes_back_as_it_was(house:
     assert {file: file.read_bytes() for file in house.files()} == before
 
 
+def test_where_a_key_file_is_a_link_what_it_leads_to_is_sealed(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """P-401: no key stays in plain behind it, no wrapping key comes to lie beside the keys; none is open half made."""
+    disk = house.folder / "another disk"
+    disk.mkdir()
+    for file in (house.files()[0], house.wrapping):
+        file.rename(disk / file.name)
+        file.symlink_to(disk / file.name)
+    modes, real = [], os.fchown
+
+    def fchown(descriptor: int, user: int, group: int) -> None:
+        modes.append(os.fstat(descriptor).st_mode & 0o777)
+        real(descriptor, user, group)
+
+    monkeypatch.setattr(os, "fchown", fchown)
+    assert house.run("rewrap")[:2] == (0, {"sealed": 4})
+    assert modes == [0o600] * 5
+    assert [one.is_symlink() for one in (house.files()[0], house.wrapping)] == [True, True]
+    assert (disk / house.files()[0].name).read_bytes().startswith(b"wattline-sealed-key ")
+    assert house.opens()
+
+
 class Killed(BaseException):
     """The process is no more."""
 
