@@ -11,6 +11,7 @@ import mmap
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,7 +24,7 @@ from protocol.host import sealing
 
 SECRETS_MAX = 20_000  # noted, the first that come: tests that draw keys by the thousand need not fill the memory
 SAID_BYTES_MAX = 64 << 20  # of what tests said, as of one file: more is a measurement, not a log
-PASSWORD_CHARS_MIN = 8  # shorter ones stand everywhere by chance, as do keys of few different bytes in raw form
+PASSWORD_CHARS_MIN = 8  # shorter ones stand everywhere by chance, as do keys of few different bytes, raw or as numbers
 VALUES_MIN = 8
 SHOWN_MAX = 20
 PIECE_BYTES = 4 << 20  # looked at together: six times that is in memory
@@ -62,9 +63,9 @@ def forms_of(secret: bytes, *, is_text: bool) -> Iterator[tuple[str, bytes]]:
         yield "base64", text_
         yield "base64 for addresses", text_.translate(bytes.maketrans(b"+/", b"-_"))
     yield "base32", base64.b32encode(secret)[: len(secret) * 8 // 5]
-    for between in (", ", ",", " "):
-        yield "numbers", between.join(map(str, secret)).encode()
     if len(set(secret)) >= VALUES_MIN:
+        for between in (", ", ",", " "):
+            yield "numbers", between.join(map(str, secret)).encode()
         yield "Python writes it", repr(secret)[2:-1].encode()
 
 
@@ -104,10 +105,11 @@ class Search:
     def below(self, folder: Path) -> Iterator[Found]:
         """Through every file that is none of their homes."""
         for path in sorted(folder.rglob("*")):
-            if path.is_symlink() or not path.is_file() or not path.stat().st_size or any(map(path.match, HOMES)):
-                continue
-            with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-                yield from self.through(data, str(path))
+            with suppress(FileNotFoundError, PermissionError):  # of a process that ends just now; shut by its test
+                if path.is_symlink() or not path.is_file() or not path.stat().st_size or any(map(path.match, HOMES)):
+                    continue
+                with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+                    yield from self.through(data, str(path))
 
 
 class Notes:
@@ -117,8 +119,9 @@ class Notes:
         self.secrets: dict[bytes, str] = {}
 
     def add(self, secret: bytes, what: str) -> None:
-        """One more; not one that stands everywhere, as a key of zeros or of bytes that count up."""
+        """One more; not one that stands everywhere: mostly zeros, or as erased flash, or bytes that count up."""
         is_common = len(set(secret.hex())) == 1 or secret == bytes(range(mac.KEY_BYTES))
+        is_common |= max(secret.count(0), secret.count(0xFF)) * 2 > len(secret)
         if len(self.secrets) < SECRETS_MAX and len(secret) >= PASSWORD_CHARS_MIN and not is_common:
             self.secrets.setdefault(secret, what)
 

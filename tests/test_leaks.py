@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.gateway.support import ROOT
-from tests.leaks import HOMES, Search, forms_of
+from tests.leaks import HOMES, Notes, Search, forms_of
 
 KEY = bytes(range(100, 132))
 FLAT = b"\xa7" * 32  # no key of a test
@@ -51,6 +51,8 @@ def test_nothing_is_found_where_there_is_none_and_where_a_key_belongs(tmp_path: 
     search = Search(SECRETS)
     (tmp_path / "gateway.log").write_bytes(b"".join(text[:-1] + b"~" for _, text in forms_of(KEY, is_text=False)))
     (tmp_path / "empty").touch()
+    (tmp_path / "shut").write_bytes(b"of a test that takes a right away")
+    (tmp_path / "shut").chmod(0)
     (tmp_path / "random").write_bytes(random.Random(1).randbytes(1 << 20))
     for home in HOMES:
         file = tmp_path / home.replace("*", "T0001")
@@ -58,6 +60,16 @@ def test_nothing_is_found_where_there_is_none_and_where_a_key_belongs(tmp_path: 
         file.write_bytes(KEY.hex().encode())
     assert list(search.below(tmp_path)) == []
     assert not any(Path("x", name).match(home) for home in HOMES for name in ("a.log", "a.json", "a.html", "a.sqlite3"))
+
+
+def test_what_stands_everywhere_by_chance_is_not_looked_for(tmp_path: Path) -> None:
+    """S-20: keys that hypothesis draws, as it likes them: else a suite would fail by chance."""
+    notes, drawn = Notes(), [bytes(32), bytes(31) + b"\x01", b"\xff" * 31 + b"\x07", b"\x01" * 32, KEY]
+    for secret in drawn:
+        notes.add(secret, "key of frames")
+    assert list(notes.secrets) == drawn[-2:]
+    (tmp_path / "measured.csv").write_text("1,1," * 32 + "0,0," * 32 + base64.b64encode(bytes(99)).decode())
+    assert list(Search(notes.secrets.items()).below(tmp_path)) == []
 
 
 LEAK = """
