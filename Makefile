@@ -98,7 +98,7 @@ $(STAMP)/wheels: $(STAMP)/project $(PACKAGE)/wheels.sh $(PACKAGE)/locked.py $(wi
 	@$(PACKAGE)/wheels.sh $(BIN)/python build/wheels console field modbus nats postgres sm4
 	@touch $@
 
-$(STAMP)/root: $(STAMP)/venv $(SETUP)/root.sh $(SETUP)/in_root.sh
+$(STAMP)/root: $(STAMP)/venv $(SETUP)/root.sh $(SETUP)/in_root.sh $(SETUP)/python_deb.sh
 	@$(SETUP)/root.sh build/root $(BIN)/python
 	@touch $@
 

@@ -1,6 +1,7 @@
 #!/bin/sh
 # root.sh FOLDER PYTHON   Make FOLDER/root.tar: a Debian of its essential packages, adduser and PYTHON's minor version (python3.11)
-# from this machine's own mirror; by anyone. What `make dist` makes is installed in it (tests/e2e/clean_root.py).
+# from this machine's own mirror; by anyone. Where this Debian has no such version, PYTHON itself is made such a package of it.
+# What `make dist` makes is installed in it (tests/e2e/clean_root.py).
 # FOLDER/tools/proot: what changes into it where one is not root.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
@@ -21,10 +22,12 @@ options="$options -o Dir::State::status=$new/var/lib/dpkg/status -o Debug::NoLoc
 # shellcheck disable=SC2086  # several words
 apt-get $options update >/dev/null
 # shellcheck disable=SC2086
-apt-get $options -y --no-install-recommends --download-only install '?essential' adduser "$minor" >/dev/null || die \
-    "this Debian has no $minor, for which packages are made here; try: make setup PYTHON=/usr/bin/python3" \
-    "本机 Debian 无 $minor；可尝试 make setup PYTHON=/usr/bin/python3"
+packaged=$(apt-get $options --simulate install "$minor" >/dev/null 2>&1 && echo "$minor") || packaged=
+# shellcheck disable=SC2086
+apt-get $options -y --no-install-recommends --download-only install '?essential' adduser $packaged >/dev/null || die \
+    "the packages of a clean Debian could not be fetched" "无法下载最小 Debian 系统的软件包"
 for deb in "$new/$archives"/*.deb; do dpkg -x "$deb" "$new"; done
+[ -n "$packaged" ] || "$here/python_deb.sh" "$2" "$new" "$new/$archives"
 # as debootstrap does it: unpacked by anyone, then installed by itself
 "$here/in_root.sh" "$folder/tools/proot" "$new" sh -c "
     dpkg --force-depends --force-unsafe-io --install /$archives/base-passwd_*.deb &&
