@@ -138,7 +138,7 @@ class Desk(desk.Desk):
             return  # it has said another since
         if records.code[row] == KEY_DRAWN:
             self._agree(connection, one, values[1:], word, columns.frames.generation[frame])
-        elif one.state == changes.ASKED and len(values) > 2:
+        elif len(values) > 2 and (one.state == changes.ASKED or values[2] > one.generation):
             newest = max(one.newest, min(max(values[2], 0), 255))
             refused = one._replace(state=changes.REFUSED, reason=values[1], newest=newest)
             self._put(connection, refused, word)

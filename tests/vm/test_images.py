@@ -163,6 +163,26 @@ def test_an_image_that_comes_is_gone_on_with_after_a_start() -> None:
         image_slot._KEPT_EVERY = kept_every
 
 
+def test_an_image_over_which_another_was_begun_is_not_gone_on_with() -> None:
+    # P-345
+    kept_every = image_slot._KEPT_EVERY
+    terminal = Terminal(image_of(0)[0])
+    try:
+        image_slot._KEPT_EVERY = 1
+        terminal.bring(image_of(0)[0], until=5000)
+        image_slot._KEPT_EVERY = kept_every
+        terminal.start()
+        terminal.bring(image_of(2)[0], until=5000)
+        terminal.start()
+        vector, image, _ = image_of(0)
+        terminal.bring(vector)
+        assert terminal.update.restart
+        terminal.start()
+        assert terminal.runs(image)
+    finally:
+        image_slot._KEPT_EVERY = kept_every
+
+
 def test_an_image_that_reads_back_as_something_else_is_refused() -> None:
     # P-344 S-22
     vector, image, number = image_of(0)

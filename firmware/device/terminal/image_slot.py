@@ -31,7 +31,10 @@ class ImageWriter:
     def resume_steps(self):  # type: ignore[no-untyped-def]
         """Go on where an earlier start was with the same image; an iterator. What is there is hashed again."""
         data = small_file.read(self._note)
-        if data is None or data[: update.DIGEST_BYTES] != self.manifest.application:
+        if not data:
+            return
+        if data[: update.DIGEST_BYTES] != self.manifest.application:
+            self._forget()  # of another image, over which this one is written
             return
         stored = int.from_bytes(data[update.DIGEST_BYTES :], "little")
         if stored % BLOCK_BYTES or stored > self.manifest.payload_bytes:

@@ -138,6 +138,22 @@ def test_a_key_that_is_agreed_on_is_not_withdrawn_and_not_ordered_twice(tmp_path
         assert not changes.withdraw(connection, NAME, house.clock.now_ms())
 
 
+def test_a_change_ends_where_a_technician_has_laid_a_later_key_meanwhile(tmp_path: Path) -> None:
+    """FR-94: what was agreed on can't be taken into use any more, so another may be ordered."""
+    house, boxes = fleet(tmp_path, NAME)
+    box = boxes[NAME]
+    house.order(NAME)
+    talk(house, box)
+    box.say(record.KEY_REFUSED, 2, record.KEY_STALE, 1)
+    house.hear(NAME, box.frame())
+    assert house.change(NAME).state == changes.AGREED, "of a key below"
+    box.say(record.KEY_REFUSED, 2, record.KEY_STALE, 5)
+    house.hear(NAME, box.frame())
+    assert house.change(NAME).state == changes.REFUSED
+    house.order(NAME)
+    assert house.change(NAME).generation == 6
+
+
 def test_an_event_of_another_offer_or_of_none_changes_nothing(tmp_path: Path) -> None:
     """FR-92: an x that is none, a number that is another point's, another generation."""
     house, boxes = fleet(tmp_path, NAME)
