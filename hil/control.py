@@ -1,4 +1,4 @@
-"""How a process of the bench is told what to do while it runs: JSON lines appended to a file that it follows."""
+"""How a process of the bench is told what to do, by JSON lines in a file that it follows, and what it says itself."""
 
 import asyncio
 import json
@@ -6,6 +6,12 @@ import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
+
+
+def say(row: dict[str, Any]) -> None:
+    """A line to whoever started this process."""
+    sys.stdout.write(json.dumps(row) + "\n")
+    sys.stdout.flush()
 
 
 def order(control: Path, row: dict[str, Any]) -> None:

@@ -7,15 +7,13 @@ and obeys the JSON lines appended to the control file (hil/weather.py): `{"profi
 import argparse
 import asyncio
 import contextlib
-import json
 import random
-import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from hil.control import follow
+from hil.control import follow, say
 from hil.weather import PROFILES, Weather
 
 CONTROL_POLL_S = 0.02  # how soon a line in the control file takes effect
@@ -202,18 +200,13 @@ async def obey(proxy: Proxy, row: object) -> None:
 
 async def run(target_port: int, control: Path) -> None:
     """Run until the task is cancelled."""
-    proxy = Proxy(target_port, _say)
+    proxy = Proxy(target_port, say)
     await proxy.start()
-    _say({"port": proxy.port})
+    say({"port": proxy.port})
     try:
         await follow(control, CONTROL_POLL_S, lambda row: obey(proxy, row))
     finally:
         await proxy.close()
-
-
-def _say(row: dict[str, Any]) -> None:
-    sys.stdout.write(json.dumps(row) + "\n")
-    sys.stdout.flush()
 
 
 def main() -> None:

@@ -7,7 +7,6 @@ when it listens, and obeys the JSON lines appended to the control file: `{"do": 
 import argparse
 import asyncio
 import contextlib
-import json
 import random
 import sys
 from collections.abc import Iterator
@@ -22,7 +21,7 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 from gateway.intake.deliveries import DOWN, UP
 from hil.bad_frames import bad_frames
 from hil.broker import STRANGER
-from hil.control import follow, order
+from hil.control import follow, order, say
 from hil.process import Process
 
 HEARD_MAX = 5_000  # frames: a week of some terminals; the oldest go first
@@ -110,7 +109,7 @@ def run(port: int, control: Path, knowledge: Knowledge) -> None:
         client.subscribe([(UP + "+", SubscribeOptions(1)), (DOWN + "+", SubscribeOptions(1))])
 
     client.on_connect = listen
-    client.on_subscribe = lambda *_: _say({"ready": True})
+    client.on_subscribe = lambda *_: say({"ready": True})
     client.on_message = lambda _client, _data, message: knowledge.hear(message.topic, bytes(message.payload))
     client.connect_async("127.0.0.1", port)
     client.loop_start()
@@ -120,11 +119,6 @@ def run(port: int, control: Path, knowledge: Knowledge) -> None:
             client.publish(topic, payload, 1)
 
     asyncio.run(follow(control, CONTROL_POLL_S, obey))
-
-
-def _say(row: dict[str, Any]) -> None:
-    sys.stdout.write(json.dumps(row) + "\n")
-    sys.stdout.flush()
 
 
 def main() -> None:

@@ -42,13 +42,6 @@ CONFIG_TAKEN = 10
 CONFIG_REFUSED = 11
 CONFIG_ROLLED_BACK = 12
 REQUEST_UNMET = 13
-
-# why a configuration is refused (SPEC.md, section 5)
-CONFIG_STALE = 1  # its version is not above the newest that the terminal took
-CONFIG_DOCUMENT = 2  # not JSON, or something in it is not allowed
-CONFIG_MISFIT = 3  # with the technician's terminal.json it makes no whole
-CONFIG_PROFILE = 4  # a meter's profile that the terminal lacks or can't use
-CONFIG_NOT_STORED = 5  # the flash did not take it
 HEALTH = 15
 MAINS_LOST = 16
 MAINS_BACK = 17
@@ -71,6 +64,13 @@ CERTIFICATES_TAKEN = 33
 CERTIFICATES_REFUSED = 34
 CERTIFICATES_ROLLED_BACK = 35
 METER_LEARNT = 36
+
+# why a configuration is refused (SPEC.md, section 5)
+CONFIG_STALE = 1  # its version is not above the newest that the terminal took
+CONFIG_DOCUMENT = 2  # not JSON, or something in it is not allowed
+CONFIG_MISFIT = 3  # with the technician's terminal.json it makes no whole
+CONFIG_PROFILE = 4  # a meter's profile that the terminal lacks or can't use
+CONFIG_NOT_STORED = 5  # the flash did not take it
 
 # why a terminal draws no key (FR-92)
 KEY_STALE = 1  # the generation is not above that of the key in use

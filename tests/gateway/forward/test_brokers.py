@@ -22,7 +22,7 @@ from gateway.forward import nats_sink
 from gateway.forward import outbox as store
 from gateway.forward.mqtt_sink import MqttSink
 from gateway.forward.nats_sink import NatsSink
-from gateway.forward.sink import Sink, SinkError
+from gateway.forward.sink import Sink
 from hil.broker import Broker
 from hil.nats import Nats
 from protocol import record
@@ -58,14 +58,6 @@ class Sending(World):
     def close(self) -> None:
         self.real.close()
         super().close()
-
-    def try_to_run(self) -> list[str]:
-        try:
-            self.run()
-        except SinkError as error:
-            self.forwarder.failed(error)
-            return [error.reason]
-        return []
 
 
 class Listener:

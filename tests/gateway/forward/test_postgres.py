@@ -13,7 +13,6 @@ import pytest
 from gateway.config import PostgresConfig
 from gateway.forward import outbox as store
 from gateway.forward.postgres.sink import PostgresSink
-from gateway.forward.sink import SinkError
 from hil.postgres import Postgres
 from protocol import record
 from tests.gateway.forward.world import FakeSink, World
@@ -63,15 +62,6 @@ class Database(World):
     def close(self) -> None:
         self.postgres.close()
         super().close()
-
-    def try_to_run(self) -> list[str]:
-        """Feed until all is there or the sink fails; the reasons."""
-        try:
-            self.run()
-        except SinkError as error:
-            self.forwarder.failed(error)
-            return [error.reason]
-        return []
 
 
 @pytest.fixture

@@ -102,5 +102,14 @@ class World:
         while self.forwarder.feed():
             pass
 
+    def try_to_run(self) -> list[str]:
+        """Feed until the sink has all or the sink fails; the reasons."""
+        try:
+            self.run()
+        except SinkError as error:
+            self.forwarder.failed(error)
+            return [error.reason]
+        return []
+
 
 __all__ = ["NOW_S", "FakeSink", "Name", "World"]

@@ -21,6 +21,14 @@ FLAGS = {
 }
 
 
+def names_of(*items: str) -> dict[Path, str]:
+    """What stands at each path of a payload with these items between its kind and its echo."""
+    at = 2 + len(items)
+    names: dict[Path, str] = {(): "payload", (1,): "kind"}
+    names.update({(2 + n,): name for n, name in enumerate(items)})
+    return {**names, (at,): "echo", (at, 0): "echo.boot_id", (at, 1): "echo.sent_ms"}
+
+
 class Down:
     """One kind of message. `names`: what stands at each path of its payload; `encode`: content to payload."""
 

@@ -17,24 +17,16 @@ FLAGS = {
 OFFER = c.key_offer(2, bytes(range(64)))
 USE = c.key_use()
 CERTIFICATES = c.configuration(7, b"\x30\x03one\x30\x03two")
-ECHO = ("echo", "echo.boot_id", "echo.sent_ms")
 Lengths = tuple[tuple[bytes | Item, str], ...]
 
 
 def keys() -> Book:
     """The book."""
     book = Book("K", "Keys and certificates: how a terminal gets others, taken or refused.", FLAGS)
-    _offers(down.Down(book, "FR-91", OFFER, _names("offered", "point"), c.key_offer_item))
-    _uses(down.Down(book, "FR-93", USE, _names(), c.key_use_item))
-    _certificates(down.Down(book, "FR-95", CERTIFICATES, _names("version", "document"), c.certificates_item))
+    _offers(down.Down(book, "FR-91", OFFER, down.names_of("offered", "point"), c.key_offer_item))
+    _uses(down.Down(book, "FR-93", USE, down.names_of(), c.key_use_item))
+    _certificates(down.Down(book, "FR-95", CERTIFICATES, down.names_of("version", "document"), c.certificates_item))
     return book
-
-
-def _names(*items: str) -> dict[down.Path, str]:
-    at = 2 + len(items)
-    names: dict[down.Path, str] = {(): "payload", (1,): "kind"}
-    names.update({(2 + n,): name for n, name in enumerate(items)})
-    return {**names, (at,): ECHO[0], (at, 0): ECHO[1], (at, 1): ECHO[2]}
 
 
 def _offers(one: down.Down) -> None:

@@ -18,23 +18,15 @@ FLAGS = {
 OFFER = c.offer(1_767_225_600, b"signed")
 CHUNK = c.chunk(1_767_225_600, 16_000, b"content")
 ABORT = c.abort(1_767_225_600)
-ECHO = ("echo", "echo.boot_id", "echo.sent_ms")
 
 
 def updates() -> Book:
     """The book."""
     book = Book("U", "Updates: how a release of the application comes to a terminal, taken or refused.", FLAGS)
-    _offers(down.Down(book, "FR-82", OFFER, _names("vouched", "signed"), c.offer_item))
-    _chunks(down.Down(book, "FR-83", CHUNK, _names("number", "offset", "content"), c.chunk_item))
-    _aborts(down.Down(book, "FR-84", ABORT, _names("number"), c.abort_item))
+    _offers(down.Down(book, "FR-82", OFFER, down.names_of("vouched", "signed"), c.offer_item))
+    _chunks(down.Down(book, "FR-83", CHUNK, down.names_of("number", "offset", "content"), c.chunk_item))
+    _aborts(down.Down(book, "FR-84", ABORT, down.names_of("number"), c.abort_item))
     return book
-
-
-def _names(*items: str) -> dict[down.Path, str]:
-    at = 2 + len(items)
-    names: dict[down.Path, str] = {(): "payload", (1,): "kind"}
-    names.update({(2 + n,): name for n, name in enumerate(items)})
-    return {**names, (at,): ECHO[0], (at, 0): ECHO[1], (at, 1): ECHO[2]}
 
 
 def _offers(one: down.Down) -> None:
