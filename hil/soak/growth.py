@@ -52,7 +52,9 @@ def grown(name: str, unit: str, samples: Sequence[Sample], warm_s: float = WARM_
         last = samples[-1].value if samples else 0.0
         return Grown(name, unit, len(kept), last, last, 0.0, None)
     third = len(kept) // 3
-    first, last = (median(one.value for one in part) for part in (kept[:third], kept[-third:]))
-    hours = (kept[-1].at_s - kept[0].at_s) / 3600
+    thirds = (kept[:third], kept[-third:])
+    first, last = (median(one.value for one in part) for part in thirds)
+    from_s, to_s = (median(one.at_s for one in part) for part in thirds)
+    hours = (to_s - from_s) / 3600
     allowed = max(BOUNDS[unit].at_least, BOUNDS[unit].an_hour * hours)
     return Grown(name, unit, len(kept), first, last, allowed, last - first > allowed)

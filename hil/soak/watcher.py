@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from itertools import islice
 from pathlib import Path
@@ -18,12 +18,16 @@ Key = tuple[str, str]  # whose, unit
 
 
 class Watcher:
-    """`look` is called often, and looks each EVERY_S. A process that was started again is another one."""
+    """`look` is called often, and looks each EVERY_S. A process that was started again is another one.
+
+    series: of each process its longest life, for a start near the end would hide what grew before it.
+    """
 
     def __init__(self) -> None:
         self._began_s = time.monotonic()
         self._at_s = 0.0
         self._pids: dict[str, int] = {}
+        self._lives: dict[Key, list[Sample]] = {}  # those that go on
         self.series: dict[Key, list[Sample]] = {}
 
     def look(self, bench: Target) -> None:
@@ -34,17 +38,23 @@ class Watcher:
             return
         self._at_s = now_s + EVERY_S
         for name, process in _processes(bench):
-            if self._pids.get(name) != process.pid:
-                self._pids[name] = process.pid
-                for unit in ("memory_mib", "descriptors", "threads"):
-                    self.series[name, unit] = []
-            for unit, value in _of_process(process.pid):
-                self.series[name, unit].append(Sample(now_s, value))
+            self.note(name, process.pid, now_s, dict(_of_process(process.pid)))
         for unit, value in _of_folder(bench):
             self.series.setdefault(("gateway's folder", unit), []).append(Sample(now_s, value))
 
+    def note(self, name: str, pid: int, at_s: float, values: Mapping[str, float]) -> None:
+        """What a process has at one time, by unit."""
+        if self._pids.get(name) != pid:
+            self._pids[name] = pid
+            self._lives = {key: life for key, life in self._lives.items() if key[0] != name}
+        for unit, value in values.items():
+            life = self._lives.setdefault((name, unit), [])
+            life.append(Sample(at_s, value))
+            if len(life) > len(self.series.get((name, unit), [])):
+                self.series[name, unit] = life
+
     def judged(self, warm_s: float = WARM_S) -> list[Grown]:
-        """How each went since its process was started last."""
+        """How each went in the longest life of its process."""
         return [grown(name, unit, samples, warm_s) for (name, unit), samples in sorted(self.series.items())]
 
 

@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hil.soak.growth import BOUNDS, SAMPLES_MIN, Sample, grown
+from hil.soak.watcher import Watcher
 
 EVERY_S = 10.0
 
@@ -36,3 +37,20 @@ def test_a_life_that_was_too_short_is_said_to_be() -> None:
     """P-432: it is no "no"."""
     assert grown("x", "threads", []).is_bad is None
     assert grown("x", "threads", [Sample(EVERY_S * n, 1.0) for n in range(SAMPLES_MIN)]).is_bad is None
+
+
+def test_a_start_near_the_end_hides_no_leak() -> None:
+    """P-432: a process is judged by its longest life; a second that is shorter is none of it."""
+    watcher = Watcher()
+    for n in range(360):
+        pid = 1 if n < 300 else 2
+        watcher.note("broker", pid, EVERY_S * n, {"memory_mib": 20.0 + (0.1 * n if pid == 1 else 0.0)})
+    (found,) = watcher.judged()
+    assert (found.samples > 200, found.is_bad) == (True, True)
+
+
+def test_a_leak_in_many_hours_is_held_against_what_an_hour_may_bring() -> None:
+    """P-432: a little more each hour than that, between the middles of the thirds."""
+    (unit, bound), noise = ("memory_mib", BOUNDS["memory_mib"]), [0.0]
+    assert grown("x", unit, series(4_000, 50.0, 1.1 * bound.an_hour, noise)).is_bad is True
+    assert grown("x", unit, series(4_000, 50.0, 0.9 * bound.an_hour, noise)).is_bad is False
