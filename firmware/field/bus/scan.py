@@ -146,7 +146,9 @@ def _dlt645(reach: Reach, line: Line, heard: list[Heard], result: Scan) -> Itera
     for address in search.addresses():
         told.discard(address)
         yield _meter(reach, line, address)
-    if told or not search.is_whole:
+    if search.is_noise:
+        yield Found(line, "dlt645", "", "noise")
+    elif told or not search.is_whole:
         yield Found(line, "dlt645", " ".join(sorted(told)), "several_dlt645")
 
 

@@ -17,13 +17,14 @@ from firmware.field.bus.reach import WHO, Reach
 
 QUESTIONS_MAX = 400  # the first round, and three numbers' last digits that are alike; 6 minutes at 2400 baud
 _EACH = 100  # what two digits can be
+_SHARED_MAX = 50  # of a round's ends, by two meters each: more are not on one line, and that is noise
 
 
 class Search:
-    """One line's meters. is_whole: nobody is left that could not be told apart."""
+    """One line's meters. is_whole: nobody is left that could not be told apart. is_noise: no meters are heard."""
 
     def __init__(self, reach: Reach, line: Line) -> None:
-        self.is_whole = False
+        self.is_whole = self.is_noise = False
         self._reach = reach
         self._line = line
 
@@ -35,12 +36,16 @@ class Search:
             asked = [f"{one:02d}{ends[0]}" for one in range(_EACH)]
             ends.popleft()
             left -= _EACH
-            questions = [order.probe(self._line, WHO, one) for one in asked]
+            questions, garbled = [order.probe(self._line, WHO, one) for one in asked], 0
             for end, heard in zip(asked, self._reach.ask(questions), strict=True):
                 told = who.addresses_in(heard.late + heard.heard)
                 yield from (one for one in told if one not in known)
                 known.update(told)
+                garbled += heard.said == GARBLED
                 if heard.said == GARBLED or len({one for one in told if one.endswith(end)}) > 1:
                     unparted = unparted or len(end) >= who.END_DIGITS_MAX
                     ends.extend([end] if len(end) < who.END_DIGITS_MAX else [])
+            if garbled > _SHARED_MAX:
+                self.is_noise = True
+                return
         self.is_whole = bool(known) and not ends and not unparted

@@ -178,6 +178,15 @@ def test_several_dlt645_meters_that_answer_at_once_are_said() -> None:
     assert [one.trouble for one in result.found] == ["several_dlt645"]
 
 
+def test_a_line_of_noise_is_no_meters_that_are_told_apart() -> None:
+    """P-355: a hundred questions show it, and no further round is asked."""
+    ends = ["", *(f"{end:02d}" for end in range(100))]
+    bus = Scripted({(N2400, WHO, end): [Heard(GARBLED, b"", b"\x68" * 30, b"")] * 5 for end in ends})
+    result = scan.scan(bus, [order.Step(N2400, WHO, ("",))])
+    assert [one.trouble for one in result.found] == ["noise"]
+    assert len(bus.asked) == 1 + scan.ASK_AGAIN + 100
+
+
 def test_a_port_without_a_parity_is_said_and_the_rest_is_searched() -> None:
     even = Line(9600, "E", 1)
     bus = Scripted({(even, WHO, ""): [Heard(NO_LINE, b"", b"", b"")]})
