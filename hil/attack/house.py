@@ -22,7 +22,7 @@ from gateway.pki import broker as broker_config
 from gateway.pki.authority import CLIENT, PEM, SERVER, Authority, Issued
 from gateway.pki.folder import Folder
 from gateway.quarantine.quarantine import QuarantineReader
-from hil import stores, wiring
+from hil import stores, updates, wiring
 from hil.attack.client import Client, password_hash
 from hil.bench import MOSQUITTO, VM, Platform
 from hil.benchmarks import realistic
@@ -50,6 +50,7 @@ SAMPLE_S = 5  # the meters' bus has something to show soon
 FRAMES_KEPT_MAX = 10_000  # of the quarantine: what a run refuses is a few hundred
 BETWEEN = "between"  # who has taken the broker over
 EPOCH, BOOT = 4711, 1
+TECHNICIAN_NAME = "li.wei"
 TECHNICIAN = Ed25519PrivateKey.generate()  # whose word counts; no attacker has it
 
 
@@ -78,15 +79,19 @@ class House:
 
     # --- what attackers have
 
-    def client(self, issued: Issued | None, name: str, ca: Path | None = None) -> Client:
+    def client(self, issued: Issued, name: str) -> Client:
         """Somebody at the terminals' port of the broker. Raises OSError (ssl.SSLError) where he is not let in."""
-        context = ssl.create_default_context(cafile=str(ca or self.site / "ca.pem"))
+        return Client(self.port, name, self.shows(issued))
+
+    def shows(self, issued: Issued | None) -> ssl.SSLContext:
+        """What somebody shows who has this certificate. Raises OSError where it can't be shown."""
+        context = ssl.create_default_context(cafile=str(self.site / "ca.pem"))
         if issued is not None:
             pair = self.folder / f"{issued.certificate.serial_number:x}.pem"
             pair.touch(mode=0o600)
             pair.write_bytes(issued.certificate_bytes(PEM) + issued.key_bytes(PEM))
             context.load_cert_chain(pair)
-        return Client(self.port, name, context)
+        return context
 
     def between(self, name: str = "listener") -> Client:
         """Somebody who has taken the broker over: he hears all, and says anything to anybody."""
@@ -212,8 +217,13 @@ def _gateway(house: House, ports: wiring.Ports) -> Gateway:
     login = f'username = "{broker_config.GATEWAY}"\npassword_file = "mqtt.password"\n'
     text = config.read_text(encoding="utf-8").replace("[mqtt]\n", f"[mqtt]\n{login}")
     public = TECHNICIAN.public_key().public_bytes_raw().hex()
-    (folder / "technicians.toml").write_text(f'[[technician]]\nname = "li.wei"\nkey = "{public}"\n', encoding="utf-8")
-    config.write_text(f'{text}\n[console]\nusers = "users.toml"\nport = 0\n', encoding="utf-8")
+    (folder / "update_keys.json").write_bytes(updates.keys_json(house.scenario))
+    (folder / "technicians.toml").write_text(
+        f'[[technician]]\nname = "{TECHNICIAN_NAME}"\nkey = "{public}"\n', encoding="utf-8"
+    )
+    config.write_text(
+        f'update_keys = "update_keys.json"\n{text}\n[console]\nusers = "users.toml"\nport = 0\n', encoding="utf-8"
+    )
     return Gateway(config, house.clock)
 
 

@@ -3,6 +3,7 @@
 import http.client
 import json
 import os
+import re
 import signal
 import socket
 import ssl
@@ -12,6 +13,7 @@ from urllib.parse import urlsplit
 
 from gateway.intake.deliveries import DOWN, UP
 from gateway.pki.authority import BEGIN, CLIENT, PEM, Authority, Issued
+from hil.attack.client import Client
 from hil.attack.house import HOST, OWN, STOLEN, USER, USER_PASSWORD, House
 from hil.attack.move import Move, Observed
 
@@ -20,13 +22,15 @@ ALTERED = 200  # frames with a bit turned round
 GUESSES = 30  # of a password: the console slows down after a few
 HELLO_MAX = 4_096  # of what a terminal says to a broker that it does not know
 SETTLE_S = 3.0
+IGNORED = "uplink: ack ignored:"  # as the terminal's log has it (terminal/answers.py)
 HTTP_S = 10.0
 
 
 def _enters(house: House, issued: Issued | None, name: str = OWN) -> bool:
-    """Whether the broker answers who has this certificate."""
+    """Whether the broker answers who has this certificate. Raises OSError for one that can't even be shown."""
+    context = house.shows(issued)
     try:
-        house.client(issued, name).close()
+        Client(house.port, name, context).close()
     except (OSError, TimeoutError):
         return False
     return True
@@ -108,18 +112,22 @@ def replays(house: House) -> Observed:
 
 
 def replays_acks(house: House) -> Observed:
-    """Acks, and what goes down otherwise, to their own terminal and to another one."""
+    """Acks again, and two that are none each time: the terminal says of each of those that it is ignored."""
     acks = [one for one in _captured(house) if one[0].startswith(DOWN)]
+    before, noise = house.terminal.process.text().count(IGNORED), 2 * 5 * len(acks)
     with house.between("replayer") as stranger:
         for _, data in acks * 5:
             stranger.publish(DOWN + OWN, data)
             stranger.publish(DOWN + OWN, data[:-1] + bytes([data[-1] ^ 1]))
             stranger.publish(DOWN + OWN, house.sealed())
+        house.wait(lambda: house.terminal.process.text().count(IGNORED) >= before + noise)
+    ignored = house.terminal.process.text().count(IGNORED) - before
     runs = house.terminal.process.running
     before = house.counter("frames_accepted")
     house.restart_terminal()
     alive = house.wait(lambda: house.counter("frames_accepted") > before)
-    return Observed(bool(acks) and runs and alive, f"{len(acks) * 15} messages down: it runs {runs}, is heard {alive}")
+    held = bool(acks) and ignored >= noise and runs and alive
+    return Observed(held, f"{len(acks) * 15} messages down: it ignored {ignored}, it runs {runs}, is heard {alive}")
 
 
 def alters(house: House) -> Observed:
@@ -167,35 +175,39 @@ def bombs(house: House) -> Observed:
 
 def _asks(
     house: House, method: str, path: str, headers: dict[str, str] | None = None, body: object = None
-) -> tuple[int, dict[str, str]]:
-    """The status and the headers of what the console answers."""
+) -> tuple[int, dict[str, str], str]:
+    """What the console answers: the status, the headers, and why it refused, where it is our own refusal."""
     address = urlsplit(house.console)
     link = http.client.HTTPConnection(str(address.hostname), address.port or 80, timeout=HTTP_S)
     try:
         sent = {"Content-Type": "application/json", **(headers or {})}
         link.request(method, path, None if body is None else json.dumps(body), sent)
         answer = link.getresponse()
-        answer.read()
-        return answer.status, {name.lower(): value for name, value in answer.getheaders()}
+        why = re.search(rb'"code":"([a-z_]+)"', answer.read())
+        code = why[1].decode() if why else ""
+        return answer.status, {name.lower(): value for name, value in answer.getheaders()}, code
     finally:
         link.close()
 
 
 def strange_requests(house: House) -> Observed:
     """Without a login; by another name; upwards; with a session's cookie, as a page of another site has it."""
-    status, headers = _asks(house, "POST", "/api/login", body={"name": USER, "password": USER_PASSWORD})
+    status, headers, _ = _asks(house, "POST", "/api/login", body={"name": USER, "password": USER_PASSWORD})
     cookie = {"Cookie": headers.get("set-cookie", "").partition(";")[0]}
     order = {"ids": [1], "action": "discard"}
-    tried = {
-        "no login": _asks(house, "GET", "/api/terminals")[0],
-        "another host's name": _asks(house, "GET", "/", {"Host": "evil.example"})[0],
-        "a path upwards": _asks(house, "GET", "/static/..%2f..%2f..%2fgateway.toml")[0],
-        "a cookie without its token": _asks(house, "POST", "/api/quarantine/orders", cookie, order)[0],
-        "a wrong token": _asks(house, "POST", "/api/quarantine/orders", {**cookie, "X-CSRF-Token": "0" * 32}, order)[0],
-        "an operator as admin": _asks(house, "POST", f"/api/terminals/{OWN}/revocation", cookie, {})[0],
+    wrong = {**cookie, "X-CSRF-Token": "0" * 32}
+    tried = {  # by what it is to be refused: another reason would not be what is tried
+        "with the cookie": ((200, ""), _asks(house, "GET", "/api/terminals", cookie)),
+        "no login": ((401, "session"), _asks(house, "GET", "/api/terminals")),
+        "another host's name": ((400, ""), _asks(house, "GET", "/", {"Host": "evil.example"})),
+        "a path upwards": ((404, ""), _asks(house, "GET", "/static/..%2f..%2f..%2fgateway.toml")),
+        "a cookie without its token": ((403, "csrf"), _asks(house, "POST", "/api/quarantine/orders", cookie, order)),
+        "a wrong token": ((403, "csrf"), _asks(house, "POST", "/api/quarantine/orders", wrong, order)),
+        "an operator as admin": ((403, "role"), _asks(house, "POST", f"/api/terminals/{OWN}/revocation", cookie, {})),
     }
-    held = status < 400 and all(one >= 400 for one in tried.values())
-    return Observed(held, ", ".join(f"{what}: {one}" for what, one in tried.items()))
+    seen = {what: (answer[0], answer[2]) for what, (_, answer) in tried.items()}
+    held = status == http.client.OK and all(seen[what] == wanted for what, (wanted, _) in tried.items())
+    return Observed(held, ", ".join(f"{what}: {number} {code}".rstrip() for what, (number, code) in seen.items()))
 
 
 def guesses(house: House) -> Observed:

@@ -19,8 +19,8 @@ CUT_OFF = "DELETE FROM blocks WHERE first = (SELECT max(first) FROM blocks)"
 DATE_BACK = "UPDATE blocks SET received_ms = received_ms - 3600000 WHERE first = (SELECT max(first) FROM blocks)"
 
 
-def spoils(house: House, statement: str) -> Observed:
-    """Do this to a copy of the running journal, whose head was noted before; what `audit` says then."""
+def spoils(house: House, statement: str, *, is_noted: bool = False) -> Observed:
+    """Do this to a copy of the running journal; what `audit` says then. is_noted: the head was, before."""
     folder = house.folder / "spoilt"
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(house.config.parent, folder, ignore=shutil.ignore_patterns("data", "*.log"))
@@ -32,7 +32,7 @@ def spoils(house: House, statement: str) -> Observed:
     before = _audit(house)
     with closing(sqlite3.connect(file)) as copy, copy:
         changed = copy.execute(statement).rowcount
-    after = _audit(house, "--head", before["chain"]["head"])
+    after = _audit(house, *(["--head", before["chain"]["head"]] if is_noted else []))
     faults = [f"record {one['record']}: {one['what']}" for one in after["chain"]["faults"]]
     said = faults[0] if faults else "nothing found"
     return Observed(bool(before["ok"]) and changed > 0 and not after["ok"], f"{changed} rows changed; {said[:90]}")
@@ -47,6 +47,12 @@ def _audit(house: House, *words: str) -> dict[str, Any]:
 MOVES = [
     Move(WHO, "edits a reading", "S-23", "found by the next audit", partial(spoils, statement=EDIT)),
     Move(WHO, "takes one out of the middle", "S-23", "found by the next audit", partial(spoils, statement=DELETE)),
-    Move(WHO, "cuts off the end", "S-23", "found by a head that was noted", partial(spoils, statement=CUT_OFF)),
+    Move(
+        WHO,
+        "cuts off the end",
+        "S-23",
+        "found by a head that was noted",
+        partial(spoils, statement=CUT_OFF, is_noted=True),
+    ),
     Move(WHO, "dates one back", "S-23", "found by the next audit", partial(spoils, statement=DATE_BACK)),
 ]
