@@ -26,7 +26,7 @@ from gateway.clock import Clock, SystemClock, steady_s
 from gateway.commissioning import technicians
 from gateway.config import GatewayConfig
 from gateway.database import StoreUnavailableError
-from gateway.desk import Desk as DownDesk
+from gateway.desk import Desk
 from gateway.files import Watched
 from gateway.forward import kinds, outbox
 from gateway.forward.runner import SinkRunner
@@ -46,7 +46,7 @@ from gateway.lock import held, take_lock
 from gateway.logs import make_logger
 from gateway.metrics import Metrics
 from gateway.pipeline import Pipeline, StoppedError
-from gateway.quarantine.orders import Desk, Done, Order, Work
+from gateway.quarantine.orders import Done, Inbox, Order, Work
 from gateway.quarantine.quarantine import Quarantine
 from gateway.registry import Registry
 from gateway.replay import AnswersOnly, replayer
@@ -173,13 +173,13 @@ class Gateway:
                 log=self._log,
                 stop=stop,
             )
-            desk = Desk(folder, quarantine, replayer(pipeline, lambda: self._registry), steady_s)
-            opened.callback(desk.close)
+            orders = Inbox(folder, quarantine, replayer(pipeline, lambda: self._registry), steady_s)
+            opened.callback(orders.close)
             self.metrics.terminals.set(len(self._registry))
             self._metrics_port, close_metrics = self.metrics.serve(self._config.metrics.port)
             opened.callback(close_metrics)
             chores = self._chores(journal, desks)
-            chores.append(partial(self._order, desk))
+            chores.append(partial(self._order, orders))
             self._start(intake, [] if isinstance(journal, StreamJournal) else self._beside(folder), opened)
             try:
                 judge = Follower(pipeline, self._config.verify) if self._follows else pipeline
@@ -203,7 +203,7 @@ class Gateway:
         for part in beside:
             part.start()
 
-    def _chores(self, journal: Journal | StreamJournal, desks: Sequence[DownDesk]) -> list[Callable[[], None]]:
+    def _chores(self, journal: Journal | StreamJournal, desks: Sequence[Desk]) -> list[Callable[[], None]]:
         """What a journal wants done between batches. One that is elsewhere: nothing, but it is looked for now."""
         if isinstance(journal, StreamJournal):
             try:
@@ -272,8 +272,8 @@ class Gateway:
         for _ in range(0, intake.waiting, settings.batch_frames):  # what is in memory, and not all that follows
             pipeline.process(intake.take(settings.batch_frames, 0, 0), self._registry)
 
-    def _order(self, desk: Desk) -> None:
-        if done := desk.step():
+    def _order(self, orders: Inbox) -> None:
+        if done := orders.step():
             self._log.info("order_done", **asdict(done))
 
     def _reload(self) -> None:
@@ -316,7 +316,7 @@ def _stores(
     metrics: Metrics,
     log: structlog.typing.FilteringBoundLogger,
     opened: ExitStack,
-) -> tuple[Journal | StreamJournal, Sequence[DownDesk], RotationDesk | None]:
+) -> tuple[Journal | StreamJournal, Sequence[Desk], RotationDesk | None]:
     """The journal of the configured kind; where terminals are heard, what is wanted of them, and their keys."""
     folder = Path(config.data_dir)
     if config.journal.kind == "jetstream" and config.jetstream is not None:

@@ -123,7 +123,7 @@ def _what(kept: Kept) -> tuple[str, bytes, str, int]:
     return one.source, one.data, one.reason, one.offset
 
 
-class Desk:
+class Inbox:
     """Where a running gateway finds orders. One thread: the pipeline's."""
 
     def __init__(

@@ -13,7 +13,7 @@ from gateway.config import QuarantineConfig
 from gateway.database import StoreUnavailableError
 from gateway.journal.reader import Reader
 from gateway.quarantine import orders
-from gateway.quarantine.orders import Desk, Done, Order, Work
+from gateway.quarantine.orders import Done, Inbox, Order, Work
 from gateway.quarantine.quarantine import Quarantine, QuarantineReader, Refused
 from hil.broker import Broker
 from protocol.host import pulled
@@ -136,7 +136,7 @@ class Store:
         self.folder, self.replayed, self.now_s = folder, [0], 0.0
         self.quarantine = Quarantine(folder, QuarantineConfig())
         self.quarantine.add([Refused(0, "T1", "", "mac", 0, 2, number.to_bytes(2)) for number in range(frames)])
-        self.desk = Desk(folder, self.quarantine, self.replay, lambda: self.now_s)
+        self.inbox = Inbox(folder, self.quarantine, self.replay, lambda: self.now_s)
 
     def replay(self, frames: Sequence[Refused]) -> None:
         self.replayed[0] += len(frames)
@@ -146,7 +146,7 @@ class Store:
         orders.place(self.folder, Order(do, **values))
         for _ in range(1000):
             self.now_s += 0.1
-            if done := self.desk.step():
+            if done := self.inbox.step():
                 return done
         return None
 
@@ -158,11 +158,11 @@ def test_an_order_is_carried_out_some_frames_at_a_time(tmp_path: Path) -> None:
     for _ in range(8):
         before = store.replayed[0]
         store.now_s += 1
-        store.desk.step()
+        store.inbox.step()
         sizes.append(store.replayed[0] - before)
     assert sizes == [100, 100, 30, 0, 0, 0, 0, 0]
     assert store.quarantine.size[0] == 20
-    store.desk.close()
+    store.inbox.close()
     store.quarantine.close()
 
 
