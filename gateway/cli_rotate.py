@@ -131,18 +131,23 @@ def _sent(loaded: GatewayConfig, chosen: list[Terminal], source: Path, pace: int
 
 
 def _ordered(loaded: GatewayConfig, chosen: list[Terminal], pace: int) -> None:
-    now_ms = SystemClock().now_ms()
+    """Order another key for each of these that can have one; the end of the command where one can't."""
+    now_ms, exhausted = SystemClock().now_ms(), list[str]()
     try:
         store = Store(Path(loaded.data_dir))
         with closing(store), store.writing() as connection:
             agreed = keyring.newest(connection)
             for number, one in enumerate(chosen):
                 newest = max([agreed.get(one.id, 0), *one.states])
-                changes.order(connection, one.id, newest, now_ms, now_ms + number * HOUR_MS // pace)
-    except ExhaustedError as error:
-        fail(f"{error}: generation 255 is the last: a technician has to lay another key / 密钥代号已用尽，须现场更换")
+                try:
+                    changes.order(connection, one.id, newest, now_ms, now_ms + number * HOUR_MS // pace)
+                except ExhaustedError:  # a terminal says itself how high it is: it must not keep the others from theirs
+                    exhausted.append(one.id)
     except (StoreUnavailableError, NewerSchemaError, OSError) as error:
         fail(f"{type(error).__name__}: {error}")
+    if exhausted:
+        text = "generation 255 is the last: a technician has to lay another key / 密钥代号已用尽，须现场更换"
+        fail(*(f"{name}: {text}" for name in exhausted))
 
 
 def _withdrawn(loaded: GatewayConfig, names: list[str]) -> None:

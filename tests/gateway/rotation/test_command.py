@@ -56,9 +56,10 @@ def test_what_can_not_be_ordered_says_why(config: Path) -> None:
         assert connection is None, "nothing was made for what was refused"
 
 
-def test_a_terminal_without_a_generation_left_needs_a_technician(tmp_path: Path) -> None:
-    config = write_config(tmp_path, 1883, [Sender("T0001", generation=255)])
-    assert "255 is the last" in run(config, "T0001", status=1)
+def test_a_terminal_without_a_generation_left_keeps_no_other_from_its_key(tmp_path: Path) -> None:
+    config = write_config(tmp_path, 1883, [Sender("T0001", generation=255), Sender("T0002")])
+    assert "T0001: generation 255 is the last" in run(config, "--all", status=1)
+    assert "T0002  generation 2  asked" in run(config)
 
 
 def test_keys_that_were_agreed_on_are_sealed_and_rewrapped_with_the_others(config: Path) -> None:
