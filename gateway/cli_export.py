@@ -20,6 +20,7 @@ from gateway.cli_common import (
 from gateway.export.export import export as write_file
 from gateway.export.rows import rows
 from gateway.export.writers import Format, MissingExtraError
+from gateway.journal.blocks import DamagedError
 
 USAGE = 2
 
@@ -54,6 +55,8 @@ def export(
         typer.echo(f"Parquet needs the package '{error}', not installed; run: pip install 'wattline[export]'", err=True)
         typer.echo(f"Parquet 需要软件包 {error}，尚未安装；请运行: pip install 'wattline[export]'", err=True)
         raise typer.Exit(USAGE) from error
+    except DamagedError as error:
+        fail(f"{loaded.data_dir}: {error}; run: wattline gateway audit / 数据库文件已损坏，请运行 audit")
     except OSError as error:
         fail(f"{out}: can't be written / 无法写入: {error.strerror}")
     finally:

@@ -33,6 +33,7 @@ from gateway.console.sessions import COOKIE, Session, Sessions
 from gateway.console.sign_on import Names, Offered, SignOn
 from gateway.console.users import PASSWORD_CHARS_MAX, User, Users
 from gateway.database import NewerSchemaError, StoreUnavailableError
+from gateway.journal.blocks import DamagedError
 from gateway.journal.rows import OlderSchemaError
 from protocol.host import program
 from protocol.host.strict import ConfigError
@@ -47,7 +48,7 @@ ROUTES: Sequence[Route] = (
     *sinks.ROUTES,
     *admission.ROUTES,
 )
-_STORE = (StoreUnavailableError, NewerSchemaError, sqlite3.Error, OlderSchemaError, ConfigError)
+_STORE = (StoreUnavailableError, NewerSchemaError, sqlite3.Error, OlderSchemaError, ConfigError, DamagedError)
 REFUSALS = (RefusedError, msgspec.ValidationError, *_STORE)  # no bugs of ours: answers
 STATIC = Path(__file__).parent / "static"
 _VERSION = "1"  # of the API

@@ -21,7 +21,7 @@ class Windows(NamedTuple):
 
 
 def windows(spans: Spans, terminals: Iterable[str], from_s: int, to_s: int) -> Iterator[Windows]:
-    """Those that begin in [from_s, to_s), of each terminal by the order of its log. ValueError: the file is damaged."""
+    """Those that begin in [from_s, to_s), of each terminal by the order of its log. Raises DamagedError."""
     for name in terminals:
         entries = spans.windows(name, from_s, to_s)
         for at in range(0, len(entries), WINDOWS_A_TIME):

@@ -19,6 +19,10 @@ _PAYLOAD_AT = 10  # the byte string's head; before it tag, array, protected and 
 _TAIL_BYTES = 34  # behind the payload: 58 20 and the MAC
 
 
+class DamagedError(ValueError):
+    """The journal's file is not what was written: `wattline gateway audit` says where."""
+
+
 class Kept(NamedTuple):
     """A frame of a block. mask: bit i says that its record i was new here."""
 
@@ -28,7 +32,7 @@ class Kept(NamedTuple):
 
 
 def frames_of(packed: bytes) -> list[Kept]:
-    """The frames of a block, in order. Raises ValueError where the bytes are no block, as the others here."""
+    """The frames of a block, in order. Raises DamagedError where the bytes are no block, as the others here."""
     return [_kept(packed, *head) for head in _heads(packed)]
 
 
@@ -71,12 +75,12 @@ def _heads(packed: bytes) -> Iterator[tuple[int, int, int, int]]:
     while at < size:
         name_at = at + HEAD.size
         if name_at > size:
-            raise ValueError(f"block ends within a head at byte {at}")
+            raise DamagedError(f"block ends within a head at byte {at}")
         mask, frame_size, name_size = HEAD.unpack_from(packed, at)
         data_at = name_at + name_size
         at = data_at + frame_size
         if at > size:
-            raise ValueError(f"block ends within a frame at byte {data_at}")
+            raise DamagedError(f"block ends within a frame at byte {data_at}")
         yield mask, name_at, data_at, at
 
 
@@ -99,9 +103,9 @@ def payload_of(data: bytes) -> bytes:
 def columns_of(kept: Sequence[Kept], *, digests: bool = False) -> Columns:
     """What the frames say, as it was decoded when they came; positions are those in the payload.
 
-    Raises ValueError where they are not what came.
+    Raises DamagedError where they are not what came.
     """
     columns = decode_payloads([payload_of(one.data) for one in kept], digests=digests)
     if any(columns.frames.reason):
-        raise ValueError("a frame of the journal can't be decoded: the file is damaged")
+        raise DamagedError("a frame of the journal can't be decoded: the file is damaged")
     return columns

@@ -1,6 +1,7 @@
 """What the pages show is what the journal and the alarms' store have."""
 
 import asyncio
+import sqlite3
 import threading
 from contextlib import closing
 from pathlib import Path
@@ -14,7 +15,7 @@ from gateway import lock
 from gateway.config import VerifyConfig
 from gateway.console.audit import ASKED_CHARS_MAX
 from gateway.console.pages import quarantine
-from gateway.journal.journal import Journal
+from gateway.journal.journal import FILE, Journal
 from gateway.quarantine import orders
 from gateway.quarantine.quarantine import Quarantine, Refused
 from gateway.watch.dispatch.post import Post
@@ -104,6 +105,18 @@ def test_an_enterprise_is_drawn_as_it_was_measured_and_its_alarm_can_be_dispatch
     (terminal,) = asked(browser, "GET", "/api/terminals")["terminals"]
     assert (terminal["id"], terminal["enterprise"], terminal["window_s"]) == ("T0001", "E1", NOW_S - 900)
     assert terminal["alarms"] == len([one for one in asked(browser, "GET", "/api/alarms") if "T0001" in one["subject"]])
+
+
+def test_a_damaged_journal_is_said_where_a_page_reads_it(tmp_path: Path) -> None:
+    """P-314: as a store that can't be used, not as a bug."""
+    config = folder_of(tmp_path, SENDER)
+    browser = Browser(console_of(config, tmp_path, Steady(), watched(tmp_path)))
+    browser.enter("vera")
+    with closing(sqlite3.connect(tmp_path / "data" / FILE)) as connection, connection:
+        connection.execute("UPDATE blocks SET frames = substr(frames, 1, length(frames) - 3)")
+    answer = asyncio.run(browser.ask("GET", f"/api/enterprises/E1/curves?from_s={FROM_S}&to_s={NOW_S}"))
+    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "store")
+    assert "block ends within a frame" in answer.json()["error"]["en"]
 
 
 def test_absurd_spans_are_refused(tmp_path: Path) -> None:

@@ -2,10 +2,12 @@
 
 import csv
 import json
+import sqlite3
 import sys
 import tempfile
 import tracemalloc
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -21,7 +23,7 @@ from gateway.config import VerifyConfig
 from gateway.export import export as exporting
 from gateway.export.columns import COLUMNS, NAMES
 from gateway.export.export import export
-from gateway.journal.journal import Journal
+from gateway.journal.journal import FILE, Journal
 from gateway.registry import Point
 from protocol.record import Reading, Window, decode_record
 from tests.gateway.support import NOW_S, Sender, accept, commit, event, reading, window, write_config
@@ -182,6 +184,14 @@ def test_one_terminal_and_what_is_not_there(config: Path, tmp_path: Path) -> Non
     assert run(config, "--out", str(tmp_path / "no" / "x.csv"))[0] == 1
     assert run(config, "--out", str(tmp_path / "y.csv"), "--terminal", "T0404")[0] == 1
     assert run(config, "--out", str(tmp_path / "y.csv"), "--to", "2026-02-01")[0] == 2
+
+
+def test_a_damaged_journal_is_said_and_there_is_no_file(config: Path, tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "data" / FILE)) as connection, connection:
+        connection.execute("UPDATE blocks SET frames = substr(frames, 1, length(frames) - 3)")
+    status, _, said = run(config, "--out", str(tmp_path / "x.csv"))
+    assert (status, "run: wattline gateway audit" in said) == (1, True), said
+    assert not (tmp_path / "x.csv").exists()
 
 
 @pytest.mark.parametrize("form", ["csv", "parquet"])
