@@ -24,7 +24,7 @@ _SLIP_END, _SLIP_ESCAPE, _SLIP_ESCAPED = 0xC0, 0xDB, {0xDC: 0xC0, 0xDD: 0xDB}
 _BEGIN, _DATA, _END, _SYNC, _WRITE_REG, _READ_REG = 0x02, 0x03, 0x04, 0x08, 0x09, 0x0A
 _SET_PARAMS, _ATTACH, _READ_SLOW, _BAUD, _SECURITY, _MD5 = 0x0B, 0x0D, 0x0E, 0x0F, 0x14, 0x13
 _DEFLATED = 0x0E  # the deflated twins of begin, data, end are so far behind them
-_SPI_CMD, _SPI_W0, _READ_ID, _JEDEC_8_MIB = 0x60002000, 0x60002058, 1 << 18, 0x1740EF
+_SPI_CMD, _SPI_W0, _READ_ID, _JEDEC = 0x60002000, 0x60002058, 1 << 18, 0x40EF  # and the power of two of its bytes
 _MAGIC_REG, _MAGIC_ESP32 = 0x40001000, 0x00F01D83  # by which a chip is told that knows no security info
 _OK, _REFUSED = bytes(4), b"\x01\x05\0\0"
 _CHECKSUM_SEED = 0xEF
@@ -118,7 +118,7 @@ class Chip:
     def _write_register(self, body: bytes) -> bytes:
         address, value = struct.unpack_from("<II", body)
         if address == _SPI_CMD and value & _READ_ID:
-            self._registers[_SPI_W0] = _JEDEC_8_MIB
+            self._registers[_SPI_W0] = (len(self.flash).bit_length() - 1) << 16 | _JEDEC
         elif address != _SPI_CMD:
             self._registers[address] = value
         return b""

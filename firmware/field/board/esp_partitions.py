@@ -87,5 +87,10 @@ def root_of(data: bytes, name: str) -> Partition:
     return found
 
 
+def end_of(data: bytes, name: str) -> int:
+    """Where the last partition of a firmware ends, in bytes from 0. Raises BoardRefusedError."""
+    return max(one.at + one.size for one in read(data, name))
+
+
 def _row(one: Partition) -> bytes:
     return struct.pack(_ROW, _MAGIC, one.kind, one.slot, one.at, one.size, one.label.encode(), 0)

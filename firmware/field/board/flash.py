@@ -72,6 +72,7 @@ def _esp(data: bytes, name: str, port: str, options: Options, step: Step, root: 
     with flash_esp.loader(port) as chip:
         fast = flash_esp.with_flash(chip, stub=options.stub)
         flash_esp.refuse_unfit(fast, found, cross=options.cross, older=options.older)
+        flash_esp.refuse_small(fast, esp_partitions.end_of(data, name))
         wanted = flash_esp.differing(fast, flash_esp.pieces(data))
         blank = root_esp.to_erase(fast, data, name)
         application, files = _application(fast, esp_partitions.root_of(data, name), root)

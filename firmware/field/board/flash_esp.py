@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import esptool
 from esptool.logger import log
-from esptool.util import FatalError
+from esptool.util import FatalError, flash_size_bytes
 
 from firmware.field.board import esp_image, ports
 from firmware.field.board.errors import BoardRefusedError, BoardSilentError
@@ -121,6 +121,17 @@ def refuse_unfit(chip: Loader, firmware: esp_image.Firmware, *, cross: bool, old
         raise BoardRefusedError(
             f"the board has {_dotted(there)}, the file is {_dotted(firmware.version)}: `--allow-downgrade` writes it / "
             "板上版本更新，确需降级请加 `--allow-downgrade`"
+        )
+
+
+def refuse_small(chip: Loader, needed: int) -> None:
+    """Raise BoardRefusedError where the flash ends before `needed` bytes: addresses beyond would be those from 0 on."""
+    with _as_ours(chip.port):
+        there = flash_size_bytes(esptool.detect_flash_size(chip.esp))
+    if there is not None and there < needed:
+        raise BoardRefusedError(
+            f"{chip.port}: the chip has {there >> 20} MiB of flash, the file is for {needed >> 20}: take MicroPython's "
+            "file for this size / 芯片闪存小于固件所需，请换用对应容量的固件文件"
         )
 
 

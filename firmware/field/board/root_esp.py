@@ -23,8 +23,7 @@ def pieces(image: bytes, at: int) -> list[Piece]:
 
 def has_files(chip: Loader, place: Partition) -> bool:
     """Whether a file system of just this size is there; MicroPython mounts no other. Raises BoardError."""
-    heads = (flash_esp.content(chip, place.at + block, _LOOK_BYTES) for block in range(0, HEAD_BYTES, BLOCK_BYTES))
-    return place.size // BLOCK_BYTES in map(blocks_of, heads)
+    return place.size // BLOCK_BYTES in _blocks_at(chip, place)
 
 
 def to_erase(chip: Loader, firmware: bytes, name: str) -> list[Piece]:
@@ -36,12 +35,23 @@ def to_erase(chip: Loader, firmware: bytes, name: str) -> list[Piece]:
     there = flash_esp.content(chip, TABLE_AT, TABLE_BYTES)
     for one in esp_partitions.rows(there):
         if one.label == LOG and one[:4] != wanted[LOG][:4]:
-            places = f"{one.at:#x}, this firmware's are at {wanted[LOG].at:#x}"
-            raise BoardRefusedError(
-                f"{chip.port}: this board keeps records at {places}: `wattline field pull` first, then erase it by "
-                "esptool / 板上记录位于其他分区：请先执行 wattline field pull，再用 esptool 擦除"
-            )
+            raise _kept_elsewhere(chip, f"{one.at:#x}, this firmware's are at {wanted[LOG].at:#x}")
     if has_files(chip, wanted[LOG]):
         return []
+    if found := _blocks_at(chip, wanted[LOG]):  # under a table that another firmware wrote over
+        raise _kept_elsewhere(chip, f"{wanted[LOG].at:#x}, in {max(found)} blocks of another division")
     blank = (flash_esp.pieces(b"\xff" * wanted[label].size, wanted[label].at) for label in (LOG, COUNTERS))
     return flash_esp.differing(chip, [one for each in blank for one in each])
+
+
+def _blocks_at(chip: Loader, place: Partition) -> set[int]:
+    """How many blocks the file system has that begins there, of whatever size; none: there is none."""
+    heads = (flash_esp.content(chip, place.at + block, _LOOK_BYTES) for block in range(0, HEAD_BYTES, BLOCK_BYTES))
+    return {blocks for blocks in map(blocks_of, heads) if blocks is not None}
+
+
+def _kept_elsewhere(chip: Loader, where: str) -> BoardRefusedError:
+    return BoardRefusedError(
+        f"{chip.port}: this board keeps records at {where}: `wattline field pull` first, then erase it by esptool / "
+        "板上记录位于其他分区：请先执行 wattline field pull，再用 esptool 擦除"
+    )

@@ -42,11 +42,11 @@ def places(ports: Sequence[str], uarts: Collection[int]) -> dict[int, str]:
 
 def _places(text: str, uarts: Collection[int]) -> Iterator[tuple[int, str]]:
     name, is_named, port = text.partition("=")
-    if is_named and name.isdigit():
+    if is_named and name.isdecimal():
         yield int(name), port
     elif text.startswith(BOARD):
         console, is_one, uart = text.partition("#")
-        if is_one and not uart.isdigit():
+        if is_one and not uart.isdecimal():
             raise PlaceError(f"{text}: board:PORT#0, the number of its RS-485 port / 例如 board:COM4#0")
         yield from ((one, console) for one in ([int(uart)] if is_one else sorted(uarts) or [0]))
     elif len(uarts) > 1:

@@ -165,6 +165,25 @@ def test_a_board_that_keeps_its_records_elsewhere_is_refused(built: Path, file: 
     assert chip.written == 0
 
 
+def test_records_of_another_division_are_kept_though_its_table_is_written_over(built: Path, file: Path) -> None:
+    """P-359: MicroPython's own table by esptool, over a terminal whose log is larger: nothing is erased."""
+    chip, make = Chip(), partial(root_image.make, built)
+    larger = LittleFS(block_size=root_image.BLOCK_BYTES, block_count=LOG_PLACE.size // root_image.BLOCK_BYTES + 1)
+    chip.flash[: len(esp_file())] = esp_file()
+    chip.flash[LOG_PLACE.at : LOG_PLACE.at + root_image.HEAD_BYTES] = larger.context.buffer[: root_image.HEAD_BYTES]
+    with on_pty(chip) as port, pytest.raises(BoardRefusedError, match="keeps records at 0x380000"):
+        flash.run(file, port, None, NO_STUB, lambda _done, _whole: None, make)
+    assert chip.written == 0
+
+
+def test_a_chip_with_less_flash_than_its_firmware_is_refused(built: Path, file: Path) -> None:
+    """P-359: beyond its end are its first addresses again, and erasing there would take what was just written."""
+    chip, make = Chip(flash_bytes=4 * 1024 * 1024), partial(root_image.make, built)
+    with on_pty(chip) as port, pytest.raises(BoardRefusedError, match="4 MiB of flash, the file is for 8"):
+        flash.run(file, port, None, NO_STUB, lambda _done, _whole: None, make)
+    assert chip.written == 0
+
+
 def test_a_cable_pulled_anywhere_leaves_no_application_or_all_of_it(built: Path, file: Path) -> None:
     """P-350: the same command goes on; what was written is not written again."""
     chip, make = Chip(), partial(root_image.make, built)
