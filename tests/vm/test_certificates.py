@@ -62,6 +62,17 @@ def test_certificates_are_taken_by_a_new_start_and_then_stand_in_the_files() -> 
     assert made.start() == ([OLD_AUTHORITY], NEW, KEY), "what a technician lays is in force at once"
 
 
+def test_an_ack_that_did_not_come_by_tls_proves_nothing_of_them() -> None:
+    # FR-95: a technician has taken the terminal to a broker without TLS meanwhile
+    made = Terminal(new_folder())
+    made.certificates.offer(1, DOCUMENT)
+    made.start(uses_tls=False)
+    made.certificates.heard()
+    assert made.certificates.on_trial
+    made.certificates.due(3600000)
+    assert made.start() == BEFORE
+
+
 def test_a_gateway_that_is_not_heard_gets_the_old_ones_back() -> None:
     # FR-95 P-416: after an hour, or three starts
     made = Terminal(new_folder())

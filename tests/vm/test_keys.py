@@ -153,6 +153,21 @@ def test_what_is_no_point_and_what_the_flash_does_not_take_is_refused() -> None:
     assert made.events[2] == (record.KEY_DRAWN, TOLD), "it can be offered again"
 
 
+def test_a_heap_that_does_not_suffice_is_told_and_costs_no_start() -> None:
+    # FR-91: what computes a key is loaded when the first is offered
+    made = Terminal(new_folder())
+
+    def full(count: int) -> bytes:
+        raise MemoryError(count)
+
+    made.random_bytes = full  # type: ignore[method-assign]
+    made.offer()
+    assert made.events == [(record.KEY_REFUSED, [2, record.KEY_MEMORY, 1])]
+    del made.random_bytes
+    made.offer()
+    assert made.events[1] == (record.KEY_DRAWN, TOLD)
+
+
 def test_a_technicians_key_ends_what_was_agreed_on() -> None:
     # FR-94: whatever its generation
     for generation in (1, 2, 9):

@@ -30,8 +30,9 @@ class Certificates(Trial):
         return self._technicians_context()  # type: ignore[no-untyped-call]
 
     def heard(self) -> None:
-        """What is on trial has passed: it takes the place of the files. On a flash that takes none, at a later ack."""
-        if self._trial and not self.restart:
+        """What is on trial has passed: it takes the place of the files. On a flash that takes none, at a later ack. An
+        ack that did not come by TLS proves nothing of it."""
+        if self._trial and self._uses_tls and not self.restart:
             document = self._document(self._trial)
             try:
                 if document is not None:

@@ -69,6 +69,8 @@ class Keys:
         if offer is None:
             return
         try:
+            if self._work is None:
+                self._work = self._begin(offer)
             for _ in range(_PIECES):
                 found = next(self._work)  # type: ignore[call-overload]
                 if found is not None:
@@ -88,11 +90,13 @@ class Keys:
         elif self._next is not None and self._is_drawn(found):
             self._told()
         elif self._offer is None or (self._offer.offered, self._offer.point) != (found.offered, found.point):
-            from terminal import key_draw  # 4 KB of heap that a terminal need not have before
+            self._offer, self._work = found, None
 
-            self._offer = found
-            drawn = self._board.random_bytes(key_draw.DRAWN_BYTES)
-            self._work = key_draw.steps(self.key, self._terminal, found.offered, found.point, drawn)
+    def _begin(self, offer: down.KeyOffer):  # type: ignore[no-untyped-def]
+        from terminal import key_draw  # 4 KB of heap that a terminal need not have before
+
+        drawn = self._board.random_bytes(key_draw.DRAWN_BYTES)
+        return key_draw.steps(self.key, self._terminal, offer.offered, offer.point, drawn)
 
     def _is_drawn(self, found: down.KeyOffer) -> bool:
         from terminal import key_draw
