@@ -24,7 +24,7 @@ PassFile = Annotated[
     Path | None,
     typer.Option("--passphrase-file", help="Its first line; else it is asked for. 口令文件"),
 ]
-Days = Annotated[int | None, typer.Option(min=1, help="It ends then; else with the authority. 有效天数")]
+Days = Annotated[int | None, typer.Option(min=1, max=36_500, help="It ends then; else with the authority. 有效天数")]
 HERE = Path("pki")
 
 

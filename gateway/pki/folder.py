@@ -88,8 +88,8 @@ class Folder:
         made = Authority.create(name, end=max(END, now + timedelta(days=YEARS * 365)))
         self._next_key.unlink(missing_ok=True)  # of a change that was cut off before it began
         write_secret(self._next_key, made.key_file(passphrase.encode()).decode("ascii"))
-        write_durably(self._next_ca, made.own.certificate_bytes(PEM))  # decides
         self._write_lists([made, before], self._revoked())
+        write_durably(self._next_ca, made.own.certificate_bytes(PEM))  # decides
         return [made, before]
 
     def finish(self, passphrase: str) -> Authority:
@@ -103,8 +103,9 @@ class Folder:
         if self._next_key.exists():
             self._next_key.rename(self._key)
             sync_folder(self.path)
-        self._next_ca.rename(self._ca)
         self._write_lists([own], self._revoked())
+        self._next_ca.rename(self._ca)
+        sync_folder(self.path)
         return own
 
     def renew(self, own: list[Authority], name: str, end: datetime | None, out: Path) -> x509.Certificate:

@@ -1,7 +1,10 @@
 """Another authority without a visit, on files: both believed meanwhile, each step cut off and called again."""
 
+from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography import x509
@@ -10,6 +13,7 @@ from typer.testing import CliRunner
 
 from gateway.cli import app
 from gateway.files import write_secret
+from gateway.pki import folder
 from gateway.pki.authority import CLIENT, DER
 from gateway.pki.folder import Folder, PkiError
 from protocol import der
@@ -18,10 +22,10 @@ PASSPHRASE = "twelve characters"
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 
 
-def made(folder: Path) -> Folder:
-    place = Folder(folder / "pki")
+def made(where: Path) -> Folder:
+    place = Folder(where / "pki")
     place.create("First", PASSPHRASE)
-    place.issue(place.open(PASSPHRASE), "T0001", CLIENT, folder / "T0001")
+    place.issue(place.open(PASSPHRASE), "T0001", CLIENT, where / "T0001")
     return place
 
 
@@ -85,6 +89,51 @@ def test_a_change_that_is_cut_off_at_any_step_can_be_called_again(tmp_path: Path
     assert [one.name for one in place.open(PASSPHRASE)] == ["Second"]
     assert place.finish(PASSPHRASE).name == "Second"
     assert [one.name for one in place.open(PASSPHRASE)] == ["Second"]
+
+
+class Killed(BaseException):
+    """The process is no more."""
+
+
+@pytest.mark.parametrize("command", ["roll", "finish"])
+def test_killed_before_any_write_it_is_called_again_and_brokers_get_the_whole_list(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """P-417: it says that there is nothing left to do only where all files are as they are to be."""
+    left = [0]
+
+    def watched(call: Callable[..., Any]) -> Callable[..., Any]:
+        def made_(*args: Any, **more: Any) -> Any:
+            left[0] -= 1
+            if left[0] == 0:
+                raise Killed
+            return call(*args, **more)
+
+        return made_
+
+    for owner, name in ((folder, "write_durably"), (folder, "write_secret"), (Path, "rename")):
+        monkeypatch.setattr(owner, name, watched(getattr(owner, name)))
+    for step in range(1, 40):
+        place = made(tmp_path / f"{step}")
+        do = {"roll": lambda: place.roll("Second", PASSPHRASE, NOW), "finish": lambda: place.finish(PASSPHRASE)}  # noqa: B023
+        if command == "finish":
+            do["roll"]()
+        left[0] = step
+        is_killed = False
+        try:
+            do[command]()
+        except Killed:
+            is_killed = True
+            with suppress(PkiError):
+                do[command]()
+        wanted = ["Second", "First"] if command == "roll" else ["Second"]
+        assert [one.name for one in place.open(PASSPHRASE)] == wanted, step
+        believed = x509.load_pem_x509_certificates((place.path / "authorities.pem").read_bytes())
+        assert believed == [one.own.certificate for one in place.open(PASSPHRASE)], step
+        if not is_killed:
+            assert step > 5
+            return
+    raise AssertionError("it never came to its end")
 
 
 def test_the_commands_renew_and_roll(tmp_path: Path) -> None:
