@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -115,7 +116,10 @@ def test_killed_before_any_write_it_is_called_again_and_brokers_get_the_whole_li
         monkeypatch.setattr(owner, name, watched(getattr(owner, name)))
     for step in range(1, 40):
         place = made(tmp_path / f"{step}")
-        do = {"roll": lambda: place.roll("Second", PASSPHRASE, NOW), "finish": lambda: place.finish(PASSPHRASE)}  # noqa: B023
+        do: dict[str, Callable[[], object]] = {
+            "roll": partial(place.roll, "Second", PASSPHRASE, NOW),
+            "finish": partial(place.finish, PASSPHRASE),
+        }
         if command == "finish":
             do["roll"]()
         left[0] = step
