@@ -16,7 +16,7 @@ from gateway.files import write_secret
 from gateway.jetstream.client import Client, NatsError
 from hil.ports import free_port
 from hil.process import Process
-from tests.gateway.support import ROOT
+from tests.gateway.support import ROOT, wait_until
 
 FORM = ROOT / "deploy/several-machines"
 PASSWORD = "a-password"
@@ -78,13 +78,6 @@ def make(tmp_path: Path) -> Iterator[Make]:
             return one
 
         yield made
-
-
-def wait_until(happened: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + WAIT_S
-    while not happened():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.05)
 
 
 def test_a_server_without_a_certificate_of_the_clusters_authority_cannot_join(tmp_path: Path, make: Make) -> None:

@@ -5,8 +5,10 @@ import itertools
 import json
 import os
 import shutil
+import subprocess
 import threading
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -26,6 +28,7 @@ from protocol import ack, down, frame, mac, record
 NEW, REPEATED, CONFLICT, REFUSED = OUTCOMES[1:5]
 NOW_S = 1_772_323_200  # 2026-03-01 00:00 UTC, a quarter hour
 ROOT = Path(__file__).parents[2]
+WAIT_S = 60.0  # for what comes within a second, also on a busy machine
 
 
 class StillClock:
@@ -204,6 +207,23 @@ def mosquitto() -> Path:
     found = shutil.which("mosquitto", path=path)
     assert found, "no mosquitto: run `make setup`"
     return Path(found)
+
+
+def wait_until(happened: Callable[[], bool], what: str = "it happens", timeout_s: float = WAIT_S) -> None:
+    """Return once it has; fails, saying what was waited for, after timeout_s."""
+    deadline = time.monotonic() + timeout_s
+    while not happened():
+        assert time.monotonic() < deadline, f"not within {timeout_s:g} s: {what}"
+        time.sleep(0.02)
+
+
+def make_certificate(name: Path) -> Path:
+    """name.crt and name.key, for localhost."""
+    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+    command += ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-days", "2"]
+    command += ["-keyout", f"{name}.key", "-out", f"{name}.crt"]
+    subprocess.run(command, check=True, capture_output=True, timeout=30)
+    return name
 
 
 POINT = Point(number=1, name="furnace", kind="production", rated_power_w=10_000)

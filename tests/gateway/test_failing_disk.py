@@ -13,20 +13,13 @@ from gateway.journal.reader import Reader
 from hil.broker import Broker
 from hil.disk import Disk
 from hil.process import Process
-from tests.gateway.support import Device, Sender, window, write_config
+from tests.gateway.support import Device, Sender, wait_until, window, write_config
 
 pytestmark = pytest.mark.slow
 SENDER = Sender()
 STRANGER = Sender("T0666", b"x" * 32)
 FRAMES = 120
 WAIT_S = 60.0
-
-
-def wait_until(happened: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + WAIT_S
-    while not happened():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.05)
 
 
 def acked(terminal: Device) -> set[int]:

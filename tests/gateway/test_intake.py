@@ -18,17 +18,21 @@ from gateway.intake import Delivery, make_intake
 from gateway.journal.reader import Reader
 from hil.broker import Broker
 from tests.gateway.intake.relay import Relay
-from tests.gateway.support import NOW_S, ROOT, Device, Running, Sender, mosquitto, window, write_config
+from tests.gateway.support import (
+    NOW_S,
+    ROOT,
+    Device,
+    Running,
+    Sender,
+    make_certificate,
+    mosquitto,
+    wait_until,
+    window,
+    write_config,
+)
 
 SENDER = Sender()
 NO_LIMIT = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
-
-
-def wait_until(happened: Callable[[], bool], timeout_s: float = 30) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not happened():
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.02)
 
 
 def frame(seq: int) -> bytes:
@@ -170,15 +174,6 @@ def test_frames_come_over_tls_and_from_no_broker_but_ours(
                     one.publish_down([("T0001", b"%04d" % number * 100)])
                 wait_until(lambda: plain.process.text().count("Received PUBLISH from wattline-gateway") == 2000)
             one.stop()
-
-
-def make_certificate(name: Path) -> Path:
-    """name.crt and name.key, for localhost."""
-    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
-    command += ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-days", "2"]
-    command += ["-keyout", f"{name}.key", "-out", f"{name}.crt"]
-    subprocess.run(command, check=True, capture_output=True, timeout=30)
-    return name
 
 
 def test_it_comes_back_when_the_broker_does(tmp_path: Path, broker: Broker, start: Callable[[Path], Running]) -> None:

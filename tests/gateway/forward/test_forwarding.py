@@ -25,6 +25,7 @@ from tests.gateway.support import (
     StillClock,
     event,
     reading,
+    wait_until,
     window,
     write_config,
 )
@@ -96,13 +97,6 @@ def windows(first: int, count: int) -> list[bytes]:
 
 def delivered(running: Running) -> float:
     return running.metric("wattline_sink_delivered_records_total", sink="province")
-
-
-def wait_until(happened: Callable[[], bool], timeout_s: float = 20) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not happened():
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.02)
 
 
 def uploads(platform: PlatformProcess) -> list[dict[str, Any]]:

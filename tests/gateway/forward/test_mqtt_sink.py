@@ -17,8 +17,7 @@ from hil.broker import Broker
 from tests.cext import mqtt_reference as wire
 from tests.gateway.forward.test_brokers import Sending, old
 from tests.gateway.intake.fake_broker import FakeBroker
-from tests.gateway.support import mosquitto, reading
-from tests.gateway.test_intake import make_certificate, wait_until
+from tests.gateway.support import make_certificate, mosquitto, reading, wait_until
 
 PUBLISH, PING = 3, 12
 RECEIVE_MAXIMUM_3 = b"\x03\x21\x00\x03"

@@ -15,6 +15,7 @@ from gateway.intake.deliveries import Delivery
 from gateway.mqtt import session
 from tests.cext import mqtt_reference as wire
 from tests.gateway.intake.fake_broker import WAIT_S, FakeBroker, Sent, up
+from tests.gateway.support import wait_until
 
 Make = Callable[..., Carrier]
 CONNECT, PUBLISH, PUBACK, SUBSCRIBE, PINGREQ, DISCONNECT = 1, 3, 4, 8, 12, 14
@@ -69,13 +70,6 @@ def take(carrier: Carrier, count: int) -> list[Delivery]:
         assert time.monotonic() < deadline, f"{len(found)} of {count}"
         found += carrier.take(count - len(found), 0.1, 0)
     return found
-
-
-def wait_until(happened: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
-    while not happened():
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.01)
 
 
 def test_nothing_is_acknowledged_before_its_release(fake: FakeBroker, start: Make) -> None:

@@ -12,7 +12,7 @@ from gateway.journal.reader import Reader
 from hil.broker import Broker
 from protocol import ack, mailbox
 from tests.gateway.modbus.site import MailboxTerminal, Server, Wire, device_of
-from tests.gateway.support import NOW_S, Device, Running, Sender, event, window, write_config
+from tests.gateway.support import NOW_S, Device, Running, Sender, event, wait_until, window, write_config
 
 
 class Place:
@@ -83,13 +83,6 @@ def journalled(folder: Path) -> list[tuple[str, int]]:
     found = [(one.terminal, one.seq) for one in reader.records_after(0, 100_000)]
     reader.close()
     return found
-
-
-def wait_until(happened: Callable[[], bool], timeout_s: float = 30) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not happened():
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.01)
 
 
 def refused(running: Running, reason: str) -> float:

@@ -17,8 +17,7 @@ from gateway.watch.dispatch.channels import AnyChannel, Channels
 from gateway.watch.dispatch.dispatcher import Dispatcher
 from gateway.watch.enterprises import Enterprise
 from hil.ports import free_port
-from tests.gateway.support import Sender, StillClock
-from tests.gateway.test_intake import wait_until
+from tests.gateway.support import Sender, StillClock, wait_until
 from tests.gateway.watch.dispatch.world import SECRET, Alarms, HttpServer, Request, http_server, webhook
 from tests.gateway.watch.plant import configured
 from tests.gateway.watch.test_watcher import FROM_S, powers_w, readings_of, send
@@ -92,7 +91,7 @@ def test_a_watch_that_is_killed_while_it_tells_tells_it_again_under_the_same_id(
             process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
             kill.append(process.pid)
             if expected == 0:
-                wait_until(lambda: len({one["id"] for one in server.told()}) >= 4 and len(server.told()) >= 5, 60)
+                wait_until(lambda: len({one["id"] for one in server.told()}) >= 4 and len(server.told()) >= 5)
                 process.terminate()
             assert process.wait(60) == expected
         ids = [one["id"] for one in server.told()]

@@ -29,8 +29,7 @@ from gateway.watch.store import Row
 from hil.ports import free_port
 from tests.gateway.forward.test_forwarding import MN, PlatformProcess
 from tests.gateway.forward.test_hj212_sink import HEAD_2017, ITEMS_2017
-from tests.gateway.support import NOW_S, Sender, StillClock
-from tests.gateway.test_intake import wait_until
+from tests.gateway.support import NOW_S, Sender, StillClock, wait_until
 from tests.gateway.watch.dispatch.world import Alarms
 from tests.gateway.watch.plant import configured
 

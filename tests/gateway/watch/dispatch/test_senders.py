@@ -28,8 +28,7 @@ from gateway.watch.dispatch.webhook import Webhook
 from gateway.watch.store import Row
 from hil.broker import Broker
 from hil.ports import free_port
-from tests.gateway.support import NOW_S, StillClock, mosquitto
-from tests.gateway.test_intake import make_certificate, wait_until
+from tests.gateway.support import NOW_S, StillClock, make_certificate, mosquitto, wait_until
 from tests.gateway.watch.dispatch.world import SECRET, http_server, webhook
 
 ROW = Row(
