@@ -98,7 +98,7 @@ class JournalConfig(Section, frozen=True):
     kind: Literal["sqlite", "jetstream"] = "sqlite"  # jetstream: on several machines (docs/scale.md)
     # since it was received: a year, for which each reading can be proven; less than a week would leave `gaps` nothing
     keep_days: Annotated[int, msgspec.Meta(ge=7, le=36_500)] = 366
-    # of the file; left out: as much as keep_days comes to, for a province 350 MiB a day
+    # of the file; left out: as much as keep_days comes to, for a province 375 MiB a day
     keep_mib: Annotated[int, msgspec.Meta(ge=256, le=1_073_741_824)] | None = None
 
 
