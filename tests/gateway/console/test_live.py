@@ -15,7 +15,7 @@ from gateway.console.sessions import COOKIE
 from gateway.journal.journal import Journal
 from tests.gateway.console.support import Browser, Steady, console_of, folder_of
 from tests.gateway.support import NOW_S, Sender, StillClock
-from tests.gateway.watch.test_watcher import powers_w, readings_of, send
+from tests.gateway.watch.running import powers_w, readings_of, send
 
 SENDER = Sender()
 

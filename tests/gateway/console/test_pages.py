@@ -24,7 +24,7 @@ from gateway.watch.store import Store
 from protocol.host import commissioning, signed
 from tests.gateway.console.support import Browser, Steady, console_of, folder_of
 from tests.gateway.support import NOW_S, Sender, StillClock, window
-from tests.gateway.watch.test_watcher import COUNT, FROM_S, powers_w, readings_of, send, watching
+from tests.gateway.watch.running import COUNT, FROM_S, powers_w, readings_of, send, watching
 
 SENDER = Sender()
 MISSING = 30

@@ -29,7 +29,7 @@ from hil.clock import ScaledClock
 from hil.meter_capture import told
 from hil.process import Process
 from tests.firmware.field.bus.conftest import LOAD, START_MS, Meters
-from tests.firmware.field.test_site import NOW, laid_out
+from tests.firmware.field.plans import NOW, laid_out
 
 LINE = Line(9600, "N", 1)
 DLT645 = "202603010012"

@@ -26,7 +26,7 @@ from firmware.field.commission.work import Signer, Work
 from firmware.field.outcome import Finding, Outcome, failed, passed
 from hil.board.rom_loader import Chip, on_pty
 from tests.firmware.board.firmware_files import esp_file
-from tests.firmware.field.test_site import laid_out
+from tests.firmware.field.plans import laid_out
 
 NOW = datetime(2026, 3, 1, 8, tzinfo=UTC)
 FINDING = Finding("loose", "a wire is loose", "有线松动", "fasten it", "拧紧")

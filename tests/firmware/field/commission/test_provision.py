@@ -19,7 +19,7 @@ from firmware.field.commission.work import Signer, Work
 from firmware.field.outcome import Outcome
 from hil.board.blank import BlankBoard, blank_board
 from protocol.host import commissioning, sealing, signed
-from tests.firmware.field.test_site import laid_out
+from tests.firmware.field.plans import laid_out
 
 NOW = datetime(2026, 3, 1, 8, tzinfo=UTC)
 SIGNER = Signer("li.wei", Ed25519PrivateKey.from_private_bytes(b"t" * 32))

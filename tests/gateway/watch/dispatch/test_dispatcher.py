@@ -20,7 +20,7 @@ from hil.ports import free_port
 from tests.gateway.support import Sender, StillClock, wait_until
 from tests.gateway.watch.dispatch.world import SECRET, Alarms, HttpServer, Request, http_server, webhook
 from tests.gateway.watch.plant import configured
-from tests.gateway.watch.test_watcher import FROM_S, powers_w, readings_of, send
+from tests.gateway.watch.running import FROM_S, powers_w, readings_of, send
 
 SENDER = Sender()
 
