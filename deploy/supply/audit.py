@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import msgspec
 from packaging.version import InvalidVersion, Version
@@ -25,6 +25,7 @@ from deploy.supply.pins import Pin, locks, normalized, pins_of
 
 ADVISORIES_MAX = 200_000  # OSV had some 20,000 for PyPI in 2025
 DOCUMENT_BYTES_MAX = 4_000_000  # the longest list every version of a package
+ECOSYSTEM = "PyPI"
 OLD_DAYS = 30  # a list that is older says little of what is known
 
 
@@ -54,7 +55,7 @@ class Advisory(msgspec.Struct):
     """What is used of an OSV document."""
 
     id: str
-    modified: datetime
+    modified: Annotated[datetime, msgspec.Meta(tz=True)]
     summary: str = ""
     withdrawn: str | None = None
     affected: list[Affected] = msgspec.field(default_factory=list)
@@ -84,7 +85,7 @@ def findings(advisories: list[Advisory], pinned: dict[str, list[Pin]]) -> list[F
     by_name: dict[str, list[tuple[Advisory, Affected]]] = {}
     for advisory in advisories:
         for one in advisory.affected if advisory.withdrawn is None else ():
-            if one.package.ecosystem == "PyPI":
+            if one.package.ecosystem == ECOSYSTEM:
                 by_name.setdefault(normalized(one.package.name), []).append((advisory, one))
     return [
         Finding(lock, pin, advisory)
@@ -137,7 +138,7 @@ def _documents(path: Path) -> Iterator[tuple[str, bytes]]:
             for info in archive.infolist():
                 if info.filename.endswith(".json"):
                     yield info.filename, _bounded(info.filename, info.file_size, partial(archive.read, info))
-    except zipfile.BadZipFile as error:
+    except (zipfile.BadZipFile, RuntimeError, NotImplementedError) as error:  # the last two: a password, a packing
         raise ValueError(f"{path}: {error}") from None
 
 
@@ -163,8 +164,8 @@ def main() -> int:
     except (ValueError, OSError) as error:
         print(f"[audit] !! {error} / 无法读取漏洞清单", file=sys.stderr)
         return 2
-    if not advisories:
-        print(f"[audit] !! {path}: no advisory in it / 清单为空", file=sys.stderr)
+    if not any(one.package.ecosystem == ECOSYSTEM for advisory in advisories for one in advisory.affected):
+        print(f"[audit] !! {path}: no advisory of {ECOSYSTEM} in it / 清单中没有 {ECOSYSTEM} 的漏洞", file=sys.stderr)
         return 2
     return _tell(findings(advisories, pinned), count, max(one.modified for one in advisories))
 

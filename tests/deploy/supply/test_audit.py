@@ -79,7 +79,7 @@ def test_what_is_not_checked_is_said(
     assert run(monkeypatch) == 0
     assert "SKIPPED" in capsys.readouterr().out
     assert run(monkeypatch, str(tmp_path)) == 2
-    assert "no advisory in it" in capsys.readouterr().err
+    assert "no advisory of PyPI in it" in capsys.readouterr().err
     (tmp_path / "x.json").write_text('{"id": "PYSEC-1"}')
     assert run(monkeypatch, str(tmp_path)) == 2
     assert "x.json: no OSV document" in capsys.readouterr().err
@@ -87,3 +87,17 @@ def test_what_is_not_checked_is_said(
     assert run(monkeypatch, str(tmp_path / "all.zip")) == 2
     assert "no zip file" in capsys.readouterr().err.replace("not a zip", "no zip")
     assert run(monkeypatch, str(tmp_path / "nowhere.zip")) == 2
+
+
+def test_a_list_of_another_ecosystem_is_no_clean_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """P-431: it would find nothing, whatever is pinned; nor is one taken whose times say no zone."""
+    document = advisory("paho-mqtt")
+    document["affected"][0]["package"]["ecosystem"] = "npm"  # type: ignore[index]
+    (tmp_path / "x.json").write_text(json.dumps(document))
+    assert run(monkeypatch, str(tmp_path)) == 2
+    assert "no advisory of PyPI in it" in capsys.readouterr().err
+    (tmp_path / "x.json").write_text(json.dumps(advisory("paho-mqtt") | {"modified": "2026-11-01T00:00:00"}))
+    assert run(monkeypatch, str(tmp_path)) == 2
+    assert "x.json: no OSV document" in capsys.readouterr().err
