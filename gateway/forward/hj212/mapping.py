@@ -261,16 +261,24 @@ def _read_passwords(path: Path, file: MappingFile, problems: list[Problem]) -> d
     if file.password_file is None:
         return {}
     try:
-        text = read_password(str(path.resolve().parent / file.password_file), PASSWORDS_BYTES_MAX) or ""
-        return dict(line.split() for line in text.splitlines())  # ValueError where there are not two words
+        return _by_mn(read_password(str(path.resolve().parent / file.password_file), PASSWORDS_BYTES_MAX) or "")
     except OSError as error:
         problems.append(
             Problem(path, "password_file", f"{file.password_file}: can't be read / 无法读取: {error.strerror}")
         )
     except ValueError:
-        text = f"{file.password_file}: not shown / 不显示; allowed / 允许: MN PASSWORD a line / 每行 MN 与口令"
-        problems.append(Problem(path, "password_file", text))
+        allowed = "allowed / 允许: MN PASSWORD a line, an MN once / 每行 MN 与口令，不得重复"
+        problems.append(Problem(path, "password_file", f"{file.password_file}: not shown / 不显示; {allowed}"))
     return {}
+
+
+def _by_mn(text: str) -> dict[str, str]:
+    """Raises ValueError where a line has not two words, or an MN two lines."""
+    lines = text.splitlines()
+    found = dict(line.split() for line in lines)
+    if len(found) < len(lines):
+        raise ValueError("an MN has two lines")
+    return found
 
 
 def _station(path: Path, file: MappingFile, number: int, passwords: dict[str, str], problems: list[Problem]) -> Station:
