@@ -20,11 +20,14 @@ def _misread(text: str) -> Iterator[str]:
     """Lines outside blocks of code that only one of the two reads as what they are meant for."""
     outside = re.sub(r"^(`{3,})[^`]*\n.*?^\1", "", text, flags=re.MULTILINE | re.DOTALL)
     before = ""
-    for line in outside.splitlines():
+    lines = outside.splitlines()
+    for line, after in zip(lines, [*lines[1:], ""], strict=True):
         begins_table = line.startswith("|") and not before.startswith("|")
         begins_list = re.match(r"(- |\d+\. )", line) and not re.match(r"(- |\d+\. |#|\s)", before)
         if (begins_table or begins_list) and before.strip():
             yield f"no empty line before: {line}"
+        if begins_table and not re.fullmatch(r"\|[ :|-]+\|", after):
+            yield f"a row that is in no table: {line}"
         if re.match(r"\[[^\]]+\]: ", line):
             yield f"a link's target, not shown: {line}"
         before = line
@@ -40,5 +43,5 @@ def test_a_text_reads_the_same_on_a_git_host_and_in_the_site(text: Path) -> None
 
 def test_what_would_be_misread_is_found() -> None:
     """P-395"""
-    assert len(list(_misread("words\n| a |\n|---|\n\nmore\n- one\n- two\n\n[mqtt]: the broker\n"))) == 3
+    assert len(list(_misread("words\n| a |\n|---|\n\n| b |\n\nmore\n- one\n- two\n\n[mqtt]: the broker\n"))) == 4
     assert list(_misread("words\n\n| a |\n|---|\n\n- one\n  goes on\n- two\n\n```\nx\n| y |\n```\n")) == []
