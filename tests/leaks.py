@@ -120,7 +120,8 @@ class Notes:
 
     def add(self, secret: bytes, what: str) -> None:
         """One more; not one that stands everywhere: mostly zeros, or as erased flash, or bytes that count up."""
-        is_common = len(set(secret.hex())) == 1 or secret == bytes(range(mac.KEY_BYTES))
+        counted = bytes((secret[0] + n) & 0xFF for n in range(len(secret))) if secret else b""
+        is_common = len(set(secret.hex())) == 1 or secret == counted
         is_common |= max(secret.count(0), secret.count(0xFF)) * 2 > len(secret)
         if len(self.secrets) < SECRETS_MAX and len(secret) >= PASSWORD_CHARS_MIN and not is_common:
             self.secrets.setdefault(secret, what)

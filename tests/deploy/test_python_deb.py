@@ -1,5 +1,6 @@
 """The clean Debian's Python where Debian has no package of this version (deploy/setup/root.sh)."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -27,3 +28,5 @@ def test_a_python_that_debian_does_not_have_is_packaged_whole(tmp_path: Path) ->
         env={"LD_LIBRARY_PATH": str(libraries)}, capture_output=True, text=True, check=False, timeout=60,
     )  # fmt: skip
     assert (done.stdout, done.stderr) == (f"{placed}/usr\n", "")
+    shutil.rmtree(placed)  # no file of ours, for S-20 to search
+    deb.unlink()

@@ -64,9 +64,9 @@ def operators_files(folder: Path, port: int, sender: Sender) -> None:
     config.write_text(config.read_text().replace('"data"', '"/var/lib/wattline"'))
 
 
-def test_the_debian_package_works_in_a_clean_debian(dist: Path, tmp_path: Path) -> None:
+def test_the_debian_package_works_in_a_clean_debian(dist: Path, clean_root: CleanRoot, tmp_path: Path) -> None:
     """P-382: installed, configured, a terminal's frame acknowledged; installed again; purged, with its data left."""
-    root, sender = CleanRoot(tmp_path / "root"), Sender()
+    root, sender = clean_root, Sender()
     deb = root.take(only(dist, "*.deb"))
     root.run("dpkg", "--force-unsafe-io", "--install", deb)
     assert program.this().text() in root.run("wattline", "--version")

@@ -75,9 +75,11 @@ def shim(root: CleanRoot) -> None:
     subprocess.run(["gcc", "-shared", "-fPIC", "-o", str(root.folder / "shim.so"), str(source)], check=True, timeout=60)
 
 
-def test_an_installation_that_is_killed_leaves_one_program_whole(dist: Path, tmp_path: Path) -> None:
+def test_an_installation_that_is_killed_leaves_one_program_whole(
+    dist: Path, clean_root: CleanRoot, tmp_path: Path
+) -> None:
     """P-387: at any step of dpkg, there and back; installed again it is there."""
-    chance, root = random.Random(SEED), CleanRoot(tmp_path / "root")
+    chance, root = random.Random(SEED), clean_root
     old = only(dist, "*.deb")
     debs = [root.take(old), root.take(newer_package(old, tmp_path))]
     shim(root)
