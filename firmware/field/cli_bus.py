@@ -133,6 +133,11 @@ def placed(ports: Sequence[str], planned: Sequence[Planned]) -> tuple[dict[int, 
         found = opening.places(ports, {one.uart for one in planned})
     except opening.PlaceError as error:
         raise typer.BadParameter(str(error), param_hint="--bus-port") from error
+    if len(found) > 1 and not planned:
+        raise typer.BadParameter(
+            "without a --plan one bus is asked: name one port / 没有 --plan 时一次只搜索一条总线，请只指定一个串口",
+            param_hint="--bus-port",
+        )
     return found, [one for one in planned if one.uart in found]
 
 

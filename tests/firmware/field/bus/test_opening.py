@@ -2,7 +2,9 @@
 
 import pytest
 from terminal.bus import Line
+from typer.testing import CliRunner
 
+from firmware.field import cli
 from firmware.field.bus.asking import SILENT
 from firmware.field.bus.opening import PlaceError, places
 from firmware.field.bus.reach import ANYBODY, WHO, Buses, Question
@@ -54,3 +56,10 @@ def test_several_ports_are_asked_each_for_its_own_bus() -> None:
     question = Question(Line(9600, "N", 1), WHO, "", ANYBODY, 100)
     assert [heard.said for heard in buses.at(1).ask([question])] == [SILENT]
     assert (one.asked, other.asked) == ([], [question])
+
+
+@pytest.mark.parametrize("command", ["scan", "find-meter"])
+def test_a_second_bus_is_not_passed_over_in_silence(command: str) -> None:
+    """P-358: without a plan nothing says what is on it, and the first alone would be asked."""
+    done = CliRunner().invoke(cli.app, [command, "--port", "0=COM3", "--port", "1=COM4"])
+    assert (done.exit_code, "without a --plan" in done.stderr) == (2, True), done.output
