@@ -26,7 +26,7 @@ from gateway.clock import Clock, SystemClock, steady_s
 from gateway.commissioning import technicians
 from gateway.config import GatewayConfig
 from gateway.database import StoreUnavailableError
-from gateway.desk import Desk
+from gateway.desk import Around, Desk
 from gateway.files import Watched
 from gateway.forward import kinds, outbox
 from gateway.forward.runner import SinkRunner
@@ -328,13 +328,14 @@ def _stores(
     opened.callback(journal.close)
     if config.jetstream is not None:
         return journal, [], None  # a follower's: it hears no terminal
-    wanted = WantedDesk(folder, journal, clock, steady_s, metrics, log)
+    around = Around(clock, steady_s, metrics, log)
+    wanted = WantedDesk(folder, journal, around)
     opened.callback(wanted.close)
-    updates = UpdatesDesk(folder, clock, steady_s, metrics, log)
+    updates = UpdatesDesk(folder, around)
     opened.callback(updates.close)
-    rotation = RotationDesk(folder, registry, clock, steady_s, metrics, log)
+    rotation = RotationDesk(folder, registry, around)
     opened.callback(rotation.close)
-    renewal = CertificatesDesk(folder, clock, steady_s, metrics, log)
+    renewal = CertificatesDesk(folder, around)
     opened.callback(renewal.close)
     return journal, [wanted, updates, rotation, renewal], rotation
 

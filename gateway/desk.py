@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import structlog
 
@@ -17,6 +18,15 @@ SEE_EVERY_S = 1.0  # for what a command ordered: one number is read
 LOOK_EVERY_S = 10.0  # of what becomes due without a word of anybody; a desk may set it forward to the next second
 
 
+class Around(NamedTuple):
+    """What every desk has around it. steady_s: a clock that nobody sets."""
+
+    clock: Clock
+    steady_s: Callable[[], float]
+    metrics: Metrics
+    log: structlog.typing.FilteringBoundLogger
+
+
 class Desk(ABC):
     """One thread, the pipeline's: `learn` before a batch is acknowledged, `answer` with its acks, `step` between.
 
@@ -25,18 +35,10 @@ class Desk(ABC):
 
     name: str  # its store's, in metrics and log
 
-    def __init__(
-        self,
-        store: SharedStore,
-        clock: Clock,
-        steady_s: Callable[[], float],
-        metrics: Metrics,
-        log: structlog.typing.FilteringBoundLogger,
-    ) -> None:
+    def __init__(self, store: SharedStore, around: Around) -> None:
         """The desk closes the store."""
         self._store = store
-        self._clock, self._steady_s = clock, steady_s
-        self._metrics, self._log = metrics, log
+        self._clock, self._steady_s, self._metrics, self._log = around
         self._stale = True  # what is remembered of the store is not what it holds
         self._failing = False
         self._see_at_s, self._look_at_s = 0.0, 0.0

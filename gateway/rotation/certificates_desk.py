@@ -1,17 +1,13 @@
 """Certificates at work in the running gateway: sent to who is heard, until the terminal says what became of them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-
-import structlog
 
 from cext.decoder import Columns
 from gateway import desk
-from gateway.clock import Clock
 from gateway.database import StoreUnavailableError
 from gateway.downward import Down, heard_of, said_by, sealed
 from gateway.journal.journal import REPEATED
-from gateway.metrics import Metrics
 from gateway.registry import Terminal
 from gateway.rotation import certificates
 from gateway.rotation.store import Store
@@ -25,16 +21,9 @@ class Desk(desk.Desk):
 
     name = "certificates"
 
-    def __init__(
-        self,
-        folder: Path,
-        clock: Clock,
-        steady_s: Callable[[], float],
-        metrics: Metrics,
-        log: structlog.typing.FilteringBoundLogger,
-    ) -> None:
+    def __init__(self, folder: Path, around: desk.Around) -> None:
         """Raises StoreUnavailableError, NewerSchemaError, OSError."""
-        super().__init__(Store(folder), clock, steady_s, metrics, log)
+        super().__init__(Store(folder), around)
         self._pending: dict[str, Version] = {}
 
     def learn(self, names: Sequence[str], columns: Columns, outcomes: bytes) -> None:

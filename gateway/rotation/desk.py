@@ -1,18 +1,14 @@
 """Changes of keys at work in the running gateway: offers to who is heard, keys agreed on, the old ones' end."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from sqlite3 import Connection
 
-import structlog
-
 from cext.decoder import Columns, KeyState, seal_payload
 from gateway import desk
-from gateway.clock import Clock
 from gateway.database import StoreUnavailableError
 from gateway.downward import Down, Heard, heard_of, sealed
 from gateway.journal.journal import REPEATED
-from gateway.metrics import Metrics
 from gateway.registry import Registry, Terminal
 from gateway.rotation import agree, changes, keyring
 from gateway.rotation.changes import Change
@@ -32,17 +28,9 @@ class Desk(desk.Desk):
 
     name = "rotation"
 
-    def __init__(
-        self,
-        folder: Path,
-        registry: Registry,
-        clock: Clock,
-        steady_s: Callable[[], float],
-        metrics: Metrics,
-        log: structlog.typing.FilteringBoundLogger,
-    ) -> None:
+    def __init__(self, folder: Path, registry: Registry, around: desk.Around) -> None:
         """registry: as terminals.toml gives it. Raises StoreUnavailableError, NewerSchemaError, OSError."""
-        super().__init__(Store(folder), clock, steady_s, metrics, log)
+        super().__init__(Store(folder), around)
         self._laid = self._registry = registry
         self._open: dict[str, Change] = {}
         self._end_ms: int | None = None  # when the next key's time is over

@@ -4,19 +4,15 @@ One thread: the pipeline's. `learn` before a batch is acknowledged, `answer` wit
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import structlog
-
 from cext.decoder import Columns
 from gateway import desk
-from gateway.clock import Clock
 from gateway.database import StoreUnavailableError
 from gateway.downward import Down, Heard, heard_of, said_by, sealed
 from gateway.journal.journal import REPEATED
-from gateway.metrics import Metrics
 from gateway.registry import Terminal
 from gateway.updates import bundles, rollouts, stages
 from gateway.updates.bundles import Bundle
@@ -48,21 +44,14 @@ class Desk(desk.Desk):
 
     name = "updates"
 
-    def __init__(
-        self,
-        folder: Path,
-        clock: Clock,
-        steady_s: Callable[[], float],
-        metrics: Metrics,
-        log: structlog.typing.FilteringBoundLogger,
-    ) -> None:
+    def __init__(self, folder: Path, around: desk.Around) -> None:
         """Raises StoreUnavailableError, NewerSchemaError."""
-        super().__init__(Store(folder), clock, steady_s, metrics, log)
+        super().__init__(Store(folder), around)
         self._served: dict[str, Served] = {}
         self._bundles: dict[tuple[int, str], Bundle] = {}
         self._heard: dict[str, tuple[Heard, int]] = {}  # and when
         self._pacing = Pacing()
-        self._began_ms = clock.now_ms()  # before that nobody could be heard
+        self._began_ms = around.clock.now_ms()  # before that nobody could be heard
 
     def learn(self, names: Sequence[str], columns: Columns, outcomes: bytes) -> None:
         """Keep what a batch says of updates, durably; names[i] sent frame i.

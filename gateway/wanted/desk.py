@@ -4,19 +4,15 @@ One thread: the pipeline's. `learn` before a batch is acknowledged, `answer` wit
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from sqlite3 import Connection
 
-import structlog
-
 from cext.decoder import Columns
 from gateway import desk
-from gateway.clock import Clock
 from gateway.database import StoreUnavailableError
 from gateway.downward import Down, Heard, heard_of, said_by, sealed
 from gateway.journal.journal import REFUSED, REPEATED, Journal
-from gateway.metrics import Metrics
 from gateway.registry import Terminal
 from gateway.wanted import configurations, requests
 from gateway.wanted.configurations import Version
@@ -40,17 +36,9 @@ class Desk(desk.Desk):
 
     name = "wanted"
 
-    def __init__(
-        self,
-        folder: Path,
-        journal: Journal,
-        clock: Clock,
-        steady_s: Callable[[], float],
-        metrics: Metrics,
-        log: structlog.typing.FilteringBoundLogger,
-    ) -> None:
+    def __init__(self, folder: Path, journal: Journal, around: desk.Around) -> None:
         """Raises StoreUnavailableError, NewerSchemaError."""
-        super().__init__(Store(folder), clock, steady_s, metrics, log)
+        super().__init__(Store(folder), around)
         self._journal = journal
         self._finder = Finder(journal)
         self._open: dict[str, list[Request]] = {}

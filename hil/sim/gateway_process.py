@@ -11,6 +11,7 @@ from gateway.app import Loaded
 from gateway.carriers import Carriers
 from gateway.clock import Clock
 from gateway.config import Hj212Config, SinkConfig
+from gateway.desk import Around
 from gateway.journal.journal import Journal
 from gateway.logs import make_logger
 from gateway.metrics import Metrics
@@ -107,9 +108,9 @@ class GatewayProcess:
         config = self._loaded.config
         self._intake = intake = self._make_intake()
         journal = Journal(self._machine.data, config.verify)
-        about = (self._clock, self._loop.time, self._metrics, self._log)
-        wanted = Desk(self._machine.data, journal, *about)
-        updates = UpdatesDesk(self._machine.data, *about)
+        around = Around(self._clock, self._loop.time, self._metrics, self._log)
+        wanted = Desk(self._machine.data, journal, around)
+        updates = UpdatesDesk(self._machine.data, around)
         self._pipeline = Pipeline(
             intake=intake,
             journal=journal,

@@ -13,7 +13,6 @@ from tests.firmware.explaining import bytes_of, check_form, has, vectors
 CASES = vectors("modbus.json")
 GOOD = [case for case in CASES if case["verdict"] == "ok"]
 GOOD_RTU = [case for case in GOOD if case["transport"] == "rtu"]
-GOOD_TCP = [case for case in GOOD if case["transport"] == "tcp"]
 EXPLAIN = {"rtu": explain_rtu, "tcp": explain_tcp}
 
 

@@ -9,7 +9,6 @@ import pytest
 from typer.testing import CliRunner
 
 from gateway import cli
-from gateway.logs import make_logger
 from gateway.pki.authority import CLIENT, DER, Authority
 from gateway.rotation import certificates
 from gateway.rotation.certificates_desk import Desk
@@ -37,8 +36,7 @@ class House(world.House):
 
     def open(self) -> None:
         super().open()
-        steady = lambda: float(self.clock.now_s)  # noqa: E731
-        self.renewal = Desk(self.folder, self.clock, steady, self.metrics, make_logger(self.clock, self.said))
+        self.renewal = Desk(self.folder, self.around)
         self.pipeline.desks = [self.renewal]
         self.renewal.step()
 

@@ -8,7 +8,6 @@ from typing import Any
 
 from terminal import keys
 
-from gateway.logs import make_logger
 from gateway.registry import Registry, Terminal
 from gateway.rotation import changes, keyring
 from gateway.rotation.changes import Change
@@ -29,9 +28,7 @@ class House(world.House):
     def open(self) -> None:
         super().open()
         self.laid = Registry([self._with_file(one) for one in self.registry.all()])
-        steady = lambda: float(self.clock.now_s)  # noqa: E731
-        log = make_logger(self.clock, self.said)
-        self.rotation = Desk(self.folder, self.laid, self.clock, steady, self.metrics, log)
+        self.rotation = Desk(self.folder, self.laid, self.around)
         self.pipeline.desks = [self.wanted, self.rotation]
 
     def close(self) -> None:

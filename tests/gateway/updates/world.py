@@ -6,7 +6,6 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from gateway.logs import make_logger
 from gateway.updates import bundles, order, rollouts
 from gateway.updates.desk import Desk
 from gateway.updates.order import Terms
@@ -40,8 +39,7 @@ class House(world.House):
 
     def open(self) -> None:
         super().open()
-        steady = lambda: float(self.clock.now_s)  # noqa: E731
-        self.updates = Desk(self.folder, self.clock, steady, self.metrics, make_logger(self.clock, self.said))
+        self.updates = Desk(self.folder, self.around)
         self.pipeline.desks = [self.wanted, self.updates]
         self.updates.step()
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from gateway.config import QuarantineConfig, VerifyConfig
+from gateway.desk import Around
 from gateway.intake import Delivery
 from gateway.journal.journal import Journal
 from gateway.logs import make_logger
@@ -38,7 +39,8 @@ class House:
         self.metrics = Metrics()
         self.journal = Journal(self.folder, VerifyConfig())
         self.quarantine = Quarantine(self.folder, QuarantineConfig())
-        self.wanted = Desk(self.folder, self.journal, self.clock, lambda: float(self.clock.now_s), self.metrics, log)
+        self.around = Around(self.clock, lambda: float(self.clock.now_s), self.metrics, log)
+        self.wanted = Desk(self.folder, self.journal, self.around)
         self.pipeline = Pipeline(
             intake=AnswersOnly(self._answer),
             journal=self.journal,
