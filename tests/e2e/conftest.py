@@ -1,5 +1,7 @@
 """What takes long to make, once for all end-to-end tests; and what takes much room."""
 
+import fcntl
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,9 +13,15 @@ from tests.e2e.clean_root import CleanRoot, make_dist
 
 @pytest.fixture(scope="session")
 def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Wheels, source archive and Debian package of this checkout."""
-    folder = tmp_path_factory.mktemp("made") / "dist"
-    make_dist(folder)
+    """Wheels, source archive and Debian package of this checkout; made by one worker of xdist, for all."""
+    shared = tmp_path_factory.getbasetemp()
+    shared = shared.parent if "PYTEST_XDIST_WORKER" in os.environ else shared
+    folder, done = shared / "made", shared / "made.done"
+    with (shared / "made.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # two at once would be in each other's way in the checkout
+        if not done.exists():
+            make_dist(folder)
+            done.touch()
     return folder
 
 
