@@ -32,7 +32,7 @@ from hil.link import Link
 from hil.meter_bus import MeterBus
 from hil.ports import free_port, wait_for_port
 from hil.process import BenchError, Process
-from hil.scenario import Point, Scenario, load
+from hil.scenario import WINDOW_S, Point, Scenario, load
 from hil.scenario import Terminal as Planned
 from hil.terminal import Terminal
 from protocol import frame, mac, record
@@ -67,7 +67,7 @@ class House:
         self.port, self.inner_port = free_port(), free_port()
         self.stolen: Issued = self.authority_folder.issue(self.authorities, STOLEN, CLIENT, folder / "stolen")
         self.stolen_key = mac.Key(wiring.secret(seed, STOLEN), wiring.GENERATION)
-        self.clock = ScaledClock(time.time_ns(), time.time_ns() // 1_000_000, 1)
+        self.clock = ScaledClock(time.time_ns(), _begin_ms(), 1)
         self.broker: Process
         self.gateway: Gateway
         self.terminal: Terminal
@@ -178,6 +178,12 @@ def running(folder: Path, seed: int) -> Iterator[House]:
             raise BenchError(f"no frame of the terminal came: {house.terminal.process.tail()}")
         stack.enter_context(_console(house))
         yield house
+
+
+def _begin_ms() -> int:
+    """A minute into this quarter of an hour, Unix ms: no window of the terminal's own ends while moves are played."""
+    now_s = int(time.time())
+    return (now_s - now_s % WINDOW_S + 60) * 1000
 
 
 def _scenario(seed: int) -> Scenario:
