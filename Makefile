@@ -129,9 +129,10 @@ test-quick: setup ## what one runs between edits, under a minute / 快速测试
 	$(BIN)/python -m pytest -m 'not slow and not e2e' --ignore=tests/hil $(PARALLEL)
 	$(BIN)/python -m pytest -m 'not slow and not e2e' tests/hil $(PARALLEL)
 
-# Each commit draws examples of its own, and the same ones on every machine: what was green here is green in CI.
-test: DRAWN := $(or $(SEED),$(shell printf %d 0x$$(git rev-parse --short=7 HEAD 2>/dev/null || echo 1)))
-test: setup $(STAMP)/wheels $(STAMP)/root ## the whole suite; SEED=n draws other examples than the commit's / 全部测试
+# Each state of the code draws examples of its own, and the same ones on every machine: what was green here is green in CI.
+CODE := cext firmware gateway hil protocol tests
+test: DRAWN := $(or $(SEED),$(shell printf %d 0x$$(git ls-tree HEAD $(CODE) | git hash-object --stdin | cut -c1-7)))
+test: setup $(STAMP)/wheels $(STAMP)/root ## the whole suite; SEED=n draws other examples than the code's / 全部测试
 	tests/run.sh $(BIN)/python $(DRAWN)
 
 references: setup-check ## make docs/reference anew, of the declarations / 重新生成参考手册

@@ -12,7 +12,7 @@ from tests.leaks import NOTES, Leaks
 
 NOTES.watch()  # before anything takes what it watches by name
 
-# Random examples on every run; `make test` draws them from the commit. A failure prints the blob that repeats it.
+# Random examples on every run; `make test` draws them from the code. A failure prints the blob that repeats it.
 # Bounded in number, not in time per example, because the machine that runs CI is shared and slow at times.
 base = settings(deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("dev", base, max_examples=50)

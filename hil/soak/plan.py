@@ -18,12 +18,14 @@ QUIET_MINUTES = 30  # virtual: at the end all is well again
 TRIES_A_FAULT = 20  # for a time at which nothing of its part is under way
 APART_MINUTES = 60  # virtual: so often something begins
 LASTS_MINUTES = (2, 5, 10, 20, 45, 90)
-# After these the gateway is another process (it ends where its disk keeps it from running): they are drawn in the first
-# third, so that one process lives through the rest, and what grows in it shows.
-OF_THE_GATEWAY = ("gateway_kill", "gateway_outage", "disk_full", "disk_failing")
+# Drawn in the first third: after these the gateway is another process (it ends where its disk keeps it from running),
+# or its buffers have been as full as they may become, and Python keeps that memory. What grows in the rest shows.
+EARLY = (
+    "gateway_kill", "gateway_outage", "disk_full", "disk_failing", "replayed_frames", "forged_frames",
+)  # fmt: skip
 DRAWN = (
     "broker_outage", "broker_kill", "terminal_kill", "mains_flapping", "link_down",
-    "link_flapping", "link_cut", "slow_link", "replayed_frames", "replayed_acks", "forged_frames", "platform_silent",
+    "link_flapping", "link_cut", "slow_link", "replayed_acks", "platform_silent",
     "meter_silent", "treatment_off",
 )  # fmt: skip
 
@@ -76,7 +78,7 @@ def _with_faults(plain: Scenario, draw: random.Random) -> Scenario:
 
 def _drawn(draw: random.Random, plain: Scenario, at: int, minutes: int) -> Fault:
     """A fault that begins `at` minutes after the start, and is over after `minutes` of them."""
-    kinds = DRAWN if 3 * at > minutes else (*DRAWN, *OF_THE_GATEWAY)
+    kinds = DRAWN if 3 * at > minutes else (*DRAWN, *EARLY)
     what = draw.choice(kinds)
     lasts = min(draw.choice(LASTS_MINUTES), minutes - at)
     terminal = draw.choice(plain.terminals).name
