@@ -33,9 +33,10 @@ HEAD = 3  # bytes by which a place is chosen before it is compared
 # keys that were agreed on, and what a test writes to try just that. Nothing here is a log, a report or a label.
 HOMES = (
     *("*.hex", "*.key", "*.password", "*.secret", "*.passwd", "password", "passphrase", "secret"),
-    *("key", "key_next", "flash.img", "rotation.sqlite3*"),
-    "protocol/vectors/*.json",  # everybody's, in a copy of this checkout
+    *("key", "key_next", "*.img", "rotation.sqlite3*"),  # images: of terminals' flash
+    *("protocol/vectors/*.json", "*.deb"),  # everybody's, in a copy of this checkout, or in a package of it
 )
+INSTALLED = "site-packages"  # a copy of this checkout, too
 
 
 class Found(NamedTuple):
@@ -106,10 +107,15 @@ class Search:
         """Through every file that is none of their homes."""
         for path in sorted(folder.rglob("*")):
             with suppress(FileNotFoundError, PermissionError):  # of a process that ends just now; shut by its test
-                if path.is_symlink() or not path.is_file() or not path.stat().st_size or any(map(path.match, HOMES)):
+                if path.is_symlink() or not path.is_file() or not path.stat().st_size or _is_home(path):
                     continue
                 with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
                     yield from self.through(data, str(path))
+
+
+def _is_home(path: Path) -> bool:
+    """Whether keys belong into this file, or it is one that everybody has."""
+    return INSTALLED in path.parts or any(map(path.match, HOMES))
 
 
 class Notes:
