@@ -19,6 +19,7 @@ from gateway.registry import RegistryFile, TerminalEntry, load
 from protocol.host.strict import ConfigError, Problem, read
 from protocol.host.tables import Section
 
+_ROOT = 0  # reads everything, whoever owns it
 _HEAD = re.compile(r"[ \t]*\[\[[ \t]*terminal[ \t]*\]\][ \t]*(#.*)?\r?\n?")
 
 
@@ -114,8 +115,8 @@ def _replace(path: Path, text: str) -> None:
         with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
             stream.write(text)
             stream.flush()
+            _keep_owner(stream.fileno(), path)
             os.fsync(stream.fileno())
-        candidate.chmod(stat.S_IMODE(path.stat().st_mode))
         load(candidate)
         candidate.replace(path)
         sync_folder(path.parent)
@@ -123,6 +124,21 @@ def _replace(path: Path, text: str) -> None:
         raise ConfigError([Problem(path, one.key, one.text) for one in error.problems]) from error
     finally:
         candidate.unlink(missing_ok=True)
+
+
+def _keep_owner(descriptor: int, path: Path) -> None:
+    """Whoever may use the file that is replaced may use this one: owner, group, mode. Raises ConfigError."""
+    before = path.stat()
+    mode = stat.S_IMODE(before.st_mode)
+    group_may_more = bool(mode >> 3 & ~mode & 0o7)
+    for uid, gid, is_needed in ((-1, before.st_gid, group_may_more), (before.st_uid, -1, before.st_uid != _ROOT)):
+        try:
+            os.fchown(descriptor, uid, gid)
+        except OSError as error:
+            if is_needed:
+                text = f"user {before.st_uid}, group {before.st_gid} can't be kept ({error.strerror}): do it as root"
+                raise ConfigError([Problem(path, "owner", f"{text} / 无法保留属主，请以 root 执行")]) from error
+    os.fchmod(descriptor, mode)
 
 
 def _toml(entry: TerminalEntry) -> str:

@@ -28,6 +28,7 @@ from gateway.pki.authority import CLIENT, DER, END, PEM, SERVER, Authority, Issu
 
 PASSPHRASE_CHARS_MIN = 12
 YEARS = 20  # of an authority that takes another one's place
+_NONE_HERE = "no authority here, make one by `init` / 没有证书机构"
 _NAME = re.compile(r"[A-Za-z0-9*_-][A-Za-z0-9._:-]{0,63}|::[0-9A-Fa-f:.]*")  # of a file too; X.520 has 64 characters
 
 
@@ -65,20 +66,21 @@ class Folder:
 
     def open(self, passphrase: str) -> list[Authority]:
         """Those that are believed: the first one issues. Raises PkiError: there is none, or another passphrase."""
-        pairs = [(self._ca, self._key)]
-        if self._next_ca.exists():  # without its key: the change was cut off in its last step
-            pairs = (
-                [(self._next_ca, self._next_key), *pairs] if self._next_key.exists() else [(self._next_ca, self._key)]
-            )
         try:
-            return [authority.opened(ca.read_bytes(), key.read_bytes(), passphrase.encode()) for ca, key in pairs]
+            return [
+                authority.opened(ca.read_bytes(), key.read_bytes(), passphrase.encode()) for ca, key in self._pairs()
+            ]
         except OSError as error:
-            raise PkiError(f"{self.path}: no authority here, make one by `init` / 没有证书机构: {error}") from error
+            raise PkiError(f"{self.path}: {_NONE_HERE}: {error}") from error
         except (ValueError, TypeError) as error:
             raise PkiError(f"{self._key}: not opened by this passphrase / 口令错误或文件损坏") from error
 
     def roll(self, name: str, passphrase: str, now: datetime) -> list[Authority]:
         """Begin with another authority: from now on it issues, and both are believed. Raises PkiError, OSError."""
+        with self._alone():
+            return self._roll(name, passphrase, now)
+
+    def _roll(self, name: str, passphrase: str, now: datetime) -> list[Authority]:
         if self._next_ca.exists():
             text = "is being changed already; end that by `roll-ca --finish` / 正在更换，请先完成"
             raise PkiError(f"{self.path}: {text}")
@@ -97,6 +99,10 @@ class Folder:
 
         Cut off at any moment, it can be called again. Raises PkiError, OSError.
         """
+        with self._alone():
+            return self._finish(passphrase)
+
+    def _finish(self, passphrase: str) -> Authority:
         own = self.open(passphrase)[0]
         if not self._next_ca.exists():
             raise PkiError(f"{self.path}: no authority is being changed, begin by `roll-ca` / 没有进行中的更换")
@@ -111,14 +117,14 @@ class Folder:
     def renew(self, own: list[Authority], name: str, end: datetime | None, out: Path) -> x509.Certificate:
         """Another certificate over a terminal's own key, with the authorities to believe: `out`/NAME.der, to be sent.
 
-        Raises PkiError where it has none that counts, OSError.
+        Raises PkiError where it has none that counts, or the authority ends before, OSError.
         """
         before = [one for one in self.known() if one.name == name and not one.revoked_s and not one.is_server]
         if not before:
             raise PkiError(f"{name}: has no certificate that counts, issue one by `terminal` / 没有有效证书")
         newest = max((self._issued(one) for one in before), key=lambda one: one.stat().st_mtime_ns)
         key = x509.load_pem_x509_certificate(newest.read_bytes()).public_key()
-        made = own[0].certify(name, cast("EllipticCurvePublicKey", key), end=end, use=CLIENT)
+        made = own[0].certify(name, cast("EllipticCurvePublicKey", key), end=_end_within(own[0], end), use=CLIENT)
         write_durably(self.path / "issued" / f"{name}.{made.serial_number:x}.pem", made.public_bytes(PEM))
         out.mkdir(mode=0o700, parents=True, exist_ok=True)
         parts = [made.public_bytes(DER), *(one.own.certificate_bytes(DER) for one in own)]
@@ -131,11 +137,12 @@ class Folder:
         """A certificate and key into `out`: a server's as PEM, a terminal's as DER, which is what boards read.
 
         The key is written there alone. An older certificate of the name counts on until it is revoked: its owner
-        changes over while both do. Raises OSError, PkiError: `out` has a key already, or this is no host's name.
+        changes over while both do. Raises OSError, PkiError: `out` has a key already, this is no host's name, or the
+        authority ends before.
         """
         if _NAME.fullmatch(name) is None:
             raise PkiError(f"{name}: no host's name or address / 不是主机名或地址")
-        issued = own[0].issue(name, end=end, use=use)
+        issued = own[0].issue(name, end=_end_within(own[0], end), use=use)
         files = _files(own, issued, is_server=use == SERVER)
         there = [out / file for file in files if "key" in file and (out / file).exists()]
         if there:
@@ -151,6 +158,8 @@ class Folder:
     def revoke(self, own: list[Authority], name: str, now: datetime) -> list[int]:
         """All certificates of a name that still count; their serials. Raises PkiError where there is none, OSError."""
         with self._alone():
+            if [one.own.certificate for one in own] != self._believed():
+                raise PkiError(f"{self.path}: the authority was changed meanwhile; do it again / 机构已更换，请重试")
             serials = [one.serial for one in self.known() if one.name == name and not one.revoked_s]
             if not serials:
                 raise PkiError(f"{name}: has no certificate that counts / 没有有效证书")
@@ -169,6 +178,17 @@ class Folder:
 
     def _issued(self, one: Known) -> Path:
         return self.path / "issued" / f"{one.name}.{one.serial:x}.pem"
+
+    def _pairs(self) -> list[tuple[Path, Path]]:
+        """Certificate and key of each that is believed, the one that issues first."""
+        if not self._next_ca.exists():
+            return [(self._ca, self._key)]
+        if not self._next_key.exists():  # the change was cut off in its last step
+            return [(self._next_ca, self._key)]
+        return [(self._next_ca, self._next_key), (self._ca, self._key)]
+
+    def _believed(self) -> list[x509.Certificate]:
+        return [x509.load_pem_x509_certificate(ca.read_bytes()) for ca, _ in self._pairs()]
 
     @property
     def _next_ca(self) -> Path:
@@ -197,8 +217,11 @@ class Folder:
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
-        """Nobody else revokes meanwhile: a list that was read before would lose what another put into it."""
-        descriptor = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        """Nobody else changes a list meanwhile: one that was read before would lose what another put into it."""
+        try:
+            descriptor = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except OSError as error:
+            raise PkiError(f"{self.path}: {_NONE_HERE}: {error}") from error
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
             yield
@@ -213,6 +236,16 @@ class Folder:
         write_durably(self.path / "revoked.pem", b"".join(lists))
         text = json.dumps({f"{serial:x}": since_s for serial, since_s in sorted(revoked.items())}, indent=1)
         write_durably(self.path / "revoked.json", text.encode("ascii"))
+
+
+def _end_within(own: Authority, end: datetime | None) -> datetime:
+    """When what this authority issues ends. Raises PkiError: nobody believes it after the authority's own end."""
+    left = own.end - datetime.now(UTC)
+    if left <= timedelta() or (end is not None and end > own.end):
+        fewer = f"--days {left.days} or fewer, or " if left.days > 0 else ""
+        text = f"the authority ends {own.end:%Y-%m-%d}: {fewer}another authority by `roll-ca` / 超出机构有效期"
+        raise PkiError(f"{own.name}: {text}")
+    return end or own.end
 
 
 def _files(own: list[Authority], issued: Issued, *, is_server: bool) -> dict[str, bytes]:

@@ -44,6 +44,11 @@ def check(document: bytes, terminal: str, now: datetime) -> None:
         raise CertificatesError(f"is of {', '.join(map(str, names)) or 'nobody'} / 证书名称不符")
     if any(one.not_valid_after_utc <= now for one in (own, *authorities)):
         raise CertificatesError("has expired / 证书已过期")
+    if early := [one for one in (own, *authorities) if one.not_valid_before_utc > now]:
+        text = (
+            f"{early[0].subject.rfc4514_string()}: not valid before {early[0].not_valid_before_utc:%Y-%m-%d %H:%M} UTC"
+        )
+        raise CertificatesError(f"{text}: is the clock right? / 证书尚未生效，请核对时钟")
     if not any(_vouches(one, own) for one in authorities):
         raise CertificatesError("is of none of the authorities behind it / 证书不是由所附机构签发")
 

@@ -1,6 +1,8 @@
 """Terminals that are revoked, and when they were commissioned: what terminals.toml says of them, and who obeys it."""
 
+import errno
 import json
+import os
 import subprocess
 import sys
 import time
@@ -53,6 +55,27 @@ def test_what_can_not_be_revoked_is_said_and_left_alone(terminals: Path, text: s
     with pytest.raises(ConfigError, match=said):
         registry_edit.revoke(terminals, "T0002", AT)
     assert terminals.read_text() == text
+
+
+def test_who_could_read_the_file_still_can(terminals: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """P-455: what root edits stays the service's; where that can't be, nothing changes, and it says so."""
+    terminals.chmod(0o640)
+    if os.geteuid() == 0:
+        os.chown(terminals, 12_345, 12_346)
+    before = terminals.stat()
+    registry_edit.revoke(terminals, "T0002", AT)
+    after, text = terminals.stat(), terminals.read_text()
+    assert after.st_ino != before.st_ino, "another file"
+    assert (after.st_uid, after.st_gid, after.st_mode) == (before.st_uid, before.st_gid, before.st_mode)
+
+    def refused(_descriptor: int, _uid: int, _gid: int) -> None:
+        raise PermissionError(errno.EPERM, "not permitted")
+
+    monkeypatch.setattr(os, "fchown", refused)
+    with pytest.raises(ConfigError, match=r"owner: user \d+, group \d+ can't be kept .*as root"):
+        registry_edit.revoke(terminals, "T0003", AT)
+    assert terminals.read_text() == text
+    assert not list(terminals.parent.glob(f".{terminals.name}.*"))
 
 
 @pytest.mark.parametrize("value", ["2026-03-01T00:00:00", "2026-03-01", '"yesterday"', "1"])

@@ -1,6 +1,7 @@
 """Another authority without a visit, on files: both believed meanwhile, each step cut off and called again."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -15,11 +16,12 @@ from typer.testing import CliRunner
 from gateway.cli import app
 from gateway.files import write_secret
 from gateway.pki import folder
-from gateway.pki.authority import CLIENT, DER
+from gateway.pki.authority import CLIENT, DER, Authority
 from gateway.pki.folder import Folder, PkiError
 from protocol import der
 
 PASSPHRASE = "twelve characters"
+BETWEEN_S = 0.3  # who may come between does so in a hundredth of that; who may not waits so long
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 
 
@@ -138,6 +140,60 @@ def test_killed_before_any_write_it_is_called_again_and_brokers_get_the_whole_li
             assert step > 5
             return
     raise AssertionError("it never came to its end")
+
+
+@pytest.mark.parametrize("command", ["roll", "finish"])
+def test_who_is_revoked_while_the_authority_is_changed_stays_so(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """P-456: on all lists; where the authority was another one by then, it says so, and is done again."""
+    place = made(tmp_path)
+    if command == "finish":
+        place.roll("Second", PASSPHRASE, NOW)
+    own, read, said = place.open(PASSPHRASE), Folder._revoked, list[str]()
+
+    def revoke() -> None:
+        try:
+            place.revoke(own, "T0001", NOW)
+        except PkiError as error:
+            said.append(str(error))
+
+    with ThreadPoolExecutor(1) as pool:
+
+        def read_and_revoke(self: Folder) -> dict[int, int]:
+            found = read(self)
+            monkeypatch.setattr(Folder, "_revoked", read)
+            wait([pool.submit(revoke)], BETWEEN_S)  # whoever comes between reading the list and writing it
+            return found
+
+        monkeypatch.setattr(Folder, "_revoked", read_and_revoke)
+        place.roll("Second", PASSPHRASE, NOW) if command == "roll" else place.finish(PASSPHRASE)
+    assert len(said) == 1
+    assert "changed meanwhile; do it again" in said[0]
+    own = place.open(PASSPHRASE)
+    place.revoke(own, "T0001", NOW)
+    assert (place.path / "revoked.pem").read_bytes().count(b"BEGIN") == len(own)
+    assert [bool(one.revoked_s) for one in place.known()] == [True]
+
+
+@pytest.mark.parametrize("days", [None, 400])
+def test_nothing_is_issued_beyond_the_authoritys_own_end(tmp_path: Path, days: int | None) -> None:
+    """P-457: it says how long is left, and what to do; nothing is written."""
+    place, now = Folder(tmp_path / "pki"), datetime.now(UTC)
+    place.create("First", PASSPHRASE)
+    place.issue(place.open(PASSPHRASE), "T0001", CLIENT, tmp_path / "T0001")
+    left_days = 300 if days else -1
+    short = [Authority.create("Short", end=now + timedelta(days=left_days, hours=1))]
+    said = "--days 300 or fewer, or another authority" if days else r"ends [\d-]+: another authority by `roll-ca`"
+    end = None if days is None else now + timedelta(days=days)
+    for work in (
+        partial(place.issue, short, "T0002", CLIENT, tmp_path / "T0002", end),
+        partial(place.renew, short, "T0001", end, tmp_path / "out"),
+    ):
+        with pytest.raises(PkiError, match=said):
+            work()
+    assert len(list(place.known())) == 1
+    assert not (tmp_path / "T0002").exists()
 
 
 def test_the_commands_renew_and_roll(tmp_path: Path) -> None:

@@ -31,6 +31,12 @@ def document(own: Authority = RIGHT, *more: Authority, name: str = NAME, days: i
     return made + b"".join(one.own.certificate_bytes(DER) for one in more or (own,))
 
 
+def early() -> bytes:
+    """One that begins on the day after that on which this runs."""
+    made = RIGHT.issue(NAME, begin=datetime.now(UTC) + DAY, use=CLIENT).certificate_bytes(DER)
+    return made + RIGHT.own.certificate_bytes(DER)
+
+
 class House(world.House):
     """The pipeline with the desk of certificates."""
 
@@ -118,6 +124,7 @@ def test_what_ends_soon_is_named_if_it_is_in_force(house: House) -> None:
     [
         (document(name="T0002"), "is of T0002"),
         (document(days=-1), "has expired"),
+        (early(), "CN=T0001: not valid before"),
         (document(RIGHT, OTHER), "is of none of the authorities"),
         (document()[:-1], "not certificates"),
         (document(RIGHT, *[RIGHT] * 5), "1 to 4 authorities"),
@@ -127,7 +134,7 @@ def test_what_ends_soon_is_named_if_it_is_in_force(house: House) -> None:
     ],
 )
 def test_what_no_broker_would_take_is_not_ordered(tmp_path: Path, made: bytes, said: str) -> None:
-    """P-418: expired, of another name, of another authority, cut short; one bad file, and none is ordered."""
+    """P-418: expired, too early, of another name or authority, cut short; one bad file, and none is ordered."""
     config, source = write_config(tmp_path, 1883, [Sender(NAME), Sender("T0009")]), tmp_path / "renewed"
     source.mkdir()
     (source / f"{NAME}.der").write_bytes(made)
