@@ -64,8 +64,8 @@ class Truth:
     """What happened, from sources that neither terminal nor gateway can colour.
 
     polls: by point number, in order of time. tolerance_ms: by how much two processes' clocks may seem to differ.
-    lag_ms: how long after its meter's answer a terminal on a busy machine may come to stamp a sample; it asks for no
-    other meanwhile, so that it is known which one it stamps.
+    lag_ms: how long after its meter's answer a terminal on a busy machine may come to stamp a sample, at the most; it
+    asks for no other meanwhile, so that it is known which one it stamps. How late a run's were, it says itself.
     thresholds_w: by point number, the power above which it runs.
     boot_ms: how long after its start the terminal may still be busy starting.
     busy_ms: for how long a terminal on a busy machine may not come to ask a meter.

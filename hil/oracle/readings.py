@@ -19,13 +19,16 @@ ASKED_WITHIN = 2
 
 def check_readings(placed: Sequence[Placed], truth: Truth) -> list[Finding]:
     """A finding for each slot of a window that does not say what the meter showed in it."""
-    truth = replace(truth, lag_ms=_lag_ms(placed, truth))
-    return [
-        replace(finding, from_ms=one.from_ms, to_ms=one.to_ms)
-        for one in placed
-        for point in range(1, 1 + max(len(one.window.readings), *truth.polls))
-        for finding in _check_slot(one, point, replace(truth, tolerance_ms=one.off_ms))
-    ]
+    run_lag_ms = _lag_ms(placed, truth)
+    found = []
+    for one in placed:
+        lag_ms = max(run_lag_ms, min(_late_ms(one, truth), truth.lag_ms))
+        mine = replace(truth, tolerance_ms=one.off_ms, lag_ms=lag_ms)
+        for point in range(1, 1 + max(len(one.window.readings), *truth.polls)):
+            found += [
+                replace(finding, from_ms=one.from_ms, to_ms=one.to_ms) for finding in _check_slot(one, point, mine)
+            ]
+    return found
 
 
 def _lag_ms(placed: Sequence[Placed], truth: Truth) -> int:
@@ -34,10 +37,23 @@ def _lag_ms(placed: Sequence[Placed], truth: Truth) -> int:
     for one in placed:
         for point, slot in enumerate(one.window.readings, 1):
             if isinstance(slot, Reading):
-                for at_ms in (one.from_ms + slot.first_s * 1000, one.to_ms - slot.last_s * 1000):
+                for at_ms in named_ms(one, slot):
                     found = stamped(truth.polls.get(point, []), at_ms, replace(truth, tolerance_ms=one.off_ms))
-                    late += [at_ms - poll.t_ms for poll in found if at_ms - poll.t_ms > one.off_ms]
+                    least_ms = min((at_ms - poll.t_ms for poll in found), default=0)
+                    late += [least_ms] if least_ms > one.off_ms else []
     return max(late)
+
+
+def _late_ms(one: Placed, truth: Truth) -> int:
+    """How late a window's meters were asked after their instants, the worst: the machine was so busy then, and a sample
+    may have been stamped as late. What a clock may be off makes none late.
+    """
+    interval_ms = truth.sample_interval_ms
+    asked_ms = [
+        poll.t_ms - one.from_ms for polls in truth.polls.values() for poll in between(polls, one.from_ms, one.to_ms)
+    ]
+    late_ms = [at_ms % interval_ms for at_ms in asked_ms]
+    return max((late for late in late_ms if one.off_ms < late < interval_ms - one.off_ms), default=0)
 
 
 def _check_slot(one: Placed, point: int, truth: Truth) -> Iterator[Finding]:
@@ -67,11 +83,14 @@ def between(polls: Sequence[Poll], from_ms: int, to_ms: int) -> Sequence[Poll]:
 
 
 def stamped(polls: Sequence[Poll], at_ms: int, truth: Truth) -> Sequence[Poll]:
-    """The polls that a sample with this stamp may be: those close to it; else the last before it, if the terminal can
+    """The polls that a sample with this stamp may be: those close to it, and the last before them, if the terminal can
     have come so late to stamp it.
     """
-    near = between(polls, at_ms - truth.tolerance_ms, at_ms + truth.tolerance_ms)
-    return near or between(polls, at_ms - truth.lag_ms, at_ms)[-1:]
+    near_from_ms = at_ms - truth.tolerance_ms
+    return [
+        *between(polls, at_ms - truth.lag_ms, near_from_ms - 1)[-1:],
+        *between(polls, near_from_ms, at_ms + truth.tolerance_ms),
+    ]
 
 
 def _instant(poll: Poll) -> int:
@@ -118,7 +137,7 @@ def _check_none(
 
 def _check_energies(one: Placed, reading: Reading, polls: Sequence[Poll], truth: Truth) -> Iterator[tuple[str, str]]:
     """The registers are those of the sample that the reading names as its last: not of another one."""
-    at_ms = one.to_ms - reading.last_s * 1000
+    _, at_ms = named_ms(one, reading)
     named = stamped(polls, at_ms, truth)
     for name in ENERGIES:
         value = getattr(reading, name)
@@ -133,8 +152,6 @@ def _check_energies(one: Placed, reading: Reading, polls: Sequence[Poll], truth:
 
 def _check_powers(one: Placed, reading: Reading, served: Sequence[Poll], truth: Truth) -> Iterator[tuple[str, str]]:
     """Least, most and mean power are those of a run of samples from the first instant named to the last."""
-    first_ms = one.from_ms + reading.first_s * 1000
-    last_ms = one.to_ms - reading.last_s * 1000
     powers = [poll.values["p_w"] for poll in served if "p_w" in poll.values]
     if not powers or reading.p_mean_w is None:
         if powers or reading.p_mean_w is not None:
@@ -146,13 +163,25 @@ def _check_powers(one: Placed, reading: Reading, served: Sequence[Poll], truth: 
         if not (said[0] in powers and said[2] in powers and said[0] <= said[1] <= said[2]):
             yield "power_altered", altered
         return
-    firsts, lasts = stamped(served, first_ms, truth), stamped(served, last_ms, truth)
-    starts, ends = [served.index(poll) for poll in firsts], [served.index(poll) for poll in lasts]
-    lossy = bool(starts and ends) and _lost_answers(one, reading, served[max(starts) : min(ends) + 1])
-    late_ms = [first_ms - poll.t_ms for poll in firsts] + [last_ms - poll.t_ms for poll in lasts]
-    loose = replace(truth, tolerance_ms=max([truth.tolerance_ms, *late_ms]))
-    if not any(_fits(one, reading, served[i : j + 1], loose, lossy=lossy) for i in starts for j in ends if j >= i):
+    parts = _parts(one, reading, served, truth)
+    lossy = bool(parts) and _lost_answers(one, reading, min(parts, key=len))
+    if not any(_fits(one, reading, part, truth, lossy=lossy) for part in parts):
         yield "power_altered", altered
+
+
+def _parts(one: Placed, reading: Reading, served: Sequence[Poll], truth: Truth) -> list[Sequence[Poll]]:
+    """The polls from that which a reading names as its first sample to that which it names as its last: each that they
+    may be.
+    """
+    first_ms, last_ms = named_ms(one, reading)
+    starts = [served.index(poll) for poll in stamped(served, first_ms, truth)]
+    ends = [served.index(poll) + 1 for poll in stamped(served, last_ms, truth)]
+    return [served[start:end] for start in starts for end in ends if start < end]
+
+
+def named_ms(one: Placed, reading: Reading) -> tuple[int, int]:
+    """The instants of the first and the last sample that a reading names, Unix ms."""
+    return one.from_ms + reading.first_s * 1000, one.to_ms - reading.last_s * 1000
 
 
 def _lost_answers(one: Placed, reading: Reading, served: Sequence[Poll]) -> bool:
@@ -170,7 +199,7 @@ def _fits(one: Placed, reading: Reading, served: Sequence[Poll], truth: Truth, *
     if low == min(powers) and high == max(powers):
         # one instant that seems to be off by the tolerance moves so much of the window's weight; so do all by the lag
         steps = sum(abs(after - before) for before, after in pairwise(powers))
-        moved = (high - low) * truth.tolerance_ms + steps * truth.lag_ms
+        moved = (high - low) * (truth.tolerance_ms + _doubtful_ms(one, served, truth)) + steps * truth.lag_ms
         slack = moved / (one.to_ms - one.from_ms) + MEAN_ROUNDING_W
         if abs(weighted_mean(one, served, truth.sample_interval_ms) - mean) <= slack:
             return True
@@ -187,37 +216,47 @@ def weights(one: Placed, served: Sequence[Poll], interval_ms: int) -> list[int]:
     """For how many ms each sample counts: until the next, the first also back to the window's start, the last on to
     its end; over a hole of more than one and a half intervals for one interval.
     """
-    ends = [poll.t_ms for poll in served[1:]] + [one.to_ms]
-    gaps = [end - poll.t_ms for poll, end in zip(served, ends, strict=False)]
+    times_ms = [min(max(poll.t_ms, one.from_ms), one.to_ms) for poll in served]
+    gaps = [after - before for before, after in pairwise([*times_ms, one.to_ms])]
     found = [max(gap if 2 * gap <= 3 * interval_ms else interval_ms, 1) for gap in gaps]
-    if found and 0 < served[0].t_ms - one.from_ms <= interval_ms:
-        found[0] += served[0].t_ms - one.from_ms
+    lead_ms = times_ms[0] - one.from_ms
+    if 0 < lead_ms <= interval_ms:
+        found[0] += lead_ms
     return found
+
+
+def _doubtful_ms(one: Placed, served: Sequence[Poll], truth: Truth) -> int:
+    """How much of a window counts or does not by a hair: a hole that the terminal, with instants that seem to be off by
+    so much, may not have taken for one, or the reverse.
+    """
+    interval_ms, lag_ms = truth.sample_interval_ms, truth.lag_ms
+    times_ms = [min(max(poll.t_ms, one.from_ms), one.to_ms) for poll in served]
+    gaps = [after - before for before, after in pairwise([*times_ms, one.to_ms])]
+    holes = sum(abs(2 * gap - 3 * interval_ms) <= 2 * lag_ms for gap in gaps)
+    lead_ms = times_ms[0] - one.from_ms
+    is_lead_doubtful = lead_ms - truth.tolerance_ms <= interval_ms <= lead_ms + truth.tolerance_ms + lag_ms
+    return holes * interval_ms // 2 + is_lead_doubtful * interval_ms
 
 
 def _check_run(
     one: Placed, reading: Reading, served: Sequence[Poll], truth: Truth, threshold_w: int | None
 ) -> Iterator[tuple[str, str]]:
     """The run time is that for which samples above the threshold count, give or take what instants seem to be off."""
-    inside = [poll for poll in served if one.from_ms <= poll.t_ms < one.to_ms]
-    if threshold_w is None or reading.p_mean_w is None or _lost_answers(one, reading, inside):
-        return
-    if any("p_w" not in poll.values for poll in inside):
+    if threshold_w is None or reading.p_mean_w is None or any("p_w" not in poll.values for poll in served):
         return  # it could not show its power all the time
-    above = [
-        weight
-        for weight, poll in zip(weights(one, inside, truth.sample_interval_ms), inside, strict=True)
-        if poll.values["p_w"] > threshold_w
-    ]
-    run_s = sum(above) / 1000
-    # a sample at the window's very edge may be one that the terminal counts and we do not, or the reverse
-    before_ms = max(truth.tolerance_ms, truth.lag_ms)
-    edges = [
-        poll
-        for edge in (one.from_ms, one.to_ms)
-        for poll in served
-        if -before_ms <= poll.t_ms - edge <= truth.tolerance_ms
-    ]
-    slack_s = (2 * truth.tolerance_ms + (truth.sample_interval_ms if edges else 0)) / 1000
-    if abs(run_s - reading.run_s) > slack_s:
+    parts = _parts(one, reading, served, truth)
+    if not parts or _lost_answers(one, reading, min(parts, key=len)):
+        return
+    runs = [_run_ms(one, part, truth, threshold_w) for part in parts]
+    if all(abs(run_ms - reading.run_s * 1000) > slack_ms for run_ms, slack_ms in runs):
+        run_s = runs[0][0] / 1000
         yield "run_altered", f"ran {reading.run_s} s; the meter was above {threshold_w} W for {run_s:.0f} s"
+
+
+def _run_ms(one: Placed, served: Sequence[Poll], truth: Truth, threshold_w: int) -> tuple[int, int]:
+    """For how long these samples ran, and how much that may be off."""
+    runs = [poll.values["p_w"] > threshold_w for poll in served]
+    shares = weights(one, served, truth.sample_interval_ms)
+    turns = sum(before != after for before, after in pairwise(runs))
+    slack_ms = 2 * truth.tolerance_ms + turns * truth.lag_ms + _doubtful_ms(one, served, truth)
+    return sum(share for share, is_running in zip(shares, runs, strict=True) if is_running), slack_ms
