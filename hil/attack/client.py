@@ -16,11 +16,11 @@ KEPT_MAX = 10_000  # messages: a run has some hundred
 
 
 class Client:
-    """A connection. Raises OSError (ssl.SSLError) where it is not made, TimeoutError where the broker says nothing."""
+    """A connection. Raises OSError (ssl.SSLError) where it is not made or is ended, TimeoutError where none answers."""
 
     def __init__(self, port: int, name: str, tls: ssl.SSLContext | None, login: tuple[str, str] | None = None) -> None:
         self.heard: list[tuple[str, bytes]] = []
-        self._answers = 0
+        self._answers, self._ended = 0, False
         self._changed = threading.Condition()
         self._client = paho.Client(
             CallbackAPIVersion.VERSION2, client_id=name, protocol=MQTTProtocolVersion.MQTTv5, reconnect_on_failure=False
@@ -31,11 +31,12 @@ class Client:
             self._client.username_pw_set(*login)
         self._client.on_message = lambda _c, _d, one: self._note((one.topic, bytes(one.payload)))
         self._client.on_connect = self._client.on_subscribe = self._client.on_publish = lambda *_: self._note(None)
+        self._client.on_disconnect = lambda *_: self._end()
         self._client.connect("localhost", port)
         self._client.loop_start()
         try:
             self._wait(lambda: self._answers == 1)
-        except TimeoutError:
+        except OSError:
             self.close()
             raise
 
@@ -67,10 +68,18 @@ class Client:
                 self.heard.append(message)
             self._changed.notify_all()
 
+    def _end(self) -> None:
+        """TLS 1.3 tells who shows a bad certificate so only after his own side holds the handshake for done."""
+        with self._changed:
+            self._ended = True
+            self._changed.notify_all()
+
     def _wait(self, is_so: Callable[[], bool]) -> None:
         with self._changed:
-            if not self._changed.wait_for(is_so, ANSWER_S):
+            if not self._changed.wait_for(lambda: self._ended or is_so(), ANSWER_S):
                 raise TimeoutError(f"the broker did not answer within {ANSWER_S:g} s")
+            if not is_so():
+                raise ConnectionError("the broker ended the connection")
 
     def __enter__(self) -> Self:
         return self
