@@ -5,7 +5,7 @@ from contextlib import closing
 from pathlib import Path
 
 from gateway.database import connect_for_reading
-from gateway.forward.sink import REASONS
+from gateway.forward.sink import IN_PART, REASONS
 
 FAILING = "failing"
 
@@ -22,10 +22,10 @@ def of(connection: sqlite3.Connection) -> dict[str, object]:
 
 
 def since(file: Path) -> tuple[int, bool] | None:
-    """(since when, whether it fails); None where the file does not tell now. Costs a look at one row."""
+    """(since when, whether it takes no readings); None where the file does not tell now. Costs a look at one row."""
     try:
         with closing(connect_for_reading(file)) as connection:
             found = connection.execute("SELECT since_ms, reason FROM health").fetchone()
     except sqlite3.Error:
         return None
-    return (int(found[0]), found[1] != "") if found else None
+    return (int(found[0]), found[1] not in {"", *IN_PART}) if found else None

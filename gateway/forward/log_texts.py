@@ -36,13 +36,6 @@ class State(NamedTuple):
     reason: str
 
 
-class Underway(NamedTuple):
-    """A text's packet that is not confirmed, and its place in line."""
-
-    id: int
-    packet: Packet
-
-
 def tell(connection: sqlite3.Connection, texts: Sequence[LogText]) -> None:
     """Have the platform told these, durably; of an id that is there already, nothing. Raises FullError."""
     with transaction(connection):
@@ -95,34 +88,6 @@ class LogTexts:
             self._connection.execute(
                 "UPDATE log_texts SET state = ?, reason = ? WHERE id = ?", (REFUSED, reason, text.id)
             )
-
-    def sent_before(self, mns: Sequence[str], old: int, after_qn: str, limit: int) -> list[Packet]:
-        """Packets of these stations up to place `old` that are not confirmed, by QN."""
-        rows = self._connection.execute(
-            f"SELECT qn, mn, data FROM log_texts WHERE state = ? AND mn IN ({', '.join('?' * len(mns))})"  # noqa: S608  (marks)
-            " AND number <= ? AND qn > ? ORDER BY qn LIMIT ?",
-            (UNDER_WAY, *mns, old, after_qn, limit),
-        )
-        return [Packet(*row) for row in rows]
-
-    def under_way(self, mns: Sequence[str], after: int, limit: int) -> list[Underway]:
-        """Packets of these stations behind place `after` that are not confirmed, in order."""
-        rows = self._connection.execute(
-            f"SELECT number, qn, mn, data FROM log_texts WHERE state = ? AND mn IN ({', '.join('?' * len(mns))})"  # noqa: S608  (marks)
-            " AND number > ? ORDER BY number LIMIT ?",
-            (UNDER_WAY, *mns, after, limit),
-        )
-        return [Underway(row[0], Packet(*row[1:])) for row in rows]
-
-    def stations(self) -> dict[str, int]:
-        """How many packets are under way, by MN."""
-        query = "SELECT mn, count(*) FROM log_texts WHERE state = ? GROUP BY mn"
-        return dict(self._connection.execute(query, (UNDER_WAY,)))
-
-    def last_number(self) -> int:
-        """The place of the packet that stands last in line; 0: there is none."""
-        query = "SELECT coalesce(max(number), 0) FROM log_texts WHERE state = ?"
-        return int(self._connection.execute(query, (UNDER_WAY,)).fetchone()[0])
 
     def renumber(self, qn: str, packet: Packet) -> None:
         """Its packet gets another QN. One that is no text's: nothing. Within the caller's transaction."""

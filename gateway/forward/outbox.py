@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from gateway.database import StoreUnavailableError, connect_for_reading, opening, schema_version, transaction
-from gateway.forward import acknowledged, health
+from gateway.forward import acknowledged, health, text_packets
 from gateway.forward.acknowledged import Cell
 from gateway.forward.log_texts import LogTexts
-from gateway.hj212.packet import Packet
+from gateway.forward.text_packets import TextPackets
+from gateway.hj212.packet import Packet, is_text
 
 SCHEMA = Path(__file__).parent / "schema"
 
@@ -58,7 +59,7 @@ class Outbox:
 
     def __init__(self, folder: Path, sink: str) -> None:
         self._connection = writable(file_of(folder, sink))
-        self.log_texts = LogTexts(self._connection)
+        self.log_texts, self.text_packets = LogTexts(self._connection), TextPackets(self._connection)
 
     def close(self) -> None:
         """Close the file."""
@@ -105,19 +106,18 @@ class Outbox:
             self._put_texts(texts)
 
     def stations(self) -> dict[str, int]:
-        """How many packets are under way, log texts' too, by MN."""
-        counts = Counter(dict(self._connection.execute("SELECT mn, count(*) FROM outbox GROUP BY mn")))
-        return counts + Counter(self.log_texts.stations())
+        """How many packets are under way, without log texts, by MN."""
+        return dict(self._connection.execute("SELECT mn, count(*) FROM outbox WHERE is_text = 0 GROUP BY mn"))
 
     def last_id(self) -> int:
         """The place of the packet that stands last in line; 0: there is none."""
         return int(self._connection.execute("SELECT coalesce(max(id), 0) FROM outbox").fetchone()[0])
 
     def sent_before(self, mns: Sequence[str], old: int, after_qn: str, limit: int) -> list[Packet]:
-        """Packets of these stations up to place `old` that are not confirmed, by QN."""
+        """Packets of these stations up to place `old` that are not confirmed, by QN; no log texts, as below."""
         rows = self._connection.execute(
             f"SELECT qn, mn, data FROM outbox WHERE mn IN ({_marks(mns)})"  # noqa: S608  (marks)
-            " AND id <= ? AND qn > ? ORDER BY qn LIMIT ?",
+            " AND is_text = 0 AND id <= ? AND qn > ? ORDER BY qn LIMIT ?",
             (*mns, old, after_qn, limit),
         )
         return [Packet(*row) for row in rows]
@@ -126,7 +126,7 @@ class Outbox:
         """Packets of these stations behind place `after` that are not confirmed, in order."""
         rows = self._connection.execute(
             f"SELECT id, qn, mn, data FROM outbox WHERE mn IN ({_marks(mns)})"  # noqa: S608  (marks)
-            " AND backlog = ? AND id > ? ORDER BY id LIMIT ?",
+            " AND is_text = 0 AND backlog = ? AND id > ? ORDER BY id LIMIT ?",
             (*mns, backlog, after, limit),
         )
         return [Waiting(row[0], Packet(*row[1:])) for row in rows]
@@ -141,7 +141,7 @@ class Outbox:
             for backlog, place in after.items():
                 rows = self._connection.execute(
                     f"SELECT id, qn, mn, data FROM outbox WHERE mn IN ({_marks(mns)})"  # noqa: S608  (marks)
-                    " AND backlog = ? AND id > ? AND qn < ? ORDER BY id",
+                    " AND is_text = 0 AND backlog = ? AND id > ? AND qn < ? ORDER BY id",
                     (*mns, backlog, place, qn),
                 )
                 for number, *packet in rows.fetchall():
@@ -162,14 +162,16 @@ class Outbox:
         cells = taken.cells
         nothing = (None, None)
         rows = [
-            (record, packet.mn, packet.qn, packet.data, taken.backlog, *cells.get(record, nothing))
+            (record, packet.mn, packet.qn, packet.data, taken.backlog, is_text(packet), *cells.get(record, nothing))
             for record, packets in taken.packets
             for packet in packets
         ]
         dead = [(*one, *cells.get(one[0], nothing)) for one in taken.dead]
         with transaction(connection):
             connection.executemany(
-                "INSERT INTO outbox (record, mn, qn, data, backlog, terminal, cell) VALUES (?, ?, ?, ?, ?, ?, ?)", rows
+                "INSERT INTO outbox (record, mn, qn, data, backlog, is_text, terminal, cell)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                rows,
             )
             acknowledged.note(connection, [cells[record] for record in taken.done if record in cells])
             acknowledged.withhold(
@@ -203,8 +205,11 @@ class Outbox:
                     ).fetchall()
                 }
             for records in _chunks(list(cells)):
-                rest = f"SELECT DISTINCT record FROM outbox WHERE record IN ({_marks(records)})"  # noqa: S608  (marks)
-                for (record,) in connection.execute(rest, records):
+                rest = " UNION ".join(  # what is under way, and what a text of was given up
+                    f"SELECT record FROM {table} WHERE record IN ({_marks(records)})"  # noqa: S608  (marks)
+                    for table in ("outbox", "dead")
+                )
+                for (record,) in connection.execute(rest, records * 2):
                     del cells[record]
             acknowledged.note(connection, [Cell(name, cell) for name, cell in cells.values() if name is not None])
             self._count({"delivered": len(cells), **({"log_texts": texts} if texts else {})})
@@ -295,15 +300,15 @@ def settled(folder: Path, sink: str) -> tuple[int, int]:
         return 0, 0
     try:
         with closing(connect_for_reading(file_of(folder, sink))) as connection:
-            return _settled(connection)
+            return _settled(connection, "WHERE is_text = 0")  # a text waits long, and needs its packet alone
     except sqlite3.OperationalError:  # made this moment, without its tables yet
         return 0, 0
 
 
-def _settled(connection: sqlite3.Connection) -> tuple[int, int]:
+def _settled(connection: sqlite3.Connection, which: str = "") -> tuple[int, int]:
     one = connection.execute
     cursors = dict(one("SELECT name, value FROM cursors"))
-    (oldest,) = one("SELECT min(record) FROM outbox").fetchone()
+    (oldest,) = one(f"SELECT min(record) FROM outbox {which}").fetchone()  # noqa: S608  (of ours)
     again = dict(one("SELECT feed, min(next) FROM refeeds GROUP BY feed"))
     records = [cursors.get(BACKLOG, 0), *(first - 1 for first in (oldest, again.get(RECORDS)) if first is not None)]
     placement = cursors.get(PLACEMENTS, 0)
@@ -324,6 +329,7 @@ def status(folder: Path, sink: str) -> dict[str, object]:
             "confirmed": _settled(connection)[0],
             "under_way": one("SELECT count(DISTINCT record) FROM outbox").fetchone()[0],
             "refeed": one("SELECT coalesce(sum(last - next + 1), 0) FROM refeeds").fetchone()[0],
+            **({"log_texts": texts} if any((texts := text_packets.counts(connection)).values()) else {}),
             "dead": dict(one("SELECT reason, count(*) FROM dead GROUP BY reason ORDER BY reason")),
             "counts": dict(one("SELECT name, value FROM counters ORDER BY name")),
         }

@@ -23,8 +23,12 @@ REASONS = {
     "newer": "a newer version of this program has migrated it: update this one / 对方版本较新，请升级本程序",
     "foreign": "something that is not ours stands in our place: look at its name / 存在不属于本系统的同名对象",
     "limits": "it was set up with other limits than ours / 对方限制与本系统不符",
+    "log_texts": "it answers readings and no log text (CN 3020): ask the platform, or take log_id away"
+    " / 应答数据但不应答日志文本：请与平台确认，或删去 log_id",
     "protocol": "what it says is not to be understood / 无法理解对方应答",
 }
+
+IN_PART = ("log_texts",)  # of these: it takes readings all the same
 
 
 class SinkError(Exception):

@@ -23,6 +23,7 @@ ST_PATTERN = re.compile(r"[0-9]{2}")
 CN_PATTERN = re.compile(r"[0-9]{4}")
 PW_PATTERN = re.compile(r"[!-%'-+\--:<>-~]{6}")  # printable, without & , ; =
 MN_PATTERN = re.compile(r"[0-9A-F]{24}")
+_CN_WITHIN_BYTES = 64  # ##, length, QN and ST stand before it
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9]*(-[A-Za-z]+)?")
 _LOG_TEXT = re.compile(r"//((?!//).)*//", re.DOTALL)
 
@@ -70,6 +71,11 @@ class Packet(NamedTuple):
     qn: str
     mn: str
     data: bytes
+
+
+def is_text(packet: Packet) -> bool:
+    """Whether it is a log text (CN 3020)."""
+    return packet.data.find(b";CN=3020;", 0, _CN_WITHIN_BYTES) >= 0
 
 
 def flag_of(edition: int, *, split: bool = False, wants_answer: bool = False) -> int:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import pytest
 
 from cext.decoder import REASON_NAMES
-from gateway.forward import sink
+from gateway.forward import sink, text_packets
 from gateway.gaps import words as gaps
 from gateway.pipeline import OLDER_FLASH
 from gateway.rotation import certificates, changes
@@ -46,7 +46,11 @@ def _admission() -> set[str]:
 
 def _dead() -> set[str]:
     codes = _raised(r'PacketError\(f?"([^"]+)"', "gateway/hj212/packet.py", "gateway/hj212/split.py")
-    return {re.sub(r"^bad-[A-Z{].*", "bad-FIELD", code) for code in codes} | {"unmapped", "refused"}
+    return (
+        {re.sub(r"^bad-[A-Z{].*", "bad-FIELD", code) for code in codes}
+        | {"unmapped", "refused"}
+        | text_packets.REASONS.keys()
+    )
 
 
 def _log_lines() -> set[str]:

@@ -1,19 +1,20 @@
 """One connection of HJ 212 without I/O: what to send, what is confirmed, when to send again, when to reconnect.
 
 Stop-and-wait: one packet is under way until its 9014 has come. Nothing submitted is ever dropped here: what is not
-confirmed stays first in line, with its QN, over time-outs and connections.
+confirmed stays first in line, with its QN, over time-outs and connections; only log texts step aside (line.py).
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from gateway.forward.backoff import Backoff
+from gateway.forward.hj212.line import Lane, Line
 from gateway.hj212 import answers
-from gateway.hj212.packet import Packet, PacketError, Segment, with_rf
+from gateway.hj212.packet import Packet, PacketError, Segment, is_text
 from gateway.hj212.parse import Received
 from gateway.hj212.stream import Keys, Splitter, no_keys
 
@@ -40,8 +41,8 @@ class SessionCounts:
 
     sent: packets written, resends included. late: answers to what was confirmed before. stray: answers to what was
     never sent. commands: answered by 9011; refused: of these, with a no. ignored: commands that got no answer.
-    damaged: unreadable packets. gave_up: connections ended because a packet found no answer. history: packets that
-    answered a question.
+    damaged: unreadable packets. gave_up: connections ended because a packet found no answer. aside: texts that found
+    none and let others pass. history: packets that answered a question.
     """
 
     sent: int = 0
@@ -54,6 +55,7 @@ class SessionCounts:
     ignored: int = 0
     damaged: int = 0
     gave_up: int = 0
+    aside: int = 0
     connects: int = 0
     heartbeats: int = 0
     history: int = 0
@@ -77,36 +79,8 @@ class Partner(NamedTuple):
     heartbeats: Callable[[], Sequence[Packet]] = tuple
     wire: Callable[[Packet], bytes] = lambda packet: packet.data
     renumber: Callable[[Packet], Packet] = lambda packet: packet  # a later QN, durably, for what was never sent
+    note_sent: Callable[[Packet], None] = lambda _: None  # durably, of a text, before its first byte
     keys: Keys = no_keys
-
-
-@dataclass(slots=True)
-class _Line:
-    """What waits on a connection: packets of the outbox, and those of the question that is being answered."""
-
-    packets: deque[Packet] = field(default_factory=deque)
-    history: Iterator[Packet] | None = None
-    last: Packet | None = None
-    current: Packet | None = None  # first in line: the one under way, or to be sent next
-    current_is_history: bool = False
-    sent_before: set[str] = field(default_factory=set)  # QNs of those that an earlier process may have sent
-
-    def replace_current(self, packet: Packet) -> None:
-        """The packet that is to be sent next is this now."""
-        if not self.current_is_history:
-            self.packets[0] = packet
-        self.current = packet
-
-    def choose(self) -> Packet | None:
-        """The packet to be sent next, if none is under way: a question's and the outbox's take turns."""
-        if self.current is None and (not self.current_is_history or not self.packets) and self.history is not None:
-            self.current = next(self.history, None)
-            self.current_is_history = self.current is not None
-            if self.current is None:
-                self.history = None
-        if self.current is None and self.packets:
-            self.current, self.current_is_history = self.packets[0], False
-        return self.current
 
 
 class Hj212Session:
@@ -125,14 +99,16 @@ class Hj212Session:
         self.connected = False
         self.wants_close = False
         self._partner = partner
-        self._line = _Line()
+        self._line = Line()
         self._confirmed: list[str] = []
+        self._answered_texts: list[str] = []
+        self._refused_texts: list[str] = []
         self._replies: deque[bytes] = deque()
         self._splitter = Splitter(partner.keys)
         self._answered_qns: deque[str] = deque(maxlen=_LATE_ANSWERS)
         self._sends = 0  # of the packet under way, on this connection
-        self._was_sent = False  # the packet under way, on any connection
-        self._last_qn = ""  # that was sent
+        self.last_qn = ""  # that was sent
+        self._is_retrying = False  # the connection is to end for a text alone
         self._deadline_ms: int | None = None  # None: the packet first in line is to be sent now
         self._backoff = Backoff(settings.reconnect_min_ms, settings.reconnect_max_ms, jitter)
         self._connect_at_ms = 0
@@ -141,8 +117,23 @@ class Hj212Session:
 
     @property
     def pending(self) -> int:
-        """Packets submitted and not confirmed."""
+        """Packets submitted and not confirmed, without texts."""
         return len(self._line.packets)
+
+    @property
+    def texts(self) -> Sequence[Packet]:
+        """Log texts submitted and not confirmed."""
+        return self._line.texts
+
+    @property
+    def takes_texts(self) -> bool:
+        """Whether texts are sent: none has found no answer."""
+        return self._line.lane is Lane.OPEN
+
+    @property
+    def refuses_texts(self) -> bool:
+        """Whether the platform answers other packets, and answered no text since."""
+        return self._line.refuses_texts
 
     @property
     def is_failing(self) -> bool:
@@ -157,14 +148,29 @@ class Hj212Session:
         added = list(packets)
         if self.pending + len(added) > QUEUE_PACKETS_MAX:
             raise ValueError(f"{self.pending} + {len(added)} packets; at most {QUEUE_PACKETS_MAX} in line")
-        self._line.packets += added
+        self._line.submit(added)
         if sent_before:
             self._line.sent_before.update(one.qn for one in added)
 
     def take_confirmed(self) -> list[str]:
-        """The QNs confirmed since the last call, in their order."""
+        """The QNs confirmed since the last call, in their order; not those of texts."""
         confirmed, self._confirmed = self._confirmed, []
         return confirmed
+
+    def take_answered_texts(self) -> list[str]:
+        """Likewise, of texts."""
+        answered, self._answered_texts = self._answered_texts, []
+        return answered
+
+    def take_refused_texts(self) -> list[str]:
+        """QNs of texts that found no answer over their resends since the last call, while another packet found one."""
+        refused, self._refused_texts = self._refused_texts, []
+        return refused
+
+    def give_up_text(self, qn: str) -> None:
+        """This one is sent no more."""
+        for packet in [one for one in self._line.texts if one.qn == qn]:
+            self._line.remove(packet)
 
     def wants_connection(self, now_ms: int) -> bool:
         """Whether to connect now: the pause after the last failure is over."""
@@ -187,13 +193,12 @@ class Hj212Session:
 
     def on_disconnected(self, now_ms: int) -> None:
         """The connection failed or ended. The pause grows with every connection that confirmed nothing."""
-        self.connected, self.wants_close = False, False
+        was_connected, is_retrying = self.connected, self._is_retrying
+        self.connected = self.wants_close = self._is_retrying = False
         self._replies.clear()
-        self._drop_history()  # who asked asks again
-        if self._was_sent and self._line.packets:  # an upload that failed: it is said to come again (2025)
-            self._line.packets[0] = with_rf(self._line.packets[0])
-            self._line.current = None
-        self._connect_at_ms = now_ms + self._backoff.failed()
+        self._line.drop_history()
+        self._line.disconnected(now_ms, self.settings.resends, was_connected=was_connected)
+        self._connect_at_ms = now_ms + (0 if is_retrying else self._backoff.failed())
 
     def next_outgoing(self, now_ms: int) -> bytes | None:
         """The next bytes to write, or None for now. What it gives counts as sent."""
@@ -203,17 +208,23 @@ class Hj212Session:
             return self._replies.popleft()
         if self._deadline_ms is not None:
             return None
+        if self._line.wants_retry(now_ms):
+            self.wants_close = self._is_retrying = True
+            return None
         packet = self._line.choose()
-        if packet is None:
-            return self._last_word()
-        if not self._was_sent and packet.qn not in self._line.sent_before and packet.qn <= self._last_qn:
-            packet = self._partner.renumber(packet)  # overtaken: on a connection QNs ascend
-            self._line.replace_current(packet)
-        self._last_qn = max(self._last_qn, packet.qn)
+        return self._last_word() if packet is None else self._send(packet, now_ms)
+
+    def _send(self, packet: Packet, now_ms: int) -> bytes:
+        if not self._line.is_sent(packet):
+            if packet.qn <= self.last_qn:
+                packet = self._partner.renumber(packet)  # overtaken: on a connection QNs ascend
+                self._line.replace_current(packet)
+            if is_text(packet):
+                self._partner.note_sent(packet)
+        self.last_qn = max(self.last_qn, packet.qn)
         self.counts.sent += 1
-        self.counts.resent += self._was_sent
+        self.counts.resent += self._line.note_sent()
         self._sends += 1
-        self._was_sent = True
         self._deadline_ms = now_ms + self.settings.answer_timeout_ms
         return self._partner.wire(packet)
 
@@ -223,14 +234,19 @@ class Hj212Session:
         self._take(self._splitter.feed(data))
 
     def on_tick(self, now_ms: int) -> None:
-        """Lets time pass: a packet without answer is sent again; after the last resend the connection is given up."""
+        """Lets time pass: a packet without answer is sent again. After the last resend a text steps aside; for another
+        packet the connection is given up.
+        """
         self._beat(now_ms)
         if self._overdue(now_ms):
             self._take(self._splitter.expire())  # the answer may be hidden behind a damaged length
         if not self._overdue(now_ms):
             return
-        if self._sends <= self.settings.resends:
+        if self._line.sends(self._sends) <= self.settings.resends:
             self._deadline_ms = None
+        elif self._line.step_aside(now_ms):
+            self.counts.aside += 1
+            self._sends, self._deadline_ms = 0, None
         else:
             self.counts.gave_up += 1
             self.wants_close = True
@@ -270,23 +286,32 @@ class Hj212Session:
                 self._obey(segment)
 
     def _answered(self, segment: Segment) -> None:
-        line, first = self._line, self._line.current
-        if first and self._was_sent and segment.qn == first.qn and segment.mn.upper() in ("", first.mn):
-            if line.current_is_history:
-                self.counts.history += 1
-            else:
-                line.packets.popleft()
-                self._line.sent_before.discard(first.qn)
-                self._confirmed.append(first.qn)
-                self.counts.confirmed += 1
-            line.current = None
-            self._answered_qns.append(first.qn)
-            self._sends, self._was_sent, self._deadline_ms = 0, False, None
-            self._backoff.worked()
+        line = self._line
+        found = line.answered(segment.qn)
+        if found and segment.mn.upper() in ("", found.mn):
+            if found is line.current:
+                self._sends, self._deadline_ms = 0, None
+            self._confirm(found)
         elif segment.qn in self._answered_qns:
             self.counts.late += 1
         else:
             self.counts.stray += 1
+
+    def _confirm(self, packet: Packet) -> None:
+        line = self._line
+        is_history = packet is line.current and line.current_is_history
+        line.remove(packet)
+        self.counts.history += is_history
+        self.counts.confirmed += not is_history
+        if not is_history and is_text(packet):
+            line.text_works()
+            self._answered_texts.append(packet.qn)
+        elif refused := line.other_works():
+            self._refused_texts.append(refused)
+        if not is_history and not is_text(packet):
+            self._confirmed.append(packet.qn)
+        self._answered_qns.append(packet.qn)
+        self._backoff.worked()
 
     def _obey(self, command: Segment) -> None:
         """A platform's command. Saying what becomes of it (9011, 9012) spares the platform its time-outs."""
@@ -323,10 +348,3 @@ class Hj212Session:
             return None
         self._line.last = None
         return self._partner.wire(last)
-
-    def _drop_history(self) -> None:
-        line = self._line
-        line.history = line.last = None
-        if line.current_is_history:
-            line.current, line.current_is_history = None, False
-            self._was_sent = False

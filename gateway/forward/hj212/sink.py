@@ -6,7 +6,7 @@ A packet stands in the outbox, under its QN, before a byte of it is sent. Withou
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -14,28 +14,41 @@ from typing import Protocol
 
 from gateway.clock import Clock
 from gateway.config import Hj212Config
+from gateway.forward.hj212.channel import LINE_PACKETS, Channel
 from gateway.forward.hj212.commands import Commands
-from gateway.forward.hj212.events import Boot, encode_event, encode_start, encode_text, occurrence_of
+from gateway.forward.hj212.events import Boot, encode_event, encode_start, occurrence_of
 from gateway.forward.hj212.history import Question, history
 from gateway.forward.hj212.mapping import INSTANT, STATE, Mapping, Station
 from gateway.forward.hj212.memory import OVER_TIME, RE_COUNT, Memory
 from gateway.forward.hj212.numbers import Numbers
 from gateway.forward.hj212.plan import Table, Windows, table_of
 from gateway.forward.hj212.session import Hj212Session, LinkSettings, Partner
-from gateway.forward.log_texts import LogText
+from gateway.forward.hj212.text_lane import TextLane
 from gateway.forward.outbox import Outbox
 from gateway.forward.sink import Batch, Receipt, RestartingError, SinkError
+from gateway.forward.text_packets import REASONS, TOO_MANY
 from gateway.hj212 import sm4
-from gateway.hj212.packet import Packet, PacketError, Segment, build, flag_of, with_qn, with_rf
+from gateway.hj212.packet import Packet, PacketError, Segment, build, flag_of, with_qn
 from gateway.journal.reader import Stored
 from gateway.metrics import Metrics
 from protocol.record import WINDOW
 
 BATCH_RECORDS = 512  # at a time: what was taken is sent before the next ones are read
-LINE_PACKETS = 16  # in line at a session: a fresh window waits for no more than these
 TROUBLE_SHOWN_MS = 300_000  # long enough to be seen by who looks every few minutes
 HEARTBEAT, KEY = "9015", b"1014"
-_COUNTS = ("sent", "resent", "confirmed", "late", "stray", "damaged", "gave_up", "commands", "refused", "heartbeats")
+_COUNTS = (
+    "sent",
+    "resent",
+    "confirmed",
+    "late",
+    "stray",
+    "damaged",
+    "gave_up",
+    "aside",
+    "commands",
+    "refused",
+    "heartbeats",
+)
 
 
 class Transport(Protocol):
@@ -58,58 +71,6 @@ class Wiring(Protocol):
 
     def transport(self, sessions: Sequence[Hj212Session]) -> Transport:
         """What moves the bytes of these sessions."""
-
-
-class _Channel:
-    """One connection: its session, its stations, and how far their packets have been read out of the outbox.
-
-    What is not sent yet has greater QNs than all that was: a kill at any point leaves an order in which QNs ascend.
-    """
-
-    def __init__(self, session: Hj212Session, mns: Sequence[str], under_way: int, outbox: Outbox) -> None:
-        self.session = session
-        self.mns = mns
-        self.under_way = under_way
-        self._outbox = outbox
-        self._old, self._old_text = outbox.last_id(), outbox.log_texts.last_number()  # up to here perhaps sent before
-        self._old_after: str | None = ""  # of those, the last QN that is in line; None: all of them are
-        self._text_after = self._old_text  # likewise, of texts: the last place
-        self._after = {False: self._old, True: self._old}  # and of packets, by backlog or not
-
-    def fill(self, renumbered: Callable[[Packet], Packet]) -> None:
-        """Put the next packets in line: those that may have been sent before, what people are to be told, then urgent
-        ones, then the backlog.
-        """
-        room = LINE_PACKETS - self.session.pending
-        if self.under_way <= self.session.pending or room < LINE_PACKETS // 2:
-            return
-        room -= self._submit_old(room)
-        texts = self._outbox.log_texts.under_way(self.mns, self._text_after, room)
-        if texts:
-            self._text_after = texts[-1].id
-            self.session.submit([one.packet for one in texts])
-            self._outbox.overtaken(self.mns, self._after, texts[-1].packet.qn, renumbered)
-            room -= len(texts)
-        for backlog in (False, True):
-            waiting = self._outbox.under_way(self.mns, backlog=backlog, after=self._after[backlog], limit=room)
-            if waiting:
-                self._after[backlog] = waiting[-1].id
-                self.session.submit([one.packet for one in waiting])
-                room -= len(waiting)
-            if waiting and not backlog:
-                self._outbox.overtaken(self.mns, {True: self._after[True]}, waiting[-1].packet.qn, renumbered)
-
-    def _submit_old(self, room: int) -> int:
-        """Texts and records that may have been sent before, by QN; how many."""
-        if self._old_after is None:
-            return 0
-        records = self._outbox.sent_before(self.mns, self._old, self._old_after, room)
-        texts = self._outbox.log_texts.sent_before(self.mns, self._old_text, self._old_after, room)
-        both = sorted([*records, *texts], key=lambda one: one.qn)[:room]
-        self._old_after = both[-1].qn if both else None
-        if both:
-            self.session.submit([with_rf(one) for one in both], sent_before=True)
-        return len(both)
 
 
 class Hj212Sink:
@@ -144,9 +105,11 @@ class Hj212Sink:
         self.commands = Commands(
             self._memory, clock, self._numbers.next, self._history, self._configure, self._begin_anew
         )
+        self._texts = TextLane(config.name, self._mapping, outbox, self._numbers.next, metrics)
+        under_way = outbox.stations() | outbox.text_packets.stations()
         self._channels = [
-            _Channel(self._session(mns, wiring), mns, under_way, outbox)
-            for mns, under_way in _spread(self._mapping, outbox.stations(), config.connections)
+            Channel(self._session(mns, wiring), mns, outbox, self._later)
+            for mns in _spread(self._mapping, under_way, config.connections)
         ]
         self._channel_of = {mn: channel for channel in self._channels for mn in channel.mns}
         self.sessions = [channel.session for channel in self._channels]
@@ -171,6 +134,9 @@ class Hj212Sink:
                 text = f"terminal {one.terminal} is no station in the platform's mapping"
                 receipt.dead.append((one.id, "unmapped", text))
                 continue
+            if one.type != WINDOW and self._texts.is_full:
+                receipt.dead.append((one.id, TOO_MANY, REASONS[TOO_MANY]))
+                continue
             try:
                 started = self._start(batch, one, row, station, receipt)
                 packets, otherwise = self._packets(batch, table, one, row, station)
@@ -181,24 +147,24 @@ class Hj212Sink:
             if packets:
                 receipt.packets.append((one.id, packets))
                 for packet in packets:
-                    self._channel_of[packet.mn].under_way += 1
+                    self._channel_of[packet.mn].count(packet, 1)
             else:
                 receipt.skipped.append((one.id, otherwise))
         return receipt
 
     def work(self, wait_ms: int) -> SinkError | None:
         """Send, hear, confirm."""
-        for text in self._outbox.log_texts.waiting(LINE_PACKETS):
-            self._take_text(text)
+        for packet in self._texts.take():
+            self._channel_of[packet.mn].count(packet, 1)
         for channel in self._channels:
-            channel.fill(self._later)
+            channel.fill()
         self._transport.step(wait_ms)
         self.settle()
         if self._restart:
             raise RestartingError
         failing = [session for session in self.sessions if session.is_failing]
         if not failing:
-            return self._trouble()
+            return self._texts.trouble(self.sessions) or self._trouble()
         reason = "silent" if any(session.connected for session in failing) else "unreachable"
         return SinkError(reason, f"{len(failing)} of {len(self.sessions)} connections: {self._transport.last_error}")
 
@@ -212,34 +178,19 @@ class Hj212Sink:
         last = next(session.last_trouble for session in reversed(self.sessions) if session.troubles)
         return SinkError("protocol", last)
 
-    def _take_text(self, text: LogText) -> None:
-        """A packet for what people are to be told, or why there can be none."""
-        stations = self._mapping.stations
-        names = stations if text.terminals is None else text.terminals
-        station = next((stations[name] for name in names if name in stations), None)
-        if station is None or self._mapping.log_id is None:
-            reason = "none of its terminals is a station" if station is None else "the mapping has no log_id"
-            self._outbox.log_texts.refuse(text, reason)
-            return
-        try:
-            packet = encode_text(self._mapping, station, text.time_s, text.text, self._numbers.next)
-        except PacketError as error:
-            self._outbox.log_texts.refuse(text, str(error))
-            return
-        self._outbox.log_texts.take(text, packet)
-        self._channel_of[packet.mn].under_way += 1
-
     def settle(self) -> None:
         """Make durable what the platform has confirmed."""
         confirmed = []
         for channel in self._channels:
-            qns = channel.session.take_confirmed()
-            channel.under_way -= len(qns)
-            confirmed += qns
+            confirmed += channel.take_confirmed()
         if confirmed:
             # an error here ends the sink too: the packets are sent again under their QNs, which harms nobody
             delivered = self._outbox.confirm(confirmed)
             self._metrics.sink_delivered.labels(self._config.name).inc(len(delivered))
+        for channel in self._channels:
+            for qn in channel.session.take_refused_texts():
+                if self._texts.refused(qn):
+                    channel.give_up_text(qn)
         for result in _COUNTS:
             total = sum(getattr(session.counts, result) for session in self.sessions)
             self._metrics.sink_packets.labels(self._config.name, result).inc(total - self._counted[result])
@@ -293,6 +244,7 @@ class Hj212Sink:
             partial(self._heartbeats, mns),
             self._wire,
             self._renumber,
+            lambda packet: self._outbox.text_packets.note_sent(packet.qn),
             self._memory.keys if self._mapping.sm4 else Partner().keys,
         )
         settings = LinkSettings(
@@ -345,10 +297,10 @@ def _is_encrypted(data: bytes) -> bool:
     return (cn.startswith(b"2") or cn in {KEY, b"3020"}) and b"CP=&&&&" not in data
 
 
-def _spread(mapping: Mapping, under_way: dict[str, int], connections: int) -> list[tuple[list[str], int]]:
-    """(stations, packets under way) of each connection; those of stations that are no longer mapped go by the first."""
+def _spread(mapping: Mapping, under_way: Iterable[str], connections: int) -> list[list[str]]:
+    """The stations of each connection; those that are no longer mapped and have packets under way go by the first."""
     mns = [station.mn for station in mapping.stations.values()]
     count = max(1, min(connections, len(mns)))
     spread = [mns[number::count] for number in range(count)]
-    spread[0] += sorted(under_way.keys() - set(mns))
-    return [(part, sum(under_way.get(mn, 0) for mn in part)) for part in spread]
+    spread[0] += sorted(set(under_way) - set(mns))
+    return spread

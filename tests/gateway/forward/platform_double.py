@@ -12,7 +12,11 @@ from hil.platform_rules import Rules, broken
 
 
 class PlatformDouble:
-    """The transport and the jitter of a sink, and the platform behind it. `answers` False: it keeps, and is silent."""
+    """The transport and the jitter of a sink, and the platform behind it. `answers` False: it keeps, and is silent.
+
+    deaf_to: a CN that it neither keeps nor answers; hangs_up: it ends the connection at it, too. descended: QNs below
+    an earlier one of their connection.
+    """
 
     def __init__(self, rules: Rules | None = None, keys: Keys = no_keys) -> None:
         self.ledger = Ledger()
@@ -26,6 +30,9 @@ class PlatformDouble:
         self.replies: list[Segment] = []  # 9011, 9012, 9013 of the station, in order
         self.told: list[Segment] = []  # everything else, in order
         self.broken: list[str] = []
+        self.deaf_to, self.hangs_up = "", False
+        self.descended: list[str] = []
+        self._last_qns: dict[int, str] = defaultdict(str)
         self.most_under_way = 0
         self._rules = rules or Rules()
         self._keys = keys
@@ -67,6 +74,7 @@ class PlatformDouble:
     def _serve(self, number: int, session: Hj212Session) -> None:
         if session.wants_connection(self.now_ms):
             self._splitters.pop(number, None)
+            self._last_qns.pop(number, None)
             session.on_connected()
         if number == 0:
             commands, self._commands = self._commands, []
@@ -77,6 +85,8 @@ class PlatformDouble:
             if sent is None:
                 break
             self._hear(session, number, sent)
+            if self.hangs_up and self.told and self.told[-1].cn == self.deaf_to:
+                session.on_disconnected(self.now_ms)
         if session.wants_close:
             session.on_disconnected(self.now_ms)
 
@@ -93,8 +103,13 @@ class PlatformDouble:
             if segment.cn in ANSWERS:
                 self.replies.append(segment)
                 continue
-            self.broken += broken(self._rules, received, self.ledger)
             self.told.append(segment)
+            if segment.qn < self._last_qns[number]:
+                self.descended.append(segment.qn)
+            self._last_qns[number] = segment.qn
+            if segment.cn == self.deaf_to:
+                continue
+            self.broken += broken(self._rules, received, self.ledger)
             if segment.cn != "9015" and segment.wants_answer:
                 self.ledger.accept(segment)
             packet = answer_to(segment) if self.answers else None
