@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import IO, Any, Protocol
 
 from gateway.hj212.answers import data_answer, notice_answer
-from gateway.hj212.packet import Packet, PacketError, Segment, build
+from gateway.hj212.packet import CN_PATTERN, Packet, PacketError, Segment, build
 from gateway.hj212.parse import Received, read_cp
 from gateway.hj212.stream import Keys, Splitter, no_keys
 from gateway.hj212.times import qn_of
@@ -42,7 +42,7 @@ class Mode:
     normal: keeps and answers. silent: takes bytes and answers nothing. refuse: takes no connection and ends those
     there are. late: answers after delay_ms. double: answers twice. drop: closes each connection at its
     after_packets-th packet instead of answering that one. cut: likewise, in the middle of the answer. missing: leaves
-    every after_packets-th packet without an answer.
+    every after_packets-th packet without an answer, or those of one cn, as a platform does that takes no log texts.
     keep: what is not answered (silent, drop, cut, missing) is kept all the same, as if only the answer had got lost.
     noise: what is sent before each answer: garbage, a huge length, a packet with a wrong check value, another
     station's command.
@@ -53,22 +53,25 @@ class Mode:
     after_packets: int = 1
     keep: bool = False
     noise: str = ""
+    cn: str = ""
 
 
 def mode_of(row: object) -> Mode:
     """The mode that a control line asks for. ValueError says what is allowed."""
     if not isinstance(row, dict) or row.get("mode") not in MODES:
         raise ValueError(f"{row!r}: allowed {{'mode': one of {', '.join(MODES)}}}")
-    unknown = set(row) - {"mode", "delay_ms", "after_packets", "keep", "noise"}
+    unknown = set(row) - {"mode", "delay_ms", "after_packets", "keep", "noise", "cn"}
     delay_ms, after_packets, keep = row.get("delay_ms", 0), row.get("after_packets", 1), row.get("keep", False)
-    noise = row.get("noise", "")
+    noise, cn = row.get("noise", ""), row.get("cn", "")
     if noise not in {"", *NOISES}:
         raise ValueError(f"{row!r}: noise is one of {', '.join(NOISES)}")
     if unknown or type(delay_ms) is not int or type(after_packets) is not int or type(keep) is not bool:
         raise ValueError(f"{row!r}: besides mode, allowed are delay_ms and after_packets (integers), keep (bool)")
+    if not isinstance(cn, str) or (cn and (row["mode"] != "missing" or not CN_PATTERN.fullmatch(cn))):
+        raise ValueError(f"{row!r}: cn is four digits, of mode missing")
     if not 0 <= delay_ms <= 3_600_000 or after_packets < 1:
         raise ValueError(f"{row!r}: delay_ms 0..3600000, after_packets 1 or more")
-    return Mode(row["mode"], delay_ms, after_packets, keep, noise)
+    return Mode(row["mode"], delay_ms, after_packets, keep, noise, cn)
 
 
 def wall_clock_ms() -> int:
@@ -190,7 +193,8 @@ class Platform:
         mode = self.mode
         ended = mode.name in {"drop", "cut"} and number >= mode.after_packets
         answered = mode.name != "silent" and not ended
-        answered = answered and not (mode.name == "missing" and number % mode.after_packets == 0)
+        if mode.name == "missing":
+            answered = segment.cn != mode.cn if mode.cn else number % mode.after_packets != 0
         if not segment.cn.startswith("9"):
             kept = answered or mode.keep
             self._write_row(self.ledger.accept(segment) if kept else self.ledger.lose(segment))
