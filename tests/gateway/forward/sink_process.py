@@ -1,4 +1,4 @@
-"""A sink's thread as a process to be killed: `python -m ... FOLDER PORT`. Between rounds of a text it pauses shortly."""
+"""A sink's thread as a process to be killed: `python -m ... FOLDER PORT`. It pauses shortly between a text's rounds."""
 
 import sys
 import threading
