@@ -25,7 +25,7 @@ from gateway.watch.dispatch.channels import AnyChannel
 from gateway.watch.dispatch.dispatcher import sender_of
 from gateway.watch.dispatch.message import trial
 from gateway.watch.dispatch.post import Post, Standing
-from gateway.watch.dispatch.sender import ChannelError
+from gateway.watch.dispatch.sender import REFUSED, ChangesRefusedError, ChannelError
 from gateway.watch.enterprises import Enterprise
 
 app = typer.Typer(no_args_is_help=True, help="Whom alarms are told to, and how that goes. 报警通道")
@@ -63,6 +63,8 @@ def try_(config: Config, name: Named, as_json: AsJson = False) -> None:
         sender_of(entry, clock, Path(load(config).data_dir), known).send(message)
     except ChannelError as error:
         reason, text = error.reason, str(error)
+    except ChangesRefusedError as error:
+        reason, text = REFUSED, str(error)
     if as_json:
         print_json({"channel": name, "id": message.id, "ok": not reason, "reason": reason, "detail": text})
     else:

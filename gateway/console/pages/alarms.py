@@ -58,7 +58,7 @@ class TakenStep(msgspec.Struct, frozen=True):
 class Told(msgspec.Struct, frozen=True):
     """What became of a change of the alarm (begun, ended ...) at a channel.
 
-    state: told or given_up, at at_ms; waiting; failing: reason and detail say why.
+    state: told or given_up, at at_ms; waiting; failing. Of given_up and failing, reason and detail say why.
     """
 
     change: str

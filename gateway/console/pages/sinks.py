@@ -12,7 +12,10 @@ from gateway.journal.reader import Reader
 
 
 class SinkShown(msgspec.Struct, frozen=True):
-    """A sink. lag: records that it has not confirmed; dead: those that it refuses, by reason; detail: why it fails."""
+    """A sink. lag: records that it has not confirmed; dead: those that it refuses, by reason; detail: why it fails.
+
+    texts_waiting, texts_refused: log texts of alarms and events (HJ 212, CN 3020).
+    """
 
     name: str
     kind: str
@@ -24,6 +27,8 @@ class SinkShown(msgspec.Struct, frozen=True):
     under_way: int
     refeed: int
     dead: dict[str, int]
+    texts_waiting: int
+    texts_refused: int
 
 
 class Refeed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -69,6 +74,7 @@ def _sink(call: Call, one: msgspec.Struct, newest: int) -> SinkShown:
     name = cast("Any", one).name
     kind = str(one.__struct_config__.tag)
     found = cast("dict[str, Any]", outbox.status(call.house.folder, name))
+    texts = found.get("log_texts", {})
     return SinkShown(
         name,
         kind,
@@ -80,4 +86,6 @@ def _sink(call: Call, one: msgspec.Struct, newest: int) -> SinkShown:
         found["under_way"],
         found["refeed"],
         found["dead"],
+        texts.get("waiting", 0),
+        texts.get("refused", 0),
     )

@@ -243,6 +243,7 @@ export const WORDS = {
   "sinks.underWay": ["在途", "Under way"],
   "sinks.refeed": ["待重报", "To be handed over again"],
   "sinks.dead": ["被对方拒绝", "Refused by it"],
+  "sinks.texts": ["日志文本：等待 / 被拒", "Log texts: waiting / refused"],
   "sinks.refeedDead": ["重报被拒绝的", "Hand over what it refused"],
   "sinks.refeedSince": ["从此日起重报", "Hand over since this day"],
   "sinks.sinceDay": ["起始日", "Since this day"],
@@ -255,6 +256,7 @@ export const WORDS = {
   "sink.newer": ["对方版本较新，请升级本程序", "a newer program has migrated it: update this one"],
   "sink.foreign": ["存在不属于本系统的同名对象", "something that is not ours stands in our place"],
   "sink.limits": ["对方限制与本系统不符", "it was set up with other limits than ours"],
+  "sink.log_texts": ["应答数据但不应答日志文本（CN 3020）：请与平台确认", "it answers readings and no log text (CN 3020): ask the platform"],
   "sink.protocol": ["无法理解对方应答", "what it says is not to be understood"],
 
   admission: ["接入", "Admission"],

@@ -4,7 +4,7 @@ import random
 import sqlite3
 import threading
 from collections import deque
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from gateway.watch.dispatch.channels import AnyChannel, Channels, EmailEntry, Hj
 from gateway.watch.dispatch.mail import Mail
 from gateway.watch.dispatch.platform_log import PlatformLog
 from gateway.watch.dispatch.post import Post
-from gateway.watch.dispatch.sender import ChannelError, PartlyRefusedError, Sender
+from gateway.watch.dispatch.sender import ChangesRefusedError, ChannelError, Sender
 from gateway.watch.dispatch.webhook import Webhook
 from gateway.watch.enterprises import Enterprise
 
@@ -113,11 +113,11 @@ class Worker:
         if message is None:
             self._news.wait(self._rate.pause_s())
             return
-        refused: Collection[str] = ()
+        refused: Mapping[str, str] = {}
         try:
             self._sender.send(message)
-        except PartlyRefusedError as error:
-            refused = error.ids
+        except ChangesRefusedError as error:
+            refused = error.reasons
         except ChannelError as error:
             if post.failed(name, message, error.reason, str(error), self._clock.now_ms()):
                 self._said(name, error.reason, str(error))

@@ -19,7 +19,7 @@ from gateway.watch import linkage
 from gateway.watch.dispatch import sender
 from gateway.watch.dispatch.channels import Hj212Entry
 from gateway.watch.dispatch.message import TEST, WORDS, Document, Message
-from gateway.watch.dispatch.sender import TIMEOUT_S, ChannelError, PartlyRefusedError
+from gateway.watch.dispatch.sender import TIMEOUT_S, ChangesRefusedError, ChannelError
 from gateway.watch.enterprises import Enterprise
 from gateway.watch.words import facts_zh
 
@@ -44,13 +44,11 @@ class PlatformLog:
             found = self._told(texts)
         except (StoreUnavailableError, NewerSchemaError, FullError, sqlite3.Error) as error:
             raise ChannelError(sender.FAILING, str(error)) from error
-        if all(one.state == REFUSED for one in found):
-            raise ChannelError(sender.REFUSED, found[0].reason)
         if not all(one.state in {ANSWERED, REFUSED} for one in found):
             raise ChannelError(sender.UNREACHABLE, f"sink {self._sink}: {self._why()}")
-        refused = [text.id for text, one in zip(texts, found, strict=True) if one.state == REFUSED]
+        refused = {text.id: one.reason for text, one in zip(texts, found, strict=True) if one.state == REFUSED}
         if refused:
-            raise PartlyRefusedError(refused)
+            raise ChangesRefusedError(refused)
 
     def _told(self, texts: Sequence[LogText]) -> list[State]:
         """What became of the texts by the end of the time that a channel has."""

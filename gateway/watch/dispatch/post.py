@@ -5,8 +5,9 @@ under the same id. A channel has one under way; what follows waits as changes, i
 """
 
 import json
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 from gateway.database import transaction
@@ -41,7 +42,9 @@ class Standing(NamedTuple):
 
 
 class Fate(NamedTuple):
-    """What became of a change of an alarm at a channel: TOLD or GIVEN_UP at that time, WAITING, or FAILING with why."""
+    """What became of a change of an alarm at a channel: TOLD or GIVEN_UP at that time, WAITING; of GIVEN_UP and FAILING
+    why.
+    """
 
     change: str
     channel: str
@@ -119,11 +122,13 @@ class Post:
             )
         return message
 
-    def confirmed(self, channel: str, message: Message, now_ms: int, refused: Collection[str] = ()) -> bool:
-        """The channel has it, but for changes of these ids; whether it is well again with that."""
-        places = [place for place, one in enumerate(message.told) if one["id"] in refused]
+    def confirmed(
+        self, channel: str, message: Message, now_ms: int, refused: Mapping[str, str] = MappingProxyType({})
+    ) -> bool:
+        """The channel has it, but for changes of these ids, with why; whether it is well again with that."""
+        places = {place: refused[one["id"]] for place, one in enumerate(message.told) if one["id"] in refused}
         with transaction(self._connection):
-            self._end(channel, TOLD, now_ms, places)
+            self._end(channel, now_ms, places)
             self._connection.execute(
                 "UPDATE channels SET told = told + ?, digests = digests + ?, given_up = given_up + ? WHERE name = ?",
                 (len(message.told) - len(places), len(message.told) > 1, len(places), channel),
@@ -137,7 +142,7 @@ class Post:
                 "UPDATE messages SET tries = tries + ? WHERE channel = ? RETURNING tries", (reason == REFUSED, channel)
             ).fetchone()
             if tries >= REFUSED_MAX:
-                self._end(channel, GIVEN_UP, now_ms)
+                self._end(channel, now_ms, dict.fromkeys(range(len(message.told)), detail))
                 self._connection.execute(
                     "UPDATE channels SET given_up = given_up + ? WHERE name = ?", (len(message.told), channel)
                 )
@@ -185,21 +190,30 @@ class Post:
                     found.append(Fate(what, channel.name, WAITING))
         return found
 
-    def _fates(self, channel: str, alarm: int) -> Iterator[tuple[int, tuple[str, int]]]:
+    def _fates(self, channel: str, alarm: int) -> Iterator[tuple[int, tuple[str, int, str, str]]]:
         rows = self._connection.execute(
-            "SELECT f.change, f.fate, f.at_ms FROM fates f JOIN changes c ON c.id = f.change"
+            "SELECT f.change, f.fate, f.at_ms, f.detail FROM fates f JOIN changes c ON c.id = f.change"
             " WHERE c.alarm = ? AND f.channel = ?",
             (alarm, channel),
         )
-        return ((number, (fate, at_ms)) for number, fate, at_ms in rows)
+        return (
+            (number, (fate, at_ms, REFUSED if fate == GIVEN_UP else "", detail)) for number, fate, at_ms, detail in rows
+        )
 
-    def _end(self, channel: str, fate: str, now_ms: int, given_up: Sequence[int] = ()) -> None:
-        """The message under way is none any more: that is what became of its changes, but for those at these places."""
+    def _end(self, channel: str, now_ms: int, given_up: Mapping[int, str]) -> None:
+        """The message under way is none any more: its changes are told, but for those at these places, with why."""
         self._connection.execute(
-            "INSERT OR IGNORE INTO fates"
-            " SELECT c.id, ?1, CASE WHEN one.key IN (SELECT value FROM json_each(?4)) THEN ?5 ELSE ?2 END, ?3"
-            " FROM messages m, json_each(m.changes) one JOIN changes c ON c.id = one.value WHERE m.channel = ?1",
-            (channel, fate, now_ms, json.dumps(given_up), GIVEN_UP),
+            "INSERT OR IGNORE INTO fates (change, channel, fate, at_ms, detail)"
+            " SELECT c.id, ?1, iif(why.key IS NULL, ?2, ?3), ?4, coalesce(why.value, '')"
+            " FROM messages m, json_each(m.changes) one JOIN changes c ON c.id = one.value"
+            " LEFT JOIN json_each(?5) why ON why.key = CAST(one.key AS TEXT) WHERE m.channel = ?1",
+            (
+                channel,
+                TOLD,
+                GIVEN_UP,
+                now_ms,
+                json.dumps({place: why[:DETAIL_CHARS_MAX] for place, why in given_up.items()}),
+            ),
         )
         self._connection.execute("DELETE FROM messages WHERE channel = ?", (channel,))
 

@@ -1,6 +1,6 @@
 """What all senders have: one message, over one connection, confirmed or not."""
 
-from collections.abc import Collection
+from collections.abc import Mapping
 from typing import Protocol
 
 from gateway.watch.dispatch.message import Message
@@ -18,16 +18,16 @@ class ChannelError(Exception):
         self.reason = reason
 
 
-class PartlyRefusedError(Exception):
-    """The message was confirmed, but for these of its changes, by id: the channel will never take them."""
+class ChangesRefusedError(Exception):
+    """The message was confirmed, but for these of its changes: the channel will never take them; why, by id."""
 
-    def __init__(self, ids: Collection[str]) -> None:
-        super().__init__(", ".join(ids))
-        self.ids = ids
+    def __init__(self, reasons: Mapping[str, str]) -> None:
+        super().__init__("; ".join(dict.fromkeys(reasons.values())))
+        self.reasons = reasons
 
 
 class Sender(Protocol):
     """Of a channel."""
 
     def send(self, message: Message) -> None:
-        """On return it is confirmed. Raises ChannelError: perhaps it arrived all the same; PartlyRefusedError."""
+        """On return it is confirmed. Raises ChannelError: perhaps it arrived all the same; ChangesRefusedError."""

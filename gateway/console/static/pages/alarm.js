@@ -64,9 +64,10 @@ function about(alarm) {
 /** What became of each change at each channel. */
 function toldTo(told) {
   const why = (one) => [one.reason ? named("fault", one.reason) : "", one.detail].filter(Boolean).join(": ");
+  const when = (one) => [one.at_ms === null ? "" : stamp(one.at_ms / 1000), why(one)].filter(Boolean).join(" · ");
   return el("ul", { class: "alarms" }, told.map((one) =>
     el("li", {}, chip(TOLD[one.state], t(`told.${one.state}`)), el("span", {}, `${t(`change.${one.change}`)} → ${one.channel}`),
-      el("span", { class: "when" }, one.at_ms === null ? why(one) : stamp(one.at_ms / 1000)))));
+      el("span", { class: "when" }, when(one)))));
 }
 
 /** What the rule measured, as pairs to show. */

@@ -35,6 +35,7 @@ function card(one, refresh) {
       [t("sinks.underWay"), number(one.under_way)],
       [t("sinks.refeed"), number(one.refeed)],
       [t("sinks.dead"), dead || t("none")],
+      ...(one.texts_waiting || one.texts_refused ? [[t("sinks.texts"), `${number(one.texts_waiting)} / ${number(one.texts_refused)}`]] : []),
     ]),
     may("operator") ? refeeds(one, refresh) : null);
 }

@@ -36,7 +36,7 @@ def test_a_change_waits_fails_is_told_or_given_up_and_says_which(tmp_path: Path)
     assert refused is not None
     for _ in range(REFUSED_MAX):
         world.post.failed("duty", refused, "refused", "too long", LATER_MS)
-    assert fates(world, 2) == [Fate("begun", "duty", GIVEN_UP, LATER_MS)]
+    assert fates(world, 2) == [Fate("begun", "duty", GIVEN_UP, LATER_MS, "refused", "too long")]
     world.alarms.look("line 1", "started_late", NOW_S - 900, NOW_S)
     world.post.note([], NOW_MS)
     world.alarms.store.step(1, Step(NOW_MS, "closed", "wang", ""))
@@ -48,15 +48,16 @@ def test_a_change_waits_fails_is_told_or_given_up_and_says_which(tmp_path: Path)
 
 
 def test_what_a_channel_refuses_of_a_digest_is_given_up_and_the_rest_is_told(tmp_path: Path) -> None:
-    """P-377: also where the message was begun by another process."""
+    """P-377, P-440: also where the message was begun by another process."""
     world = World(tmp_path)
     world.alarms.begin("line 1", "line 2", "line 3")
     world.post.note([], NOW_MS)
     message = world.next(room=1)
     assert message is not None
     world.killed()
-    world.post.confirmed("duty", message, LATER_MS, [message.told[1]["id"]])
-    assert [one.state for alarm in (1, 2, 3) for one in fates(world, alarm)] == [TOLD, GIVEN_UP, TOLD]
+    world.post.confirmed("duty", message, LATER_MS, {message.told[1]["id"]: "no station"})
+    found = [(one.state, one.detail) for alarm in (1, 2, 3) for one in fates(world, alarm)]
+    assert found == [(TOLD, ""), (GIVEN_UP, "no station"), (TOLD, "")]
     standing = world.post.standing(world.entry)
     assert (standing.told, standing.given_up, standing.waiting) == (2, 1, 0)
     world.close()

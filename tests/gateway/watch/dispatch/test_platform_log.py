@@ -22,8 +22,8 @@ from gateway.watch.dispatch.channels import Channels, Hj212Entry
 from gateway.watch.dispatch.dispatcher import Dispatcher
 from gateway.watch.dispatch.message import Message, document
 from gateway.watch.dispatch.platform_log import PlatformLog
-from gateway.watch.dispatch.post import Post
-from gateway.watch.dispatch.sender import REFUSED, UNREACHABLE, ChannelError, PartlyRefusedError
+from gateway.watch.dispatch.post import GIVEN_UP, Post
+from gateway.watch.dispatch.sender import REFUSED, UNREACHABLE, ChangesRefusedError
 from gateway.watch.enterprises import Enterprise, Linkage, PointId
 from gateway.watch.store import Row
 from hil.ports import free_port
@@ -125,19 +125,35 @@ def test_an_alarm_of_no_station_is_refused_and_one_of_a_terminal_is_its_stations
         send(1, "log_filling", "T0001")
         send(2, "alike", "T0001/1 T0001/2")
         for subject, kind in (("T0009", "silent"), ("line 9", "treatment_off")):
-            with pytest.raises(ChannelError, match="none of its terminals is a station") as refused:
+            with pytest.raises(ChangesRefusedError, match="none of its terminals is a station"):
                 send(3 if kind == "silent" else 4, kind, subject)
-            assert refused.value.reason == REFUSED
         texts = [text for _, _, text in platform.ledger().log_texts]
         rows = [Row(9 + at, "E1", name, "silent", NOW_S - 900, NOW_S, {}, "open", 0, 0) for at, name in enumerate(BOTH)]
-        with pytest.raises(PartlyRefusedError) as partly:
+        with pytest.raises(ChangesRefusedError) as partly:
             sender.send(Message("m9", [document(f"m{one.id}", "begun", NOW_MS, one, "", 8) for one in rows]))
-        assert partly.value.ids == ["m10"]
+        assert partly.value.reasons == {"m10": "none of its terminals is a station"}
         assert platform.ledger().counts.log_texts == 3
     assert len(texts) == 2
     assert "E1：T0001：终端积压数据过多" in texts[0]
     assert "积压 7" in texts[0]
     assert "T0001／1 T0001／2" in texts[1]
+
+
+def test_what_can_never_be_told_is_given_up_at_once_with_why(tmp_path: Path) -> None:
+    """P-440: no second try, and an alarm's page says it; the channel is well."""
+    platform, said = PlatformProcess(tmp_path), list[tuple[str, str]]()
+    dispatcher = Dispatcher(tmp_path, Channels((CHANNEL,)), StillClock(), PLANT, lambda *one: said.append(one[:2]))
+    without = PLATFORM_TOML.replace('log_id = "i21001"\n', "")
+    with platform.process, closing(Alarms(tmp_path)) as alarms, closing(dispatcher):
+        with sink(tmp_path, platform.port, without):
+            alarms.begin("line 1")
+            dispatcher.note()
+            dispatcher.start()
+            with closing(Post(tmp_path)) as post:
+                wait_until(lambda: post.standing(CHANNEL).given_up == 1)
+                (fate,) = post.fates([CHANNEL], 1)
+        assert (fate.state, fate.reason, fate.detail) == (GIVEN_UP, REFUSED, "the mapping has no log_id")
+        assert (said, platform.ledger().counts.log_texts) == ([], 0)
 
 
 def test_a_text_of_long_names_is_told_within_the_standards_length(tmp_path: Path) -> None:
