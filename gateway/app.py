@@ -56,9 +56,10 @@ from gateway.updates.bundles import load_keys
 from gateway.updates.desk import Desk as UpdatesDesk
 from gateway.verify import bounds_of
 from gateway.wanted.desk import Desk as WantedDesk
-from gateway.watch import enterprises, rules
+from gateway.watch import certificates, enterprises, rules
 from gateway.watch.dispatch import channels
 from gateway.watch.enterprises import Enterprise
+from gateway.watch.slots import DAY_S
 from protocol.host.strict import ConfigError, Problem
 
 T = TypeVar("T")
@@ -84,22 +85,14 @@ class Loaded:
         if problems:
             raise ConfigError(problems)
 
-    def warnings(self, config_path: Path) -> list[Problem]:
+    def warnings(self, config_path: Path, now_s: int) -> list[Problem]:
         """What can be used and should not be; and what watch and updates can't use: no reason to take no readings."""
         found: list[Problem] = []
         if self.config.mqtt and self.config.mqtt.share and not self.config.mqtt.mount_point:
             text = "missing: a terminal that knows mqtt.share can join it / 缺少: 终端可加入共享组; docs/scale.md"
             found.append(Problem(config_path, "mqtt.mount_point", text))
         found += Stock(self.config).warnings(Path(self.config.terminals))
-        plants = list[Enterprise]()
-        if self.config.enterprises is not None:
-            plants = _collect(found, partial(enterprises.load, Path(self.config.enterprises), self.registry), plants)
-        if self.config.rules is not None:
-            _collect(found, partial(rules.load, Path(self.config.rules)), rules.Rules())
-        if self.config.channels is not None:
-            known = channels.known(self.config, plants)
-            load = partial(channels.load, Path(self.config.channels), self.registry, known)
-            _collect(found, load, channels.Channels())
+        found += self._watch_warnings(config_path, now_s)
         if self.config.update_keys is not None:
             _collect(found, partial(load_keys, Path(self.config.update_keys)), list[bytes]())
         people = Path(self.config.commissioning.technicians)
@@ -108,6 +101,23 @@ class Loaded:
         for number, sink in enumerate(self.sinks):
             found += sink.warnings(config_path, f"sink[{number}]", self.registry) if sink is not None else []
         return found
+
+    def _watch_warnings(self, config_path: Path, now_s: int) -> list[Problem]:
+        found = list[Problem]()
+        plants = list[Enterprise]()
+        if self.config.enterprises is not None:
+            plants = _collect(found, partial(enterprises.load, Path(self.config.enterprises), self.registry), plants)
+        went_by, told = rules.Rules(), channels.Channels()
+        if self.config.rules is not None:
+            went_by = _collect(found, partial(rules.load, Path(self.config.rules)), went_by)
+        if self.config.channels is not None:
+            known = channels.known(self.config, plants)
+            load = partial(channels.load, Path(self.config.channels), self.registry, known)
+            told = _collect(found, load, told)
+        until_s = now_s + went_by.certificate.days * DAY_S
+        of = certificates.sources(self.config, told.channels)
+        ends = certificates.warnings(Path(self.config.data_dir), of, until_s) if went_by.certificate.enabled else []
+        return found + [Problem(config_path, "certificates", text) for text in ends]
 
 
 def run(config_path: Path, clock: Clock | None = None, *, follow: bool = False) -> None:

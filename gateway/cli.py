@@ -48,6 +48,7 @@ from gateway.cli_common import (
     print_json,
     time_text,
 )
+from gateway.clock import SystemClock
 from gateway.database import NewerSchemaError, StoreUnavailableError
 from protocol.host.strict import ConfigError, Problem
 
@@ -133,7 +134,7 @@ def check(
     except (NewerSchemaError, BackupError) as error:
         _say_checked([Problem(config, "data_dir", str(error))], [], as_json=as_json)
         raise typer.Exit(NOT_WELL) from error
-    warnings = loaded.warnings(config)
+    warnings = loaded.warnings(config, SystemClock().now_ms() // 1000)
     terminals, sinks = len(loaded.registry), [sink.name for sink in loaded.config.sink]
     _say_checked([], warnings, as_json=as_json, more={"terminals": terminals, "sinks": sinks})
     if not as_json:

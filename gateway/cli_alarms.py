@@ -4,6 +4,7 @@ import getpass
 import signal
 import threading
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -28,6 +29,8 @@ from gateway.cli_common import (
 from gateway.clock import SystemClock
 from gateway.config import GatewayConfig
 from gateway.database import NewerSchemaError, StoreUnavailableError
+from gateway.watch import certificates
+from gateway.watch.dispatch.channels import Channels
 from gateway.watch.dispatch.dispatcher import Dispatcher
 from gateway.watch.enterprises import Enterprise
 from gateway.watch.store import Row, Step, StepRefusedError, Store
@@ -58,13 +61,16 @@ def watch(
     loaded, stop = load(config), threading.Event()
     known = load_enterprises(config, loaded) if loaded.enterprises else []
     sinks = [sink.name for sink in loaded.sink]
-    watched = Watched(load_registry(loaded), known, load_rules(loaded), loaded.verify.future_refuse_s, sinks)
+    channels = load_channels(loaded, known)
+    of = certificates.sources(loaded, channels.channels)
+    ends = partial(certificates.ends, Path(loaded.data_dir), of, _say_unread)
+    watched = Watched(load_registry(loaded), known, load_rules(loaded), loaded.verify.future_refuse_s, sinks, ends)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     with closing(_open(loaded)) as store:
         open_journal(Path(loaded.data_dir)).close()  # or the end, with why
         watcher = Watcher(Path(loaded.data_dir), store, SystemClock(), watched, _say_off)
-        dispatcher = _dispatcher(loaded, known)
+        dispatcher = _dispatcher(loaded, channels, known)
 
         def wait(pause_s: float) -> bool:
             return stop.wait(0 if once else pause_s) or (once and pause_s > 0)
@@ -133,9 +139,8 @@ def _open(loaded: GatewayConfig) -> Store:
         fail(str(error))
 
 
-def _dispatcher(loaded: GatewayConfig, known: list[Enterprise]) -> Dispatcher:
+def _dispatcher(loaded: GatewayConfig, channels: Channels, known: list[Enterprise]) -> Dispatcher:
     """Of channels.toml, or the end of the command with every problem that it has."""
-    channels = load_channels(loaded, known)
     try:
         return Dispatcher(Path(loaded.data_dir), channels, SystemClock(), known, _say_channel)
     except (StoreUnavailableError, NewerSchemaError) as error:
@@ -145,6 +150,10 @@ def _dispatcher(loaded: GatewayConfig, known: list[Enterprise]) -> Dispatcher:
 def _say_off(rule: str, error: Exception) -> None:
     why = f"{type(error).__name__}: {error}"
     typer.echo(f"rule {rule} is off until the watch starts again / 规则已停用: {why}", err=True)
+
+
+def _say_unread(name: str, error: Exception) -> None:
+    typer.echo(f"{name}: certificates can't be read, tried again / 无法读取证书，稍后重试: {error}", err=True)
 
 
 def _say_failed(error: Exception) -> None:

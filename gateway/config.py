@@ -229,6 +229,7 @@ class GatewayConfig(Section, frozen=True):
     terminals: Text  # who is admitted, with which keys and points (gateway/registry.py)
     enterprises: Text | None = None  # which treatment belongs to which production (gateway/watch)
     rules: Text | None = None  # what the watch's rules go by (gateway/watch/rules.py)
+    certificates: list[Text] = msgspec.field(default_factory=list)  # PEM, authorities' folders: the watch tells of ends
     channels: Text | None = None  # whom the watch tells of alarms (gateway/watch/dispatch/channels.py)
     update_keys: Text | None = None  # by whom releases are signed: the file that terminals have, too (gateway/updates)
     mqtt: MqttConfig | None = None
@@ -280,6 +281,7 @@ def _absolute(config: GatewayConfig, folder: Path) -> GatewayConfig:
         terminals=at(config.terminals),
         enterprises=config.enterprises and at(config.enterprises),
         rules=config.rules and at(config.rules),
+        certificates=[at(name) for name in config.certificates],
         channels=config.channels and at(config.channels),
         update_keys=config.update_keys and at(config.update_keys),
         mqtt=config.mqtt and placed(config.mqtt),

@@ -63,13 +63,20 @@ def hear(connection: sqlite3.Connection, said: Said) -> str | None:
     return configurations.hear(connection, said._replace(code=_CODES[said.code]))
 
 
+def ends(connection: sqlite3.Connection) -> dict[str, datetime]:
+    """By terminal, when the certificate ends that is in force there, of those that we sent."""
+    return {name: end_of(document) for name, document in configurations.documents(connection, taken=True)}
+
+
+def serials_not_taken(connection: sqlite3.Connection) -> set[int]:
+    """Of certificates that we were to send, and that no terminal has in force."""
+    return {_parsed(document)[0].serial_number for _, document in configurations.documents(connection, taken=False)}
+
+
 def ending(connection: sqlite3.Connection, now_ms: int) -> list[str]:
     """The terminals whose certificate, as we sent it, is in force and ends soon."""
-    in_force, until = configurations.in_force(connection), datetime.fromtimestamp(now_ms / 1000, UTC) + ENDS_SOON
-    newest = configurations.last_of_each(connection)
-    return [
-        one.terminal for one in newest if in_force.get(one.terminal) == one.version and end_of(one.document) <= until
-    ]
+    until = datetime.fromtimestamp(now_ms / 1000, UTC) + ENDS_SOON
+    return [name for name, end in ends(connection).items() if end <= until]
 
 
 def _parsed(document: bytes) -> list[x509.Certificate]:

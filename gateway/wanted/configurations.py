@@ -138,6 +138,16 @@ def in_force(connection: sqlite3.Connection) -> dict[str, int]:
     return dict(connection.execute("SELECT terminal, version FROM in_force WHERE version IS NOT NULL"))
 
 
+def documents(connection: sqlite3.Connection, *, taken: bool) -> Iterator[tuple[str, bytes]]:
+    """(terminal, document) of all that are in force; or of all that are kept and are not."""
+    rows = connection.execute(
+        "SELECT terminal, document FROM configurations AS one LEFT JOIN in_force USING (terminal)"
+        " WHERE (one.version IS in_force.version) = ?",
+        (taken,),
+    )
+    return ((str(name), bytes(document)) for name, document in rows)
+
+
 def last_of_each(connection: sqlite3.Connection) -> list[Version]:
     """The newest version of each terminal, by terminal."""
     rows = connection.execute(

@@ -37,6 +37,7 @@ FAMILIES: Mapping[str, str] = {
     linkage.TREATMENT_SILENT: "silence",
     linkage.ORDER_BROKEN: "order",
     **dict.fromkeys((service.SILENT, service.POWER_LOST, service.LINK_LOST), "silent"),
+    **dict.fromkeys((service.CERTIFICATE_ENDING, service.CERTIFICATE_ENDED), "certificate"),
     **{kind: kind for kind in honesty.KINDS},  # what may be there at once is an alarm each
     **{kind: kind for kind in service.BY_THEMSELVES},
 }

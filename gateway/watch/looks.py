@@ -25,10 +25,9 @@ from gateway.watch.honesty import Shown, shown_of
 from gateway.watch.linkage import CONTEXT_SLOTS, Standing
 from gateway.watch.meters import Told
 from gateway.watch.rules import Rules
-from gateway.watch.slots import SLOT_S, slots_of
+from gateway.watch.slots import DAY_S, SLOT_S, slots_of
 from gateway.watch.store import Look
 
-DAY_S = 86_400
 CONTEXT_S = CONTEXT_SLOTS * SLOT_S
 BESIDE_S = 2 * SLOT_S  # before a span: a window across its beginning, and the one beside it, make a finding together
 _POINT = NAMES.index("point")
@@ -41,6 +40,7 @@ FAMILIES = {
     "meter": (service.METER_SWAPPED, service.RATIO_CHANGED),
     "supply": (service.SUPPLY_LOW,),
     "sink": (service.SINK_FAILING,),
+    "certificate": ("certificate",),
 }
 PointFinding = tuple[int, Finding]
 T = TypeVar("T")
@@ -166,6 +166,13 @@ class Looks:
                 told = self._told("sink", partial(service.sink_failing, since_s, self._rules.sink, now_s))
                 if told is not None:
                     yield Look("", f"sink {name}", FAMILIES["sink"], told if is_failing else [], since_s, now_s)
+
+    def certificates(self, ends: Iterable[tuple[str, str, int]], now_s: int) -> Iterator[Look]:
+        """(enterprise, subject, when its certificate ends) of those that end soon; a renewed one's alarm just ends."""
+        for enterprise, subject, end_s in ends:
+            find = partial(service.certificate, end_s, self._rules.certificate, now_s)
+            for one in self._told("certificate", find) or []:
+                yield Look(enterprise, subject, FAMILIES["certificate"], [one], one.from_s, now_s)
 
     def shown(self, terminal: str, from_s: int, to_s: int) -> dict[int, list[Shown]]:
         """What a terminal's meters showed in [from_s, to_s), by point."""

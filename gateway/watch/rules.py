@@ -86,6 +86,12 @@ class FailingSink(Rule, frozen=True):
     after_min: Minutes = 15  # a window of readings; a platform that restarts is back before
 
 
+class Certificate(Rule, frozen=True):
+    """[certificate]: one that a terminal, a broker or an authority has ends within so many days."""
+
+    days: Annotated[int, msgspec.Meta(ge=1, le=366)] = 30  # without a visit it takes hours; a visit to many, weeks
+
+
 class Rules(Section, frozen=True):
     """The whole file."""
 
@@ -104,6 +110,7 @@ class Rules(Section, frozen=True):
     log_full: Rule = Rule()
     supply: Rule = Rule()
     sink: FailingSink = FailingSink()
+    certificate: Certificate = Certificate()
 
 
 def load(path: Path | None) -> Rules:

@@ -6,8 +6,8 @@ from itertools import pairwise
 from gateway.watch.came import WINDOW_CODE, Came
 from gateway.watch.finding import Finding
 from gateway.watch.meters import SERIAL, Told, others
-from gateway.watch.rules import Clock, FailingSink, Late, LogFilling, Silent
-from gateway.watch.slots import SLOT_S, STEPS
+from gateway.watch.rules import Certificate, Clock, FailingSink, Late, LogFilling, Silent
+from gateway.watch.slots import DAY_S, SLOT_S, STEPS
 from protocol import record
 
 SILENT, POWER_LOST, LINK_LOST = "silent", "power_lost", "link_lost"
@@ -16,6 +16,7 @@ LOG_FILLING, LOG_FULL, SUPPLY_LOW = "log_filling", "log_full", "supply_low"
 CLONED = "cloned"
 METER_SWAPPED, RATIO_CHANGED, REGISTER = "meter_swapped", "ratio_changed", "register"
 SINK_FAILING = "sink_failing"
+CERTIFICATE_ENDING, CERTIFICATE_ENDED = "certificate_ending", "certificate_ended"
 BY_THEMSELVES = (
     *(CLONED, LATE, CLOCK_WRONG, CLOCK_STEPPED, LOG_FILLING, LOG_FULL),
     *(SUPPLY_LOW, METER_SWAPPED, RATIO_CHANGED, REGISTER, SINK_FAILING),
@@ -150,6 +151,13 @@ def sink_failing(since_s: int, rule: FailingSink, now_s: int) -> list[Finding]:
     """Of a sink that has failed since then, by the gateway's clock: a finding that goes on at now_s."""
     is_long = now_s - since_s > rule.after_min * 60
     return [Finding(SINK_FAILING, since_s, now_s)] if is_long else []
+
+
+def certificate(end_s: int, rule: Certificate, now_s: int) -> list[Finding]:
+    """Of one that ends then: a finding that goes on at now_s, since its last days began."""
+    begin_s = end_s - rule.days * DAY_S
+    kind = CERTIFICATE_ENDED if end_s <= now_s else CERTIFICATE_ENDING
+    return [Finding(kind, begin_s, now_s, {"ends_unix_s": end_s})] if begin_s < now_s else []
 
 
 def _at(kind: str, one: Came, facts: dict[str, int]) -> Finding:

@@ -8,6 +8,7 @@ from gateway.export.columns import NAMES, Row
 from gateway.watch.enterprises import Linkage, PointId
 from protocol import limits
 
+DAY_S = 86_400
 SLOT_S = limits.WINDOW_S
 _TERMINAL, _POINT, _START, _LENGTH = (NAMES.index(name) for name in ("terminal", "point", "start_unix_s", "length_s"))
 _POWER, _ENERGY, _MARKS = NAMES.index("p_mean_w"), NAMES.index("e_import_wh"), NAMES.index("marks")

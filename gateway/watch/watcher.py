@@ -14,13 +14,15 @@ from gateway.database import StoreUnavailableError
 from gateway.journal.reader import Reader, Stored
 from gateway.registry import Registry
 from gateway.watch.came import Asked, Came, came_of
+from gateway.watch.certificates import LOOK_EVERY_S as CERTIFICATES_EVERY_S
+from gateway.watch.certificates import Ends
 from gateway.watch.enterprises import Enterprise
-from gateway.watch.looks import CONTEXT_S, DAY_S, Looks
+from gateway.watch.looks import CONTEXT_S, Looks
 from gateway.watch.meters import Told, told_of
 from gateway.watch.rules import Rules
 from gateway.watch.screen import SETTLE_S, Remembered, Screen, Span
 from gateway.watch.screen_linkages import made_of
-from gateway.watch.slots import SLOT_S
+from gateway.watch.slots import DAY_S, SLOT_S
 from gateway.watch.store import Known, Look, Progress, Store
 
 LOOK_EVERY_S = 30.0  # within a window's quarter of an hour many times; a look at nothing costs a millisecond
@@ -31,13 +33,14 @@ REPLAYS_A_LOOK = 4  # terminals whose day is held against their history: a provi
 
 
 class Watched(NamedTuple):
-    """What is watched, as the files say. future_s: as verify allows. sinks: their names."""
+    """What is watched, as the files say. future_s: as verify allows. sinks: their names. ends: of certificates."""
 
     registry: Registry
     enterprises: Sequence[Enterprise]
     rules: Rules
     future_s: int
     sinks: Sequence[str] = ()
+    ends: Callable[[], Ends] = lambda: Ends({}, {})
 
 
 class News(NamedTuple):
@@ -71,6 +74,7 @@ class Watcher:
         self._made_of = {(one.id, each.name): made_of(each) for one in watched.enterprises for each in one.linkages}
         self._screen, self._is_stale = self._new_screen(), False
         self._replayed_last = ""  # whose turn it was last
+        self._certificates_s = 0  # when they are looked at next
 
     def close(self) -> None:
         """Close the connections to the journal."""
@@ -92,6 +96,7 @@ class Watcher:
             return self._store.take(found, known, now_s * 1000), news.is_full
         except Exception:
             self._is_stale = True  # what the screen has of this look was not stored
+            self._certificates_s = 0
             raise
 
     def _found(self, news: News, now_s: int) -> tuple[list[Look], dict[str, int]]:
@@ -100,6 +105,7 @@ class Watcher:
         suspects = self._screen.suspects(news.came, news.remarked)
         found = self._telling(chain(self._linkages(suspects.linkages, until_s), self._points(suspects.points)))
         found += self._looks.sinks(self._watched.sinks, now_s)
+        found += self._looks.certificates(self._ends(now_s), now_s)
         spans = self._with_later_learning(suspects.service, news.meters)
         if news.is_full:  # what is known of now is not all that there is
             return [*found, *self._service(spans, until_s, news.meters)], since_s
@@ -157,6 +163,17 @@ class Watcher:
                 from_s = self._store.begin_s(self._of(name), name, "silent", span.from_s - SLOT_S, span.to_s)
                 begin_s = span.from_s if from_s is None else min(from_s, span.from_s)
                 yield from self._looks.service(self._of(name), terminal, (begin_s, span.to_s), until_s, told)
+
+    def _ends(self, now_s: int) -> Iterator[tuple[str, str, int]]:
+        """(enterprise, subject, when its certificate ends), each half hour."""
+        if now_s < self._certificates_s:
+            return
+        self._certificates_s = now_s + CERTIFICATES_EVERY_S
+        ends = self._watched.ends()
+        yield from (("", subject, end_s) for subject, end_s in ends.others.items())
+        for terminal, end_s in ends.terminals.items():
+            if self._watched.registry.get(terminal) is not None:
+                yield self._of(terminal), terminal, end_s
 
     def _replays_since_s(self, came: Sequence[Came]) -> dict[str, int]:
         """Terminals with windows of a time that had its turn already: from when on they have another."""

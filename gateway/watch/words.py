@@ -31,6 +31,8 @@ MEANING: Mapping[str, str] = {
     service.METER_SWAPPED: "another meter answers / 电表已更换",
     service.RATIO_CHANGED: "the transformers' ratio was set anew / 互感器变比已更改",
     service.SINK_FAILING: "what is forwarded to this sink does not arrive / 转发目标持续失败",
+    service.CERTIFICATE_ENDING: "a certificate ends soon / 证书即将到期",
+    service.CERTIFICATE_ENDED: "a certificate has ended: who has it gets in nowhere / 证书已过期，无法连接",
     service.REGISTER: "an energy register fell, jumped, or does not fit the power / 电能示值异常",
 }
 
@@ -42,6 +44,7 @@ _FACTS: Mapping[str, str] = {
     "pending": "waiting / 积压",
     "dropped": "lost / 丢失",
     "supply_mv": "supply / 供电",
+    "ends_unix_s": "ends / 到期",
 }
 _INSTANT = "_unix_s"
 _UNITS = {"_w": "W", "_s": "s", "_mv": "mV"}

@@ -44,7 +44,7 @@ from gateway.hosts import is_loopback
 from gateway.registry import Instant, Registry
 from gateway.watch.alarms import FAMILIES
 from gateway.watch.enterprises import Enterprise
-from gateway.watch.service import SINK_FAILING
+from gateway.watch.service import CERTIFICATE_ENDED, CERTIFICATE_ENDING, SINK_FAILING
 from gateway.watch.store import Row
 from protocol.host.strict import ConfigError, Problem, lines_named, read
 from protocol.host.tables import Name, Port, Section, Text, duplicates
@@ -52,6 +52,7 @@ from protocol.host.tables import Name, Port, Section, Text, duplicates
 SECRET_CHARS_MIN = 16
 RECIPIENTS_MAX = 20  # of a mail; more are a mailing list's work
 CHANNELS_MAX = 20  # a thread each
+_OWN = {SINK_FAILING, CERTIFICATE_ENDING, CERTIFICATE_ENDED}
 Change = Literal["begun", "became", "ended", "closed", "withdrawn"]
 _FAMILIES = sorted(set(FAMILIES.values()))
 Family = Annotated[str, msgspec.Meta(pattern=f"^({'|'.join(_FAMILIES)})$", description=", ".join(_FAMILIES))]
@@ -124,8 +125,8 @@ class Hj212Entry(ChannelEntry, frozen=True, kw_only=True, tag_field="kind", tag=
     sink: Name
 
     def wants(self, change: str, row: Row) -> bool:
-        """A sink's own alarms are of no station."""
-        return row.kind != SINK_FAILING and super().wants(change, row)
+        """What ails the gateway's own house is no station's."""
+        return row.kind not in _OWN and super().wants(change, row)
 
 
 AnyChannel = WebhookEntry | MqttEntry | EmailEntry | Hj212Entry

@@ -9,7 +9,7 @@ from gateway.app import Loaded
 from gateway.files import write_secret
 from hil.authority import Authority
 from tests.gateway.jetstream.support import NATS
-from tests.gateway.support import ROOT, Sender, write_config
+from tests.gateway.support import NOW_S, ROOT, Sender, write_config
 
 PAGE = (ROOT / "docs/scale.md").read_text(encoding="utf-8")
 
@@ -32,7 +32,7 @@ def test_the_workers_configuration_is_taken_and_its_followers_too(tmp_path: Path
     config.write_text(text)
     loaded = Loaded(config)
     assert loaded.config.journal.kind == "jetstream"
-    assert not [one for one in loaded.warnings(config) if one.key.startswith("mqtt.")]
+    assert not [one for one in loaded.warnings(config, NOW_S) if one.key.startswith("mqtt.")]
     following = Loaded(config, follow=True).config
     assert (following.journal.kind, following.mqtt, following.jetstream) == ("sqlite", None, loaded.config.jetstream)
 

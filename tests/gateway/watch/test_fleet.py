@@ -14,10 +14,9 @@ from gateway.journal.journal import Journal
 from gateway.registry import Point, Registry
 from gateway.watch.alarms import WITHDRAWN
 from gateway.watch.enterprises import Enterprise, Linkage, Order, PointId
-from gateway.watch.looks import DAY_S
 from gateway.watch.rules import Rules
 from gateway.watch.screen import SETTLE_S
-from gateway.watch.slots import SLOT_S
+from gateway.watch.slots import DAY_S, SLOT_S
 from gateway.watch.store import FILE, Store
 from gateway.watch.watcher import Watched, Watcher
 from protocol import record

@@ -1,0 +1,106 @@
+"""When certificates end that a fleet lives by: terminals', brokers', authorities'. Reads alone.
+
+What a terminal has in force it says itself, where the gateway sent it (gateway/rotation). What a technician laid stands
+in the authority's folder alone (gateway/pki): of a name's certificates that count, the last to end is taken.
+"""
+
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import NamedTuple
+
+from cryptography import x509
+
+from gateway.config import GatewayConfig
+from gateway.database import StoreUnavailableError, schema_version
+from gateway.pki.folder import Folder, PkiError
+from gateway.rotation import certificates
+from gateway.rotation import store as rotation
+
+LOOK_EVERY_S = 1_800  # within the 45 minutes after which an alarm that is not seen again has ended (changes.py)
+UNREADABLE = (OSError, ValueError, PkiError, sqlite3.Error, StoreUnavailableError)
+Unread = Callable[[str, Exception], None]  # told of a source that can't be read, and why
+
+
+class Ends(NamedTuple):
+    """Unix s, by terminal; by what an alarm calls a certificate that is no terminal's."""
+
+    terminals: dict[str, int]
+    others: dict[str, int]
+
+
+class Sources(NamedTuple):
+    """named: `certificates` of gateway.toml. believed: files of authorities by which the gateway knows its servers."""
+
+    named: Sequence[str]
+    believed: Sequence[str]
+
+
+def sources(config: GatewayConfig, channels: Sequence[object] = ()) -> Sources:
+    """As gateway.toml says, and channels.toml."""
+    sections = (config.mqtt, config.jetstream, config.console.oidc, *config.sink, *channels)
+    files = {file for section in sections if (file := getattr(section, "tls_ca_file", None))}
+    return Sources(config.certificates, sorted(files))
+
+
+def ends(data_dir: Path, of: Sources, unread: Unread) -> Ends:
+    """All that can be read."""
+    sent, untaken = dict[str, int](), set[int]()
+    terminals, others = dict[str, int](), dict[str, int]()
+    try:
+        sent, untaken = _of_store(data_dir)
+    except UNREADABLE as error:
+        unread(rotation.FILE, error)
+    for name in of.named:
+        try:
+            if Path(name).is_dir():
+                _add_folder(Folder(Path(name)), untaken, terminals, others)
+            else:
+                others[_subject(name)] = min(_in_file(Path(name)))  # with what stands between it and an authority
+        except UNREADABLE as error:
+            unread(name, error)
+    for name in of.believed:
+        try:
+            others.setdefault(_subject(name), max(_in_file(Path(name))))  # while one is good, what it vouches for is
+        except UNREADABLE as error:
+            unread(name, error)
+    return Ends(terminals | sent, others)
+
+
+def warnings(data_dir: Path, of: Sources, until_s: int) -> list[str]:
+    """What an operator should know before anything is changed: what can't be read, and what ends by then."""
+    found = list[str]()
+    all_ends = ends(data_dir, of, lambda name, error: found.append(f"{name}: can't be read / 无法读取: {error}"))
+    for name, end_s in sorted(all_ends.others.items()):
+        if end_s <= until_s:
+            found.append(f"{name}: ends {datetime.fromtimestamp(end_s, UTC):%Y-%m-%d} / 到期")
+    if count := sum(end_s <= until_s for end_s in all_ends.terminals.values()):
+        found.append(f"{count} terminals' certificates end soon / 个终端的证书即将到期: gateway alarms list")
+    return found
+
+
+def _of_store(data_dir: Path) -> tuple[dict[str, int], set[int]]:
+    """(ends of what we sent and is in force, serials of what we sent and is not)."""
+    with rotation.looking(data_dir) as connection:
+        if connection is None or schema_version(connection) < rotation.CERTIFICATES_SINCE:
+            return {}, set()
+        found = {name: int(one.timestamp()) for name, one in certificates.ends(connection).items()}
+        return found, certificates.serials_not_taken(connection)
+
+
+def _add_folder(folder: Folder, untaken: set[int], terminals: dict[str, int], others: dict[str, int]) -> None:
+    for one in folder.known():
+        if one.revoked_s or one.serial in untaken:
+            continue
+        into, name = (others, _subject(one.name)) if one.is_server else (terminals, one.name)
+        into[name] = max(into.get(name, 0), int(one.end.timestamp()))
+    others[_subject(str(folder.path))] = min(_in_file(folder.path / "ca.pem"))
+
+
+def _in_file(file: Path) -> Iterator[int]:
+    return (int(one.not_valid_after_utc.timestamp()) for one in x509.load_pem_x509_certificates(file.read_bytes()))
+
+
+def _subject(name: str) -> str:
+    return f"certificate {name}"

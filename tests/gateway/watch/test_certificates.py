@@ -1,0 +1,154 @@
+"""A certificate that ends is an alarm of the gateway's own house: before it does, and from then on."""
+
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from gateway import cli
+from gateway.config import VerifyConfig
+from gateway.downward import Said
+from gateway.journal.journal import Journal
+from gateway.pki.authority import CLIENT, DER, PEM, SERVER, Authority
+from gateway.pki.folder import Folder
+from gateway.registry import Registry
+from gateway.rotation import certificates as renewal
+from gateway.rotation import store as rotation
+from gateway.wanted import configurations
+from gateway.watch import certificates
+from gateway.watch.rules import Certificate, Rules
+from gateway.watch.store import Store
+from gateway.watch.watcher import Watched, Watcher
+from protocol import record
+from tests.gateway.support import NOW_S, Sender, StillClock, terminal_of, write_config
+from tests.gateway.watch.plant import POINTS
+
+PASSPHRASE = "a long enough passphrase"
+NAME, NOW, DAY_S = "T0001", datetime.fromtimestamp(NOW_S, UTC), 86_400
+END_S = NOW_S + 40 * DAY_S
+LOOK_S = certificates.LOOK_EVERY_S
+
+
+def day(number: int) -> datetime:
+    return NOW + timedelta(days=number)
+
+
+class World:
+    """A watch over a terminal, a broker and their authority; days is 30."""
+
+    def __init__(self, folder: Path, *more: str, rules: Rules | None = None, believed: tuple[str, ...] = ()) -> None:
+        Journal(folder / "data", VerifyConfig()).close()
+        self.folder, self.authority = folder, Folder(folder / "pki")
+        self.authority.create("Fleet", PASSPHRASE)
+        self.own = self.authority.open(PASSPHRASE)
+        self.store, self.clock = Store(folder / "data"), StillClock()
+        of = certificates.Sources([str(self.authority.path), *more], believed)
+        self.unread: list[str] = []
+        ends = partial(certificates.ends, folder / "data", of, lambda name, _: self.unread.append(name))
+        known = Registry([terminal_of(Sender(NAME), POINTS)])
+        watched = Watched(known, [], rules or Rules(), 86_400, ends=ends)
+        self.watcher = Watcher(folder / "data", self.store, self.clock, watched, _off)
+
+    def issue(self, name: str, end: datetime, *, is_server: bool = False) -> None:
+        out = self.folder / f"{name}.{end:%Y%m%d}"
+        self.authority.issue(self.own, name, SERVER if is_server else CLIENT, out, end)
+
+    def send(self, end: datetime, code: int | None) -> None:
+        """Order a certificate for the terminal; code: what it says of that."""
+        document = self.own[0].issue(NAME, end=end, use=CLIENT).certificate_bytes(DER)
+        document += self.own[0].own.certificate_bytes(DER)
+        with closing(rotation.Store(self.folder / "data")) as store, store.writing() as connection:
+            version = configurations.order(connection, NAME, document, NOW_S * 1000)
+            if code is not None:
+                renewal.hear(connection, Said(NAME, 1, version, code, [version, 1], NOW_S * 1000))
+
+    def alarms_at(self, now_s: int) -> list[tuple[str, str, int, int]]:
+        self.clock.now_s = now_s
+        self.watcher.look()
+        rows = self.store.rows()
+        return [(one.subject, one.kind, (one.from_s - NOW_S) // DAY_S, one.to_s - now_s) for one in rows]
+
+    def close(self) -> None:
+        self.watcher.close()
+        self.store.close()
+
+
+def test_a_certificate_that_ends_is_an_alarm_from_a_month_before_until_it_is_renewed(tmp_path: Path) -> None:
+    """P-458: one alarm, which becomes that it has ended; it says when; what is renewed leaves it as it was."""
+    world = World(tmp_path)
+    world.issue(NAME, day(40))
+    world.issue("T0099", day(1))  # nobody's that is admitted
+    assert world.alarms_at(NOW_S + 10 * DAY_S) == []
+    later_s = NOW_S + 10 * DAY_S + LOOK_S
+    assert world.alarms_at(later_s) == [(NAME, "certificate_ending", 10, 0)]
+    assert world.alarms_at(later_s + LOOK_S - 1) == [(NAME, "certificate_ending", 10, 1 - LOOK_S)], "each half hour"
+    assert world.alarms_at(END_S) == [(NAME, "certificate_ended", 10, 0)]
+    (row,) = world.store.rows()
+    assert dict(row.facts) == {"ends_unix_s": END_S}
+    world.issue(NAME, day(400))
+    assert world.alarms_at(END_S + 2 * LOOK_S) == [(NAME, "certificate_ended", 10, -2 * LOOK_S)]
+    world.close()
+
+
+def test_what_a_terminal_says_counts_before_what_was_issued(tmp_path: Path) -> None:
+    """P-458: a renewed certificate that it has not taken keeps no alarm away; one that it took does."""
+    world = World(tmp_path)
+    world.issue(NAME, day(5))
+    world.send(day(900), None)
+    assert world.alarms_at(NOW_S) == [(NAME, "certificate_ending", -25, 0)]
+    world.send(day(800), record.CERTIFICATES_TAKEN)
+    assert world.alarms_at(NOW_S + LOOK_S) == [(NAME, "certificate_ending", -25, -LOOK_S)]
+    world.close()
+
+
+def test_brokers_and_authorities_are_watched_and_what_cannot_be_read_is_told(tmp_path: Path) -> None:
+    """P-459: of a chain the first to end counts, of authorities that are believed the last; others are watched on."""
+    chain, bundle, damaged = (tmp_path / f"{name}.pem" for name in ("chain", "bundle", "damaged"))
+    short, long = Authority.create("Short", end=day(20)), Authority.create("Long", end=day(900))
+    chain.write_bytes(long.issue("a").certificate_bytes(PEM) + short.own.certificate_bytes(PEM))
+    bundle.write_bytes(long.own.certificate_bytes(PEM) + short.own.certificate_bytes(PEM))
+    damaged.write_text("-----BEGIN CERTIFICATE-----")
+    named = (str(chain), str(damaged), str(tmp_path / "gone"))
+    world = World(tmp_path, *named, believed=(str(bundle), str(damaged)))
+    world.issue("mqtt.example.org", day(29), is_server=True)
+    assert sorted(world.alarms_at(NOW_S)) == [
+        (f"certificate {chain}", "certificate_ending", -10, 0),
+        ("certificate mqtt.example.org", "certificate_ending", -1, 0),
+    ]
+    assert world.unread == [str(damaged), str(tmp_path / "gone"), str(damaged)]
+    world.close()
+
+
+@pytest.mark.parametrize(
+    ("rule", "found"), [(Certificate(days=41), 1), (Certificate(days=40), 0), (Certificate(enabled=False, days=99), 0)]
+)
+def test_the_threshold_is_the_operators(tmp_path: Path, rule: Certificate, found: int) -> None:
+    """P-458: and so is whether it is looked at."""
+    world = World(tmp_path, rules=Rules(certificate=rule))
+    world.issue(NAME, day(40))
+    assert len(world.alarms_at(NOW_S)) == found
+    world.close()
+
+
+def test_the_command_takes_files_from_the_configuration(tmp_path: Path) -> None:
+    """P-459: relative to it, as all are; a file that is missing costs no start, `check` and `watch` tell of it."""
+    config = write_config(tmp_path, 1883, [Sender(NAME)])
+    Journal(tmp_path / "data", VerifyConfig()).close()
+    ended = Authority.create("Old", end=datetime.now(UTC) - timedelta(days=1))
+    (tmp_path / "server.pem").write_bytes(ended.own.certificate_bytes(PEM))
+    config.write_text('certificates = ["server.pem", "gone.pem"]\n' + config.read_text())
+    checked = CliRunner().invoke(cli.app, ["check", "--config", str(config)])
+    assert (checked.exit_code, "gone.pem: can't be read" in checked.output) == (0, True), checked.output
+    assert f"server.pem: ends {ended.end:%Y-%m-%d}" in checked.output
+    watch = CliRunner().invoke(cli.app, ["watch", "--config", str(config), "--once"])
+    assert (watch.exit_code, "gone.pem: certificates can't be read" in watch.output) == (0, True), watch.output
+    listed = CliRunner().invoke(cli.app, ["alarms", "list", "--config", str(config)]).output
+    assert f"certificate {tmp_path}/server.pem" in listed
+    assert "证书已过期" in listed
+
+
+def _off(rule: str, error: Exception) -> None:
+    raise AssertionError(rule) from error
