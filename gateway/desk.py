@@ -52,8 +52,11 @@ class Desk(ABC):
         """
 
     @abstractmethod
-    def answer(self, terminals: Sequence[Terminal], columns: Columns) -> list[Down]:
-        """What goes down to the terminals that this batch heard; terminals[i] sent frame i. Noted before it is sent."""
+    def answer(self, terminals: Sequence[Terminal | None], columns: Columns) -> list[Down]:
+        """What goes down to the terminals that this batch heard. Noted before it is sent.
+
+        terminals[i] sent frame i; None: that is not answered (downward.Listener).
+        """
 
     @abstractmethod
     def _see(self) -> None:

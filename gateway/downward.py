@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from cext.decoder import Columns, seal_payload
+from gateway.journal.journal import NEW
 from gateway.registry import Terminal
 
 
@@ -44,11 +45,37 @@ class Said(NamedTuple):
     came_ms: int
 
 
-def heard_of(terminals: Sequence[Terminal], columns: Columns, is_meant: Callable[[str], bool]) -> dict[str, Heard]:
-    """By terminal that is meant: its newest frame in the batch; terminals[i] sent frame i."""
+class Listener:
+    """Which frames were sealed just now.
+
+    A message that answers one which is played again is lost on the terminal, and the next waits the longer for it.
+    """
+
+    def __init__(self) -> None:
+        self._last: dict[str, tuple[int, int]] = {}  # by admitted terminal, of its newest frame: boot_id, sent_ms
+
+    def speakers(self, terminals: Sequence[Terminal], columns: Columns, outcomes: bytes) -> list[Terminal | None]:
+        """terminals[i] if it sealed frame i just now: a record of it is new, or it is later than all of its start."""
+        frames, found = columns.frames, list[Terminal | None]()
+        new = {frame for frame, outcome in zip(columns.records.frame, outcomes, strict=True) if outcome == NEW}
+        for number, one in enumerate(terminals):
+            boot_id, sent_ms = frames.boot_id[number], frames.sent_ms[number]
+            last_boot, last_ms = self._last.get(one.id, (None, -1))
+            is_later = boot_id == last_boot and sent_ms > last_ms
+            is_speaking = not frames.reason[number] and (number in new or is_later)
+            if is_speaking:
+                self._last[one.id] = boot_id, max(sent_ms, last_ms) if boot_id == last_boot else sent_ms
+            found.append(one if is_speaking else None)
+        return found
+
+
+def heard_of(
+    terminals: Sequence[Terminal | None], columns: Columns, is_meant: Callable[[str], bool]
+) -> dict[str, Heard]:
+    """By terminal that is meant: its newest frame in the batch; terminals[i] sent frame i; None: it is not answered."""
     frames, found = columns.frames, dict[str, Heard]()
     for number, one in enumerate(terminals):
-        if frames.reason[number] or not is_meant(one.id):
+        if one is None or frames.reason[number] or not is_meant(one.id):
             continue
         boot_id, sent_ms = frames.boot_id[number], frames.sent_ms[number]
         before = found.get(one.id)

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import compress
 from operator import not_
@@ -17,6 +17,7 @@ from gateway.carriers import Carrier
 from gateway.clock import Clock
 from gateway.database import StoreUnavailableError
 from gateway.desk import Desk
+from gateway.downward import Listener
 from gateway.intake import Delivery
 from gateway.journal.journal import CONFLICT, NEW, Batch, Committed
 from gateway.metrics import DELAYS_S, Metrics
@@ -62,6 +63,7 @@ class Pipeline:
     is_live: bool = True
     answers: bool = True
     decoder: Callable[[Sequence[bytes], Senders], Columns] = decode.decode_batch
+    _listener: Listener = field(default_factory=Listener, init=False)
 
     def process(self, batch: list[Delivery], registry: Registry) -> None:
         """Decode, judge, store, acknowledge. Returns with everything durable. Raises StoppedError."""
@@ -104,7 +106,8 @@ class Pipeline:
         self.metrics.acks.labels("sent").inc(sent)
         self.metrics.acks.labels("dropped").inc(len(down) - sent)
         desks = self.desks if self.is_live else ()
-        for one in [message for desk in desks for message in desk.answer(senders.terminals, columns)]:
+        terminals = self._listener.speakers(senders.terminals, columns, committed.outcomes) if desks else ()
+        for one in [message for desk in desks for message in desk.answer(terminals, columns)]:
             result = "sent" if self.intake.publish_down([(one.terminal, one.data)]) else "dropped"
             self.metrics.down.labels(one.kind, result).inc()
             if one.kind != "chunk":  # of which there are thousands; offers and what became of them say enough

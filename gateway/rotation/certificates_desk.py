@@ -43,7 +43,7 @@ class Desk(desk.Desk):
                     self._log.info("certificates", terminal=one.terminal, version=one.values[0], state=state)
         self._stale = True  # within a second
 
-    def answer(self, terminals: Sequence[Terminal], columns: Columns) -> list[Down]:
+    def answer(self, terminals: Sequence[Terminal | None], columns: Columns) -> list[Down]:
         """Certificates that are due."""
         if not self._pending:
             return []

@@ -67,7 +67,7 @@ class Desk(desk.Desk):
                 self._confirm(connection, name)
         self._see_again({names[columns.records.frame[row]] for row in rows}.union(used))
 
-    def answer(self, terminals: Sequence[Terminal], columns: Columns) -> list[Down]:
+    def answer(self, terminals: Sequence[Terminal | None], columns: Columns) -> list[Down]:
         """Offers, and that keys are to be used."""
         if not self._open:
             return []

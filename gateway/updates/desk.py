@@ -78,7 +78,7 @@ class Desk(desk.Desk):
         for member in filter(None, heard):
             self._note(member)
 
-    def answer(self, terminals: Sequence[Terminal], columns: Columns) -> list[Down]:
+    def answer(self, terminals: Sequence[Terminal | None], columns: Columns) -> list[Down]:
         """What goes down to the terminals that this batch heard; terminals[i] sent frame i. Offers are noted before."""
         if not self._served:
             return []

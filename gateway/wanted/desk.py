@@ -74,7 +74,7 @@ class Desk(desk.Desk):
         for state in filter(None, states):
             self._metrics.configurations.labels(state).inc()
 
-    def answer(self, terminals: Sequence[Terminal], columns: Columns) -> list[Down]:
+    def answer(self, terminals: Sequence[Terminal | None], columns: Columns) -> list[Down]:
         """What goes down to the terminals that this batch heard; terminals[i] sent frame i. Noted before it is sent."""
         if not self._due_ms:
             return []
