@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-import httpx
+import httpx2
 from authlib.common.security import generate_token
 from authlib.integrations.base_client import OAuthError
 from authlib.integrations.httpx_client import OAuth2Client
@@ -112,11 +112,11 @@ def _faults_told() -> Iterator[None]:
         yield
     except OAuthError as error:
         raise OidcError(DENIED, str(error)) from error
-    except (OSError, httpx.HTTPError, httpx.InvalidURL, JoseError, KeyError, TypeError, ValueError) as error:
+    except (OSError, httpx2.HTTPError, httpx2.InvalidURL, JoseError, KeyError, TypeError, ValueError) as error:
         raise OidcError(PROVIDER, f"{type(error).__name__}: {error}") from error
 
 
-def _json(answer: httpx.Response) -> Any:
-    """Its content, of whatever shape: who reads it sees what is wrong. Raises httpx.HTTPError, ValueError."""
+def _json(answer: httpx2.Response) -> Any:
+    """Its content, of whatever shape: who reads it sees what is wrong. Raises httpx2.HTTPError, ValueError."""
     answer.raise_for_status()
     return answer.json()

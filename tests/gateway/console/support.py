@@ -4,7 +4,7 @@ import itertools
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 
 from gateway import config as configuration
 from gateway.config import GatewayConfig
@@ -54,11 +54,11 @@ class Browser:
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._transport = httpx.ASGITransport(app=console.app, client=("127.0.0.1", 50_000))
+        self._transport = httpx2.ASGITransport(app=console.app, client=("127.0.0.1", 50_000))
         self.cookies: dict[str, str] = {}
         self.csrf = ""
 
-    async def login(self, name: str, password: str = PASSWORD) -> httpx.Response:
+    async def login(self, name: str, password: str = PASSWORD) -> httpx2.Response:
         answer = await self.ask("POST", "/api/login", {"name": name, "password": password})
         if answer.status_code == 200:
             self.csrf = answer.json()["csrf"]
@@ -70,8 +70,8 @@ class Browser:
         token, session = self._console._sessions.begin(user)
         self.cookies, self.csrf = {COOKIE: token}, session.csrf
 
-    async def ask(self, method: str, path: str, body: Any = None, **headers: str) -> httpx.Response:
-        async with httpx.AsyncClient(transport=self._transport, base_url=BASE, cookies=self.cookies) as client:
+    async def ask(self, method: str, path: str, body: Any = None, **headers: str) -> httpx2.Response:
+        async with httpx2.AsyncClient(transport=self._transport, base_url=BASE, cookies=self.cookies) as client:
             sent = {"x-csrf-token": self.csrf, **headers}
             answer = await client.request(method, path, json=body, headers=sent)
             self.cookies.update(answer.cookies)

@@ -9,7 +9,7 @@ from contextlib import closing
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import httpx
+import httpx2
 import msgspec
 import pytest
 from starlette.routing import Route as Path_
@@ -266,9 +266,9 @@ def test_every_answer_carries_the_policy_and_unknown_hosts_get_none(console: Con
 def test_what_is_not_a_question_is_told_so(console: Console, body: bytes, status: int, code: str) -> None:
     """P-312."""
 
-    async def play() -> httpx.Response:
-        transport = httpx.ASGITransport(app=console.app)
-        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+    async def play() -> httpx2.Response:
+        transport = httpx2.ASGITransport(app=console.app)
+        async with httpx2.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
             return await client.post("/api/login", content=body)
 
     answer = asyncio.run(play())

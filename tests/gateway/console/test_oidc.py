@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-import httpx
+import httpx2
 import msgspec
 import pytest
 
@@ -85,7 +85,7 @@ def console(folder: Path, oidc: OidcConfig, steady: Steady | None = None, provid
 def agreed(url: str, who: str | None) -> str:
     """What the provider sends the browser back to once this person has logged in there; None: refused."""
     form = {"sub": who} if who else {"action": "deny"}
-    answer = httpx.post(url, data=form, follow_redirects=False)
+    answer = httpx2.post(url, data=form, follow_redirects=False)
     assert answer.status_code in {302, 303}, answer.text
     return answer.headers["location"]
 
