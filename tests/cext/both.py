@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cext import decoder
-from protocol import frame, limits, mac, record
+from cext.decoder import Columns, decode_payloads
+from protocol import cbor, frame, limits, mac, record
 from protocol.errors import FrameError
 
 SECRET = bytes(range(32))
@@ -129,3 +130,10 @@ def payload_of(data: bytes) -> bytes:
     """The payload of a frame that is well-formed."""
     envelope = mac.Envelope(data)
     return data[envelope.payload_at : envelope.payload_end]
+
+
+def columns_of(*raws: bytes) -> Columns:
+    head = [cbor.integer(number) for number in (1, 0, 0, 0)]
+    columns = decode_payloads([cbor.array([*head, cbor.array([raw])]) for raw in raws])
+    assert not any(columns.frames.reason)
+    return columns

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cext import hj212
-from cext.decoder import Columns, decode_payloads
+from cext.decoder import Columns
 from gateway.forward.hj212.encode import content_of, encode_window
 from gateway.forward.hj212.mapping import FLAGS, QUANTITIES, ItemConfig, Mapping, StateConfig, Station
 from gateway.forward.hj212.plan import Windows, table_of
@@ -17,18 +17,12 @@ from gateway.hj212.crc import crc
 from gateway.hj212.packet import Packet, PacketError
 from gateway.hj212.times import qn_of
 from gateway.journal.reader import Stored
-from protocol import cbor, record
+from protocol import record
+from tests.cext.both import columns_of
 from tests.protocol.strategies import windows as any_window
 
 MN = "010000A8900016F000169DC0"
 QN_MS = 1_772_324_100_998  # the next millisecond but one is another second
-
-
-def columns_of(*raws: bytes) -> Columns:
-    head = [cbor.integer(number) for number in (1, 0, 0, 0)]
-    columns = decode_payloads([cbor.array([*head, cbor.array([raw])]) for raw in raws])
-    assert not any(columns.frames.reason)
-    return columns
 
 
 def numbers() -> Callable[[], str]:

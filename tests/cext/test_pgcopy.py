@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from cext.pgcopy import reading_rows, window_rows
 from protocol import record
-from tests.cext.test_hj212 import columns_of
+from tests.cext.both import columns_of
 from tests.protocol.strategies import windows as any_window
 
 EPOCH_2000_S = 946_684_800

@@ -12,7 +12,7 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from gateway.files import write_secret
 from hil.ports import wait_for_port
 from hil.process import Process
-from tests.deploy.test_services import FORMS, PASSWORD, place_broker
+from tests.deploy.brokers import FORMS, PASSWORD, place_broker
 from tests.gateway.support import Running, Sender, StillClock, mosquitto, window, write_config
 
 FRAMES = 20

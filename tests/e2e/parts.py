@@ -2,10 +2,12 @@
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from gateway.journal.reader import Reader
 from hil import wiring
 from hil.bench import MOSQUITTO, VM
 from hil.broker import Broker
@@ -48,9 +50,10 @@ def parts(folder: Path, uplink: dict[str, int]) -> Iterator[Parts]:
         os.close(slave)
 
 
-def wait_until(what: str, condition: Callable[[], bool], timeout_s: float) -> None:
-    """Return once the condition holds; fails, saying what for, after timeout_s."""
-    deadline = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline, f"not within {timeout_s:g} s: {what}"
-        time.sleep(0.1)
+def times_in_journal(gateway: Gateway, epoch: int) -> Counter[int]:
+    """How often each seq of the epoch is in the journal."""
+    reader = Reader(gateway.data)
+    try:
+        return Counter(one.seq for one in reader.records_after(0, 1 << 30) if one.epoch == epoch)
+    finally:
+        reader.close()

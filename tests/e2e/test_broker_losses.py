@@ -2,17 +2,15 @@
 
 import json
 import time
-from collections import Counter
 from pathlib import Path
 
 import paho.mqtt.client as mqtt
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
-from gateway.journal.reader import Reader
-from hil.gateway import Gateway
 from hil.scenario import TERMINAL
-from tests.e2e.parts import Parts, parts, wait_until
+from tests.e2e.parts import Parts, parts, times_in_journal
+from tests.gateway.support import wait_until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 DROPPED = "$SYS/broker/publish/messages/dropped"
@@ -33,15 +31,6 @@ def subscribe_once(made: Parts) -> None:
     made.gateway.stop()
 
 
-def times_in_journal(gateway: Gateway, epoch: int) -> Counter[int]:
-    """How often each seq of the epoch is in the journal."""
-    reader = Reader(gateway.data)
-    try:
-        return Counter(one.seq for one in reader.records_after(0, 1 << 30) if one.epoch == epoch)
-    finally:
-        reader.close()
-
-
 def dropped_by(port: int, at_least: int) -> int:
     """Messages that the broker says it dropped; it counts anew each second."""
     found: list[int] = []
@@ -50,7 +39,7 @@ def dropped_by(port: int, at_least: int) -> int:
     client.connect("127.0.0.1", port)
     client.subscribe(DROPPED)
     client.loop_start()
-    wait_until("the broker's count of dropped messages", lambda: max(found, default=0) >= at_least, 30)
+    wait_until(lambda: max(found, default=0) >= at_least, "the broker's count of dropped messages", 30)
     client.loop_stop()
     client.disconnect()
     return found[-1]
@@ -70,12 +59,12 @@ def test_500_pubacked_frames_survive_a_broker_killed_before_the_gateway_has_them
         subscribe_once(made)
         epoch, first, last = prefill(made, 500)
         made.terminal.start()
-        wait_until("500 PUBACKs", lambda: made.broker.pubacked(TERMINAL) >= 500, 60)
+        wait_until(lambda: made.broker.pubacked(TERMINAL) >= 500, "500 PUBACKs", 60)
         assert made.gateway.windows() == 0
         made.broker.kill()
         made.broker.start()
         made.gateway.start()
-        wait_until("500 windows in the journal", lambda: made.gateway.windows() >= 500, 60)
+        wait_until(lambda: made.gateway.windows() >= 500, "500 windows in the journal", 60)
         assert_each_once(made, epoch, first, last)
 
 
@@ -86,12 +75,12 @@ def test_3000_frames_past_the_brokers_queue_all_arrive(tmp_path: Path) -> None:
         subscribe_once(made)
         epoch, first, last = prefill(made, 3000)
         made.terminal.start()
-        wait_until("3,000 PUBACKs", lambda: made.broker.pubacked(TERMINAL) >= 3000, 120)
+        wait_until(lambda: made.broker.pubacked(TERMINAL) >= 3000, "3,000 PUBACKs", 120)
         dropped = dropped_by(made.broker.port, 1900)
         print(f"PUBACKed {made.broker.pubacked(TERMINAL)}, dropped by the broker {dropped}")
         assert made.broker.overflowed()
         began = time.monotonic()
         made.gateway.start()
-        wait_until("3,000 windows in the journal", lambda: made.gateway.windows() >= 3000, 120)
+        wait_until(lambda: made.gateway.windows() >= 3000, "3,000 windows in the journal", 120)
         print(f"all in the journal after {time.monotonic() - began:.1f} s")
         assert_each_once(made, epoch, first, last)

@@ -11,8 +11,7 @@ from gateway.quarantine.quarantine import QuarantineReader
 from hil.benchmarks.processes import rss_mib
 from hil.broker import Broker
 from hil.process import Process
-from tests.e2e.parts import wait_until
-from tests.gateway.support import Device, Sender, mosquitto, window, write_config
+from tests.gateway.support import Device, Sender, mosquitto, wait_until, window, write_config
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 RATE, SECONDS = 1000, 5
@@ -52,7 +51,7 @@ def test_a_flood_of_bad_frames_costs_bounded_memory_and_delays_no_good_one_for_g
                 ranges = [one for data in device.down(0) for one in sender.open_ack(data).durable]
                 return {seq for first, last in ranges for seq in range(first, last + 1)}
 
-            wait_until("every good frame's ack", lambda: acked() == set(range(sent)), 60)
+            wait_until(lambda: acked() == set(range(sent)), "every good frame's ack", 60)
             device.close()
             assert rss_mib(gateway.pid) - before_mib < RSS_GROWTH_MIB
             gateway.stop()

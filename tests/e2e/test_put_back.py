@@ -8,7 +8,8 @@ import pytest
 from gateway.journal.reader import Reader
 from hil.powercut.machine import copy_image
 from protocol import record
-from tests.e2e.parts import Parts, parts, wait_until
+from tests.e2e.parts import Parts, parts
+from tests.gateway.support import wait_until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 UPLINK = {"ack_timeout_ms": 2000, "unacked_frames": 8, "records_per_frame": 8}
@@ -23,8 +24,8 @@ def deliver(made: Parts, windows: int, code: int = record.BOOT) -> None:
     """Let the terminal run until so many windows are in the journal, and an event of that code."""
     made.terminal.start()
     wait_until(
-        f"{windows} windows, an event {code}",
         lambda: len(windows_of(made)) >= windows and bool(events_of(made, code)),
+        f"{windows} windows, an event {code}",
         60,
     )
     made.terminal.kill()

@@ -7,7 +7,7 @@ import pytest
 
 from firmware.field.record import page
 from tests.e2e.console.browser import chromium
-from tests.firmware.field.record.test_record import DIGEST, report
+from tests.firmware.field.record.reports import DIGEST, report
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 

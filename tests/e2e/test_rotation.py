@@ -20,9 +20,8 @@ from gateway.pki.folder import Folder
 from gateway.rotation import changes
 from gateway.rotation.store import Store, looking
 from gateway.wanted import configurations
-from tests.e2e.parts import wait_until
 from tests.firmware.site import BROKER, NAME, SECRET, Site, site
-from tests.gateway.support import Device, Running, Sender, event, write_config
+from tests.gateway.support import Device, Running, Sender, event, wait_until, write_config
 
 pytestmark = [pytest.mark.e2e]
 PASSPHRASE = "twelve characters"
@@ -75,7 +74,7 @@ class House:
             self.made.terminal.keep_alive()
             return bool(condition())
 
-        wait_until(f"{what}\n{self.made.terminal.process.tail()}", holds, WAIT_S)
+        wait_until(holds, f"{what}\n{self.made.terminal.process.tail()}", WAIT_S)
 
     def restart_broker(self) -> None:
         self.made.broker.stop()
@@ -172,7 +171,7 @@ def test_a_terminal_that_is_revoked_is_out_within_a_minute(house: House) -> None
             stolen.publish(NAME, sender.frame([event(9_000)]))
             return house.running.metric("wattline_frames_refused_total", reason="terminal") > 0
 
-        wait_until("the gateway refuses it", is_refused, REVOKED_S)
+        wait_until(is_refused, "the gateway refuses it", REVOKED_S)
     taken, said = len(house.numbers()), len(house.made.terminal.process.text())
     house.heard_again()
     house.until(

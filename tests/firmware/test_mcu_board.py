@@ -8,7 +8,7 @@ import pytest
 
 from hil.terminal import Terminal
 from tests.firmware.site import REPO, site
-from tests.firmware.test_unix_board import VMS, said
+from tests.firmware.vms import VMS, said
 
 MACHINE = """
 import json, sys, time

@@ -13,7 +13,7 @@ import pytest
 from protocol import record
 from tests.firmware.site import BROKER, Tls, site
 from tests.firmware.sntp_server import Answers, answer, sntp_server
-from tests.firmware.test_unix_board import VMS, run
+from tests.firmware.vms import VMS, run
 
 ASK = """
 import json, time

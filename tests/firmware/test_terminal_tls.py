@@ -12,9 +12,9 @@ from gateway.pki.authority import Issued
 from hil.authority import Authority
 from hil.terminal import HASTY
 from protocol import record
-from tests.e2e.parts import wait_until
 from tests.firmware.live_flash import freed
 from tests.firmware.site import BROKER, NAME, Tls, site
+from tests.gateway.support import wait_until
 
 pytestmark = [pytest.mark.e2e]
 NOW = datetime.now(UTC)
@@ -31,7 +31,7 @@ def test_everything_is_delivered_by_tls_and_the_broker_knows_who_it_is(tmp_path:
         with made.gateway() as gateway:
             made.terminal.start()
             gateway.wait("300 records and the boot", lambda: set(gateway.records) >= set(range(1, last + 2)))
-            wait_until("the last ack", lambda: freed(made.terminal, set(range(1, last + 2))), 20)
+            wait_until(lambda: freed(made.terminal, set(range(1, last + 2))), "the last ack", 20)
             made.terminal.kill()
         assert set(made.pending()).isdisjoint(range(1, last + 1))
         assert f"as {NAME} (p5, c0, k60, u'{NAME}')" in made.broker.process.text()

@@ -19,8 +19,26 @@ from gateway.journal.journal import Journal
 from gateway.quarantine.quarantine import Quarantine, Refused
 from hil.process import Process
 from protocol.host import commissioning, sealing, signed
-from tests.gateway.commissioning.test_admission import KEY, NEW, POINT, SECRET
+from tests.gateway.commissioning.newcomer import KEY, NEW, POINT, SECRET
 from tests.gateway.support import Sender, accept, commit, event, reading, window, write_key
+
+PAGES = (
+    "enterprises",
+    "enterprises?view=map",
+    "enterprise/E1",
+    "fleet",
+    "gaps/T0001",
+    "alarms",
+    "alarm/1",
+    "notice/1",
+    "quarantine",
+    "frame/2",
+    "sinks",
+    "admission",
+    "audit",
+)
+TRANSFERRED = """performance.getEntries().filter(one => one.encodedBodySize && !one.name.includes("/api/"))
+    .reduce((sum, one) => sum + one.encodedBodySize, 0)"""
 
 PASSWORD = "correct horse battery"
 ROLES = {"vera": "viewer", "olga": "operator", "ada": "admin"}

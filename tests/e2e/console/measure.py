@@ -13,7 +13,7 @@ from playwright.sync_api import Page
 
 from tests.e2e.console import house, province
 from tests.e2e.console.browser import chromium, go, visit
-from tests.e2e.console.test_console import PAGES, TRANSFERRED
+from tests.e2e.console.house import PAGES, TRANSFERRED
 
 PAINT = "performance.getEntriesByName('first-contentful-paint')[0].startTime"
 SCROLL = """async () => {

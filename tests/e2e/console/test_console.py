@@ -9,28 +9,12 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.e2e.console import house
 from tests.e2e.console.browser import DESKTOP, PHONE, chromium, go, visit
+from tests.e2e.console.house import PAGES, TRANSFERRED
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
-PAGES = (
-    "enterprises",
-    "enterprises?view=map",
-    "enterprise/E1",
-    "fleet",
-    "gaps/T0001",
-    "alarms",
-    "alarm/1",
-    "notice/1",
-    "quarantine",
-    "frame/2",
-    "sinks",
-    "admission",
-    "audit",
-)
 OPERATORS = ("alarm/1", "gaps/T0001", "quarantine", "frame/2", "sinks", "admission")
 MISSING = re.compile(r"\b(?:null|undefined|NaN)\b")  # what a page shows that was told nothing
 NAMELESS = "all => all.filter(one => !(one.innerText || one.ariaLabel || one.labels?.length)).map(one => one.outerHTML)"
-TRANSFERRED = """performance.getEntries().filter(one => one.encodedBodySize && !one.name.includes("/api/"))
-    .reduce((sum, one) => sum + one.encodedBodySize, 0)"""
 CONTRAST = (Path(__file__).parent / "contrast.js").read_text()
 
 

@@ -26,12 +26,9 @@ from gateway.keys.wrapping import WrappingKeys
 from gateway.rotation import keyring
 from gateway.rotation.store import Store
 from protocol.host import commissioning, sealing, signed
+from tests.gateway.commissioning.newcomer import KEY, NEW, POINT, SECRET
 from tests.gateway.support import NOW_S, Sender, accept, commit, event, write_config
 
-SECRET = b"n" * 32
-NEW = Sender("T0042", SECRET)
-KEY = Ed25519PrivateKey.from_private_bytes(b"t" * 32)
-POINT = {"name": "furnace", "kind": "production", "rated_power_w": 160_000, "ct_ratio": 80, "pt_ratio": 1}
 Change = Callable[[dict[str, Any]], object]
 
 

@@ -7,14 +7,21 @@ from typing import Any
 import httpx2
 
 from gateway import config as configuration
-from gateway.config import GatewayConfig
+from gateway.config import GatewayConfig, VerifyConfig
 from gateway.console import users
 from gateway.console.app import Console
 from gateway.console.house import House
+from gateway.console.route import Route
 from gateway.console.sessions import COOKIE
 from gateway.console.users import Role, RoleName, User, UserEntry, Users
-from tests.gateway.support import Sender, StillClock
+from gateway.journal.journal import Journal
+from gateway.watch.screen import SETTLE_S
+from gateway.watch.store import Store
+from tests.gateway.support import NOW_S, Sender, StillClock
 from tests.gateway.watch.plant import configured
+from tests.gateway.watch.running import COUNT, FROM_S, powers_w, readings_of, send, watching
+
+MISSING = 30
 
 PASSWORD = "correct horse battery"
 HASH = users.hashed(PASSWORD)
@@ -76,3 +83,23 @@ class Browser:
             answer = await client.request(method, path, json=body, headers=sent)
             self.cookies.update(answer.cookies)
             return answer
+
+
+def name_of(route: Route) -> str:
+    return f"{route.method} {route.path}"
+
+
+def watched(folder: Path) -> StillClock:
+    """A plant's journal with one window missing, and what the watch finds in it."""
+    journal, clock = Journal(folder / "data", VerifyConfig()), StillClock(NOW_S)
+    for number in range(COUNT):
+        if number != MISSING:
+            send(journal, number, number, readings_of(powers_w(number), number), FROM_S + 900 * (number + 1))
+    journal.close()
+    clock.now_s += SETTLE_S + 1
+    store = Store(folder / "data")
+    watcher = watching(folder, store, clock)
+    watcher.look()
+    watcher.close()
+    store.close()
+    return clock

@@ -24,7 +24,7 @@ from gateway.console.server import serve
 from gateway.console.sessions import COOKIE
 from gateway.console.users import Role
 from protocol.host.strict import ConfigError
-from tests.gateway.console.support import NAMES, PASSWORD, Browser, Steady, console_of, folder_of
+from tests.gateway.console.support import NAMES, PASSWORD, Browser, Steady, console_of, folder_of, name_of
 from tests.gateway.support import Sender, StillClock
 
 SENDER = Sender()
@@ -39,10 +39,6 @@ def steady() -> Steady:
 @pytest.fixture
 def console(tmp_path: Path, steady: Steady) -> Console:
     return console_of(folder_of(tmp_path, SENDER), tmp_path, steady, StillClock())
-
-
-def name_of(route: Route) -> str:
-    return f"{route.method} {route.path}"
 
 
 def path_of(route: Route) -> str:

@@ -16,9 +16,7 @@ from schemathesis.specs.openapi.checks import (
 
 from gateway.console.app import ROUTES
 from gateway.console.route import Route
-from tests.gateway.console.support import Browser, Steady, console_of, folder_of
-from tests.gateway.console.test_access import name_of
-from tests.gateway.console.test_pages import watched
+from tests.gateway.console.support import Browser, Steady, console_of, folder_of, name_of, watched
 from tests.gateway.support import Sender
 
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]

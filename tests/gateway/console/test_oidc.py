@@ -3,35 +3,28 @@
 import asyncio
 import base64
 import hashlib
-import itertools
 import json
 import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import httpx2
-import msgspec
 import pytest
 
 from gateway import config as configuration
-from gateway.console import users
-from gateway.console.app import Console
 from gateway.console.audit import Audit
-from gateway.console.house import House
 from gateway.console.oidc import Provider
-from gateway.console.settings import OidcConfig
-from gateway.console.sign_on import LASTS_S, Names, OidcError
+from gateway.console.sign_on import LASTS_S, OidcError
 from gateway.files import write_secret
 from hil.ports import free_port
 from hil.process import Process
 from protocol.host.strict import ConfigError
+from tests.gateway.console.providers import SECRET, console, settings
 from tests.gateway.console.support import Browser, Steady, folder_of
-from tests.gateway.support import Sender, StillClock
+from tests.gateway.support import Sender
 
-SECRET = "a secret of sixteen"
 GROUPS = {
     "wang": ["power-operators", "staff"],
     "li": ["power-admins", "power-viewers"],
@@ -51,35 +44,6 @@ def issuer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with process:
         process.wait_for_line("Uvicorn running", 60)
         yield f"http://127.0.0.1:{port}"
-
-
-def settings(folder: Path, issuer: str, **more: Any) -> OidcConfig:
-    secret = folder / "oidc.secret"
-    secret.write_text(SECRET)
-    secret.chmod(0o600)
-    groups = {"viewers": "power-viewers", "operators": "power-operators", "admins": "power-admins"}
-    given = {
-        "issuer": issuer,
-        "client_id": "console",
-        "client_secret_file": str(secret),
-        "address": "http://127.0.0.1/",
-    }
-    return OidcConfig(**(given | groups | more))
-
-
-def console(folder: Path, oidc: OidcConfig, steady: Steady | None = None, provider: Names | None = None) -> Console:
-    config = folder_of(folder, Sender())
-    config = msgspec.structs.replace(config, console=msgspec.structs.replace(config.console, oidc=oidc))
-    counter = itertools.count()
-    house = House(config, folder / "gateway.toml", StillClock())
-    known = users.load(folder / "users.toml")
-    return Console(
-        house,
-        known,
-        steady or Steady(),
-        lambda size: next(counter).to_bytes(size, "big"),
-        provider=provider or Provider(oidc),
-    )
 
 
 def agreed(url: str, who: str | None) -> str:

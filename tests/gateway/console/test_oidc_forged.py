@@ -22,8 +22,8 @@ from gateway.console.oidc import Provider
 from gateway.console.rates import Rate
 from gateway.console.sign_on import Begun, OidcError
 from gateway.console.users import Role, User
+from tests.gateway.console.providers import SECRET, console, settings
 from tests.gateway.console.support import Browser
-from tests.gateway.console.test_oidc import SECRET, console, settings
 
 KEY, OTHER = ECKey.generate_key("P-256", auto_kid=True), ECKey.generate_key("P-256", auto_kid=True)
 BEGUN = Begun("", "state", "nonce", "verifier")

@@ -12,38 +12,19 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from gateway import lock
-from gateway.config import VerifyConfig
 from gateway.console.audit import ASKED_CHARS_MAX
 from gateway.console.pages import quarantine
-from gateway.journal.journal import FILE, Journal
+from gateway.journal.journal import FILE
 from gateway.quarantine import orders
 from gateway.quarantine.quarantine import Quarantine, Refused
 from gateway.watch.dispatch.post import Post
-from gateway.watch.screen import SETTLE_S
 from gateway.watch.store import Store
 from protocol.host import commissioning, signed
-from tests.gateway.console.support import Browser, Steady, console_of, folder_of
+from tests.gateway.console.support import MISSING, Browser, Steady, console_of, folder_of, watched
 from tests.gateway.support import NOW_S, Sender, StillClock, window
-from tests.gateway.watch.running import COUNT, FROM_S, powers_w, readings_of, send, watching
+from tests.gateway.watch.running import COUNT, FROM_S, powers_w, readings_of
 
 SENDER = Sender()
-MISSING = 30
-
-
-def watched(folder: Path) -> StillClock:
-    """A plant's journal with one window missing, and what the watch finds in it."""
-    journal, clock = Journal(folder / "data", VerifyConfig()), StillClock(NOW_S)
-    for number in range(COUNT):
-        if number != MISSING:
-            send(journal, number, number, readings_of(powers_w(number), number), FROM_S + 900 * (number + 1))
-    journal.close()
-    clock.now_s += SETTLE_S + 1
-    store = Store(folder / "data")
-    watcher = watching(folder, store, clock)
-    watcher.look()
-    watcher.close()
-    store.close()
-    return clock
 
 
 def asked(browser: Browser, method: str, path: str, body: Any = None) -> Any:

@@ -22,42 +22,15 @@ from gateway.forward import nats_sink
 from gateway.forward import outbox as store
 from gateway.forward.mqtt_sink import MqttSink
 from gateway.forward.nats_sink import NatsSink
-from gateway.forward.sink import Sink
 from hil.broker import Broker
 from hil.nats import Nats
 from protocol import record
 from protocol.frame import open_frame
-from tests.gateway.forward.world import FakeSink, World
+from tests.gateway.forward.world import Sending, old
 from tests.gateway.support import NOW_S, ROOT, event, mosquitto, window
 
-DAY_S = 86400
 DEADLINE_S = 60.0
 NATS = ROOT / "build/nats/nats-server"
-
-
-def old(seq: int, **values: Any) -> bytes:
-    return window(seq, NOW_S - DAY_S * 30 + 900 * seq, **values)
-
-
-class Sending(World):
-    """A world whose sink is one that is made anew at each start."""
-
-    def __init__(self, folder: Path, make: Callable[[], Sink]) -> None:
-        self._make = make
-        super().__init__(folder, FakeSink())
-
-    def open(self) -> None:
-        super().open()
-        self.real = self._make()
-        self.forwarder._sink = self.real
-
-    def restart(self) -> None:
-        self.real.close()
-        super().restart()
-
-    def close(self) -> None:
-        self.real.close()
-        super().close()
 
 
 class Listener:

@@ -3,7 +3,6 @@
 import itertools
 import json
 import re
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,9 +13,8 @@ import pytest
 from gateway.forward.outbox import status
 from gateway.hj212.times import data_time
 from hil.broker import Broker
-from hil.platform_ledger import Ledger, load
-from hil.process import Process
 from protocol import record
+from tests.gateway.forward.platform_process import MN, PlatformProcess
 from tests.gateway.support import (
     NOW_S,
     Device,
@@ -30,7 +28,6 @@ from tests.gateway.support import (
     write_config,
 )
 
-MN = "010000A8900016F000169DC0"
 MAPPING = f"""
 restarts = false
 [[station]]
@@ -44,38 +41,6 @@ code = "i33200"
 quantity = "p"
 attributes = ["Min", "Avg", "Max"]
 """
-
-
-class PlatformProcess:
-    """hil.platform as a process."""
-
-    def __init__(self, folder: Path) -> None:
-        self.journal, self.control = folder / "platform.jsonl", folder / "platform.control"
-        command = [sys.executable, "-m", "hil.platform", "--journal", str(self.journal), "--control", str(self.control)]
-        self.process = Process("platform", command, folder / "platform.log")
-        self.process.start()
-        self.port = json.loads(self.process.wait_for_line(r"^\{.*\}$", 30).group())["port"]
-
-    def obey(self, **mode: object) -> None:
-        with self.control.open("a") as stream:
-            stream.write(json.dumps(mode) + "\n")
-
-    def ledger(self) -> Ledger:
-        return load(self.journal)
-
-    def wait_for(self, messages: int) -> Ledger:
-        deadline = time.monotonic() + 20
-        while self.ledger().counts.messages < messages and time.monotonic() < deadline:
-            time.sleep(0.05)
-        found = self.ledger()
-        assert found.counts.messages == messages
-        return found
-
-    def sink(self) -> str:
-        return (
-            f'[[sink]]\nname = "province"\nkind = "hj212"\nhost = "127.0.0.1"\nport = {self.port}\n'
-            'mapping = "platform.toml"\nanswer_timeout_ms = 300\nreconnect_min_ms = 10\nreconnect_max_ms = 200\n'
-        )
 
 
 @pytest.fixture

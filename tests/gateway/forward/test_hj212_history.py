@@ -16,7 +16,7 @@ from gateway.hj212.times import data_time, start_of
 from hil.platform_rules import Rules
 from protocol import record
 from tests.gateway.forward.platform_double import PlatformDouble
-from tests.gateway.forward.test_hj212_sink import DAY_S, HEAD_2017, ITEMS_2017, MN, PW, Station, mapping
+from tests.gateway.forward.stations import DAY_S, HEAD_2017, ITEMS_2017, MN, PW, Station, mapping
 from tests.gateway.support import NOW_S, reading, window
 
 HOUR_S = 3600

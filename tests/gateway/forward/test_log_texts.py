@@ -15,8 +15,8 @@ from gateway.hj212.packet import EDITION_2025
 from gateway.hj212.times import data_time
 from hil.platform_rules import Rules
 from tests.gateway.forward.platform_double import PlatformDouble
-from tests.gateway.forward.test_hj212_sink import HEAD_2017, ITEMS_2017, ITEMS_2025, KEY, MN, PW, Station, mapping
-from tests.gateway.forward.test_hj212_sink import mapping_2025 as of_2025
+from tests.gateway.forward.stations import HEAD_2017, ITEMS_2017, ITEMS_2025, KEY, MN, PW, Station, mapping
+from tests.gateway.forward.stations import mapping_2025 as of_2025
 from tests.gateway.support import NOW_S, window
 
 LOG = 'log_id = "i21001"\n'

@@ -15,7 +15,7 @@ from gateway.mqtt.publisher import Publisher
 from gateway.mqtt.session import SilentError
 from hil.broker import Broker
 from tests.cext import mqtt_reference as wire
-from tests.gateway.forward.test_brokers import Sending, old
+from tests.gateway.forward.world import Sending, old
 from tests.gateway.intake.fake_broker import FakeBroker
 from tests.gateway.support import make_certificate, mosquitto, reading, wait_until
 
@@ -64,7 +64,7 @@ def test_a_message_too_large_for_the_broker_is_a_dead_letter_and_holds_up_no_oth
         broker.start()
         sending = Sending(tmp_path / "data", sink(broker.port))
         sending.commit([old(1)])
-        sending.commit([old(2, readings=[reading()] * 12)])
+        sending.commit([old(2, *[reading()] * 12)])
         sending.commit([old(3)])
         assert sending.try_to_run() == []
         status = store.status(sending.folder, "s")

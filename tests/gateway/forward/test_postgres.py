@@ -4,21 +4,17 @@ import random
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import psycopg
 import pytest
 
-from gateway.config import PostgresConfig
 from gateway.forward import outbox as store
-from gateway.forward.postgres.sink import PostgresSink
 from hil.postgres import Postgres
 from protocol import record
-from tests.gateway.forward.world import FakeSink, World
+from tests.gateway.forward.databases import Database
+from tests.gateway.forward.world import DAY_S, old
 from tests.gateway.support import NOW_S, ROOT, event, reading, window
-
-DAY_S = 86400
 
 
 @pytest.fixture(scope="module")
@@ -28,51 +24,11 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
         yield one
 
 
-class Database(World):
-    """A world whose sink is PostgreSQL."""
-
-    def __init__(self, folder: Path, server: Postgres, schema: str, batch_records: int = 50) -> None:
-        self.server = server
-        self.config = PostgresConfig(
-            name="s", host="127.0.0.1", port=server.port, database="postgres", user="wattline", schema=schema,
-            batch_records=batch_records,
-        )  # fmt: skip
-        super().__init__(folder, FakeSink())
-
-    def open(self) -> None:
-        super().open()
-        self.postgres = PostgresSink(self.config, self.outbox, lambda _: None)
-        self.forwarder._sink = self.postgres
-
-    def restart(self) -> None:
-        self.postgres.close()
-        super().restart()
-
-    def ask(self, query: str) -> list[Any]:
-        with psycopg.connect(self.server.dsn, options=f"-c search_path={self.config.schema}") as connection:
-            return connection.execute(query.encode()).fetchall()
-
-    def command(self, text: str) -> None:
-        with psycopg.connect(self.server.dsn, autocommit=True, options=f"-c search_path={self.config.schema}") as one:
-            one.execute(text.encode())
-
-    def seqs(self) -> list[int]:
-        return [row[0] for row in self.ask("SELECT seq FROM windows UNION ALL SELECT seq FROM events ORDER BY seq")]
-
-    def close(self) -> None:
-        self.postgres.close()
-        super().close()
-
-
 @pytest.fixture
 def database(tmp_path: Path, server: Postgres, request: pytest.FixtureRequest) -> Iterator[Database]:
     one = Database(tmp_path, server, f"t{abs(hash(request.node.name)) % 10**9}")
     yield one
     one.close()
-
-
-def old(seq: int, *readings: Any) -> bytes:
-    return window(seq, NOW_S - DAY_S * 30 + 900 * seq, list(readings) or None)
 
 
 def test_everything_that_a_record_says_is_there(database: Database) -> None:

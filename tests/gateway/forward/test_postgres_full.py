@@ -9,7 +9,8 @@ import psycopg
 from gateway.forward import outbox as store
 from hil.disk import Disk
 from hil.postgres import Postgres
-from tests.gateway.forward.test_postgres import Database, old
+from tests.gateway.forward.databases import Database
+from tests.gateway.forward.world import old
 from tests.gateway.support import ROOT
 
 

@@ -13,7 +13,7 @@ from gateway.cli import app
 from gateway.forward import acknowledged, outbox
 from gateway.forward.acknowledged import Cell
 from tests.gateway.forward.platform_double import PlatformDouble
-from tests.gateway.forward.test_hj212_sink import HEAD_2017, ITEMS_2017, Station, mapping
+from tests.gateway.forward.stations import HEAD_2017, ITEMS_2017, Station, mapping
 from tests.gateway.support import NOW_S, Sender, StillClock, event, window, write_config
 
 DAY_S = 86400

@@ -1,8 +1,9 @@
 """A journal, and sinks that a test tells how to behave."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import structlog
 
@@ -11,11 +12,13 @@ from gateway.forward.account import Account
 from gateway.forward.backoff import Backoff
 from gateway.forward.forwarder import Forwarder
 from gateway.forward.outbox import Outbox
-from gateway.forward.sink import Batch, BatchRefusedError, Receipt, SinkError
+from gateway.forward.sink import Batch, BatchRefusedError, Receipt, Sink, SinkError
 from gateway.journal.journal import Journal
 from gateway.journal.reader import Reader
 from gateway.metrics import Metrics
-from tests.gateway.support import NOW_S, Sender, StillClock, accept, commit
+from tests.gateway.support import NOW_S, Sender, StillClock, accept, commit, window
+
+DAY_S = 86400
 
 Name = tuple[str, int, int]  # terminal, epoch, seq
 
@@ -112,4 +115,27 @@ class World:
         return []
 
 
-__all__ = ["NOW_S", "FakeSink", "Name", "World"]
+def old(seq: int, *readings: Any) -> bytes:
+    """A window of a month ago; without readings, one that is plausible."""
+    return window(seq, NOW_S - DAY_S * 30 + 900 * seq, list(readings) or None)
+
+
+class Sending(World):
+    """A world whose sink is one that is made anew at each start."""
+
+    def __init__(self, folder: Path, make: Callable[[], Sink]) -> None:
+        self._make = make
+        super().__init__(folder, FakeSink())
+
+    def open(self) -> None:
+        super().open()
+        self.real = self._make()
+        self.forwarder._sink = self.real
+
+    def restart(self) -> None:
+        self.real.close()
+        super().restart()
+
+    def close(self) -> None:
+        self.real.close()
+        super().close()

@@ -1,17 +1,12 @@
 """The ledger against a naive world that knows what happened."""
 
 import random
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.gaps.ledger import states
-from gateway.gaps.source import Source
 from gateway.gaps.words import (
     CELL_S,
     CLOCK,
@@ -24,33 +19,9 @@ from gateway.gaps.words import (
     REFUSED,
     TERMINAL_OFF,
 )
-from gateway.registry import Terminal
-from tests.gateway.gaps.world import BEGIN_S, Stores, World
-from tests.gateway.support import POINT
+from tests.gateway.gaps.world import BEGIN_S, Stores, World, seen, stores_of
 
-TERMINAL = Terminal("T0001", {}, {1: POINT}, commissioned_s=BEGIN_S)
 DAY_S = 86400
-
-
-def seen(folder: Path, from_s: int, now_s: int) -> dict[int, tuple[str, int]]:
-    """Cell to (state or cause, reason), as the ledger has it."""
-    source = Source(folder, CELL_S)  # a clock is never ahead here: what lies before the span is not read
-    span = source.span(from_s, now_s, now_s)
-    row = source.terminals().get("T0001")
-    facts = source.facts(row or 0, span)
-    due = source.due(TERMINAL, row, span, facts)
-    cause_of = source.cause_of("T0001", row, span, facts)
-    found = {cell: (state, reason) for cell, [(_, state, reason)] in states(due, facts.cells, cause_of, now_s)}
-    source.close()
-    return found
-
-
-@contextmanager
-def stores_of(world: World) -> Iterator[tuple[Path, Stores]]:
-    with tempfile.TemporaryDirectory() as name:
-        stores = Stores(Path(name), world)
-        yield Path(name), stores
-        stores.close()
 
 
 def check(world: World, found: dict[int, tuple[str, int]], from_s: int, now_s: int) -> None:

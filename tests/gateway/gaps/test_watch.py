@@ -18,8 +18,7 @@ from gateway.gaps.watch import CELLS, DAY_S, DayCells, count, take
 from gateway.gaps.words import CAUSES, CELL_S, LINK_DOWN, METER_SILENT, TERMINAL_OFF
 from gateway.registry import Terminal
 from hil.broker import Broker
-from tests.gateway.gaps.test_gaps_model import TERMINAL, seen, stores_of
-from tests.gateway.gaps.world import BEGIN_S, World
+from tests.gateway.gaps.world import BEGIN_S, TERMINAL, World, seen, stores_of
 from tests.gateway.support import (
     NOW_S,
     POINT,

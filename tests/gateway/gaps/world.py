@@ -4,22 +4,28 @@ It knows what happened, second by second; the ledger must find it out from what 
 """
 
 import random
+import tempfile
 from bisect import bisect_left
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 from gateway.config import QuarantineConfig, VerifyConfig
+from gateway.gaps.ledger import states
+from gateway.gaps.source import Source
 from gateway.gaps.words import CELL_S
 from gateway.journal.journal import Journal
 from gateway.quarantine.quarantine import Quarantine, Refused
-from tests.gateway.support import NOW_S, Accepted, Sender, accept, commit, event, reading, window
+from gateway.registry import Terminal
+from tests.gateway.support import NOW_S, POINT, Accepted, Sender, accept, commit, event, reading, window
 
 Spell = tuple[int, int]  # from, to
 SPELL_S_MAX = 16 * CELL_S
 BEGIN_S = NOW_S - 400 * 86400
 CHUNK = 500  # records a commit
+TERMINAL = Terminal("T0001", {}, {1: POINT}, commissioned_s=BEGIN_S)
 
 
 @dataclass
@@ -160,3 +166,24 @@ class Stores:
     def close(self) -> None:
         self.journal.close()
         self.quarantine.close()
+
+
+def seen(folder: Path, from_s: int, now_s: int) -> dict[int, tuple[str, int]]:
+    """Cell to (state or cause, reason), as the ledger has it."""
+    source = Source(folder, CELL_S)  # a clock is never ahead here: what lies before the span is not read
+    span = source.span(from_s, now_s, now_s)
+    row = source.terminals().get("T0001")
+    facts = source.facts(row or 0, span)
+    due = source.due(TERMINAL, row, span, facts)
+    cause_of = source.cause_of("T0001", row, span, facts)
+    found = {cell: (state, reason) for cell, [(_, state, reason)] in states(due, facts.cells, cause_of, now_s)}
+    source.close()
+    return found
+
+
+@contextmanager
+def stores_of(world: World) -> Iterator[tuple[Path, Stores]]:
+    with tempfile.TemporaryDirectory() as name:
+        stores = Stores(Path(name), world)
+        yield Path(name), stores
+        stores.close()

@@ -22,7 +22,7 @@ from gateway.journal.reader import Reader
 from gateway.journal.retention import Retired, Rule, Settled
 from gateway.journal.rows import Blocks, connect_to
 from gateway.journal.spans import Spans
-from tests.gateway.journal.test_journal_model import entries, log_of
+from tests.gateway.journal.logs import entries, log_of
 from tests.gateway.support import NEW, NOW_S, REPEATED, Accepted, Sender, accept, commit, event, reading, window
 
 ALL = Rule(1 << 62, None)  # keep nothing that may go

@@ -22,7 +22,7 @@ from gateway.pki.authority import BEGIN, CLIENT, END, PEM, SERVER, Authority, Is
 from gateway.pki.folder import Folder, PkiError
 from hil.ports import free_port, wait_for_port
 from hil.process import Process
-from tests.deploy.test_services import hashed
+from tests.deploy.brokers import hashed
 from tests.gateway.support import mosquitto
 
 REVOKED_S = 20  # for one SIGHUP on a busy machine

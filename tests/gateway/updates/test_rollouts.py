@@ -20,8 +20,7 @@ from protocol import ack, down, record, update
 from protocol.host import bundle
 from tests.gateway.support import NOW_S
 from tests.gateway.updates.world import HOUR_MS, POINTS, Fleet, names, release
-from tests.gateway.wanted.test_faults import Failing
-from tests.gateway.wanted.world import talk
+from tests.gateway.wanted.world import Failing, talk
 
 PAYLOAD = bundle.read(release(), POINTS).payload
 

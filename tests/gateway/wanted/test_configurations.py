@@ -16,9 +16,7 @@ from gateway.wanted.heard import GONE_EVENTS
 from gateway.wanted.store import Store, looking
 from protocol import down, record
 from tests.gateway.support import NOW_S, Sender, StillClock
-from tests.gateway.wanted.world import Box, House, talk
-
-DOCUMENT = b'{"sample_interval_s":10}'
+from tests.gateway.wanted.world import DOCUMENT, Box, House, order, states, talk
 
 
 @pytest.fixture
@@ -31,22 +29,6 @@ def house(tmp_path: Path, clock: StillClock) -> Iterator[House]:
     one = House(tmp_path, clock, Sender())
     yield one
     one.close()
-
-
-def order(house: House, document: bytes = DOCUMENT) -> int:
-    """As the command does it: another connection writes."""
-    store = Store(house.folder)
-    with store.writing() as connection:
-        version = c.order(connection, "T0001", document, house.clock.now_ms())
-    store.close()
-    return version
-
-
-def states(house: House) -> tuple[dict[int, str], int | None]:
-    """(versions and their states, what is in force)."""
-    with looking(house.folder) as store:
-        assert store is not None
-        return {one.version: one.state for one in c.of_terminal(store, "T0001")}, c.in_force(store).get("T0001")
 
 
 def heard(house: House, box: Box) -> list[down.Configuration]:

@@ -1,20 +1,16 @@
 """The store of what is wanted while its disk fails, or the gateway dies between two writes."""
 
-import contextlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from gateway.database import NewerSchemaError, StoreUnavailableError, connect
+from gateway.database import NewerSchemaError, connect
 from gateway.pipeline import StoppedError
-from gateway.shared_store import SharedStore
 from gateway.wanted.store import FILE, Store
 from protocol import ack, down, record
 from tests.gateway.support import NOW_S, Sender, StillClock
-from tests.gateway.wanted.test_configurations import order, states
-from tests.gateway.wanted.world import Box, House, talk
+from tests.gateway.wanted.world import Box, Failing, House, order, states, talk
 
 
 @pytest.fixture
@@ -27,24 +23,6 @@ def house(tmp_path: Path, clock: StillClock) -> Iterator[House]:
     one = House(tmp_path, clock, Sender())
     yield one
     one.close()
-
-
-class Failing:
-    """The disk of the store refuses so many writes."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, times: int, kind: type[SharedStore] = Store) -> None:
-        self.left = times
-        self._writing = kind.writing
-        monkeypatch.setattr(kind, "writing", lambda store: self._fail(store))  # noqa: PLW0108  (it must get the store)
-
-    @contextlib.contextmanager
-    def _fail(self, store: SharedStore) -> Iterator[Any]:
-        if self.left:
-            self.left -= 1
-            store.close()
-            raise StoreUnavailableError("disk full")
-        with self._writing(store) as connection:
-            yield connection
 
 
 def test_what_a_terminal_says_is_kept_before_it_is_acknowledged(

@@ -1,12 +1,16 @@
 """A gateway's stages on real stores, with a clock that a test sets; and a terminal that obeys SPEC.md."""
 
+import contextlib
 import io
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from gateway.config import QuarantineConfig, VerifyConfig
+from gateway.database import StoreUnavailableError
 from gateway.desk import Around
 from gateway.intake import Delivery
 from gateway.journal.journal import Journal
@@ -16,10 +20,15 @@ from gateway.pipeline import Pipeline
 from gateway.quarantine.quarantine import Quarantine
 from gateway.registry import Registry
 from gateway.replay import AnswersOnly
+from gateway.shared_store import SharedStore
 from gateway.verify import bounds_of
+from gateway.wanted import configurations as c
 from gateway.wanted.desk import Desk
+from gateway.wanted.store import Store, looking
 from protocol import ack, down, record
 from tests.gateway.support import POINT, Sender, StillClock, event, terminal_of
+
+DOCUMENT = b'{"sample_interval_s":10}'
 
 UNMET_MAX = 16
 
@@ -147,3 +156,37 @@ def talk(house: House, box: Box, lose: Callable[[Any], bool] = lambda _: False) 
         if not lose(one):
             box.obey(data)
     return found
+
+
+def order(house: House, document: bytes = DOCUMENT) -> int:
+    """As the command does it: another connection writes."""
+    store = Store(house.folder)
+    with store.writing() as connection:
+        version = c.order(connection, "T0001", document, house.clock.now_ms())
+    store.close()
+    return version
+
+
+def states(house: House) -> tuple[dict[int, str], int | None]:
+    """(versions and their states, what is in force)."""
+    with looking(house.folder) as store:
+        assert store is not None
+        return {one.version: one.state for one in c.of_terminal(store, "T0001")}, c.in_force(store).get("T0001")
+
+
+class Failing:
+    """The disk of the store refuses so many writes."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, times: int, kind: type[SharedStore] = Store) -> None:
+        self.left = times
+        self._writing = kind.writing
+        monkeypatch.setattr(kind, "writing", lambda store: self._fail(store))  # noqa: PLW0108  (it must get the store)
+
+    @contextlib.contextmanager
+    def _fail(self, store: SharedStore) -> Iterator[Any]:
+        if self.left:
+            self.left -= 1
+            store.close()
+            raise StoreUnavailableError("disk full")
+        with self._writing(store) as connection:
+            yield connection

@@ -8,7 +8,7 @@ from firmware.field import cli
 from firmware.field.bus.asking import SILENT
 from firmware.field.bus.opening import PlaceError, places
 from firmware.field.bus.reach import ANYBODY, WHO, Buses, Question
-from tests.firmware.field.bus.test_scan import Scripted
+from tests.firmware.field.bus.scripted import Scripted
 
 
 @pytest.mark.parametrize(

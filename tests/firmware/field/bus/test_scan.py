@@ -5,7 +5,6 @@ import json
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -25,6 +24,7 @@ from firmware.field.bus.traffic import exchange
 from firmware.field.cli import app
 from hil.meter_capture import Told, problem_with, told
 from tests.firmware.field.bus.conftest import Meters
+from tests.firmware.field.bus.scripted import Scripted
 
 N9600, N2400 = Line(9600, "N", 1), Line(2400, "N", 1)
 MODBUS_MODELS = [one.name for one in recognise.models() if one.protocol_name == "modbus-rtu"]
@@ -124,32 +124,6 @@ def test_bytes_leave_the_tool_in_one_place() -> None:
     ]
     port = [("adapter.py", "self._port.write"), ("asking.py", "self._uart.write")]  # the second on a terminal, too
     assert written == [*port, ("traffic.py", "self._file.write")]  # the last is the capture's file
-
-
-class Scripted:
-    """A bus that answers as it is told: {(line, protocol, address): what it said}, one after the other."""
-
-    name = "scripted"
-    signal_dbm = None
-
-    def __init__(self, said: dict[tuple[Line, str, int | str], list[Heard]], interrupt_at: int = -1) -> None:
-        self.asked: list[Question] = []
-        self._said = said
-        self._interrupt_at = interrupt_at
-
-    def at(self, _: int) -> "Scripted":
-        return self
-
-    def ask(self, questions: Sequence[Question]) -> Iterator[Heard]:
-        for question in questions:
-            if len(self.asked) == self._interrupt_at:
-                raise KeyboardInterrupt
-            self.asked.append(question)
-            said = self._said.get((question.line, question.protocol, question.address), [])
-            yield said.pop(0) if said else Heard(SILENT, b"", b"", b"")
-
-    def close(self) -> None:
-        pass
 
 
 ANSWER = bytes.fromhex("0103020000b844")  # of unit 1: one register

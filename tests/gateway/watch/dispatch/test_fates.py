@@ -8,7 +8,7 @@ from gateway.watch.dispatch import post as posts
 from gateway.watch.dispatch.post import FAILING, GIVEN_UP, REFUSED_MAX, TOLD, WAITING, Fate
 from gateway.watch.store import Step
 from tests.gateway.support import NOW_S
-from tests.gateway.watch.dispatch.test_post import NOW_MS, World, channel
+from tests.gateway.watch.dispatch.world import NOW_MS, World, channel
 
 LATER_MS = NOW_MS + 5000
 

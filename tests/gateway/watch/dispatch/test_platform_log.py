@@ -27,8 +27,8 @@ from gateway.watch.dispatch.sender import REFUSED, UNREACHABLE, ChangesRefusedEr
 from gateway.watch.enterprises import Enterprise, Linkage, PointId
 from gateway.watch.store import Row
 from hil.ports import free_port
-from tests.gateway.forward.test_forwarding import MN, PlatformProcess
-from tests.gateway.forward.test_hj212_sink import HEAD_2017, ITEMS_2017
+from tests.gateway.forward.platform_process import MN, PlatformProcess
+from tests.gateway.forward.stations import HEAD_2017, ITEMS_2017
 from tests.gateway.support import NOW_S, Sender, StillClock, wait_until
 from tests.gateway.watch.dispatch.world import Alarms
 from tests.gateway.watch.plant import configured

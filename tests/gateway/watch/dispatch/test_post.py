@@ -10,50 +10,14 @@ import pytest
 from gateway.database import connect
 from gateway.watch.changes import CHANGES, ENDS_AFTER_S
 from gateway.watch.dispatch import post as posts
-from gateway.watch.dispatch.channels import MaintenanceEntry, WebhookEntry
+from gateway.watch.dispatch.channels import MaintenanceEntry
 from gateway.watch.dispatch.dispatcher import Rate
-from gateway.watch.dispatch.message import Message
-from gateway.watch.dispatch.post import DIGEST_MAX, REFUSED_MAX, Post
+from gateway.watch.dispatch.post import DIGEST_MAX, REFUSED_MAX
 from gateway.watch.store import FILE, SCHEMA, Step
 from tests.gateway.support import NOW_S
-from tests.gateway.watch.dispatch.world import Alarms
+from tests.gateway.watch.dispatch.world import NOW_MS, World, channel
 
-NOW_MS = NOW_S * 1000
 KINDS = ["treatment_off", "started_late", "treatment_idle", None]
-
-
-def channel(name: str = "duty", **more: object) -> WebhookEntry:
-    return WebhookEntry(**{"name": name, "url": "https://a.example/", "secret_file": "-", **more})  # type: ignore[arg-type]
-
-
-class World:
-    """Alarms, and the post of one channel."""
-
-    def __init__(self, folder: Path, entry: WebhookEntry | None = None) -> None:
-        self.folder, self.entry = folder, entry or channel()
-        self.alarms, self.post = Alarms(folder), Post(folder)
-        self.post.begin([self.entry.name], NOW_MS)
-
-    def next(self, room: int = 100) -> Message | None:
-        return self.post.next(self.entry, {"E1": "First steelworks"}, room)
-
-    def told(self, room: int = 100) -> list[tuple[str, str]]:
-        """(linkage, change) of all that is waiting, confirmed one after the other."""
-        found = []
-        while message := self.next(room):
-            found += [(one["alarm"]["subject"], one["change"]) for one in message.told]
-            self.post.confirmed(self.entry.name, message, NOW_MS)
-        return found
-
-    def killed(self) -> None:
-        """The process is another one."""
-        self.post.close()
-        self.post = Post(self.folder)
-        self.post.begin([self.entry.name], NOW_MS)
-
-    def close(self) -> None:
-        self.post.close()
-        self.alarms.close()
 
 
 def _something_happens(world: World, rnd: random.Random, now_s: int) -> None:

@@ -9,10 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from gateway.watch.dispatch.channels import WebhookEntry
+from gateway.watch.dispatch.message import Message
+from gateway.watch.dispatch.post import Post
 from gateway.watch.finding import Finding
 from gateway.watch.looks import FAMILIES
 from gateway.watch.store import Known, Look, Progress, Store
 from tests.gateway.support import NOW_S
+
+NOW_MS = NOW_S * 1000
 
 SECRET = "dut1-hook-s3cret"  # as short as one may be
 Request = tuple[dict[str, str], bytes]
@@ -98,3 +102,37 @@ def webhook(folder: Path, port: int, name: str = "duty", **more: Any) -> Webhook
     secret.chmod(0o600)
     given = {"name": name, "url": f"http://127.0.0.1:{port}/hook?to=duty", "secret_file": str(secret)}
     return WebhookEntry(**(given | more))
+
+
+def channel(name: str = "duty", **more: object) -> WebhookEntry:
+    return WebhookEntry(**{"name": name, "url": "https://a.example/", "secret_file": "-", **more})  # type: ignore[arg-type]
+
+
+class World:
+    """Alarms, and the post of one channel."""
+
+    def __init__(self, folder: Path, entry: WebhookEntry | None = None) -> None:
+        self.folder, self.entry = folder, entry or channel()
+        self.alarms, self.post = Alarms(folder), Post(folder)
+        self.post.begin([self.entry.name], NOW_MS)
+
+    def next(self, room: int = 100) -> Message | None:
+        return self.post.next(self.entry, {"E1": "First steelworks"}, room)
+
+    def told(self, room: int = 100) -> list[tuple[str, str]]:
+        """(linkage, change) of all that is waiting, confirmed one after the other."""
+        found = []
+        while message := self.next(room):
+            found += [(one["alarm"]["subject"], one["change"]) for one in message.told]
+            self.post.confirmed(self.entry.name, message, NOW_MS)
+        return found
+
+    def killed(self) -> None:
+        """The process is another one."""
+        self.post.close()
+        self.post = Post(self.folder)
+        self.post.begin([self.entry.name], NOW_MS)
+
+    def close(self) -> None:
+        self.post.close()
+        self.alarms.close()
