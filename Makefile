@@ -95,7 +95,7 @@ $(STAMP)/chromium: $(SETUP)/chromium.sh $(SETUP)/apt_install.sh
 	@touch $@
 
 $(STAMP)/wheels: $(STAMP)/project $(PACKAGE)/wheels.sh $(PACKAGE)/locked.py $(wildcard deploy/supply/*.py) $(SETUP)/requirements.lock
-	@$(PACKAGE)/wheels.sh $(BIN)/python build/wheels console field modbus nats postgres sm4
+	@$(PACKAGE)/wheels.sh $(BIN)/python build/wheels console field modbus nats oidc postgres
 	@touch $@
 
 $(STAMP)/root: $(STAMP)/venv $(SETUP)/root.sh $(SETUP)/in_root.sh $(SETUP)/python_deb.sh

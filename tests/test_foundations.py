@@ -54,3 +54,10 @@ def test_ci_runs_what_the_readme_says() -> None:
     lines = [line for line in (REPO / ".ci/run").read_text().splitlines() if line.startswith("make ")]
     assert lines == ["make check", "make test"]
     assert "`make check` and then `make test`" in README
+
+
+def test_no_test_imports_another() -> None:
+    """What several share stands in a module of its own: who edits a test changes no other."""
+    importing = re.compile(r"^(?:from|import) tests\.(?:\w+\.)*test_\w+", re.MULTILINE)
+    files = [path for path in (REPO / "tests").rglob("*.py") if importing.search(path.read_text(encoding="utf-8"))]
+    assert [path.relative_to(REPO).as_posix() for path in files] == []

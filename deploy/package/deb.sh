@@ -8,7 +8,7 @@ set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/../setup/common.sh"
 python=$1 dist=$2 wheels=$3
-EXTRAS=console,field,modbus,nats,postgres,sm4   # as the Makefile fetched them: all but Parquet's, as large as all the rest
+EXTRAS=console,field,modbus,nats,oidc,postgres  # as the Makefile fetched them: all but Parquet's, as large as all the rest
 root=$dist/deb
 version=$("$python" -c 'from protocol.host import program; print(program.this().version)')
 build=$version-$("$python" -c 'from protocol.host import program; print(program.this().commit)')

@@ -30,7 +30,7 @@ from deploy.supply.pins import LOCK, Pin, pins_of
 from protocol.host import program
 
 ROOT = Path(__file__).parents[2]
-SHIPPED_EXTRAS = ("modbus", "field", "hil", "export", "postgres", "nats", "sm4", "console")
+SHIPPED_EXTRAS = ("modbus", "field", "hil", "export", "postgres", "nats", "console", "oidc")
 VENDOR = ROOT / "gateway" / "console" / "static" / "vendor"
 _TEXT_MAX = 200  # of a licence's name
 

@@ -1,13 +1,16 @@
 """SM4 as HJ 212-2025 uses it (6.4, A.2): ECB over whole blocks of CP's content, what is left over stays plain.
 
 The length field and the check value of a packet are over the plain text. Whether ciphertext travels as raw bytes, or as
-the standard prints it ({0xE4,0x3E,...}), could not be established: both forms are here. It needs the extra `sm4`.
+the standard prints it ({0xE4,0x3E,...}), could not be established: both forms are here.
 """
 
 from __future__ import annotations
 
 import re
 from typing import Any, Literal
+
+from cryptography.hazmat.primitives.ciphers import Cipher, modes
+from cryptography.hazmat.primitives.ciphers.algorithms import SM4
 
 BLOCK_BYTES = KEY_BYTES = 16
 Form = Literal["raw", "printed"]
@@ -61,7 +64,4 @@ def unprint(data: bytes) -> bytes:
 
 
 def _cipher(key: bytes) -> Any:
-    from cryptography.hazmat.primitives.ciphers import Cipher, modes  # noqa: PLC0415  (an extra: only 2025 needs it)
-    from cryptography.hazmat.primitives.ciphers.algorithms import SM4  # noqa: PLC0415
-
     return Cipher(SM4(key), modes.ECB())  # noqa: S305  (what the standard prescribes; nothing of ours rests on it)

@@ -1,4 +1,4 @@
-"""Release keys: P-256, in PEM files. The one place that names `cryptography`."""
+"""Release keys: P-256, in PEM files."""
 
 import os
 from pathlib import Path
