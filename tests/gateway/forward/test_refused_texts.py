@@ -16,7 +16,7 @@ from gateway.forward.sink import SinkError
 from gateway.forward.text_packets import NO_LOG_ID, REASONS, ROUNDS_MAX, UNANSWERED
 from protocol import record
 from tests.gateway.forward.platform_double import PlatformDouble
-from tests.gateway.forward.test_hj212_sink import HEAD_2017, ITEMS_2017, Station, mapping
+from tests.gateway.forward.stations import HEAD_2017, ITEMS_2017, Station, mapping
 from tests.gateway.forward.test_log_texts import LOG, states, tell
 from tests.gateway.support import NOW_S, event, window
 

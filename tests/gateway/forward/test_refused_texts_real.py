@@ -12,7 +12,7 @@ from gateway.forward import outbox
 from gateway.forward.log_texts import ANSWERED, LogText, State, states, tell
 from gateway.journal.journal import Journal
 from hil.process import Process
-from tests.gateway.forward.test_forwarding import PlatformProcess
+from tests.gateway.forward.platform_process import PlatformProcess
 from tests.gateway.forward.test_refused_texts import GIVEN_UP, SINK
 from tests.gateway.support import NOW_S, Sender, accept, commit, wait_until, window
 
