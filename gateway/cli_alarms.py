@@ -30,8 +30,9 @@ from gateway.clock import SystemClock
 from gateway.config import GatewayConfig
 from gateway.database import NewerSchemaError, StoreUnavailableError
 from gateway.watch import certificates
-from gateway.watch.dispatch.channels import Channels
+from gateway.watch.dispatch.channels import Channels, platforms
 from gateway.watch.dispatch.dispatcher import Dispatcher
+from gateway.watch.dispatch.platform_log import withdraw
 from gateway.watch.enterprises import Enterprise
 from gateway.watch.store import Row, Step, StepRefusedError, Store
 from gateway.watch.watcher import Watched, Watcher, run
@@ -54,8 +55,8 @@ def watch(
     """Look at what comes into the journal and keep alarms, until SIGTERM. A process beside `run`. 监视联动
 
     Linkages need `enterprises` in gateway.toml; `rules` may name a file of rules' parameters. What it keeps: `alarms`.
-    It changes nothing but alarms.sqlite3. `channels` may name a file that says whom alarms are told to (`channels`);
-    with --once nobody is told: the next watch does it.
+    It changes nothing but alarms.sqlite3, and what channels have sinks tell. `channels` may name a file that says whom
+    alarms are told to (`channels`); with --once nobody is told: the next watch does it.
     """
     memory.leave_no_core()
     loaded, stop = load(config), threading.Event()
@@ -142,6 +143,7 @@ def _open(loaded: GatewayConfig) -> Store:
 def _dispatcher(loaded: GatewayConfig, channels: Channels, known: list[Enterprise]) -> Dispatcher:
     """Of channels.toml, or the end of the command with every problem that it has."""
     try:
+        withdraw(Path(loaded.data_dir), platforms(loaded), channels.channels)
         return Dispatcher(Path(loaded.data_dir), channels, SystemClock(), known, _say_channel)
     except (StoreUnavailableError, NewerSchemaError) as error:
         fail(str(error))

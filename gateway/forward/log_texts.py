@@ -13,7 +13,8 @@ from gateway.hj212.packet import Packet
 
 WAITING, UNDER_WAY, ANSWERED, REFUSED = "waiting", "under_way", "answered", "refused"
 OPEN_MAX = 5_000  # not answered yet: each channel has 200 at most; what is over is tests of channels
-KEPT = 10_000  # answered or refused: a channel asks for those of its one message alone
+KEPT = 10_000  # refused, for people to look at; half a KiB each
+NO_CHANNEL = "its channel is in channels.toml no more"
 
 
 class FullError(Exception):
@@ -36,22 +37,44 @@ class State(NamedTuple):
     reason: str
 
 
-def tell(connection: sqlite3.Connection, texts: Sequence[LogText]) -> None:
-    """Have the platform told these, durably; of an id that is there already, nothing. Raises FullError."""
+def tell(connection: sqlite3.Connection, channel: str, texts: Sequence[LogText]) -> None:
+    """Have the platform told these, durably; of an id that is there already, nothing. Raises FullError.
+
+    channel: it has noted what became of all that it told before; "" has not, and is remembered for KEPT texts.
+    """
+    ids = json.dumps([one.id for one in texts])
     with transaction(connection):
         (count,) = connection.execute(
-            "SELECT count(*) FROM log_texts WHERE state IN (?, ?)", (WAITING, UNDER_WAY)
+            "SELECT count(*) FROM log_texts WHERE state IN (?, ?) AND id NOT IN (SELECT value FROM json_each(?))",
+            (WAITING, UNDER_WAY, ids),
         ).fetchone()
         if count + len(texts) > OPEN_MAX:
             raise FullError(f"{count} texts wait already; {OPEN_MAX} at most")
         connection.executemany(
-            "INSERT OR IGNORE INTO log_texts (id, terminals, time_s, text) VALUES (?, ?, ?, ?)",
-            [(one.id, None if one.terminals is None else json.dumps(one.terminals), *one[2:]) for one in texts],
+            "INSERT OR IGNORE INTO log_texts (id, terminals, time_s, text, channel) VALUES (?, ?, ?, ?, ?)",
+            [
+                (one.id, None if one.terminals is None else json.dumps(one.terminals), *one[2:], channel)
+                for one in texts
+            ],
         )
         connection.execute(
-            "DELETE FROM log_texts WHERE state IN (?, ?) AND number <= (SELECT max(number) FROM log_texts) - ?",
-            (ANSWERED, REFUSED, KEPT),
+            "DELETE FROM log_texts WHERE id NOT IN (SELECT value FROM json_each(?1)) AND channel IN (?2, '')"
+            " AND ((state = ?3 AND channel != '')"
+            " OR (state IN (?3, ?4) AND number <= (SELECT max(number) FROM log_texts) - ?5))",
+            (ids, channel, ANSWERED, REFUSED, KEPT),
         )
+
+
+def withdraw(connection: sqlite3.Connection, channels: Sequence[str]) -> int:
+    """What other channels than these have told and the platform has not answered is refused; how many. Of no channel's
+    name is what an earlier version took: it goes where there are no channels.
+    """
+    with transaction(connection):
+        return connection.execute(
+            "UPDATE log_texts SET state = ?, reason = ? WHERE state IN (?, ?)"
+            " AND channel NOT IN (SELECT value FROM json_each(?))",
+            (REFUSED, NO_CHANNEL, WAITING, UNDER_WAY, json.dumps([*channels, ""] if channels else [])),
+        ).rowcount
 
 
 def states(connection: sqlite3.Connection, ids: Iterable[str]) -> list[State]:
@@ -78,15 +101,16 @@ class LogTexts:
         """The text's packet, durably: a byte of it is sent only after that."""
         with transaction(self._connection):
             self._connection.execute(
-                "UPDATE log_texts SET state = ?, mn = ?, qn = ?, data = ? WHERE id = ?",
-                (UNDER_WAY, packet.mn, packet.qn, packet.data, text.id),
+                "UPDATE log_texts SET state = ?, mn = ?, qn = ?, data = ? WHERE id = ? AND state = ?",
+                (UNDER_WAY, packet.mn, packet.qn, packet.data, text.id, WAITING),
             )
 
     def refuse(self, text: LogText, reason: str) -> None:
         """This platform can't be told it."""
         with transaction(self._connection):
             self._connection.execute(
-                "UPDATE log_texts SET state = ?, reason = ? WHERE id = ?", (REFUSED, reason, text.id)
+                "UPDATE log_texts SET state = ?, reason = ? WHERE id = ? AND state = ?",
+                (REFUSED, reason, text.id, WAITING),
             )
 
     def renumber(self, qn: str, packet: Packet) -> None:

@@ -82,11 +82,14 @@ class TextPackets:
         self._both("UPDATE {} SET sent = 1 WHERE qn = ?", qn)
 
     def refused(self, qn: str) -> bool:
-        """A round more without an answer; whether it was the last."""
+        """A round more without an answer; whether it was the last, or nobody has it told any more."""
         self._both("UPDATE {} SET rounds = rounds + 1 WHERE qn = ?", qn)
-        query = "SELECT rounds FROM outbox WHERE qn = ?1 UNION ALL SELECT rounds FROM log_texts WHERE qn = ?1"
-        found = self._connection.execute(query, (qn,)).fetchone()
-        return found is not None and found[0] >= ROUNDS_MAX
+        found = self._connection.execute(
+            "SELECT rounds FROM outbox WHERE qn = ?1"
+            " UNION ALL SELECT rounds FROM log_texts WHERE qn = ?1 AND state = ?2",
+            (qn, UNDER_WAY),
+        ).fetchone()
+        return found is None or found[0] >= ROUNDS_MAX
 
     def all(self) -> list[str]:
         """The QNs of all that are under way."""

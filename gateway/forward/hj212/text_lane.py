@@ -14,6 +14,7 @@ from gateway.hj212.packet import Packet, PacketError
 from gateway.metrics import Metrics
 
 TAKEN_AT_A_TIME = 16  # texts that get a packet between two looks at the sockets
+SECONDS_MAX = 600  # that a text's time is ahead of its own: a message has 200 changes; beyond, a clock was set back
 
 
 class TextLane:
@@ -43,12 +44,21 @@ class TextLane:
                 self._outbox.log_texts.refuse(text, reason)
                 continue
             try:
-                packet = encode_text(self._mapping, station, text.time_s, text.text, self._next_qn)
+                packet = encode_text(
+                    self._mapping, station, self._second(station.mn, text.time_s), text.text, self._next_qn
+                )
             except PacketError as error:
                 self._outbox.log_texts.refuse(text, str(error))
                 continue
             self._outbox.log_texts.take(text, packet)
             yield packet
+
+    def _second(self, mn: str, time_s: int) -> int:
+        """Its DataTime, Unix s. A platform may keep one text of a station and a second: a later one gets the next."""
+        last_s = int(self._outbox.text(f"text_s.{mn}") or 0)
+        told_s = last_s + 1 if 0 <= last_s - time_s < SECONDS_MAX else time_s
+        self._outbox.remember({f"text_s.{mn}": str(told_s)})
+        return told_s
 
     def refused(self, qn: str) -> bool:
         """The platform answers other packets and not this text; whether it is given up by that."""

@@ -171,8 +171,12 @@ class Known(NamedTuple):
 
 def known(config: GatewayConfig, enterprises: Iterable[Enterprise]) -> Known:
     """Of a gateway."""
-    platforms = [sink.name for sink in config.sink if isinstance(sink, Hj212Config)]
-    return Known({one.id for one in enterprises}, platforms)
+    return Known({one.id for one in enterprises}, platforms(config))
+
+
+def platforms(config: GatewayConfig) -> list[str]:
+    """Names of sinks that are HJ 212 platforms."""
+    return [sink.name for sink in config.sink if isinstance(sink, Hj212Config)]
 
 
 def named(path: Path | None) -> Sequence[AnyChannel]:

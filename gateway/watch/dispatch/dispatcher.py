@@ -90,7 +90,8 @@ class Worker:
 
     def join(self) -> None:
         """Wait for the end, for STOP_S at most."""
-        self._thread.join(STOP_S)
+        if self._thread.ident is not None:  # it was started
+            self._thread.join(STOP_S)
 
     def _run(self) -> None:
         while not self._stop.is_set():

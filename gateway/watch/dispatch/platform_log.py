@@ -6,18 +6,18 @@ A station has one connection to its platform, which is the sink's. So texts are 
 
 import sqlite3
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import closing
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 from gateway.clock import steady_s
 from gateway.database import NewerSchemaError, StoreUnavailableError
-from gateway.forward import outbox
+from gateway.forward import log_texts, outbox
 from gateway.forward.log_texts import ANSWERED, REFUSED, FullError, LogText, State, states, tell
 from gateway.watch import linkage
 from gateway.watch.dispatch import sender
-from gateway.watch.dispatch.channels import Hj212Entry
+from gateway.watch.dispatch.channels import AnyChannel, Hj212Entry
 from gateway.watch.dispatch.message import TEST, WORDS, Document, Message
 from gateway.watch.dispatch.sender import TIMEOUT_S, ChangesRefusedError, ChannelError
 from gateway.watch.enterprises import Enterprise
@@ -33,15 +33,16 @@ class PlatformLog:
     """A Sender. folder: the gateway's."""
 
     def __init__(self, entry: Hj212Entry, folder: Path, enterprises: Sequence[Enterprise]) -> None:
-        self._sink, self._folder = entry.sink, folder
+        self._name, self._sink, self._folder = entry.name, entry.sink, folder
         self._zone = timezone(timedelta(hours=entry.utc_offset_h))
         self._linkages = {(one.id, each.name): each for one in enterprises for each in one.linkages}
 
     def send(self, message: Message) -> None:
         """As Sender.send: confirmed is what the platform has answered (9014)."""
         texts = [self._text(one) for one in message.told]
+        is_trial = message.told[0]["change"] == TEST  # it may come between a message's tries
         try:
-            found = self._told(texts)
+            found = self._told("" if is_trial else self._name, texts)
         except (StoreUnavailableError, NewerSchemaError, FullError, sqlite3.Error) as error:
             raise ChannelError(sender.FAILING, str(error)) from error
         if not all(one.state in {ANSWERED, REFUSED} for one in found):
@@ -50,11 +51,11 @@ class PlatformLog:
         if refused:
             raise ChangesRefusedError(refused)
 
-    def _told(self, texts: Sequence[LogText]) -> list[State]:
+    def _told(self, channel: str, texts: Sequence[LogText]) -> list[State]:
         """What became of the texts by the end of the time that a channel has."""
         until_s = steady_s() + TIMEOUT_S
         with closing(outbox.writable(outbox.file_of(self._folder, self._sink))) as connection:
-            tell(connection, texts)
+            tell(connection, channel, texts)
             while True:
                 found = states(connection, [one.id for one in texts])
                 if all(one.state in {ANSWERED, REFUSED} for one in found) or steady_s() >= until_s:
@@ -88,6 +89,19 @@ class PlatformLog:
 
     def _local(self, text: str) -> str:
         return datetime.fromisoformat(text).astimezone(self._zone).strftime("%Y-%m-%d %H:%M")
+
+
+def withdraw(folder: Path, platforms: Iterable[str], entries: Iterable[AnyChannel]) -> None:
+    """What channels that are gone had platforms told, and was not answered, is told no more.
+
+    Raises StoreUnavailableError, NewerSchemaError.
+    """
+    of_platforms = [one for one in entries if isinstance(one, Hj212Entry)]
+    for sink in platforms:
+        file = outbox.file_of(folder, sink)
+        if file.exists():
+            with closing(outbox.writable(file)) as connection:
+                log_texts.withdraw(connection, [one.name for one in of_platforms if one.sink == sink])
 
 
 def _zh(text: str) -> str:

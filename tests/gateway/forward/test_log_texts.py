@@ -22,10 +22,10 @@ from tests.gateway.support import NOW_S, window
 LOG = 'log_id = "i21001"\n'
 
 
-def tell(station: Station, *texts: LogText) -> None:
+def tell(station: Station, *texts: LogText, channel: str = "") -> None:
     """As the watch does, on a connection of its own."""
     with closing(outbox.writable(outbox.file_of(station.folder, "s"))) as connection:
-        log_texts.tell(connection, texts)
+        log_texts.tell(connection, channel, texts)
 
 
 def states(station: Station, *ids: str) -> list[State]:
@@ -137,5 +137,80 @@ def test_what_waits_and_what_is_kept_is_bounded(tmp_path: Path, monkeypatch: pyt
     station.steps(3)
     assert [one["i21001-Info"] for one in station.told("3020")] == [f"//{number}//" for number in range(12)]
     tell(station)
-    assert station.outbox._connection.execute("SELECT count(*) FROM log_texts").fetchone() == (3,)
+    assert numbers(station) == [10, 11, 12]
+    tell(station, LogText("change.12", None, NOW_S, "x"), channel="duty")
+    station.steps(3)
+    tell(station, channel="duty")
+    assert numbers(station) == [11, 12]
+    station.close()
+
+
+def numbers(station: Station) -> list[int]:
+    """Of the texts that are there."""
+    return [row[0] for row in station.outbox._connection.execute("SELECT number FROM log_texts ORDER BY number")]
+
+
+def test_a_text_that_is_asked_for_again_is_not_told_again_however_many_came_since(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """P-441: a channel that could not note an answer asks again; others have had thousands told meanwhile."""
+    monkeypatch.setattr(log_texts, "KEPT", 3)
+    station = Station(tmp_path, mapping(tmp_path, LOG + HEAD_2017 + ITEMS_2017), PlatformDouble())
+    first = LogText("change.0", None, NOW_S, "0")
+    tell(station, first, channel="duty")
+    for number in range(1, 9):
+        tell(station, LogText(f"change.{number}", None, NOW_S, "x"), channel="office")
+        station.steps(2)
+    tell(station, channel="office")
+    tell(station, first, channel="duty")
+    assert states(station, "change.0") == [State(ANSWERED, "")]
+    station.steps(3)
+    assert (len(station.told("3020")), numbers(station)) == (9, [1])
+    station.close()
+
+
+def test_a_text_that_waits_already_takes_no_room_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """P-371."""
+    monkeypatch.setattr(log_texts, "OPEN_MAX", 2)
+    station = Station(tmp_path, mapping(tmp_path, LOG + HEAD_2017 + ITEMS_2017), PlatformDouble())
+    texts = [LogText(f"change.{number}", None, NOW_S, "x") for number in range(2)]
+    tell(station, *texts)
+    tell(station, *texts)
+    assert numbers(station) == [1, 2]
+    station.close()
+
+
+def test_two_texts_of_one_second_and_station_have_a_second_each(tmp_path: Path) -> None:
+    """P-441: over a kill too; a clock that was set back has its own time again."""
+    station = Station(tmp_path, mapping(tmp_path, LOG + HEAD_2017 + ITEMS_2017), PlatformDouble())
+    for number, time_s in enumerate([NOW_S, NOW_S, NOW_S + 1, NOW_S - 3600]):
+        tell(station, LogText(f"change.{number}", None, time_s, "x"))
+        station.steps(2)
+        station.restart()
+    told = [NOW_S, NOW_S + 1, NOW_S + 2, NOW_S - 3600]
+    assert [one["DataTime"] for one in station.told("3020")] == [data_time(one) for one in told]
+    station.close()
+
+
+def test_without_its_channel_a_text_is_told_no_more(tmp_path: Path) -> None:
+    """P-436: under way too, while the sink is at work; another channel's is told."""
+    platform = PlatformDouble()
+    station = Station(tmp_path, mapping(tmp_path, LOG + HEAD_2017 + ITEMS_2017), platform)
+    platform.deaf_to = "3020"
+    tell(station, *(LogText(f"change.{number}", None, NOW_S, str(number)) for number in range(2)), channel="duty")
+    station.steps(1)
+    tell(station, LogText("change.2", None, NOW_S, "2"), channel="office")
+    with closing(outbox.writable(outbox.file_of(tmp_path, "s"))) as connection:
+        assert log_texts.withdraw(connection, ["office"]) == 2
+    gone = State(REFUSED, log_texts.NO_CHANNEL)
+    assert states(station, "change.0", "change.1", "change.2") == [gone, gone, State("waiting", "")]
+    station.commit([window(1, NOW_S - 900)])
+    platform.now_ms += 60_000
+    station.steps(1)
+    platform.deaf_to = ""
+    for _ in range(40):
+        platform.now_ms += 60_000
+        station.steps(2)
+    assert [text for _, _, text in platform.ledger.log_texts][-1:] == ["//2//"]
+    assert states(station, "change.0", "change.1", "change.2") == [gone, gone, State(ANSWERED, "")]
     station.close()

@@ -30,7 +30,7 @@ def became(folder: Path, *numbers: int) -> list[State]:
 
 def tell_it(folder: Path, *numbers: int) -> None:
     with closing(outbox.writable(outbox.file_of(folder, "s"))) as connection:
-        tell(connection, [LogText(f"change.{number}", None, NOW_S, f"报警 {number}") for number in numbers])
+        tell(connection, "duty", [LogText(f"change.{number}", None, NOW_S, f"报警 {number}") for number in numbers])
 
 
 def starts(folder: Path) -> int:

@@ -11,7 +11,8 @@ from typer.testing import CliRunner
 
 from gateway.cli import app
 from gateway.config import Hj212Config, VerifyConfig
-from gateway.forward import kinds
+from gateway.forward import kinds, log_texts, outbox
+from gateway.forward.log_texts import LogText, State
 from gateway.forward.runner import SinkRunner
 from gateway.hj212.times import data_time
 from gateway.journal.journal import Journal
@@ -103,7 +104,7 @@ def test_each_change_is_a_log_text_of_the_linkages_station_once(tmp_path: Path, 
         f"//报警开始：第一钢铁＆＆厂：line {number}：生产开、治污停，{span}，报警编号 {number}//"
         for number in (1, 2, 3)
     ]
-    assert {(mn, time) for mn, time, _ in ledger.log_texts} == {(MN, data_time(NOW_S))}
+    assert [(mn, time) for mn, time, _ in ledger.log_texts] == [(MN, data_time(NOW_S + later)) for later in range(3)]
 
 
 def _standing(folder: Path) -> tuple[int, int]:
@@ -154,6 +155,24 @@ def test_what_can_never_be_told_is_given_up_at_once_with_why(tmp_path: Path) -> 
                 (fate,) = post.fates([CHANNEL], 1)
         assert (fate.state, fate.reason, fate.detail) == (GIVEN_UP, REFUSED, "the mapping has no log_id")
         assert (said, platform.ledger().counts.log_texts) == ([], 0)
+
+
+def test_without_its_channel_the_watch_has_nothing_told(tmp_path: Path) -> None:
+    """P-436: from the watch's next start on; what another channel has told goes on."""
+    config = configured(tmp_path, Sender())
+    (tmp_path / "data").mkdir()
+    sinks = '[[sink]]\nname = "province"\nkind = "hj212"\nhost = "127.0.0.1"\nport = 9\nmapping = "platform.toml"\n'
+    config.write_text('channels = "channels.toml"\n' + config.read_text() + sinks)
+    (tmp_path / "platform.toml").write_text(PLATFORM_TOML)
+    (tmp_path / "channels.toml").write_text('[[channel]]\nname = "office"\nkind = "hj212"\nsink = "province"\n')
+    Journal(tmp_path / "data", VerifyConfig()).close()
+    with closing(outbox.writable(outbox.file_of(tmp_path / "data", "province"))) as connection:
+        for name in ("regulator", "office"):
+            log_texts.tell(connection, name, [LogText(name, None, NOW_S, "x")])
+        done = CliRunner().invoke(app, ["watch", "--once", "--config", str(config)])
+        assert done.exit_code == 0, done.output
+        found = log_texts.states(connection, ["regulator", "office"])
+    assert found == [State(log_texts.REFUSED, log_texts.NO_CHANNEL), State(log_texts.WAITING, "")]
 
 
 def test_a_text_of_long_names_is_told_within_the_standards_length(tmp_path: Path) -> None:
