@@ -27,6 +27,7 @@ from gateway import (
     cli_pki,
     cli_quarantine,
     cli_reconcile,
+    cli_refused,
     cli_rotate,
     cli_status,
     cli_tail,
@@ -73,6 +74,7 @@ cli_pki.register(app)
 cli_audit.register(app)
 cli_forward.register(app)
 cli_reconcile.register(app)
+cli_refused.register(app)
 cli_update.register(app)
 cli_rotate.register(app)
 

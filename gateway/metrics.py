@@ -152,6 +152,12 @@ class Metrics:
             ["sink", "reason"],
             registry=registry,
         )
+        self.sink_log_texts_refused = Counter(
+            "wattline_sink_log_texts_refused",
+            "Log texts (HJ 212, CN 3020) that the watch had a platform told, and that were refused or given up.",
+            by_sink,
+            registry=registry,
+        )
         self.sink_packets = Counter(
             "wattline_sink_packets",
             "Packets, by result (gateway/forward/hj212/session.py).",

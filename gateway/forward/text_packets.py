@@ -96,9 +96,11 @@ class TextPackets:
         query = "SELECT qn FROM outbox WHERE is_text = 1 UNION ALL SELECT qn FROM log_texts WHERE state = ?"
         return [row[0] for row in self._connection.execute(query, (UNDER_WAY,))]
 
-    def give_up(self, qns: Iterable[str], reason: str) -> int:
-        """These are sent no more, and kept with their packets; how many events are dead letters by that."""
-        events = 0
+    def give_up(self, qns: Iterable[str], reason: str) -> tuple[int, int]:
+        """These are sent no more, and kept with their packets; how many are events, dead letters by that, how many told
+        texts.
+        """
+        events = texts = 0
         with transaction(self._connection):
             for qn in qns:
                 events += self._connection.execute(
@@ -107,16 +109,16 @@ class TextPackets:
                     (reason, REASONS[reason], qn),
                 ).rowcount
                 self._connection.execute("DELETE FROM outbox WHERE qn = ?", (qn,))
-                self._connection.execute(
+                texts += self._connection.execute(
                     "UPDATE log_texts SET state = ?, reason = ? WHERE qn = ? AND state = ?",
                     (REFUSED, REASONS[reason], qn, UNDER_WAY),
-                )
+                ).rowcount
             self._connection.execute(
                 "INSERT INTO counters (name, value) SELECT ?1, ?2 WHERE ?2 > 0"
                 " ON CONFLICT DO UPDATE SET value = value + excluded.value",
                 (f"dead_{reason}", events),
             )
-        return events
+        return events, texts
 
     def _both(self, statement: str, qn: str) -> None:
         with transaction(self._connection):

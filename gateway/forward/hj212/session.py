@@ -306,6 +306,7 @@ class Hj212Session:
         if not is_history and is_text(packet):
             line.text_works()
             self._answered_texts.append(packet.qn)
+            self._refused_texts.clear()  # its own alone can stand there: it was refused a moment ago
         elif refused := line.other_works():
             self._refused_texts.append(refused)
         if not is_history and not is_text(packet):

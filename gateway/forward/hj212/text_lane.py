@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from gateway.forward.hj212.events import encode_text
 from gateway.forward.hj212.mapping import Mapping
 from gateway.forward.hj212.session import Hj212Session
+from gateway.forward.log_texts import LogText
 from gateway.forward.outbox import Outbox
 from gateway.forward.sink import SinkError
 from gateway.forward.text_packets import EVENTS_MAX, NO_LOG_ID, UNANSWERED
@@ -24,7 +25,7 @@ class TextLane:
         self, sink: str, mapping: Mapping, outbox: Outbox, next_qn: Callable[[], str], metrics: Metrics
     ) -> None:
         self._sink, self._mapping, self._outbox, self._next_qn = sink, mapping, outbox, next_qn
-        self._dead = metrics.sink_dead
+        self._dead, self._told_refused = metrics.sink_dead, metrics.sink_log_texts_refused
         if mapping.log_id is None:
             self._give_up(outbox.text_packets.all(), NO_LOG_ID)
 
@@ -41,14 +42,14 @@ class TextLane:
             station = next((stations[name] for name in names if name in stations), None)
             if station is None or self._mapping.log_id is None:
                 reason = "none of its terminals is a station" if station is None else "the mapping has no log_id"
-                self._outbox.log_texts.refuse(text, reason)
+                self._refuse(text, reason)
                 continue
             try:
                 packet = encode_text(
                     self._mapping, station, self._second(station.mn, text.time_s), text.text, self._next_qn
                 )
             except PacketError as error:
-                self._outbox.log_texts.refuse(text, str(error))
+                self._refuse(text, str(error))
                 continue
             self._outbox.log_texts.take(text, packet)
             yield packet
@@ -75,6 +76,11 @@ class TextLane:
             return None
         return SinkError("log_texts", f"{count} of {len(sessions)} connections; {waiting} log texts wait")
 
+    def _refuse(self, text: LogText, reason: str) -> None:
+        self._outbox.log_texts.refuse(text, reason)
+        self._told_refused.labels(self._sink).inc()
+
     def _give_up(self, qns: Sequence[str], reason: str) -> None:
-        events = self._outbox.text_packets.give_up(qns, reason)
+        events, texts = self._outbox.text_packets.give_up(qns, reason)
         self._dead.labels(self._sink, reason).inc(events)
+        self._told_refused.labels(self._sink).inc(texts)

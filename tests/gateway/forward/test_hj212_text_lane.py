@@ -85,6 +85,15 @@ def test_an_answer_to_a_text_that_stepped_aside_confirms_it() -> None:
     assert (session.take_refused_texts(), session.take_confirmed()) == ([], [packet(2).qn])
 
 
+def test_an_answer_that_comes_right_behind_the_proof_takes_it_back() -> None:
+    """P-435: both in what is read at once."""
+    session = open_session(text(1), packet(2))
+    session.next_outgoing(in_vain(session, text(1), 0))
+    session.on_bytes(answer(packet(2).data) + answer(text(1).data))
+    assert (session.take_answered_texts(), session.take_refused_texts()) == ([text(1).qn], [])
+    assert (session.takes_texts, session.refuses_texts) == (True, False)
+
+
 def test_without_anything_else_to_send_silence_ends_the_connection_and_refuses_nothing() -> None:
     """P-435: as for any packet; a platform that is away is found out."""
     session = open_session(text(1))

@@ -17,20 +17,8 @@ from hil.platform_rules import Rules
 from tests.gateway.forward.platform_double import PlatformDouble
 from tests.gateway.forward.stations import HEAD_2017, ITEMS_2017, ITEMS_2025, KEY, MN, PW, Station, mapping
 from tests.gateway.forward.stations import mapping_2025 as of_2025
+from tests.gateway.forward.texts import LOG, states, tell
 from tests.gateway.support import NOW_S, window
-
-LOG = 'log_id = "i21001"\n'
-
-
-def tell(station: Station, *texts: LogText, channel: str = "") -> None:
-    """As the watch does, on a connection of its own."""
-    with closing(outbox.writable(outbox.file_of(station.folder, "s"))) as connection:
-        log_texts.tell(connection, channel, texts)
-
-
-def states(station: Station, *ids: str) -> list[State]:
-    with closing(outbox.writable(outbox.file_of(station.folder, "s"))) as connection:
-        return log_texts.states(connection, ids)
 
 
 @settings(max_examples=8, deadline=None, phases=[Phase.explicit, Phase.generate])

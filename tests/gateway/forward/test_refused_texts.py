@@ -16,12 +16,10 @@ from gateway.forward.sink import SinkError
 from gateway.forward.text_packets import NO_LOG_ID, REASONS, ROUNDS_MAX, UNANSWERED
 from protocol import record
 from tests.gateway.forward.platform_double import PlatformDouble
-from tests.gateway.forward.stations import HEAD_2017, ITEMS_2017, Station, mapping
-from tests.gateway.forward.test_log_texts import LOG, states, tell
+from tests.gateway.forward.stations import Station, mapping
+from tests.gateway.forward.texts import GIVEN_UP, LOG, SINK, states, tell
 from tests.gateway.support import NOW_S, event, window
 
-SINK = f"{LOG}restarts = false\n{HEAD_2017}{ITEMS_2017}"
-GIVEN_UP = State(REFUSED, REASONS[UNANSWERED])
 ROUND_MS = 40_000  # four sends, ten seconds each
 
 

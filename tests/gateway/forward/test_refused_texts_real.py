@@ -13,7 +13,7 @@ from gateway.forward.log_texts import ANSWERED, LogText, State, states, tell
 from gateway.journal.journal import Journal
 from hil.process import Process
 from tests.gateway.forward.platform_process import PlatformProcess
-from tests.gateway.forward.test_refused_texts import GIVEN_UP, SINK
+from tests.gateway.forward.texts import GIVEN_UP, SINK
 from tests.gateway.support import NOW_S, Sender, accept, commit, wait_until, window
 
 KILLS, WINDOWS, KILLED_WITHIN_S = 4, 12, 0.4
