@@ -15,6 +15,7 @@ class Updates:
 
     def __init__(self, calls: "list[tuple[object, ...]]") -> None:
         self.calls = calls
+        self.on_trial: object = None
 
     def heard(self) -> None:
         self.calls.append(("update heard",))
@@ -48,7 +49,8 @@ class World:
         self.gone: list[tuple[int, int]] = []
         self.records_refused = 0
         self.next_seq = 100
-        orders = (self, Documents(self.calls), Updates(self.calls))
+        self.updates = Updates(self.calls)
+        orders = (self, Documents(self.calls), self.updates)
         self.keys = OneKey(KEY)
         self.answers = answers.Answers((NAME, self.keys), self.clock, self, self, self, orders, lambda *_: None)
         self.echo = (self.clock.boot_id, self.clock.stamp())
@@ -187,6 +189,21 @@ def test_keys_and_certificates_go_to_who_minds_them() -> None:
     for payload in payloads:
         assert world.answers.take(mac.seal(KEY, aad, payload), 0)
     assert len(world.calls) + len(world.keys.offers) == 3
+
+
+def test_neither_configuration_nor_certificates_end_the_trial_of_a_release() -> None:
+    # P-465 FR-87: they would need a start; what gets no answer is sent again
+    world = World()
+    certificates = orders.certificates_payload(3, b"\x30\x00", world.echo)
+    both = world.configuration(), mac.seal(KEY, mac.external_aad(NAME, limits.DOWN, limits.VERSION), certificates)
+    world.updates.on_trial = world
+    for data in both:
+        assert world.answers.take(data, 0)
+    assert (world.calls, world.events) == ([], [])
+    world.updates.on_trial = None
+    for data in both:
+        assert world.answers.take(data, 0)
+    assert [one[0] for one in world.calls] == ["offer", "certificates"]
 
 
 def test_what_is_not_authentic_changes_nothing() -> None:

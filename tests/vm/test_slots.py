@@ -122,6 +122,38 @@ def test_what_the_gateway_does_not_answer_goes_back_after_an_hour_of_link_or_thr
         assert not board.wants_start()
 
 
+def test_a_release_that_has_read_a_meter_once_is_good_at_an_ack_in_the_night() -> None:
+    # P-464: a plant's meters are without power from evening to morning, and the link was away until then
+    for starts in (0, 1):
+        board = Board()
+        board.update.due(1000, is_up=False, reads=True)
+        board.update.expect(2000)
+        board.take(2000)
+        board.start()
+        board.update.due(1000, is_up=False, reads=True)
+        board.update.due(2000, is_up=False, reads=False)
+        for _ in range(starts):
+            board.start()
+        board.update.due(3000, is_up=True, reads=False)
+        board.update.heard()
+        assert board.told()[-1] == (record.UPDATE_GOOD, [2000])
+        board.update.due(2 * update.TRIAL_UP_MS, is_up=True, reads=False)
+        assert not board.wants_start()
+
+
+def test_a_release_taken_in_the_night_need_not_read_a_meter() -> None:
+    # P-464: what counts is the last round before it was taken, and no meter that answered on another day
+    board = Board()
+    board.update.due(1000, is_up=True, reads=True)
+    board.update.expect(2000)
+    board.update.due(2000, is_up=True, reads=False)
+    board.update.expect(2000)
+    board.take(2000)
+    board.start()
+    board.update.heard()
+    assert board.told()[-1] == (record.UPDATE_GOOD, [2000])
+
+
 def test_a_release_that_reads_no_meter_goes_back_where_meters_were_read_before() -> None:
     # P-343
     board = Board()

@@ -38,15 +38,21 @@ class Answers:
             self._ignore("an order that answers nothing of the last %d s" % (limits.ECHO_MS_MAX // 1000))
         elif isinstance(found, down.Request):
             self._request(found)
-        elif isinstance(found, down.Configuration):
-            self._remote.offer(found.version, found.document)
-        elif isinstance(found, down.Certificates):
-            self._certificates.offer(found.version, found.document)
+        elif isinstance(found, (down.Configuration, down.Certificates)):
+            self._document(found)
         elif isinstance(found, (down.KeyOffer, down.KeyUse)):
             self._keys.take(found)
         else:
             self._update.take(found)
         return True
+
+    def _document(self, found) -> None:  # type: ignore[no-untyped-def]
+        if self._update.on_trial is not None:  # the start that it needs would count against the release, or end it
+            self._ignore("a release is on trial: to be sent again")
+        elif isinstance(found, down.Configuration):
+            self._remote.offer(found.version, found.document)
+        else:
+            self._certificates.offer(found.version, found.document)
 
     def _ack(self, found: ack.Ack, now_ms: int, read_ms: "int | None") -> None:
         if not self._log.knows(found.epoch):

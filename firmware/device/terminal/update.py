@@ -5,6 +5,7 @@
 # fails: docs/updates.md.
 import asyncio
 import gc
+import os
 
 from protocol import record
 from protocol.checked import ConfigError
@@ -85,8 +86,8 @@ class Update:
         read_before, self._reads = self._reads, reads
         if self.restart:
             return
-        if self._is_heard and reads and not read_before:
-            self._pass()
+        if reads and not read_before:
+            self._has_read()
         tried = self.on_trial
         if tried is not None and (self._up_ms >= TRIAL_UP_MS or uptime_ms >= TRIAL_MS):
             self._say("the release has not reached gateway and meters: back to the last good one")
@@ -98,6 +99,8 @@ class Update:
         """A release is about to be taken: if meters answer now, one must before it passes. Raises OSError."""
         if self._reads:
             small_file.write(self._expected_path, number.to_bytes(4, "little"))
+        else:  # of another try to take it, while they did
+            self._expect_none()
 
     def take(self, found) -> None:  # type: ignore[no-untyped-def]
         """A down.Offer, down.Chunk or down.Abort, authentic and fresh."""
@@ -161,6 +164,19 @@ class Update:
         for one in self._both:
             if self._kept(one.passed):
                 self.event(record.UPDATE_GOOD, (one.number,))
+
+    def _has_read(self) -> None:
+        """A meter answers. That is enough of what is on trial: by night a plant's meters may be without power."""
+        if self.on_trial is not None:
+            self._expect_none()
+        if self._is_heard:
+            self._pass()
+
+    def _expect_none(self) -> None:
+        try:
+            os.remove(self._expected_path)
+        except OSError:
+            return  # none was noted; or the flash takes nothing, and it must read one again after a start
 
     def _lacks_meter(self) -> bool:
         """Whether what is on trial must read a meter first."""
