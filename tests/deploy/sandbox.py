@@ -7,6 +7,7 @@ MemoryDenyWriteExecute=, LimitNOFILE=. What is refused gets an error, and the co
 import ctypes
 import errno
 import os
+import platform
 import re
 import resource
 import socket
@@ -18,6 +19,7 @@ from pathlib import Path
 from tests.gateway.support import ROOT
 
 ANALYZE = str(ROOT / "build/tools/systemd-analyze")
+MACHINE = "x86_64"
 _HEADER = Path("/usr/include/x86_64-linux-gnu/asm/unistd_64.h")
 _NO_NEW_PRIVS, _SECCOMP, _FILTER = 38, 22, 2
 _ALLOW, _ERROR = 0x7FFF0000, 0x00050000
@@ -81,6 +83,8 @@ def _refuse(number: int) -> tuple[int, int, int, int]:
 
 def main() -> None:
     """See above."""
+    if platform.machine() != MACHINE:
+        raise SystemExit(f"{platform.machine()}: the sandbox has the system calls' numbers of {MACHINE} alone")
     unit = settings(Path(sys.argv[1]))
     if "LimitNOFILE" in unit:
         limit = min(int(unit["LimitNOFILE"][0]), resource.getrlimit(resource.RLIMIT_NOFILE)[1])

@@ -1,0 +1,76 @@
+"""An upgrade that is refused: what runs finds its files until it is restarted."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.clean_root import CleanRoot
+from tests.gateway.support import ROOT
+
+pytestmark = pytest.mark.e2e
+
+SCRIPTS = ROOT / "deploy/package/debian"
+# systemd as the package's scripts see it: the gateway runs, and its drop-ins give it a key in each way
+SYSTEMCTL = """\
+#!/bin/sh
+echo "$@" >>/said
+[ "$1" != cat ] || printf '%s\\n' \\
+    '[Service]' Environment=WATTLINE_ROLE=run LoadCredential=wattline-keys:/key ExecStart=/x
+"""
+RUN = '#!/bin/sh\nfor word in "$@"; do echo "run $word" >>/said; done\nexit "$(cat /status)"\n'
+
+
+def package(folder: Path, version: str) -> Path:
+    """The package's scripts around a program of two files."""
+    tree, name = folder / version, f"{version}-commit"
+    home = tree / "usr/lib/wattline" / name
+    home.mkdir(parents=True)
+    (home / "pyvenv.cfg").touch()
+    (home / "imported_late.py").write_text(version)
+    (home.parent / "wattline").write_text(f"#!/bin/sh\nexec /usr/lib/wattline/{name}/bin/python3\n")
+    (tree / "etc/wattline").mkdir(parents=True)
+    (tree / "DEBIAN").mkdir()
+    fields = {"Package": "wattline-gateway", "Version": version, "Architecture": "all"}
+    fields |= {"Maintainer": "x <x@localhost>", "Description": "x"}
+    (tree / "DEBIAN/control").write_text("".join(f"{key}: {value}\n" for key, value in fields.items()))
+    for script in SCRIPTS.glob("p*"):
+        (tree / "DEBIAN" / script.name).write_bytes(script.read_bytes())
+        (tree / "DEBIAN" / script.name).chmod(0o755)
+    made = folder / f"{version}.deb"
+    subprocess.run(
+        ["dpkg-deb", "--root-owner-group", "-Znone", "--build", str(tree), str(made)], check=True, timeout=60
+    )
+    return made
+
+
+def test_what_runs_keeps_its_files_until_it_is_restarted(clean_root: CleanRoot, tmp_path: Path) -> None:
+    """P-460: of an upgrade that is refused, and of one after it; what a drop-in gives the unit the check has, too."""
+    root = clean_root
+    (root.folder / "run/systemd/system").mkdir(parents=True)
+    for name, text in (("systemctl", SYSTEMCTL), ("systemd-run", RUN)):
+        (root.folder / "usr/bin" / name).write_text(text)
+        (root.folder / "usr/bin" / name).chmod(0o755)
+    status, said = root.folder / "status", root.folder / "said"
+
+    def homes(version: str, checked: int) -> dict[str, str]:
+        """What of each program can still be imported, after this one was installed."""
+        status.write_text(f"{checked}\n")
+        said.write_text("")
+        root.run("dpkg", "--force-unsafe-io", "--install", root.take(package(tmp_path, version)))
+        found = (root.folder / "usr/lib/wattline").glob("*/imported_late.py")
+        assert not (root.folder / "usr/lib/wattline/.kept").exists()
+        return {one.parent.name: one.read_text() for one in found}
+
+    assert homes("1", 0) == {"1-commit": "1"}
+    assert homes("2", 1) == {"1-commit": "1", "2-commit": "2"}, "1 runs on"
+    assert "try-restart" not in said.read_text()
+    assert homes("3", 1) == {"1-commit": "1", "2-commit": "2", "3-commit": "3"}, "1 still runs"
+    assert homes("4", 0) == {"4-commit": "4"}, "nothing runs of them any more"
+    words = [line.removeprefix("run ") for line in said.read_text().splitlines() if line.startswith("run ")]
+    given = ["--property=Environment=WATTLINE_ROLE=run", "--property=LoadCredential=wattline-keys:/key"]
+    check = ["/usr/bin/wattline", "gateway", "check", "--config", "/etc/wattline/gateway.toml"]
+    assert words[2:] == ["--wait", "--property=User=wattline", *given, *check]
+    assert "try-restart" in said.read_text()
+    root.run("dpkg", "--purge", "wattline-gateway")
+    assert not (root.folder / "usr/lib/wattline").exists()
