@@ -10,6 +10,8 @@ from hil.load_file import LoadFileError
 
 TimeColumn = Annotated[str, typer.Option(help="Its column of times. 时间列")]
 EnergyColumn = Annotated[str, typer.Option(help="Its column of kWh per interval. 电量列 (kWh)")]
+Seed = Annotated[int, typer.Option(help="The same draws for the same seed. 随机种子")]
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON object. 输出 JSON")]
 Reactive = Annotated[list[str] | None, typer.Option(help="Columns of lagging, leading kvarh. 无功列")]
 
 

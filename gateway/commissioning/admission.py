@@ -40,7 +40,7 @@ class RefusedError(Exception):
 
 
 @dataclass(frozen=True)
-class Desk:
+class Standing:
     """What documents are held against."""
 
     terminals: Path
@@ -69,16 +69,16 @@ def open_document(data: bytes, technicians: Mapping[str, Ed25519PublicKey]) -> t
     return content, commissioning.digest(body)
 
 
-def admit_enrolment(desk: Desk, data: bytes, private: X25519PrivateKey) -> TerminalEntry:
+def admit_enrolment(standing: Standing, data: bytes, private: X25519PrivateKey) -> TerminalEntry:
     """Make a terminal known, or give a known one another key. Raises RefusedError, ConfigError, OSError."""
-    found, digest = open_document(data, desk.technicians)
+    found, digest = open_document(data, standing.technicians)
     if not isinstance(found, Enrolment):
         raise RefusedError("kind", "not an enrolment / 不是登记文件")
-    known = _entries(desk.terminals).get(found.terminal)
+    known = _entries(standing.terminals).get(found.terminal)
     points = [_point(one) for one in found.points]
     generations = [key.generation for key in known.keys] if known else []
-    generations.append(desk.agreed.get(found.terminal, 0))
-    kept = desk.file(found.terminal, digest)
+    generations.append(standing.agreed.get(found.terminal, 0))
+    kept = standing.file(found.terminal, digest)
     newest = max(generations)
     if found.generation <= newest:  # one below may be of a key that was taken out of the file
         if kept.exists():
@@ -89,36 +89,38 @@ def admit_enrolment(desk: Desk, data: bytes, private: X25519PrivateKey) -> Termi
         _refuse_revoked(known)
         _compare(found.terminal, known.points, points)
     key = KeyEntry(generation=found.generation, file=f"keys/{found.terminal}.{found.generation}.hex")
-    _write_key(desk, key, found.terminal, _unsealed(found, private))
+    _write_key(standing, key, found.terminal, _unsealed(found, private))
     _keep(kept, data)
     if known is None:
         entry = TerminalEntry(id=found.terminal, keys=[key], points=points, board=found.board)
-        registry_edit.add(desk.terminals, entry)
+        registry_edit.add(standing.terminals, entry)
     else:
         entry = msgspec.structs.replace(known, keys=[*known.keys, key], board=found.board)
-        registry_edit.put(desk.terminals, entry)
+        registry_edit.put(standing.terminals, entry)
     return entry
 
 
-def admit_report(desk: Desk, data: bytes, has_record: Callable[[str, int, int], bool], now: datetime) -> TerminalEntry:
+def admit_report(
+    standing: Standing, data: bytes, has_record: Callable[[str, int, int], bool], now: datetime
+) -> TerminalEntry:
     """Take what was commissioned into the terminal's entry.
 
     has_record(terminal, epoch, seq): whether the journal has it. now: the gateway's clock. Raises RefusedError,
     ConfigError, OSError.
     """
-    found, digest = open_document(data, desk.technicians)
+    found, digest = open_document(data, standing.technicians)
     if not isinstance(found, Report):
         raise RefusedError("kind", "not a report / 不是投运报告")
-    entries = _entries(desk.terminals)
+    entries = _entries(standing.terminals)
     known = entries.get(found.terminal)
-    if known is None or found.enrolment not in _enrolments(desk, found.terminal):
+    if known is None or found.enrolment not in _enrolments(standing, found.terminal):
         text = "admit its enrolment first / 请先导入登记文件: wattline gateway admit"
         raise RefusedError("unknown", f"{found.terminal}: {text} {found.terminal}.enrolment.json")
     _refuse_revoked(known)
-    if desk.file(found.terminal, digest).exists():
+    if standing.file(found.terminal, digest).exists():
         raise RefusedError("replayed", f"{found.terminal}: this report was taken already / 该报告已导入过")
     _refuse_unfinished(found)
-    _refuse_older(desk, found, now + AHEAD)
+    _refuse_older(standing, found, now + AHEAD)
     _compare(found.terminal, known.points, [_measured(one) for one in found.points])
     _refuse_taken_meters(found, entries)
     if not has_record(found.terminal, found.first_record.epoch, found.first_record.seq):
@@ -129,26 +131,26 @@ def admit_report(desk: Desk, data: bytes, has_record: Callable[[str, int, int], 
     points = [_with_meter(point, _of(found, point.number)) for point in known.points]
     commissioned = known.commissioned or _ended(found)
     entry = msgspec.structs.replace(known, points=points, board=found.board.kind, commissioned=commissioned)
-    registry_edit.put(desk.terminals, entry)
-    _keep(desk.file(found.terminal, digest), data)
+    registry_edit.put(standing.terminals, entry)
+    _keep(standing.file(found.terminal, digest), data)
     return entry
 
 
-def reports_of(desk: Desk, terminal: str) -> Iterator[Report]:
+def reports_of(standing: Standing, terminal: str) -> Iterator[Report]:
     """The reports of a terminal that were taken."""
-    for path, document in _taken(desk, terminal):
+    for path, document in _taken(standing, terminal):
         if document.kind == commissioning.REPORT:
             yield convert(document.body, Report, path)
 
 
-def _enrolments(desk: Desk, terminal: str) -> set[str]:
+def _enrolments(standing: Standing, terminal: str) -> set[str]:
     """The digests of the enrolments of a terminal that were taken."""
-    found = (one for _, one in _taken(desk, terminal) if one.kind == commissioning.ENROLMENT)
+    found = (one for _, one in _taken(standing, terminal) if one.kind == commissioning.ENROLMENT)
     return {commissioning.digest(one.body) for one in found}
 
 
-def _taken(desk: Desk, terminal: str) -> Iterator[tuple[Path, signed.Signed]]:
-    for path in sorted(desk.kept.glob(f"{terminal}.*.json")):
+def _taken(standing: Standing, terminal: str) -> Iterator[tuple[Path, signed.Signed]]:
+    for path in sorted(standing.kept.glob(f"{terminal}.*.json")):
         yield path, signed.parse(path.read_bytes())
 
 
@@ -184,12 +186,12 @@ def _refuse_unfinished(found: Report) -> None:
         raise RefusedError("unfinished", f"{found.terminal}: {', '.join(open_steps)}: failed / 有步骤未通过")
 
 
-def _refuse_older(desk: Desk, found: Report, latest: datetime) -> None:
+def _refuse_older(standing: Standing, found: Report, latest: datetime) -> None:
     """A report of the future would be in force until then: none is taken, and none that was counts."""
     if _ended(found) > latest:
         text = f"ended {found.ended}, and it is not so late yet: set the laptop's clock, then `wattline field report`"
         raise RefusedError("future", f"{found.terminal}: {text} / 结束时间晚于现在：请校正笔记本时钟后重新生成报告")
-    in_force = (one for one in reports_of(desk, found.terminal) if _ended(one) <= latest)
+    in_force = (one for one in reports_of(standing, found.terminal) if _ended(one) <= latest)
     newest = max(in_force, key=_ended, default=None)
     if newest is not None and _ended(found) <= _ended(newest):
         text = f"ended {found.ended}, and one of {newest.ended} is in force / 早于已生效的报告"
@@ -261,14 +263,14 @@ def _unsealed(found: Enrolment, private: X25519PrivateKey) -> bytes:
         raise RefusedError("key", str(error)) from error
 
 
-def _write_key(desk: Desk, key: KeyEntry, terminal: str, secret: bytes) -> None:
+def _write_key(standing: Standing, key: KeyEntry, terminal: str, secret: bytes) -> None:
     """A key's file, which a cut may have left behind. Raises RefusedError where there is another key."""
-    path, name = desk.terminals.resolve().parent / key.file, key_file.name_of(terminal, key.generation)
+    path, name = standing.terminals.resolve().parent / key.file, key_file.name_of(terminal, key.generation)
     path.parent.mkdir(mode=0o700, exist_ok=True)
     try:
-        key_file.write(path, secret, name, desk.wrapping)
+        key_file.write(path, secret, name, standing.wrapping)
     except FileExistsError:
-        if key_file.read(path, name, desk.wrapping) != secret:
+        if key_file.read(path, name, standing.wrapping) != secret:
             raise RefusedError("conflict", f"{path}: another key is there already / 已存在另一个密钥文件") from None
 
 

@@ -25,14 +25,14 @@ def take(config: GatewayConfig, data: bytes, now: datetime) -> tuple[str, str]:
     wrapping = registry.wrapping_at(Path(config.terminals))
     with looking(Path(config.data_dir)) as connection:
         agreed = keyring.newest(connection)
-    desk = admission.Desk(Path(config.terminals), Path(config.data_dir) / FOLDER, known, wrapping, agreed)
+    standing = admission.Standing(Path(config.terminals), Path(config.data_dir) / FOLDER, known, wrapping, agreed)
     found, _ = admission.open_document(data, known)
-    with registry_edit.alone(desk.terminals):
+    with registry_edit.alone(standing.terminals):
         if isinstance(found, Enrolment):
             private = sealing_key.load(Path(config.commissioning.sealing_key_file), wrapping)
-            admission.admit_enrolment(desk, data, private)
+            admission.admit_enrolment(standing, data, private)
             return found.terminal, "enrolment"
-        admission.admit_report(desk, data, lambda *name: _has_record(Path(config.data_dir), *name), now)
+        admission.admit_report(standing, data, lambda *name: _has_record(Path(config.data_dir), *name), now)
         return found.terminal, "report"
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from firmware.field.bus import recognise
-from hil.load_options import EnergyColumn, Reactive, TimeColumn, ending_plainly
+from hil.load_options import AsJson, EnergyColumn, Reactive, Seed, TimeColumn, ending_plainly
 from hil.miswired import recall, year
 
 _NAMES = [one.name for one in recognise.models()]
@@ -17,14 +17,14 @@ _SHOWN_MAX = 5  # draws to replay
 def miswired(  # noqa: PLR0913, PLR0917  (a command's options are its parameters)
     model: Annotated[list[str] | None, typer.Option(help="Meter's profile; several times. 电表型号")] = None,
     draws: Annotated[int, typer.Option(min=1, max=100_000, help="Of each mistake. 每种错误的抽样次数")] = 200,
-    seed: Annotated[int, typer.Option(help="The same draws for the same seed. 随机种子")] = 1,
+    seed: Seed = 1,
     load: Annotated[
         Path | None, typer.Option(exists=True, dir_okay=False, help="CSV: no false alarm over a load. 负荷数据文件")
     ] = None,
     time_column: TimeColumn = "date",
     energy_column: EnergyColumn = "Usage_kWh",
     reactive: Reactive = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object. 输出 JSON")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Wire emulated meters in every wrong way, and see what the wiring check says. 接线错误识别率
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from hil.load_options import EnergyColumn, Reactive, TimeColumn, ending_plainly
+from hil.load_options import AsJson, EnergyColumn, Reactive, Seed, TimeColumn, ending_plainly
 from hil.watched.meters import recorded
 from hil.watched.play import failures, play
 from hil.watched.score import table
@@ -24,14 +24,14 @@ def alarms(  # noqa: PLR0913, PLR0917  (a command's options are its parameters)
     factories: Annotated[int, typer.Option(min=1, max=10_000, help="To watch linkages of. 工厂数")] = 8,
     days: Annotated[int, typer.Option(min=14, max=366, help="Of synthetic loads. 合成负荷天数")] = 28,
     draws: Annotated[int, typer.Option(min=1, max=10_000, help="Of each deed. 每种情形的抽样次数")] = 20,
-    seed: Annotated[int, typer.Option(help="The same draws for the same seed. 随机种子")] = 1,
+    seed: Seed = 1,
     profile: Annotated[
         Path | None, typer.Option(exists=True, dir_okay=False, help="CSV: a real plant's load. 实测负荷文件")
     ] = None,
     time_column: TimeColumn = "date",
     energy_column: EnergyColumn = "Usage_kWh",
     reactive: Reactive = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object. 输出 JSON")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Play factories, meters and terminals of which it is known what was done, and score the alarms. 报警质量"""
     with ending_plainly():

@@ -15,7 +15,7 @@ from hil.broker import Broker
 from hil.ports import free_port, wait_for_port
 from hil.process import Process
 from tests.deploy.sandbox import ANALYZE, settings
-from tests.gateway.support import ROOT, Device, Sender, mosquitto, window, write_config
+from tests.gateway.support import ROOT, Sender, mosquitto, takes_a_frame, write_config
 
 UNITS = ROOT / "deploy/systemd"
 SERVICES = sorted(UNITS.glob("*.service"))
@@ -118,12 +118,7 @@ def test_what_the_units_start_works_under_what_they_allow(tmp_path: Path) -> Non
         (tmp_path / "backups").mkdir()
         with Process("gateway", confined.command("gateway"), tmp_path / "gateway.log") as gateway:
             gateway.start()
-            gateway.wait_for_line(r'^\{"ready": true', WAIT_S)
-            device = Device(broker.port)
-            device.publish(sender.name, sender.frame([window(1)]))
-            (down,) = device.down(1, WAIT_S)
-            assert sender.open_ack(down).durable == [(1, 1)]
-            device.close()
+            takes_a_frame(gateway, broker.port, sender)
             confined.run("watch", "--once")
             confined.run("backup")
             gateway.stop()

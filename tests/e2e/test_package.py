@@ -13,12 +13,11 @@ from hil.broker import Broker
 from hil.process import Process
 from protocol.host import program
 from tests.e2e.clean_root import WHEELS, CleanRoot, only
-from tests.gateway.support import ROOT, Device, Sender, mosquitto, window, write_config
+from tests.gateway.support import ROOT, Sender, mosquitto, takes_a_frame, write_config
 
 pytestmark = pytest.mark.e2e
 
 ROOMS = ("cext", "firmware", "gateway", "hil", "protocol")
-WAIT_S = 60.0
 
 
 def rooms() -> set[str]:
@@ -84,12 +83,7 @@ def test_the_debian_package_works_in_a_clean_debian(dist: Path, clean_root: Clea
         command = root.command(*as_service, "run", "--config", "/etc/wattline/gateway.toml")
         with Process("gateway", command, tmp_path / "gateway.log") as gateway:
             gateway.start()
-            gateway.wait_for_line(r'^\{"ready": true', WAIT_S)
-            device = Device(broker.port)
-            device.publish(sender.name, sender.frame([window(1)]))
-            (down,) = device.down(1, WAIT_S)
-            assert sender.open_ack(down).durable == [(1, 1)]
-            device.close()
+            takes_a_frame(gateway, broker.port, sender)
             gateway.stop()
     root.run("dpkg", "--force-unsafe-io", "--install", deb)
     assert "/var/lib/wattline" in (etc / "gateway.toml").read_text(), "an operator's file is as it was"

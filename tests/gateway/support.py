@@ -23,6 +23,7 @@ from gateway.config import VerifyConfig
 from gateway.journal.journal import Batch
 from gateway.pipeline import Journal
 from gateway.registry import Point, Senders, Terminal
+from hil.process import Process
 from protocol import ack, down, frame, mac, record
 
 NEW, REPEATED, CONFLICT, REFUSED = OUTCOMES[1:5]
@@ -215,6 +216,16 @@ def wait_until(happened: Callable[[], bool], what: str = "it happens", timeout_s
     while not happened():
         assert time.monotonic() < deadline, f"not within {timeout_s:g} s: {what}"
         time.sleep(0.02)
+
+
+def takes_a_frame(gateway: Process, port: int, sender: Sender) -> None:
+    """A gateway that is a process gets ready, and acknowledges this terminal's first window over the broker there."""
+    gateway.wait_for_line(r'^\{"ready": true', WAIT_S)
+    device = Device(port)
+    device.publish(sender.name, sender.frame([window(1)]))
+    (told,) = device.down(1, WAIT_S)
+    assert sender.open_ack(told).durable == [(1, 1)]
+    device.close()
 
 
 def make_certificate(name: Path) -> Path:

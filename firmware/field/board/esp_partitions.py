@@ -53,8 +53,8 @@ def read(data: bytes, name: str) -> list[Partition]:
     return found
 
 
-def laid_out(data: bytes, name: str) -> bytes:
-    """The firmware with room for the terminal's root, log and counters behind its last application.
+def divided(data: bytes, name: str) -> bytes:
+    """The firmware with a partition table that has the terminal's root, log and counters behind its last application.
 
     One that has these three already stays as it is. Raises BoardRefusedError if its flash is too small.
     """

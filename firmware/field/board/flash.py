@@ -68,7 +68,7 @@ def run(
 
 def _esp(data: bytes, name: str, port: str, options: Options, step: Step, root: Root | None) -> Outcome:
     found = esp_image.read(data, name)
-    data = esp_partitions.laid_out(data, name)
+    data = esp_partitions.divided(data, name)
     with flash_esp.loader(port) as chip:
         fast = flash_esp.with_flash(chip, stub=options.stub)
         flash_esp.refuse_unfit(fast, found, cross=options.cross, older=options.older)

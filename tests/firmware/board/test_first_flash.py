@@ -23,7 +23,7 @@ from hil.board.blank import CODE_BLOCKS, blank_board
 from hil.board.rom_loader import ESP32_S3, Chip, on_pty
 from tests.firmware.board.firmware_files import esp_file
 
-MICROPYTHON = esp_partitions.laid_out(esp_file(), "file")
+MICROPYTHON = esp_partitions.divided(esp_file(), "file")
 PLACE = esp_partitions.root_of(MICROPYTHON, "file")
 LOG_PLACE = next(one for one in esp_partitions.read(MICROPYTHON, "file") if one.label == LOG)
 NO_STUB = flash.Options(stub=False)
@@ -246,14 +246,14 @@ def test_a_firmware_file_gets_room_for_a_terminals_records() -> None:
         (LOG, 0x380000, 0x47E000),
         (COUNTERS, 0x7FE000, 0x2000),
     ]
-    assert esp_partitions.laid_out(MICROPYTHON, "file") == MICROPYTHON
+    assert esp_partitions.divided(MICROPYTHON, "file") == MICROPYTHON
     at = esp_partitions.TABLE_AT + 32 * len(rows)
     md5 = hashlib.md5(MICROPYTHON[esp_partitions.TABLE_AT : at], usedforsecurity=False).digest()
     assert MICROPYTHON[at : at + 32] == b"\xeb\xeb" + b"\xff" * 14 + md5
     small = bytearray(esp_file())
     small[3] = 0x1F  # 2 MiB
     with pytest.raises(BoardRefusedError, match="too small"):
-        esp_partitions.laid_out(bytes(small), "file")
+        esp_partitions.divided(bytes(small), "file")
 
 
 def test_another_boards_image_does_not_go_onto_a_chip(file: Path) -> None:

@@ -25,7 +25,7 @@ REGION = flash_esp.REGION_BYTES
 
 def esp_file(chip_id: int = 9, version: bytes = b"v1.29.0", filled: bytes = b"") -> bytes:
     """A firmware file with room for a terminal."""
-    return esp_partitions.laid_out(plain_file(chip_id, version, filled=filled), "file")
+    return esp_partitions.divided(plain_file(chip_id, version, filled=filled), "file")
 
 
 def flash(file: Path, *arguments: str) -> Result:
@@ -162,7 +162,7 @@ def test_a_damaged_firmware_file_is_refused_or_is_read_alike(data: st.DataObject
     for at in data.draw(st.lists(st.integers(0, len(whole) - 1), max_size=4)):
         whole[at] ^= data.draw(st.integers(1, 255))
     cut = bytes(whole[: data.draw(st.integers(0, len(whole)))]) if data.draw(st.booleans()) else bytes(whole)
-    for read in (uf2.read, esp_image.read, esp_partitions.laid_out):
+    for read in (uf2.read, esp_image.read, esp_partitions.divided):
         with contextlib.suppress(BoardRefusedError):
             read(cut, "file")
 
