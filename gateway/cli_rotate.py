@@ -146,7 +146,10 @@ def _ordered(loaded: GatewayConfig, chosen: list[Terminal], pace: int) -> None:
     except (StoreUnavailableError, NewerSchemaError, OSError) as error:
         fail(f"{type(error).__name__}: {error}")
     if exhausted:
-        text = "generation 255 is the last: a technician has to lay another key / 密钥代号已用尽，须现场更换"
+        text = (
+            f"{changes.ROTATED_MAX} is the last generation over the air, those above are technicians': runbook, Keys / "
+            f"无线更换止于第 {changes.ROTATED_MAX} 代，其后仅供现场使用，见运维处置手册“密钥”"
+        )
         fail(*(f"{name}: {text}" for name in exhausted))
 
 

@@ -18,6 +18,7 @@ from gateway.files import write_durably
 from gateway.keys import key_file
 from gateway.keys.wrapping import WrappingKeys
 from gateway.registry import KeyEntry, Meter, Point, RegistryFile, TerminalEntry
+from protocol import limits
 from protocol.host import commissioning, sealing, signed
 from protocol.host.commissioning import Enrolment, MeasuredPoint, Report
 from protocol.host.strict import ConfigError, convert, read
@@ -69,6 +70,14 @@ def open_document(data: bytes, technicians: Mapping[str, Ed25519PublicKey]) -> t
     return content, commissioning.digest(body)
 
 
+def _taken_generation(newest: int) -> str:
+    """That a generation has a key already, and which one to take."""
+    if newest >= limits.GENERATION_MAX:
+        return f"generation {newest} has a key, the last one: give it another id / 密钥代号已用尽，请换用新的终端编号"
+    text = f"generation {newest} has a key already; provision with --generation {newest + 1}"
+    return f"{text} / 该代号已有密钥，请用更高的代号重新写入"
+
+
 def admit_enrolment(standing: Standing, data: bytes, private: X25519PrivateKey) -> TerminalEntry:
     """Make a terminal known, or give a known one another key. Raises RefusedError, ConfigError, OSError."""
     found, digest = open_document(data, standing.technicians)
@@ -83,8 +92,7 @@ def admit_enrolment(standing: Standing, data: bytes, private: X25519PrivateKey) 
     if found.generation <= newest:  # one below may be of a key that was taken out of the file
         if kept.exists():
             raise RefusedError("replayed", f"{found.terminal}: this enrolment was taken already / 该登记文件已导入过")
-        text = f"generation {newest} has a key already; provision with --generation {newest + 1}"
-        raise RefusedError("conflict", f"{found.terminal}: {text} / 该代号已有密钥，请用更高的代号重新写入")
+        raise RefusedError("conflict", f"{found.terminal}: {_taken_generation(newest)}")
     if known is not None:
         _refuse_revoked(known)
         _compare(found.terminal, known.points, points)

@@ -13,6 +13,7 @@ from protocol import limits
 AGAIN_MS = 300_000  # a terminal that is asked says so within a minute; its ack, or what we said, was lost
 AGAIN_MS_MAX = 21_600_000  # one that never answers, having firmware too old for it, costs four messages a day
 OVERLAP_MS = 86_400_000  # the keys before the one in use: what the broker kept for a gateway that was away a day
+ROTATED_MAX = limits.GENERATION_MAX - 16  # a technician's key must be above all before it: so many visits are kept free
 
 ASKED, AGREED, CONFIRMED = "asked", "agreed", "confirmed"
 REFUSED, WITHDRAWN = "refused", "withdrawn"
@@ -43,7 +44,7 @@ class Change(NamedTuple):
 
 
 class ExhaustedError(Exception):
-    """A terminal has no generation left: only a technician can give it another key."""
+    """A terminal has no generation left but those that are kept for technicians' keys."""
 
 
 def order(connection: sqlite3.Connection, terminal: str, newest: int, now_ms: int, due_ms: int) -> Change | None:
@@ -56,7 +57,7 @@ def order(connection: sqlite3.Connection, terminal: str, newest: int, now_ms: in
         return None
     if before is not None:  # a generation that was offered is not ordered again: a word on it may come late
         newest = max(newest, before.newest, before.generation if before.sent else 0)
-    if newest >= limits.GENERATION_MAX:
+    if newest >= ROTATED_MAX:
         raise ExhaustedError(terminal)
     made = Change(terminal, newest + 1, ASKED, None, newest, None, None, now_ms, 0, due_ms)
     put(connection, made)

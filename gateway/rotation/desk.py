@@ -14,7 +14,7 @@ from gateway.rotation import agree, changes, keyring
 from gateway.rotation.changes import Change
 from gateway.rotation.keyring import FACTOR, KEY
 from gateway.rotation.store import Store
-from protocol import agreement, limits
+from protocol import agreement
 from protocol.host import orders
 from protocol.record import KEY_DRAWN, KEY_REFUSED
 
@@ -78,13 +78,24 @@ class Desk(desk.Desk):
             if heard:
                 with self._store.writing() as connection:
                     for one in heard.values():
-                        found += self._orders(connection, one, now_ms)
-        except (StoreUnavailableError, ValueError) as error:
-            self._fail(StoreUnavailableError(str(error)))
+                        found += self._readable_orders(connection, one, now_ms)
+        except StoreUnavailableError as error:
+            self._fail(error)
             return []
         return found
 
     # --- inside
+
+    def _readable_orders(self, connection: Connection, heard: Heard, now_ms: int) -> list[Down]:
+        """Its orders; none where a secret of its own can't be read: that is its own fault, and is tried again."""
+        name = heard.terminal.id
+        try:
+            return self._orders(connection, heard, now_ms)
+        except ValueError as error:
+            self._open[name] = self._open[name]._replace(due_ms=now_ms + changes.AGAIN_MS)
+            self._metrics.down.labels("key_offer", "dropped").inc()
+            self._log.error("key_not_offered", terminal=name, error=str(error))
+            return []
 
     def _orders(self, connection: Connection, heard: Heard, now_ms: int) -> list[Down]:
         """An offer of a key; or that it is to be used, and after a while the offer too."""
@@ -160,7 +171,7 @@ class Desk(desk.Desk):
 
         What was agreed on stays: if this word was old and came late, the terminal may use that key already.
         """
-        if one.generation < limits.GENERATION_MAX:
+        if one.generation < changes.ROTATED_MAX:
             keyring.forget_factors(connection, one.terminal)
             again = one._replace(generation=one.generation + 1, state=changes.ASKED, sent=0, due_ms=0)
             self._put(connection, again, word)

@@ -17,7 +17,7 @@ from tests.gateway.support import Sender, write_config, write_key
 
 @pytest.fixture
 def config(tmp_path: Path) -> Path:
-    return write_config(tmp_path, 1883, [Sender("T0001"), Sender("T0002", generation=254), Sender("T0003")])
+    return write_config(tmp_path, 1883, [Sender("T0001"), Sender("T0002", generation=238), Sender("T0003")])
 
 
 def run(config: Path, *words: str, status: int = 0) -> str:
@@ -32,7 +32,7 @@ def test_terminals_are_ordered_at_a_pace_and_shown(config: Path) -> None:
     run(config, "--all", "--pace", "600")
     rows = json.loads(run(config, "--json"))["keys"]
     assert [(row["terminal"], row["generation"], row["state"]) for row in rows] == [
-        ("T0001", 2, "asked"), ("T0002", 255, "asked"), ("T0003", 2, "asked"),
+        ("T0001", 2, "asked"), ("T0002", 239, "asked"), ("T0003", 2, "asked"),
     ]  # fmt: skip
     assert due_s(config) == [0, 6, 12]
     run(config, "T0001")
@@ -57,8 +57,9 @@ def test_what_can_not_be_ordered_says_why(config: Path) -> None:
 
 
 def test_a_terminal_without_a_generation_left_keeps_no_other_from_its_key(tmp_path: Path) -> None:
-    config = write_config(tmp_path, 1883, [Sender("T0001", generation=255), Sender("T0002")])
-    assert "T0001: generation 255 is the last" in run(config, "--all", status=1)
+    """P-467: over the air it ends while technicians have generations left: a key of theirs must be above all before."""
+    config = write_config(tmp_path, 1883, [Sender("T0001", generation=changes.ROTATED_MAX), Sender("T0002")])
+    assert "T0001: 239 is the last generation over the air" in run(config, "--all", status=1)
     assert "T0002  generation 2  asked" in run(config)
 
 
