@@ -2,7 +2,8 @@
 
 A pytest plugin, by conftest.py. While the tests run it notes the keys and passwords that go through the code; then it
 looks for each, in every form that people and programs write bytes in, through all files below the tests' temporary
-folder and all that tests said: logs, reports, labels, tracebacks, stores, cores. Each worker of xdist does so itself.
+folder and all that tests said: logs, reports, labels, tracebacks, stores, cores. Each worker of xdist does so itself;
+what workers share beside their folders is looked through at the end, for the keys of all of them.
 """
 
 import base64
@@ -36,6 +37,7 @@ HOMES = (
     *("key", "key_next", "*.img", "rotation.sqlite3*"),  # images: of terminals' flash
     *("protocol/vectors/*.json", "*.deb"),  # everybody's, in a copy of this checkout, or in a package of it
 )
+WORKERS = "popen-*"  # xdist's name of a worker's own folder, which the worker looks through
 INSTALLED = "site-packages"  # a copy of this checkout, too
 
 
@@ -106,11 +108,22 @@ class Search:
     def below(self, folder: Path) -> Iterator[Found]:
         """Through every file that is none of their homes."""
         for path in sorted(folder.rglob("*")):
-            with suppress(FileNotFoundError, PermissionError):  # of a process that ends just now; shut by its test
-                if path.is_symlink() or not path.is_file() or not path.stat().st_size or _is_home(path):
-                    continue
-                with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-                    yield from self.through(data, str(path))
+            yield from self.within(path)
+
+    def beside(self, folder: Path) -> Iterator[Found]:
+        """Through what the workers of xdist share: all below their folder that is in none of their own."""
+        for path in sorted(folder.iterdir()):
+            if not path.match(WORKERS):
+                yield from self.within(path)
+                yield from self.below(path)
+
+    def within(self, path: Path) -> Iterator[Found]:
+        """Through this file, if it is one, and no home."""
+        with suppress(FileNotFoundError, PermissionError):  # of a process that ends just now; shut by its test
+            if path.is_symlink() or not path.is_file() or not path.stat().st_size or _is_home(path):
+                return
+            with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+                yield from self.through(data, str(path))
 
 
 def _is_home(path: Path) -> bool:
@@ -175,6 +188,7 @@ class Leaks:
         self._said = bytearray()
         self._found: list[str] = []
         self._summary = ""
+        self._shared: Path | None = None  # of a controller of workers
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """What a test said, and how it failed."""
@@ -188,19 +202,26 @@ class Leaks:
         begun_s = time.process_time()
         search = Search(self._notes.secrets.items())
         found = [*search.through(bytes(self._said), "what tests said"), *search.below(self._folder())]
+        if self._shared is not None:
+            found += search.beside(self._shared)
         self._found += map(str, found)
         took = f"{time.process_time() - begun_s:.1f} s"
         self._summary = f"{len(self._notes.secrets)} keys and passwords looked for in {took}"
         output = getattr(session.config, "workeroutput", None)
         if output is not None:
-            output["leaks"] = self._found
+            output["leaks"] = (self._found, self._notes.secrets, str(self._folder().parent))
         elif self._found:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
-        """What a worker found."""
-        self._found += getattr(node, "workeroutput", {}).get("leaks", [])
+        """What a worker found, and noted, and where workers share what they make; nothing of one that crashed."""
+        leaks = getattr(node, "workeroutput", {}).get("leaks")
+        if leaks is not None:
+            found, secrets, shared = leaks
+            self._found += found
+            self._notes.secrets |= secrets
+            self._shared = Path(shared)
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """S-20, in words."""

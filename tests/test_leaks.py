@@ -95,12 +95,13 @@ def test_other(tmp_path):
     [
         ("raise ValueError('%%HEX%%')", "0", "as hex: what tests said"),
         ("(tmp_path / 'status.json').write_text(str(list(secret)))", "1", "status.json"),
+        ("(tmp_path.parent.parent / 'made.json').write_text(str(list(secret)))", "1", "made.json"),
     ],
 )
 def test_a_suite_that_leaves_a_key_somewhere_fails_and_says_where(
     leak: str, workers: str, said: str, tmp_path: Path
 ) -> None:
-    """S-20: in a file, in a traceback; with workers and without; the summary does not show the key."""
+    """S-20: in a file, a traceback, beside workers' folders; with workers and without; the key itself is not shown."""
     text = LEAK.replace("WHERE", leak.replace("%%HEX%%", KEY.hex()))
     (tmp_path / "test_leak.py").write_text(text)
     command = [sys.executable, "-m", "pytest", "-p", "tests.conftest", "-p", "xdist.plugin", "-q"]

@@ -19,8 +19,10 @@ EPILOG = (
     "Examples / 示例:\n\n"
     "  wattline hil soak\n\n"
     "  wattline hil soak --minutes 10 --seed 7 --out build/soak\n\n"
-    "Exit status / 退出码: 0 nothing is lost and nothing grows, 1 something is or does, 2 the bench could not run."
+    "Exit status / 退出码: 0 nothing is lost and nothing grows, 1 something is or does, 2 the bench could not run, "
+    "3 nothing is lost, but too short to judge what grows / 未丢失，但时间太短，无法判断增长."
 )
+STATUS = {soak_report.PASSES: 0, soak_report.FAILS: 1, soak_report.TOO_SHORT: 3}
 MINUTES_MAX = 720  # the bench's scenarios last 31 days at the most, and this is 30
 
 
@@ -54,5 +56,7 @@ def soak(
     for one in found.growth:
         if one.is_bad:
             console.print(f"grows / 增长: {one.name}, {one.unit}: {one.first:.1f} -> {one.last:.1f}", style="bold red")
+    if found.verdict == soak_report.TOO_SHORT:
+        console.print(f"too short to judge / 时间太短: {soak_report.unjudged(found)}", style="yellow", highlight=False)
     console.print(f"soak / 长时间运行: {found.verdict}: {out / soak_report.PAGE}", highlight=False)
-    raise typer.Exit(0 if found.verdict == "pass" else 1)
+    raise typer.Exit(STATUS[found.verdict])

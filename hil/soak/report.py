@@ -15,6 +15,7 @@ from hil.scenario import Scenario
 from hil.soak.growth import Grown, Sample
 from hil.soak.watcher import Key
 
+PASSES, FAILS, TOO_SHORT = "pass", "fail", "too short to judge"
 JSON, PAGE, PICTURE = "soak.json", "soak.md", "soak.png"
 _PANELS = (
     ("memory_mib", "memory, MiB"),
@@ -24,7 +25,10 @@ _PANELS = (
 
 
 class Soaked(msgspec.Struct, frozen=True):
-    """One soak. growth: see hil.soak.growth; verdict: `pass` where the oracle passes and nothing grows."""
+    """One soak. growth: see hil.soak.growth.
+
+    verdict: PASSES where the oracle passes and nothing grows; TOO_SHORT where of something that can't be said.
+    """
 
     verdict: str
     minutes: int
@@ -35,9 +39,17 @@ class Soaked(msgspec.Struct, frozen=True):
 
 def soaked(report: Report, growth: Sequence[Grown], minutes: int) -> Soaked:
     """The soak's verdict."""
-    passes = report.verdict == "pass" and not any(one.is_bad for one in growth)
+    verdict = PASSES if growth and all(one.is_bad is False for one in growth) else TOO_SHORT
+    if report.verdict != PASSES or any(one.is_bad for one in growth):
+        verdict = FAILS
     again = f"wattline hil soak --minutes {minutes} --seed {report.seed}"
-    return Soaked("pass" if passes else "fail", minutes, again, list(growth), report)
+    return Soaked(verdict, minutes, again, list(growth), report)
+
+
+def unjudged(one: Soaked) -> str:
+    """Of what nobody can say whether it grows, in words."""
+    names = sorted({grown.name for grown in one.growth if grown.is_bad is None})
+    return f"{', '.join(names) or 'nothing was looked at'}; use more --minutes / 请增加 --minutes"
 
 
 def write(one: Soaked, scenario: Scenario, series: Mapping[Key, Sequence[Sample]], folder: Path) -> None:
@@ -78,7 +90,7 @@ def page(one: Soaked) -> str:
 
 
 def _row(one: Grown) -> str:
-    word = {None: "too short to say", True: "**grows**", False: "no"}[one.is_bad]
+    word = {None: TOO_SHORT, True: "**grows**", False: "no"}[one.is_bad]
     numbers = " | ".join(f"{value:,.1f}" for value in (one.first, one.last, one.allowed))
     return f"| {one.name} | {one.unit} | {one.samples} | {numbers} | {word} |"
 
