@@ -133,16 +133,19 @@ class Line:
             self.lane = Lane.OPEN
         return bool(self.texts)
 
-    def disconnected(self, now_ms: int, resends: int, *, was_connected: bool) -> None:
-        """Its connection ended, or none came about: what was sent is said to come again (2025)."""
-        if self._text_sends > resends:
-            self.step_aside(now_ms)
-        elif (self.lane is Lane.TRIED and was_connected) or (self.lane is Lane.SHUT and now_ms >= self._retry_at_ms):
+    def disconnected(self, now_ms: int, resends: int, *, was_connected: bool) -> bool:
+        """Its connection ended, or none came about: what was sent is said to come again (2025). Whether a text stepped
+        aside by that.
+        """
+        steps_aside = self._text_sends > resends and self.step_aside(now_ms)
+        is_over = was_connected if self.lane is Lane.TRIED else now_ms >= self._retry_at_ms
+        if is_over and not steps_aside:
             self.lane = Lane.OPEN
         for line in (self.packets, self.texts):
             if line and line[0].qn in self.sent:
                 line[0] = with_rf(line[0])
         self.current = None
+        return steps_aside
 
     def drop_history(self) -> None:
         """Who asked asks again."""

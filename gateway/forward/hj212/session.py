@@ -197,7 +197,7 @@ class Hj212Session:
         self.connected = self.wants_close = self._is_retrying = False
         self._replies.clear()
         self._line.drop_history()
-        self._line.disconnected(now_ms, self.settings.resends, was_connected=was_connected)
+        self.counts.aside += self._line.disconnected(now_ms, self.settings.resends, was_connected=was_connected)
         self._connect_at_ms = now_ms + (0 if is_retrying else self._backoff.failed())
 
     def next_outgoing(self, now_ms: int) -> bytes | None:
