@@ -21,7 +21,7 @@ def backup(data_dir: Path, out: Path, now_ms: Callable[[], int]) -> Manifest:
         raise BackupError(f"{out}: exists already; a backup is a new folder / 已存在，请指定新目录")
     if FILE not in names(data_dir):
         raise BackupError(f"{data_dir}: no journal yet; run the gateway first / 尚无日志库，请先运行网关")
-    partial = out.with_name(f".{out.name}.partial")
+    partial = partial_of(out)
     began_ms = now_ms()
     try:
         shutil.rmtree(partial, ignore_errors=True)
@@ -37,6 +37,11 @@ def backup(data_dir: Path, out: Path, now_ms: Callable[[], int]) -> Manifest:
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     return found
+
+
+def partial_of(out: Path) -> Path:
+    """Where a backup is made, and what is left of one that was cut off: the next one deletes it."""
+    return out.with_name(f".{out.name}.partial")
 
 
 def _last_record(file: Path) -> int:

@@ -1,9 +1,10 @@
 """Before a program touches stores of another version: older ones are copied, then migrated; newer ones are left alone.
 
 The copy is a backup like any other, in data_dir. Until every store is migrated it is `upgrading`, then
-`before-upgrade`, in the place of that of the upgrade before. Each store's version is a transaction of its own, and the
-copy is whole before the first of them: whatever is cut off, this program goes on with it, and the older one can be put
-back.
+`before-upgrade`, in the place of that of the upgrade before. One that is elsewhere is named by a file of such a name,
+with `.json`, which is there before it: whoever goes on knows the copy as its own. Each store's version is a transaction
+of its own, and the copy is whole before the first of them: whatever is cut off, this program goes on with it, and the
+older one can be put back.
 """
 
 import shutil
@@ -16,7 +17,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from gateway.backup.backup import backup
+from gateway.backup.backup import backup, partial_of
 from gateway.backup.stores import MANIFEST, BackupError, Manifest, names
 from gateway.database import (
     NewerSchemaError,
@@ -26,7 +27,7 @@ from gateway.database import (
     migrate,
     schema_version,
 )
-from gateway.files import sync_folder
+from gateway.files import sync_folder, write_durably
 from gateway.forward import outbox
 from gateway.journal import journal
 from gateway.journal.migration import STEPS
@@ -36,7 +37,15 @@ from gateway.updates import store as updates
 from gateway.wanted import store as wanted
 
 BEGUN, DONE = "upgrading", "before-upgrade"
+MARK_BEGUN, MARK_DONE = f"{BEGUN}.json", f"{DONE}.json"
 _ROOM = 1.1  # of the stores' size: the copy, and what migrating adds to them
+
+
+class Elsewhere(msgspec.Struct, frozen=True):
+    """Where the copy is, and each store's version when it was begun."""
+
+    copy: str
+    before: dict[str, int]
 
 
 class Store(NamedTuple):
@@ -82,8 +91,9 @@ def refuse(data_dir: Path) -> None:
 def prepare(data_dir: Path, now_ms: Callable[[], int], copy_to: Path | None = None) -> Path | None:
     """Copy and migrate stores that are older; returns where the copy is, None: nothing was older. With data_dir's lock.
 
-    copy_to: where the copy goes instead, which must not exist yet. Raises NewerSchemaError, BackupError: nothing was
-    changed; StoreUnavailableError, OSError: to be done again, it goes on where it was.
+    copy_to: where the copy goes instead, which must not exist yet, unless this upgrade was cut off before it changed a
+    store: then it is made anew. Once a store is changed, no other copy is made. Raises NewerSchemaError, BackupError:
+    nothing was changed; StoreUnavailableError, OSError: to be done again, it goes on where it was.
     """
     if copy_to is None:
         refuse(data_dir)
@@ -93,13 +103,28 @@ def prepare(data_dir: Path, now_ms: Callable[[], int], copy_to: Path | None = No
         _settle(data_dir)
         return None
     if _is_to_copy(data_dir, found):
-        if copy_to is None:
-            shutil.rmtree(data_dir / BEGUN, ignore_errors=True)
-        backup(data_dir, copy_to or data_dir / BEGUN, now_ms)
+        _copy(data_dir, found, now_ms, copy_to)
     for one in older:
         _migrate(data_dir, one.name)
     _settle(data_dir)
-    return copy_to or data_dir / DONE
+    return _copies(data_dir, MARK_DONE, DONE)
+
+
+def _copy(data_dir: Path, found: list[Store], now_ms: Callable[[], int], copy_to: Path | None) -> None:
+    """Copy all stores; what a copy that was cut off has left goes."""
+    mark = data_dir / MARK_BEGUN
+    shutil.rmtree(data_dir / BEGUN, ignore_errors=True)
+    if copy_to is None:
+        mark.unlink(missing_ok=True)
+        backup(data_dir, data_dir / BEGUN, now_ms)
+        return
+    out, before = copy_to.resolve(), _marked(mark)
+    if before is not None and before.copy == str(out) and (out / MANIFEST).exists():
+        shutil.rmtree(partial_of(out), ignore_errors=True)
+        out.rename(partial_of(out))  # of a time before: it has not what came since
+    if not out.exists():  # else the backup refuses it: it is somebody's
+        write_durably(mark, msgspec.json.encode(Elsewhere(str(out), {one.name: one.version for one in found})))
+    backup(data_dir, out, now_ms)
 
 
 def _is_to_copy(data_dir: Path, found: list[Store]) -> bool:
@@ -109,13 +134,26 @@ def _is_to_copy(data_dir: Path, found: list[Store]) -> bool:
 
 
 def _is_begun(data_dir: Path, found: list[Store]) -> bool:
-    """Whether stores have been migrated since `upgrading` was copied."""
-    try:
-        manifest = msgspec.json.decode((data_dir / BEGUN / MANIFEST).read_bytes(), type=Manifest)
-    except (OSError, msgspec.DecodeError):
-        return False
-    before = {one.name: one.schema for one in manifest.files}
+    """Whether stores have been migrated since they were copied."""
+    marked = _marked(data_dir / MARK_BEGUN)
+    before = marked.before if marked is not None else _copied(data_dir / BEGUN)
     return any(one.version > before.get(one.name, one.version) for one in found)
+
+
+def _copied(folder: Path) -> dict[str, int]:
+    """Each store's version in a backup; none where it is not whole."""
+    try:
+        manifest = msgspec.json.decode((folder / MANIFEST).read_bytes(), type=Manifest)
+    except (OSError, msgspec.DecodeError):
+        return {}
+    return {one.name: one.schema for one in manifest.files}
+
+
+def _marked(mark: Path) -> Elsewhere | None:
+    try:
+        return msgspec.json.decode(mark.read_bytes(), type=Elsewhere)
+    except (OSError, msgspec.DecodeError):
+        return None
 
 
 def _settle(data_dir: Path) -> None:
@@ -123,7 +161,17 @@ def _settle(data_dir: Path) -> None:
     if (data_dir / BEGUN).exists():
         shutil.rmtree(data_dir / DONE, ignore_errors=True)
         (data_dir / BEGUN).rename(data_dir / DONE)
+        (data_dir / MARK_DONE).unlink(missing_ok=True)
         sync_folder(data_dir)
+    elif (data_dir / MARK_BEGUN).exists():
+        (data_dir / MARK_BEGUN).rename(data_dir / MARK_DONE)
+        sync_folder(data_dir)
+
+
+def _copies(data_dir: Path, mark: str, folder: str) -> Path:
+    """Where the copy is: elsewhere, or in this folder of data_dir."""
+    marked = _marked(data_dir / mark)
+    return data_dir / folder if marked is None else Path(marked.copy)
 
 
 def _migrate(data_dir: Path, name: str) -> None:
@@ -147,8 +195,8 @@ def _schema_of(data_dir: Path, name: str) -> Path | None:
 def _way_back(data_dir: Path, newer: list[Store]) -> Iterator[str]:
     for one in newer:
         yield f"{data_dir / one.name}: schema {one.version}, this program knows up to {one.newest} / 数据库版本较新"
-    copies = [data_dir / name for name in (BEGUN, DONE) if (data_dir / name / MANIFEST).exists()]
-    copy = copies[0] if copies else "BACKUP"
+    both = [_copies(data_dir, *one) for one in ((MARK_BEGUN, BEGUN), (MARK_DONE, DONE))]
+    copy = next((one for one in both if (one / MANIFEST).exists()), "BACKUP")
     yield "a newer version has run here: start that again, or go back to what was before it / 已由新版本升级，回退方法:"
     yield f"  wattline gateway restore --config gateway.toml --from {copy} --force {data_dir}"
     yield (
