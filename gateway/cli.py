@@ -1,6 +1,6 @@
 """`wattline gateway`: run and look after a gateway.
 
-Exit codes everywhere: 0 done; 1 not done or not all well, for the reason printed; 2 wrong usage.
+Exit status everywhere: 0 done; 1 not done or not all well, for the reason printed; 2 wrong usage.
 """
 
 from pathlib import Path

@@ -30,7 +30,9 @@ def admit(
     ],
     key_file: Annotated[
         str | None,
-        typer.Option(help="With an id: 64 hex digits, mode 600; a relative name is from terminals.toml's folder."),
+        typer.Option(
+            help="With an id: 64 hex digits, mode 600; a relative name is from terminals.toml's folder. 密钥文件"
+        ),
     ] = None,
     generation: Annotated[int, typer.Option(min=1, max=255, help="The key's generation. 密钥代号")] = 1,
     point: Annotated[

@@ -41,11 +41,13 @@ def audit(
     config: Config,
     head: Annotated[
         list[str] | None,
-        typer.Option("--head", metavar="RECORD:HEX", help="A head noted earlier must still be there; again for more."),
+        typer.Option(
+            "--head", metavar="RECORD:HEX", help="A head noted earlier must still be there; again for more. 核对链头"
+        ),
     ] = None,
     prove: Annotated[int, typer.Option(min=0, help="Prove so many records, chosen by chance. 随机抽查条数")] = 1000,
     record: Annotated[
-        list[int] | None, typer.Option("--record", min=1, help="Prove this one and show it; again for more.")
+        list[int] | None, typer.Option("--record", min=1, help="Prove this one and show it; again for more. 核验此记录")
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Of the choice; else any. 随机种子")] = None,
     as_json: AsJson = False,

@@ -30,7 +30,7 @@ from protocol.host.strict import ConfigError
 T = TypeVar("T")
 NOT_WELL = 1
 DAY_S = 86_400
-EXIT_CODES = "Exit codes / 退出码: 0 done, 1 not done or not all well (reason printed), 2 wrong usage."
+EXIT_CODES = "Exit status / 退出码: 0 done, 1 not done or not all well (reason printed), 2 wrong usage."
 
 CONFIG = typer.Option("--config", envvar="WATTLINE_CONFIG", help="gateway.toml. 网关配置文件")
 Config = Annotated[Path, CONFIG]

@@ -60,7 +60,12 @@ def _group() -> None:
     """The bench: real firmware against emulated meters and faults. 测试台"""
 
 
-@app.command(epilog="Exit status / 退出码: 0 the oracle passes, 1 it does not, 2 the bench could not run.")
+@app.command(
+    epilog="Examples / 示例:\n\n"
+    "  wattline hil demo\n\n"
+    "  DEMO_HOLD=0 wattline hil demo --json\n\n"
+    "Exit status / 退出码: 0 the oracle passes, 1 it does not, 2 the bench could not run."
+)
 def demo(
     out: Annotated[Path, typer.Option(help="Folder of the run. 输出目录")] = OUT / "demo",
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON. 以 JSON 输出")] = False,
@@ -89,7 +94,9 @@ def demo(
     "Exit status / 退出码: 0 the oracle passes, 1 it does not, 2 the bench could not run."
 )
 def run(  # noqa: PLR0913, PLR0917  (a command's options are its parameters)
-    name: Annotated[str, typer.Argument(metavar="SCENARIO", help="A name from `wattline hil list`, or a .toml file.")],
+    name: Annotated[
+        str, typer.Argument(metavar="SCENARIO", help="A name from `wattline hil list`, or a .toml file. 场景名或文件")
+    ],
     profile: Annotated[
         Path | None, typer.Option(help="CSV of interval data that drives the production. 负荷数据 CSV")
     ] = None,
@@ -188,8 +195,12 @@ app.command(epilog=board_cli.EPILOG)(board_cli.bench)
 )
 def platform_(
     port: Annotated[int, typer.Option(min=0, max=65535, help="0: take one from the system. 端口")] = 0,
-    journal: Annotated[Path | None, typer.Option(help="JSON lines of what was taken in; appended to.")] = None,
-    control: Annotated[Path | None, typer.Option(help="JSON lines that change how it behaves; followed.")] = None,
+    journal: Annotated[
+        Path | None, typer.Option(help="JSON lines of what was taken in; appended to. 收到的数据")
+    ] = None,
+    control: Annotated[
+        Path | None, typer.Option(help="JSON lines that change how it behaves; followed. 控制文件")
+    ] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Take nothing that breaks a rule. 严格模式")] = False,
     edition: Annotated[
         int | None, typer.Option(min=2017, max=2025, help="2017 or 2025: with --strict, no other. 标准版本")

@@ -10,7 +10,10 @@ from hil.board.bench_file import BenchFile, read
 from hil.process import BenchError
 from protocol.host.strict import ConfigError
 
-EPILOG = "Exit status / 退出码: 0 it is free, 1 it is not, 2 the file is wrong."
+EPILOG = (
+    "Examples / 示例:\n\n  wattline hil bench shelf_2.toml\n\n"
+    "Exit status / 退出码: 0 it is free, 1 it is not, 2 the file is wrong."
+)
 
 
 def bench(file: Annotated[Path, typer.Argument(help="bench.toml. 测试台文件")]) -> None:

@@ -97,7 +97,7 @@ def test_help_has_examples_and_exit_codes(command: str) -> None:
     answer = CliRunner().invoke(app, [*command.split(), "--help"])
     assert answer.exit_code == 0
     assert "Examples" in answer.stdout
-    assert "Exit codes" in answer.stdout
+    assert "Exit status" in answer.stdout
 
 
 def test_check_touches_no_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
