@@ -83,7 +83,7 @@ def line_dropped() -> Iterator[Patch]:
         def dropping(self: Any, now_ms: int) -> None:
             disconnected(self, now_ms)
             self._line.packets.clear()
-            self._line.current, self._was_sent = None, False
+            self._line.current = None
 
         return dropping
 
@@ -126,9 +126,8 @@ def sent_is_confirmed() -> Iterator[Patch]:
             data: bytes | None = outgoing(self, now_ms)
             line = self._line
             if data is not None and line.current is not None and not line.current_is_history:
-                self._confirmed.append(line.packets.popleft().qn)
-                line.current = None
-                self._sends, self._was_sent, self._deadline_ms = 0, False, None
+                self._confirm(line.current)
+                self._sends, self._deadline_ms = 0, None
             return data
 
         return hasty
