@@ -5,7 +5,7 @@ the one that came last.
 """
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from protocol import limits
@@ -78,15 +78,21 @@ def sent(one: Change, now_ms: int) -> Change:
     return one._replace(sent=one.sent + 1, due_ms=now_ms + min(AGAIN_MS << min(one.sent, 20), AGAIN_MS_MAX))
 
 
-def confirm(connection: sqlite3.Connection, one: Change, before: Iterator[int], now_ms: int) -> Change:
+def confirm(connection: sqlite3.Connection, one: Change, before: Iterable[int], now_ms: int) -> Change:
     """The terminal has used the key: these generations before it count for a while more."""
     after = one._replace(state=CONFIRMED, newest=one.generation, changed_ms=now_ms)
     put(connection, after)
+    retire(connection, (one.terminal, one.generation), before, now_ms)
+    return after
+
+
+def retire(connection: sqlite3.Connection, used: tuple[str, int], before: Iterable[int], now_ms: int) -> None:
+    """A terminal uses a generation, used: of these those before it count for a while more."""
+    terminal, in_use = used
     connection.executemany(
         "INSERT OR IGNORE INTO retired (terminal, generation, at_ms) VALUES (?, ?, ?)",
-        [(one.terminal, generation, now_ms + OVERLAP_MS) for generation in before if generation < one.generation],
+        [(terminal, generation, now_ms + OVERLAP_MS) for generation in before if generation < in_use],
     )
-    return after
 
 
 def put(connection: sqlite3.Connection, one: Change) -> None:

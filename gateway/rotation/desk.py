@@ -1,6 +1,6 @@
 """Changes of keys at work in the running gateway: offers to who is heard, keys agreed on, the old ones' end."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from sqlite3 import Connection
 
@@ -33,6 +33,9 @@ class Desk(desk.Desk):
         super().__init__(Store(folder), around)
         self._laid = self._registry = registry
         self._open: dict[str, Change] = {}
+        self._laid_above: dict[
+            str, int
+        ] = {}  # technicians' generations above what was agreed on, that are not used yet
         self._end_ms: int | None = None  # when the next key's time is over
         self._see()
 
@@ -52,20 +55,24 @@ class Desk(desk.Desk):
 
     def learn(self, names: Sequence[str], columns: Columns, outcomes: bytes) -> None:
         """What terminals say of keys, and by which they seal."""
-        if not self._open:
+        if not self._open and not self._laid_above:
             return
         codes = columns.records.code.tobytes()
         rows = [row for row, code in enumerate(codes) if code in _EVENTS and 0 < outcomes[row] <= REPEATED]
         rows = [row for row in rows if names[columns.records.frame[row]] in self._open]
         used = [name for number, name in enumerate(names) if self._is_used(name, columns, number)]
-        if not rows and not used:
+        laid = [name for number, name in enumerate(names) if self._uses_laid(name, columns, number)]
+        if not rows and not used and not laid:
             return
         with self._store.writing() as connection:
             for row in sorted(rows, key=lambda row: columns.records.seq[row]):
                 self._hear(connection, names, columns, row)
             for name in set(used):
                 self._confirm(connection, name)
-        self._see_again({names[columns.records.frame[row]] for row in rows}.union(used))
+            for name in set(laid):
+                place = name, self._laid_above[name]
+                changes.retire(connection, place, self._states(name), self._clock.now_ms())
+        self._see_again({names[columns.records.frame[row]] for row in rows}.union(used, laid))
 
     def answer(self, terminals: Sequence[Terminal | None], columns: Columns) -> list[Down]:
         """Offers, and that keys are to be used."""
@@ -186,10 +193,17 @@ class Desk(desk.Desk):
         one = self._open.get(name)
         return one is not None and one.state == changes.AGREED and columns.frames.generation[number] == one.generation
 
+    def _uses_laid(self, name: str, columns: Columns, number: int) -> bool:
+        """Whether this frame is sealed by the key that a technician has laid above what was agreed on."""
+        return self._laid_above.get(name) == columns.frames.generation[number]
+
+    def _states(self, name: str) -> Iterable[int]:
+        """The generations that count."""
+        terminal = self._registry.get(name)
+        return () if terminal is None else terminal.states
+
     def _confirm(self, connection: Connection, name: str) -> None:
-        terminal, one = self._registry.get(name), self._open[name]
-        before = terminal.states if terminal is not None else ()
-        self._tell(changes.confirm(connection, one, iter(before), self._clock.now_ms()))
+        self._tell(changes.confirm(connection, self._open[name], self._states(name), self._clock.now_ms()))
         keyring.forget_factors(connection, name)
 
     def _see(self) -> None:
@@ -199,6 +213,7 @@ class Desk(desk.Desk):
             with self._store.reading() as connection:
                 self._registry = keyring.over(self._laid, connection, now_ms)
                 self._open = {one.terminal: one for one in changes.every(connection) if one.state in changes.OPEN}
+                self._note_laid(connection, keyring.newest(connection))
                 self._end_ms = keyring.next_end_ms(connection, now_ms)
         except ValueError as error:  # a key that can't be opened
             raise StoreUnavailableError(str(error)) from error
@@ -215,9 +230,18 @@ class Desk(desk.Desk):
                     self._open.pop(name, None)
                     if one is not None and one.state in changes.OPEN:
                         self._open[name] = one
+                self._note_laid(connection, names)
                 self._end_ms = keyring.next_end_ms(connection, now_ms)
         except (StoreUnavailableError, ValueError) as error:  # it is written: seen within a second
             self._fail(StoreUnavailableError(str(error)))
+
+    def _note_laid(self, connection: Connection, names: Iterable[str]) -> None:
+        for name in names:
+            laid = keyring.laid_above(connection, self._laid, name)
+            if laid is None:
+                self._laid_above.pop(name, None)
+            else:
+                self._laid_above[name] = laid
 
     def _look(self, now_ms: int) -> None:
         """End the time of keys that were replaced."""

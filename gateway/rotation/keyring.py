@@ -22,7 +22,8 @@ KEY, FACTOR = "key", "factor"
 def over(registry: Registry, connection: sqlite3.Connection | None, now_ms: int) -> Registry:
     """The registry with the keys that were agreed on, without those whose time is over; None: as it is.
 
-    Where terminals.toml has a generation as high or higher, a technician has laid a key since: that counts.
+    Where terminals.toml has that generation too, a technician has laid a key since: that counts. Where it has a higher
+    one, both do until the terminal uses it: the board that is replaced serves until the other hangs in its place.
     Raises ValueError: a key can't be opened; it is not shown.
     """
     if connection is None:
@@ -130,6 +131,21 @@ def newest(connection: sqlite3.Connection | None) -> dict[str, int]:
     return dict(rows)
 
 
+def laid_above(connection: sqlite3.Connection, registry: Registry, name: str) -> int | None:
+    """The generation that a technician laid after the last one that was agreed on; None: he did not, or it is in use.
+
+    registry: as terminals.toml gives it.
+    """
+    one = registry.get(name)
+    laid = max(one.key_files or one.states, default=0) if one is not None else 0
+    (waiting,) = connection.execute(
+        "SELECT max(generation) FROM secrets WHERE terminal = ?1 AND kind = ?2"
+        " AND generation NOT IN (SELECT generation FROM retired WHERE terminal = ?1)",
+        (name, KEY),
+    ).fetchone()
+    return laid if waiting is not None and waiting < laid else None
+
+
 def lines(connection: sqlite3.Connection) -> Iterator[tuple[tuple[str, int, str], str]]:
     """Every secret as it lies there, by its place."""
     for terminal, generation, kind, line in connection.execute("SELECT terminal, generation, kind, line FROM secrets"):
@@ -143,8 +159,7 @@ def name_of(terminal: str, generation: int, kind: str) -> str:
 
 
 def _with(one: Terminal, kept: Mapping[int, KeyState], retired: set[int]) -> Terminal:
-    laid = max(one.key_files or one.states, default=0)
-    found = {**one.states, **{generation: state for generation, state in kept.items() if generation > laid}}
+    found = {**kept, **one.states}
     highest = max(found, default=0)
     return replace(one, states={key: state for key, state in found.items() if key == highest or key not in retired})
 

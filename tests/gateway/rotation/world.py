@@ -27,7 +27,8 @@ class House(world.House):
 
     def open(self) -> None:
         super().open()
-        self.laid = Registry([self._with_file(one) for one in self.registry.all()])
+        if not hasattr(self, "laid"):
+            self.laid = Registry([self._with_file(one) for one in self.registry.all()])
         self.rotation = Desk(self.folder, self.laid, self.around)
         self.pipeline.desks = [self.wanted, self.rotation]
 
