@@ -6,7 +6,7 @@ with the key in use as its salt: whoever would compute the next key needs that, 
 
 import hashlib
 
-from protocol import cbor, limits, mac
+from protocol import cbor, mac
 
 X_BYTES = 32
 DRAWN_BYTES = 40  # random bytes of a factor
@@ -43,9 +43,3 @@ def x_of(parts: "list[int]") -> "bytes | None":
     if len(parts) != PARTS or value >> 8 * X_BYTES:
         return None
     return value.to_bytes(X_BYTES, "big")
-
-
-def point_bytes(x: int, y: int) -> bytes:
-    """A point, as it travels."""
-    half = limits.POINT_BYTES // 2
-    return x.to_bytes(half, "big") + y.to_bytes(half, "big")

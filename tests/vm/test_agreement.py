@@ -3,6 +3,7 @@ import json
 
 import protocol
 from protocol import agreement, mac, p256
+from tests.vm.points import point_bytes
 
 FILE = protocol.__file__.replace("__init__.py", "") + "vectors/key_agreement.json"
 
@@ -22,14 +23,14 @@ def test_both_sides_come_to_the_key_that_the_vectors_say() -> None:
     for one in vectors:
         point = bytes.fromhex(one["point"])
         own = times(p256.G, int(one["terminals_factor"], 16))
-        assert agreement.point_bytes(*own)[:32].hex() == one["x"], one["comment"]
-        parts = agreement.parts_of(agreement.point_bytes(*own)[:32])
+        assert point_bytes(own)[:32].hex() == one["x"], one["comment"]
+        parts = agreement.parts_of(point_bytes(own)[:32])
         assert parts == [int(part, 16) for part in one["parts"]], one["comment"]
         assert agreement.x_of(parts) == bytes.fromhex(one["x"])
         assert agreement.number_of(point) == int(one["of"], 16)
         shared = times(p256.point_of(point), int(one["terminals_factor"], 16))
         key = mac.Key(bytes.fromhex(one["secret"]), 1)
-        shared_x = agreement.point_bytes(*shared)[:32]
+        shared_x = point_bytes(shared)[:32]
         found = agreement.next_secret(key, shared_x, one["terminal"], one["generation"], point, bytes.fromhex(one["x"]))
         assert found.hex() == one["next"], one["comment"]
 

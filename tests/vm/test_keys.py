@@ -5,8 +5,9 @@ import json
 from terminal import keys, small_file
 
 import protocol
-from protocol import agreement, checked, down, p256, record
+from protocol import checked, down, p256, record
 from tests.vm.cuttable import Flash, mount, new_folder
+from tests.vm.points import point_bytes
 
 with open(protocol.__file__.replace("__init__.py", "") + "vectors/key_agreement.json") as vectors:
     CASE = json.load(vectors)["vectors"][0]
@@ -111,7 +112,7 @@ def test_another_offer_takes_the_place_of_one_that_was_not_used() -> None:
     # FR-91: the gateway has lost what it drew, and draws again
     made = Terminal(new_folder())
     made.offer()
-    made.offer(2, agreement.point_bytes(*p256.G))
+    made.offer(2, point_bytes(p256.G))
     assert made.events[1][1][:2] != TOLD[:2]
     assert made.events[1][1][2:] == TOLD[2:]
     made.use()
