@@ -1,7 +1,9 @@
 """Certificates at work in the running gateway: sent to who is heard, until the terminal says what became of them."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
+from sqlite3 import Connection
 
 from cext.decoder import Columns
 from gateway import desk
@@ -53,17 +55,30 @@ class Desk(desk.Desk):
             return []
         try:
             with self._store.writing() as connection:
-                for name in heard:
+                usable = [name for name in heard if self._is_usable(connection, pending[name], now_ms)]
+                for name in usable:
                     pending[name] = configurations.send(connection, pending[name], now_ms)
         except StoreUnavailableError as error:
             self._fail(error)
             return []
         found = []
-        for name, one in heard.items():
-            version = pending[name]
+        for name in usable:
+            one, version = heard[name], pending[name]
             payload = orders.certificates_payload(version.version, version.document, one.echo)
             found.append(Down(name, sealed(one, payload), "certificates"))
         return found
+
+    def _is_usable(self, connection: Connection, version: Version, now_ms: int) -> bool:
+        """Whether a broker takes them as of now; what it would not is withdrawn: a trial of it is an hour's silence."""
+        try:
+            certificates.check(version.document, version.terminal, datetime.fromtimestamp(now_ms / 1000, UTC))
+        except certificates.CertificatesError as error:
+            configurations.withdraw(connection, version.terminal)
+            self._stale = True
+            self._metrics.down.labels("certificates", "dropped").inc()
+            self._log.error("certificates_not_sent", terminal=version.terminal, error=str(error))
+            return False
+        return True
 
     def _see(self) -> None:
         with self._store.reading() as connection:

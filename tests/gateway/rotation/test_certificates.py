@@ -107,6 +107,19 @@ def test_certificates_go_down_until_the_terminal_says_what_became_of_them(house:
     assert house.state()[:3] == (version + 1, configurations.REFUSED, record.CERTIFICATES_FORM)
 
 
+def test_what_has_ended_before_its_terminal_is_heard_is_not_sent(house: House) -> None:
+    """P-469: a broker would refuse it, and the terminal be away for the hour of its trial."""
+    box = world.Box(Sender(NAME), house.clock)
+    house.order(document(days=1))
+    house.step(2 * 24 * HOUR_S)
+    assert house.talk(box) == []
+    assert house.state()[:2] == (1, configurations.WITHDRAWN)
+    assert "certificates_not_sent" in house.said.getvalue()
+    assert house.metric("wattline_down_messages_total", kind="certificates", result="dropped") == 1
+    version = house.order(document())
+    assert [one.version for one in house.talk(box)] == [version]
+
+
 def test_what_ends_soon_is_named_if_it_is_in_force(house: House) -> None:
     """P-415"""
     box = world.Box(Sender(NAME), house.clock)
