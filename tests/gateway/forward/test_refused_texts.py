@@ -1,8 +1,10 @@
 """A platform that answers readings and no log text (CN 3020): readings go on, and each text ends, with a reason."""
 
 import random
+import sqlite3
 import tempfile
 from collections import Counter
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -10,11 +12,13 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from gateway.forward import outbox
+from gateway.forward.hj212 import text_lane
 from gateway.forward.hj212.line import TEXT_RETRY_MS
 from gateway.forward.log_texts import ANSWERED, REFUSED, LogText, State
 from gateway.forward.sink import SinkError
-from gateway.forward.text_packets import NO_LOG_ID, REASONS, ROUNDS_MAX, UNANSWERED
+from gateway.forward.text_packets import NO_LOG_ID, REASONS, ROUNDS_MAX, TOO_MANY, UNANSWERED, TextPacket
 from protocol import record
+from tests.gateway.forward.packets import MN, packet, text
 from tests.gateway.forward.platform_double import PlatformDouble
 from tests.gateway.forward.stations import Station, mapping
 from tests.gateway.forward.texts import GIVEN_UP, LOG, SINK, states, tell
@@ -131,6 +135,49 @@ def test_without_log_id_what_was_under_way_is_given_up_and_kept(tmp_path: Path) 
     assert states(station, "change.0", "change.1") == [State(REFUSED, REASONS[NO_LOG_ID])] * 2
     assert (outbox.status(tmp_path, "s")["dead"], len(kept(station))) == ({NO_LOG_ID: 1}, 3)
     station.close()
+
+
+def test_events_that_wait_are_bounded_and_hold_no_retention(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """P-443: what is over is a dead letter, readings go on, and the journal may retire what waits as a text alone."""
+    monkeypatch.setattr(text_lane, "EVENTS_MAX", 3)
+    platform = PlatformDouble()
+    platform.deaf_to = "3020"
+    station = station_of(tmp_path, platform)
+    for seq in range(6):
+        station.commit([event(seq, NOW_S - 890 - seq, code=record.METER_SILENT, point=1)])
+        station.steps(2)
+    station.commit([window(7, NOW_S - 900)])
+    pass_time(station, 2 * ROUND_MS)
+    state = outbox.status(tmp_path, "s")
+    assert (windows_at(platform), state["dead"], state["log_texts"]) == (
+        1,
+        {TOO_MANY: 3},
+        {"waiting": 3, "tried": 1, "refused": 3},
+    )
+    assert (outbox.settled(tmp_path, "s")[0], state["confirmed"]) == (7, 0)
+    station.close()
+
+
+def test_texts_that_an_earlier_version_had_under_way_keep_their_qns(tmp_path: Path) -> None:
+    """P-443: it may have sent them; a store of its is taken over as it is."""
+    event_text, told_text = text(1), text(2)
+    with closing(sqlite3.connect(outbox.file_of(tmp_path, "s"))) as connection:
+        for number in range(1, 5):
+            connection.executescript((outbox.SCHEMA / f"{number:04}.sql").read_text())
+        connection.execute("PRAGMA user_version = 4")
+        put = "INSERT INTO outbox (record, mn, qn, data) VALUES (?, ?, ?, ?)"
+        connection.executemany(put, [(1, MN, event_text.qn, event_text.data), (2, MN, packet(3).qn, packet(3).data)])
+        connection.execute(
+            "INSERT INTO log_texts (id, time_s, text, state, mn, qn, data) VALUES ('a', 0, 'x', 'under_way', ?, ?, ?)",
+            (MN, told_text.qn, told_text.data),
+        )
+        connection.commit()
+    with closing(outbox.Outbox(tmp_path, "s")) as store:
+        assert store.text_packets.first([MN], 9) == [
+            TextPacket(told_text, sent=True),
+            TextPacket(event_text, sent=True),
+        ]
+        assert (store.stations(), store.text_packets.stations()) == ({MN: 1}, {MN: 2})
 
 
 @settings(max_examples=6, deadline=None, phases=[Phase.explicit, Phase.generate])
