@@ -148,6 +148,7 @@ def _dlt645(reach: Reach, line: Line, heard: list[Heard], result: Scan) -> Itera
         yield _meter(reach, line, address)
     if search.is_noise:
         yield Found(line, "dlt645", "", "noise")
+        yield from (_meter(reach, line, address) for address in sorted(told))  # each told its number intact before
     elif told or not search.is_whole:
         yield Found(line, "dlt645", " ".join(sorted(told)), "several_dlt645")
 

@@ -21,7 +21,10 @@ _SHARED_MAX = 50  # of a round's ends, by two meters each: more are not on one l
 
 
 class Search:
-    """One line's meters. is_whole: nobody is left that could not be told apart. is_noise: no meters are heard."""
+    """One line's meters.
+
+    is_whole: nobody is left that could not be told apart. is_noise: more ends are garbled than meters can be.
+    """
 
     def __init__(self, reach: Reach, line: Line) -> None:
         self.is_whole = self.is_noise = False

@@ -127,6 +127,8 @@ def test_bytes_leave_the_tool_in_one_place() -> None:
 
 
 ANSWER = bytes.fromhex("0103020000b844")  # of unit 1: one register
+METER = "202603010012"
+METER_ANSWER = bytes.fromhex("FE FE FE FE 68 12 00 01 03 26 20 68 93 06 45 33 34 36 59 53 53 16")  # its number
 
 
 def test_two_intact_answers_to_one_request_are_two_meters() -> None:
@@ -159,6 +161,16 @@ def test_a_line_of_noise_is_no_meters_that_are_told_apart() -> None:
     result = scan.scan(bus, [order.Step(N2400, WHO, ("",))])
     assert [one.trouble for one in result.found] == ["noise"]
     assert len(bus.asked) == 1 + scan.ASK_AGAIN + 100
+
+
+def test_a_meter_that_told_its_number_once_is_not_lost_in_noise() -> None:
+    """P-479: noise begins while the line is searched."""
+    noise = Heard(GARBLED, b"", b"\x68" * 30, b"")
+    once = Heard(GOT, b"", METER_ANSWER, b"")
+    ends = {f"{end:02d}": [noise] for end in range(100)} | {"": [once, once, noise, noise]}
+    bus = Scripted({(N2400, WHO, end): heard for end, heard in ends.items()})
+    result = scan.scan(bus, [order.Step(N2400, WHO, ("",))])
+    assert [(one.address, one.trouble) for one in result.found] == [("", "noise"), (METER, "")]
 
 
 def test_a_port_without_a_parity_is_said_and_the_rest_is_searched() -> None:
