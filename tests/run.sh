@@ -7,6 +7,11 @@
 set -u
 python=$1 seed=$2
 export WATTLINE_SEED="$seed"
+# Programs that tests start would compile all of ours anew each time, and each worker its tests. Not in the checkout, which
+# is packed and compared; anew for each run, because copies in temporary folders are compiled, too.
+unset PYTHONDONTWRITEBYTECODE
+export PYTHONPYCACHEPREFIX="$PWD/build/pycache"
+rm -rf "$PYTHONPYCACHEPREFIX"
 suite() { "$python" -m pytest --hypothesis-seed="$seed" --dist loadfile "$@"; }
 
 status=0
