@@ -12,7 +12,8 @@ export WATTLINE_SEED="$seed"
 unset PYTHONDONTWRITEBYTECODE
 export PYTHONPYCACHEPREFIX="$PWD/build/pycache"
 rm -rf "$PYTHONPYCACHEPREFIX"
-suite() { "$python" -m pytest --hypothesis-seed="$seed" --dist loadfile "$@"; }
+# No test takes this long, nor gives a program of its own more: one that hangs is ended and told, and the others go on.
+suite() { "$python" -m pytest --timeout 900 --hypothesis-seed="$seed" --dist loadfile "$@"; }
 
 status=0
 suite -m 'not e2e' --numprocesses auto --maxprocesses 8 --ignore=tests/hil || status=1
