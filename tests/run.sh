@@ -2,8 +2,8 @@
 # run.sh PYTHON SEED   The whole suite; its random examples are drawn from SEED.
 #
 # A file's tests share what they start, so they stay together. The simulation (tests/hil) takes over the terminal's modules:
-# it is not in one process with the terminal's own tests. End-to-end runs keep real time: nothing that computes goes on beside
-# them, but two of them, which mostly wait.
+# it is not in one process with the terminal's own tests. Who keeps scaled time is last, with nothing that computes beside:
+# those mostly wait. One worker more than processors, because some tests wait in the other parts, too.
 set -u
 python=$1 seed=$2
 export WATTLINE_SEED="$seed"
@@ -12,11 +12,13 @@ export WATTLINE_SEED="$seed"
 unset PYTHONDONTWRITEBYTECODE
 export PYTHONPYCACHEPREFIX="$PWD/build/pycache"
 rm -rf "$PYTHONPYCACHEPREFIX"
+workers=$(($(nproc) < 8 ? $(nproc) + 1 : 8)) # each holds 300 MB
 # No test takes this long, nor gives a program of its own more: one that hangs is ended and told, and the others go on.
-suite() { "$python" -m pytest --timeout 900 --hypothesis-seed="$seed" --dist loadfile "$@"; }
+suite() { "$python" -m pytest --timeout 900 --hypothesis-seed="$seed" --dist loadfile --numprocesses "$workers" "$@"; }
 
 status=0
-suite -m 'not e2e' --numprocesses auto --maxprocesses 8 --ignore=tests/hil || status=1
-suite -m 'not e2e' --numprocesses auto --maxprocesses 8 tests/hil || status=1
-suite -m e2e --numprocesses 2 || status=1
+suite -m 'not e2e or untimed' --ignore=tests/hil || status=1
+suite -m 'not e2e or untimed' tests/hil || status=1
+# in the order of folders: tests/e2e has the long ones
+suite -m 'e2e and not untimed' --no-loadscope-reorder || status=1
 exit "$status"

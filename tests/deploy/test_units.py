@@ -105,6 +105,7 @@ class Confined:
 
 
 @pytest.mark.e2e
+@pytest.mark.untimed
 def test_what_the_units_start_works_under_what_they_allow(tmp_path: Path) -> None:
     """P-384: a frame is acknowledged, the watch looks, a backup is made, the console answers."""
     sender, confined, port = Sender(), Confined(tmp_path), free_port()

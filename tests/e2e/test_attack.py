@@ -8,7 +8,7 @@ from hil.attack import campaign
 from hil.attack.house import House
 from hil.attack.move import Move, Observed
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.untimed]
 ATTACKERS = {
     "a factory with a motive", "someone on the network", "a thief with a terminal", "a careless insider",
     "whoever has the gateway's files",

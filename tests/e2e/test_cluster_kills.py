@@ -6,7 +6,7 @@ import pytest
 
 from tests.e2e.cluster_kills import KINDS, run
 
-pytestmark = [pytest.mark.e2e, pytest.mark.slow]
+pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.untimed]
 ROUNDS, SEED = len(KINDS), 1  # each trouble once; `make kills` has more
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from tests.e2e.gateway_kills import run
 
-pytestmark = [pytest.mark.e2e, pytest.mark.slow]
+pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.untimed]
 ROUNDS, SEED = 5, 11  # `make kills` has 50
 
 

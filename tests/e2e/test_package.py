@@ -15,7 +15,7 @@ from protocol.host import program
 from tests.e2e.clean_root import WHEELS, CleanRoot, only
 from tests.gateway.support import ROOT, Sender, mosquitto, takes_a_frame, write_config
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.untimed]
 
 ROOMS = ("cext", "firmware", "gateway", "hil", "protocol")
 

@@ -13,7 +13,7 @@ import pytest
 
 from tests.e2e.clean_root import CleanRoot, only
 
-pytestmark = [pytest.mark.e2e, pytest.mark.slow]
+pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.untimed]
 
 SEED = int(os.environ.get("WATTLINE_SEED", time.time_ns())) % 100_000
 SHOWN = f"seed {SEED} (replay: WATTLINE_SEED={SEED})"

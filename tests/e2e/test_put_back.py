@@ -11,7 +11,7 @@ from protocol import record
 from tests.e2e.parts import Parts, parts
 from tests.gateway.support import wait_until
 
-pytestmark = [pytest.mark.e2e, pytest.mark.slow]
+pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.untimed]
 UPLINK = {"ack_timeout_ms": 2000, "unacked_frames": 8, "records_per_frame": 8}
 OLD, FIRST_LIFE, SECOND_LIFE = 30, 20, 25  # windows
 

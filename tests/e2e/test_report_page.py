@@ -9,7 +9,7 @@ from firmware.field.record import page
 from tests.e2e.console.browser import chromium
 from tests.firmware.field.record.reports import DIGEST, report
 
-pytestmark = [pytest.mark.e2e, pytest.mark.slow]
+pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.untimed]
 
 PRINTABLE_PX = round(186 / 25.4 * 96)  # A4 without the page's margins
 

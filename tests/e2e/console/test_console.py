@@ -11,7 +11,7 @@ from tests.e2e.console import house
 from tests.e2e.console.browser import DESKTOP, PHONE, chromium, go, visit
 from tests.e2e.console.house import PAGES, TRANSFERRED
 
-pytestmark = [pytest.mark.e2e, pytest.mark.slow]
+pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.untimed]
 OPERATORS = ("alarm/1", "gaps/T0001", "quarantine", "frame/2", "sinks", "admission")
 MISSING = re.compile(r"\b(?:null|undefined|NaN)\b")  # what a page shows that was told nothing
 NAMELESS = "all => all.filter(one => !(one.innerText || one.ariaLabel || one.labels?.length)).map(one => one.outerHTML)"

@@ -13,7 +13,7 @@ from hil.process import Process
 from tests.e2e.console import house
 from tests.e2e.console.browser import TIMEOUT_MS, chromium
 
-pytestmark = [pytest.mark.e2e, pytest.mark.slow]
+pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.untimed]
 
 
 def test_somebody_logs_in_on_the_providers_page(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 from tests.e2e.console import house, province
 from tests.e2e.console.browser import chromium, go, visit
 
-pytestmark = [pytest.mark.e2e, pytest.mark.slow]
+pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.untimed]
 ROWS_MAX = 60  # in the document: a screen of them, and some to spare
 SILENT = -(-province.TERMINALS // 100)
 
