@@ -27,7 +27,7 @@ say "wattline-gateway $version: packages / 安装依赖"
 rm -rf "$packages/bin"
 find "$packages" -name tests -type d -prune -exec rm -rf {} +
 # told by what stands in each file, not by its time: the same bytes on every machine
-PYTHONHASHSEED=0 "$python" -m compileall -q -j 0 --invalidation-mode unchecked-hash -s "$root" -p / "$packages"
+env -u PYTHONPYCACHEPREFIX PYTHONHASHSEED=0 "$python" -m compileall -q -j 0 --invalidation-mode unchecked-hash -s "$root" -p / "$packages"
 printf 'home = /usr/bin\ninclude-system-site-packages = false\nversion = %s\n' "${minor#python}" >"$root$home/pyvenv.cfg"
 ln -s "/usr/bin/$minor" "$root$home/bin/python3"
 printf '#!/bin/sh\nexec %s/bin/python3 -I -c "from gateway.command import main; main()" "$@"\n' "$home" >"$root/usr/lib/wattline/wattline"
