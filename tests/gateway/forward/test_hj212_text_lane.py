@@ -94,6 +94,18 @@ def test_an_answer_that_comes_right_behind_the_proof_takes_it_back() -> None:
     assert (session.takes_texts, session.refuses_texts) == (True, False)
 
 
+def test_where_nothing_else_is_answered_the_text_is_first_again_at_once() -> None:
+    """P-435: the platform was away; a connection that does not come about shows nothing."""
+    session = open_session(text(1), packet(2))
+    now_ms = in_vain(session, packet(2), in_vain(session, text(1), 0))
+    assert (session.wants_close, session.takes_texts) == (True, False)
+    session.on_disconnected(now_ms)
+    assert (session.take_refused_texts(), session.takes_texts) == ([], True)
+    session.on_disconnected(now_ms)
+    session.on_connected()
+    assert session.next_outgoing(now_ms) == text(1).data
+
+
 def test_without_anything_else_to_send_silence_ends_the_connection_and_refuses_nothing() -> None:
     """P-435: as for any packet; a platform that is away is found out."""
     session = open_session(text(1))
