@@ -8,7 +8,7 @@ import pytest
 from tests.e2e.clean_root import CleanRoot
 from tests.gateway.support import ROOT
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.untimed]
 
 SCRIPTS = ROOT / "deploy/package/debian"
 # systemd as the package's scripts see it: the gateway runs, and its drop-ins give it a key in each way
