@@ -183,10 +183,18 @@ class Fleet:
                 if not taker.pending:
                     break
                 world.talk(self.house, taker, lose)
+                self._pass_on(name, lose)
                 self.most_under_way = max(
                     self.most_under_way, self.house.updates._pacing.under_way(self.clock.now_ms())
                 )
         self.house.step(60)
+
+    def _pass_on(self, heard: str, lose: Callable[[Any], bool]) -> None:
+        """What others were given, who waited in turn until this one was heard."""
+        for name, data in list(self.house.down):
+            taker = self.takers[name]
+            if name != heard and name not in self.away and not lose(taker.sender.open_down(data)):
+                taker.obey(data)
 
     def until(self, *states: str, minutes: int = 100) -> None:
         """Let time pass, five minutes a time, until the rollout is in one of these states."""
