@@ -10,30 +10,15 @@ import pytest
 from matplotlib.figure import Figure
 from rich.console import Console
 
-from hil.oracle.evidence import Count, Finding, Poll, Tally, Trouble
+from hil.oracle.evidence import Poll, Trouble
 from hil.report import picture, result
 from hil.report.axis import Axis
 from hil.report.charts import Curve
+from tests.hil.reports import REPORT
 
 ZONE = timezone(timedelta(hours=8))
 START_MS = 1_772_380_800_000
 AXIS = Axis(START_MS, START_MS + 8 * 900_000, ZONE)
-REPORT = result.Report(
-    scenario="day",
-    seed=1,
-    target="unix",
-    windows=Count(closed=96, journalled=95, lost=1),
-    readings=380,
-    frames=result.Frames(sent=90, accepted=88, repeated=2, refused=0),
-    sinks={"platform": Tally(delivered=95)},
-    verdict="fail",
-    findings=[Finding(1, "window_lost", "1 windows lost from 09:00 to 09:15", "broker_outage")],
-    factor=600,
-    virtual_hours=24,
-    real_s=148.2,
-    drained=False,
-    faults=["broker_outage 09:00 2 h"],
-)
 
 
 def test_report_json_has_what_every_run_reports(tmp_path: Path) -> None:

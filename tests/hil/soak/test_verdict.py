@@ -5,7 +5,7 @@ import pytest
 
 from hil.soak.growth import Grown, Sample, grown
 from hil.soak.report import page, soaked, unjudged
-from tests.hil.test_report import REPORT
+from tests.hil.reports import REPORT
 
 STEADY = grown("broker", "threads", [Sample(10.0 * n, 1.0) for n in range(60)])
 LEAKS = grown("broker", "threads", [Sample(10.0 * n, 1.0 + n) for n in range(60)])
