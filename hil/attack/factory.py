@@ -1,11 +1,18 @@
 """A factory with a motive: it has the site, the power and the cabinet."""
 
+from contextlib import closing
+
+from gateway.journal.reader import Reader
 from hil.attack.house import OWN, House
 from hil.attack.move import Move, Observed
 from hil.oracle.sources import read_rows, writes_of
 
 WHO = "a factory with a motive"
 CUTS = 5
+STARTED = f"wattline {OWN} boot"  # as the terminal's log has it (terminal/app.py)
+QUIET_S = 5.0
+RECORDS_MAX = 100_000  # of the journal: a run has some hundred
+BROKEN_AT = ((True, 2_500), (False, 2_500), (True, 4_000))  # (up, bytes): in and right behind a TLS handshake
 
 
 def cuts_power(house: House) -> Observed:
@@ -23,15 +30,36 @@ def cuts_power(house: House) -> Observed:
 
 
 def cuts_link(house: House) -> Observed:
-    """The link is away while the terminal starts; what it says then comes when it is back."""
+    """The link is away while the terminal starts, twice, and breaks off when it is back: what was sealed then comes
+    once, behind what came before; no number of the log is left out or doubled.
+    """
+    before, told = _numbers(house), house.terminal.process.text().count(STARTED)
     house.link.set_up(up=False)
-    house.restart_terminal()
-    before = house.counter("frames_accepted")
-    quiet = not house.wait(lambda: house.counter("frames_accepted") > before, 5.0)
+    for more in (1, 2):
+        house.restart_terminal()
+        house.wait(lambda more=more: house.terminal.process.text().count(STARTED) >= told + more)  # type: ignore[misc]
+    quiet = not house.wait(lambda: _numbers(house) != before, QUIET_S)
     house.link.set_up(up=True)
     house.link.cut()
-    back = house.wait(lambda: house.counter("frames_accepted") > before)
-    return Observed(quiet and back, f"nothing came while it was away {quiet}; afterwards it came {back}")
+    house.link.cut_after([*BROKEN_AT])
+    came = house.wait(lambda: len(_numbers(house)) >= len(before) + 2)
+    after = _numbers(house)
+    new = [one for one in after if one not in before]
+    once = len(set(after)) == len(after) and after[: len(before)] == before
+    epochs = {epoch for epoch, _ in new}
+    whole = all(_whole([seq for epoch, seq in after if epoch == one]) for one in epochs)
+    held = bool(before) and quiet and came and once and whole
+    return Observed(held, f"none while it was away {quiet}; then {len(new)} records, each once {once}, no gap {whole}")
+
+
+def _numbers(house: House) -> list[tuple[int, int]]:
+    """(epoch, seq) of all records of the terminal that the journal has, as they came."""
+    with closing(Reader(house.gateway.data)) as reader:
+        return [(one.epoch, one.seq) for one in reader.records_after(0, RECORDS_MAX) if one.terminal == OWN]
+
+
+def _whole(numbers: list[int]) -> bool:
+    return sorted(numbers) == list(range(min(numbers), max(numbers) + 1))
 
 
 def bus_is_read_alone(house: House) -> Observed:
@@ -44,6 +72,6 @@ def bus_is_read_alone(house: House) -> Observed:
 
 MOVES = [
     Move(WHO, "cuts the power again and again", "R-01, S-08", "each start is told, no number twice", cuts_power),
-    Move(WHO, "cuts the link", "R-02", "it comes when the link is back", cuts_link),
+    Move(WHO, "cuts the link", "R-02", "what was sealed comes once, with no gap", cuts_link),
     Move(WHO, "writes to meters through the terminal", "S-18", "its bus carries plain reads alone", bus_is_read_alone),
 ]

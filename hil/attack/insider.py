@@ -1,6 +1,8 @@
 """A careless insider: files that others may read, weak settings, wrong documents."""
 
 import shutil
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -9,12 +11,13 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from firmware.field.update import release
 from firmware.field.update.keys import ReleaseKey
 from hil import updates
-from hil.attack.house import OWN, TECHNICIAN_NAME, House
+from hil.attack.house import OWN, TECHNICIAN, TECHNICIAN_NAME, House
 from hil.attack.move import Move, Observed
 from hil.process import Process
 from protocol.host import commissioning, signed
 
 WHO = "a careless insider"
+SIGNATURE = "signature: "
 
 
 def _copy(house: House, name: str) -> Path:
@@ -25,77 +28,120 @@ def _copy(house: House, name: str) -> Path:
     return folder
 
 
-def _checked(house: House, folder: Path) -> Process:
-    return house.command("check", config=folder / "gateway.toml")
+def _spoilt(house: House, spoil: Callable[[Path], None], word: str) -> Observed:
+    """What `check` says of a copy that is spoilt so; of the copy as it was, it must have had nothing to say."""
+    folder = _copy(house, spoil.__name__.strip("_"))
+    config = folder / "gateway.toml"
+    taken = house.command("check", config=config).status == 0
+    spoil(folder)
+    return _refused(house, house.command("check", config=config), word, taken=taken)
 
 
-def _refused(house: House, done: Process, word: str) -> Observed:
-    """What a command said, if it refused, and named what is wrong."""
+def _refused(house: House, done: Process, word: str, *, taken: bool) -> Observed:
+    """What a command said, if it refused, and named what is wrong. taken: what is right was not refused."""
     said = done.text().replace(f"{house.folder}/", "")
     line = next((line.strip() for line in said.splitlines() if word in line), "")
-    return Observed(bool(done.status) and bool(line), f"status {done.status}: {line[:100]}")
+    held = taken and bool(done.status) and bool(line)
+    return Observed(held, f"the right one taken {taken}; status {done.status}: {line[:100]}")
 
 
-def key_readable(house: House) -> Observed:
-    folder = _copy(house, "key_readable")
+def _key_readable(folder: Path) -> None:
     (folder / f"{OWN}.key").chmod(0o644)
-    return _refused(house, _checked(house, folder), f"{OWN}.key")
 
 
-def password_readable(house: House) -> Observed:
-    folder = _copy(house, "password_readable")
+def _password_readable(folder: Path) -> None:
     (folder / "mqtt.password").chmod(0o644)
-    return _refused(house, _checked(house, folder), "mqtt.password")
 
 
-def key_cut_short(house: House) -> Observed:
-    folder = _copy(house, "short")
+def _key_cut_short(folder: Path) -> None:
     file = folder / f"{OWN}.key"
     file.write_text(file.read_text(encoding="ascii")[:40], encoding="ascii")
-    return _refused(house, _checked(house, folder), f"{OWN}.key")
 
 
-def console_to_all(house: House) -> Observed:
-    folder = _copy(house, "open")
+def _console_to_all(folder: Path) -> None:
+    _edit(folder, lambda text: text.replace("[console]\n", '[console]\nhost = "0.0.0.0"\n'))
+
+
+def _unknown_setting(folder: Path) -> None:
+    _edit(folder, lambda text: f"{text}allow_everybody = true\n")
+
+
+def _edit(folder: Path, change: Callable[[str], str]) -> None:
     config = folder / "gateway.toml"
-    text = config.read_text(encoding="utf-8").replace("[console]\n", '[console]\nhost = "0.0.0.0"\n')
-    config.write_text(text, encoding="utf-8")
-    return _refused(house, _checked(house, folder), "console.host")
-
-
-def unknown_setting(house: House) -> Observed:
-    folder = _copy(house, "unknown")
-    config = folder / "gateway.toml"
-    config.write_text(config.read_text(encoding="utf-8") + "allow_everybody = true\n", encoding="utf-8")
-    return _refused(house, _checked(house, folder), "allow_everybody")
+    config.write_text(change(config.read_text(encoding="utf-8")), encoding="utf-8")
 
 
 def made_up_report(house: House) -> Observed:
     """In the name of a technician who counts, signed by a key that is not his."""
-    file = house.folder / "report.json"
     body = {"terminal": OWN, "technician": TECHNICIAN_NAME}
-    file.write_bytes(signed.sign(commissioning.REPORT, body, TECHNICIAN_NAME, Ed25519PrivateKey.generate()))
     before = (house.config.parent / "terminals.toml").read_bytes()
-    seen = _refused(house, house.command("admit", str(file)), "signature: ")
+
+    def admitted(name: str, key: Ed25519PrivateKey) -> Process:
+        file = house.folder / name
+        file.write_bytes(signed.sign(commissioning.REPORT, body, TECHNICIAN_NAME, key))
+        return house.command("admit", str(file))
+
+    own = admitted("own.json", TECHNICIAN)  # its signature is right; what is in it is refused behind that
+    forged = admitted("report.json", Ed25519PrivateKey.generate())
+    past = own.status == forged.status and SIGNATURE not in own.text() and "own.json: " in own.text()
+    seen = _refused(house, forged, SIGNATURE, taken=past)
     same = (house.config.parent / "terminals.toml").read_bytes() == before
     return Observed(seen.held and same, f"{seen.text}; the registry is untouched {same}")
 
 
 def made_up_release(house: House) -> Observed:
-    """A whole one, signed by a key that no terminal knows."""
-    file, now_s = house.folder / "release.wlb", house.clock.now_ms() // 1000
+    """A whole one, signed by a key that no terminal knows; the same by the right key is taken, at a copy."""
+    now_s = house.clock.now_ms() // 1000
     described = release.described(now_s, "9.9.9", "unix", now_s + updates.DATE_S)
-    key = ReleaseKey(ec.generate_private_key(ec.SECP256R1()))
-    file.write_bytes(release.make({"terminal/begin.mpy": house.random.randbytes(5_000)}, described, key))
-    return _refused(house, house.command("update", "--bundle", str(file), "--canary", "100"), "key: signed with")
+    files = {"terminal/begin.mpy": house.random.randbytes(5_000)}
+
+    def rolled_out(name: str, key: ReleaseKey, config: Path) -> Process:
+        file = house.folder / name
+        file.write_bytes(release.make(files, described, key))
+        return house.command("update", "--bundle", str(file), "--canary", "100", config=config)
+
+    copy = _copy(house, "rollout") / "gateway.toml"
+    right = rolled_out("right.wlb", updates.key_of(house.scenario), copy)
+    wrong = rolled_out("release.wlb", ReleaseKey(ec.generate_private_key(ec.SECP256R1())), house.config)
+    return _refused(house, wrong, "key: signed with", taken=right.status == 0)
 
 
 MOVES = [
-    Move(WHO, "lets others read a terminal's key", "S-20", "refused at start, by its path", key_readable),
-    Move(WHO, "lets others read a password", "S-20", "refused at start, by its path", password_readable),
-    Move(WHO, "cuts a key short", "S-20", "refused at start, by its path", key_cut_short),
-    Move(WHO, "opens the console to everybody", "S-27", "refused at start, by its key", console_to_all),
-    Move(WHO, "writes a setting that there is not", "S-27", "refused at start, by its key", unknown_setting),
+    Move(
+        WHO,
+        "lets others read a terminal's key",
+        "S-20",
+        "refused at start, by its path",
+        partial(_spoilt, spoil=_key_readable, word=f"{OWN}.key"),
+    ),
+    Move(
+        WHO,
+        "lets others read a password",
+        "S-20",
+        "refused at start, by its path",
+        partial(_spoilt, spoil=_password_readable, word="mqtt.password"),
+    ),
+    Move(
+        WHO,
+        "cuts a key short",
+        "S-20",
+        "refused at start, by its path",
+        partial(_spoilt, spoil=_key_cut_short, word=f"{OWN}.key"),
+    ),
+    Move(
+        WHO,
+        "opens the console to everybody",
+        "S-27",
+        "refused at start, by its key",
+        partial(_spoilt, spoil=_console_to_all, word="console.host"),
+    ),
+    Move(
+        WHO,
+        "writes a setting that there is not",
+        "S-27",
+        "refused at start, by its key",
+        partial(_spoilt, spoil=_unknown_setting, word="allow_everybody"),
+    ),
     Move(WHO, "sends a report that nobody signed", "S-29", "refused, the registry is untouched", made_up_report),
     Move(WHO, "rolls out a release that somebody else signed", "S-22", "refused", made_up_release),
 ]

@@ -86,6 +86,10 @@ def floods(house: House) -> Observed:
 
 
 def goes_on_after_revocation(house: House) -> Observed:
+    before = house.windows()
+    with house.between("thief") as thief:
+        thief.publish(UP + STOLEN, house.sealed())
+    heard = house.wait(lambda: house.windows() > before)  # until then he is
     done = house.command("revoke", STOLEN)
     before = house.windows()
 
@@ -96,8 +100,10 @@ def goes_on_after_revocation(house: House) -> Observed:
             return house.wait(lambda: sum(house.refused().values()) > refused, 5.0)
 
     gone = house.wait(is_refused, REVOKED_S)
+    reason = house.refusals()[0]
     return Observed(
-        done.status == 0 and gone, f"refused: {house.refusals()[0]}; {house.windows() - before} windows meanwhile"
+        heard and done.status == 0 and gone and reason == "terminal",
+        f"heard before {heard}; refused: {reason}; {house.windows() - before} windows meanwhile",
     )
 
 
