@@ -37,12 +37,12 @@ def _spoilt(house: House, spoil: Callable[[Path], None], word: str) -> Observed:
     return _refused(house, house.command("check", config=config), word, taken=taken)
 
 
-def _refused(house: House, done: Process, word: str, *, taken: bool) -> Observed:
-    """What a command said, if it refused, and named what is wrong. taken: what is right was not refused."""
+def _refused(house: House, done: Process, word: str, *, taken: bool, right: str = "the right one taken") -> Observed:
+    """What a command said, if it refused, and named what is wrong. taken: what is right was not; right: in words."""
     said = done.text().replace(f"{house.folder}/", "")
     line = next((line.strip() for line in said.splitlines() if word in line), "")
     held = taken and bool(done.status) and bool(line)
-    return Observed(held, f"the right one taken {taken}; status {done.status}: {line[:100]}")
+    return Observed(held, f"{right} {taken}; status {done.status}: {line[:100]}")
 
 
 def _key_readable(folder: Path) -> None:
@@ -84,7 +84,7 @@ def made_up_report(house: House) -> Observed:
     own = admitted("own.json", TECHNICIAN)  # its signature is right; what is in it is refused behind that
     forged = admitted("report.json", Ed25519PrivateKey.generate())
     past = own.status == forged.status and SIGNATURE not in own.text() and "own.json: " in own.text()
-    seen = _refused(house, forged, SIGNATURE, taken=past)
+    seen = _refused(house, forged, SIGNATURE, taken=past, right="his own signature passes")
     same = (house.config.parent / "terminals.toml").read_bytes() == before
     return Observed(seen.held and same, f"{seen.text}; the registry is untouched {same}")
 
