@@ -108,7 +108,7 @@ def _draw(series: Mapping[Key, Sequence[Sample]], scenario: Scenario, file: Path
         axes.set_title(title, loc="left")
         axes.set_ylim(bottom=0)
         axes.grid(visible=True, alpha=0.3)
-        axes.legend(loc="upper left", ncols=4, fontsize=8, frameon=False)
+        axes.legend(loc="upper left", bbox_to_anchor=(1, 1), fontsize=8, frameon=False)  # beside, not over the curves
     panels[-1].set_xlabel("real minutes; shaded: a fault")
     figure.tight_layout()
     figure.savefig(file, dpi=110)
