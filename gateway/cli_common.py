@@ -2,7 +2,8 @@
 
 import json
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, NoReturn, TypeVar
@@ -15,6 +16,7 @@ from gateway.config import GatewayConfig
 from gateway.database import NewerSchemaError
 from gateway.gaps.source import Source
 from gateway.journal.audit import Audit
+from gateway.journal.blocks import DamagedError
 from gateway.journal.reader import Reader
 from gateway.journal.rows import OlderSchemaError
 from gateway.journal.spans import Spans
@@ -110,6 +112,15 @@ def open_journal(folder: Path) -> Reader:
 def open_spans(folder: Path) -> Spans:
     """The journal, to look back into."""
     return _opened(folder, lambda: Spans(folder))
+
+
+@contextmanager
+def damage_told(folder: Path) -> Iterator[None]:
+    """What a journal that is not what was written ends a command with. folder: its."""
+    try:
+        yield
+    except DamagedError as error:
+        fail(f"{folder}: {error}; run: wattline gateway audit / 数据库文件已损坏，请运行 audit")
 
 
 def open_source(folder: Path, future_s: int) -> Source:

@@ -9,6 +9,7 @@ from gateway.cli_common import (
     AsJson,
     Config,
     OneTerminal,
+    damage_told,
     examples,
     fail,
     load,
@@ -20,7 +21,6 @@ from gateway.cli_common import (
 from gateway.export.export import export as write_file
 from gateway.export.rows import rows
 from gateway.export.writers import Format, MissingExtraError
-from gateway.journal.blocks import DamagedError
 
 USAGE = 2
 
@@ -48,15 +48,14 @@ def export(
         fail(f"{terminal}: no record of it / 没有该终端的数据")
     asked = list(known) if terminal is None else [terminal]
     try:
-        count = write_file(rows(spans, asked, from_s, to_s), form, out)
+        with damage_told(Path(loaded.data_dir)):
+            count = write_file(rows(spans, asked, from_s, to_s), form, out)
     except FileExistsError:
         fail(f"{out}: exists already; nothing is written over / 文件已存在，不会覆盖")
     except MissingExtraError as error:
         typer.echo(f"Parquet needs the package '{error}', not installed; run: pip install 'wattline[export]'", err=True)
         typer.echo(f"Parquet 需要软件包 {error}，尚未安装；请运行: pip install 'wattline[export]'", err=True)
         raise typer.Exit(USAGE) from error
-    except DamagedError as error:
-        fail(f"{loaded.data_dir}: {error}; run: wattline gateway audit / 数据库文件已损坏，请运行 audit")
     except OSError as error:
         fail(f"{out}: can't be written / 无法写入: {error.strerror}")
     finally:

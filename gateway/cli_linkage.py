@@ -1,6 +1,7 @@
 """`wattline gateway linkage`: where production ran and treatment did not, and how often."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Annotated
@@ -14,6 +15,7 @@ from gateway.cli_common import (
     From,
     To,
     UtcOffset,
+    damage_told,
     examples,
     fail,
     line_text,
@@ -56,12 +58,11 @@ def linkage(
     if not asked:
         fail(f"{enterprise}: not in {loaded.enterprises} / 文件中没有此企业")
     from_s, to_s = parse_span(from_, to, SystemClock().now_ms() // 1000)
-    spans, count = open_spans(Path(loaded.data_dir)), 0
-    zone = timezone(timedelta(hours=utc_offset))
-    for one, each, found in _all(asked, spans, from_s, to_s, utc_offset * 3600):
-        print_json(_as_json(one, each, found)) if as_json else typer.echo(_as_text(one, each, found, zone))
-        count += isinstance(found, Finding)
-    spans.close()
+    folder, zone, count = Path(loaded.data_dir), timezone(timedelta(hours=utc_offset)), 0
+    with closing(open_spans(folder)) as spans, damage_told(folder):
+        for one, each, found in _all(asked, spans, from_s, to_s, utc_offset * 3600):
+            print_json(_as_json(one, each, found)) if as_json else typer.echo(_as_text(one, each, found, zone))
+            count += isinstance(found, Finding)
     if count:
         raise typer.Exit(NOT_WELL)
 

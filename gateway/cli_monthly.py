@@ -10,6 +10,7 @@ import typer
 from gateway.cli_common import (
     AsLines,
     Config,
+    damage_told,
     examples,
     fail,
     load,
@@ -51,7 +52,7 @@ def monthly(
     tariff = enterprises.load_tariff(Path(str(loaded.enterprises)))
     registry, now_s = load_registry(loaded), SystemClock().now_ms() // 1000
     from_s, to_s = _span(month, tariff.offset_s, now_s)
-    with closing(open_spans(Path(loaded.data_dir))) as spans:
+    with closing(open_spans(Path(loaded.data_dir))) as spans, damage_told(Path(loaded.data_dir)):
         for one in known:
             terminals = sorted({point.terminal for point in one.points})
             found = rows(spans, terminals, from_s - SLOT_S, to_s)

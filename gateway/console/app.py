@@ -52,6 +52,7 @@ _STORE = (StoreUnavailableError, NewerSchemaError, sqlite3.Error, OlderSchemaErr
 REFUSALS = (RefusedError, msgspec.ValidationError, *_STORE)  # no bugs of ours: answers
 STATIC = Path(__file__).parent / "static"
 _VERSION = "1"  # of the API
+GZIP_LEVEL = 4  # a month's curves are an eighth larger than by 9, for a fifth of its time
 
 
 class Login(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -107,7 +108,10 @@ class Console:
                 *(Path_(one.path, self._answered(self._endpoint(one)), methods=[one.method]) for one in routes),
                 Mount("/", StaticFiles(directory=STATIC, html=True)),
             ],
-            middleware=[Middleware(Guard, hosts=house.config.console.hosts), Middleware(GZipMiddleware)],
+            middleware=[
+                Middleware(Guard, hosts=house.config.console.hosts),
+                Middleware(GZipMiddleware, compresslevel=GZIP_LEVEL),
+            ],
         )
 
     def _endpoint(self, route: Route) -> Callable[[Request], Any]:
@@ -185,14 +189,13 @@ class Console:
         return _json(self._who(self._session(request)))
 
     async def _live(self, request: Request) -> Response:
-        self._session(request)
-        token = request.cookies.get(COOKIE, "")
-        if not self._listeners.is_room(token):
+        session, token = self._session(request), request.cookies.get(COOKIE, "")
+        if not self._listeners.is_room(token, session.user.name):
             raise RefusedError(429, "listeners", "too many pages are open; close some", "打开的页面过多，请关闭一些")
-        return StreamingResponse(self._events(token), media_type="text/event-stream")
+        return StreamingResponse(self._events(token, session.user.name), media_type="text/event-stream")
 
-    async def _events(self, token: str) -> AsyncGenerator[str]:
-        with self._listeners.one(token) as is_room:
+    async def _events(self, token: str, user: str) -> AsyncGenerator[str]:
+        with self._listeners.one(token, user) as is_room:
             async for event in events(self._heart, lambda: is_room and self._sessions.find(token) is not None):
                 yield event
 

@@ -21,6 +21,7 @@ LOOK_EVERY_S = 2.0  # an operator waits; the stores are looked at once for all w
 BEAT_EVERY = 8  # looks between signs of life: a proxy closes what is silent for a minute
 LOOKS_MAX = 1_800  # an hour; the browser comes again
 LISTENERS_MAX = 8  # of a session: pages that are open at once; in all as many as there may be connections
+LISTENERS_OF_USER_MAX = 24  # three browsers full: one person logged in many times leaves room for the others
 
 
 class Pulse(NamedTuple):
@@ -58,27 +59,27 @@ class Heart:
 
 
 class Listeners:
-    """How many listen, by session. For one event loop."""
+    """How many listen, by session and by user. For one event loop."""
 
     def __init__(self) -> None:
-        self._counts: Counter[str] = Counter()
+        self._counts: Counter[tuple[str, str]] = Counter()
 
-    def is_room(self, session: str) -> bool:
-        """Whether one more of the session may listen."""
-        return self._counts[session] < LISTENERS_MAX
+    def is_room(self, session: str, user: str) -> bool:
+        """Whether one more of the session, which is the user's, may listen."""
+        return self._counts["session", session] < LISTENERS_MAX and self._counts["user", user] < LISTENERS_OF_USER_MAX
 
     @contextmanager
-    def one(self, session: str) -> Iterator[bool]:
+    def one(self, session: str, user: str) -> Iterator[bool]:
         """One more listens as long as this lasts; False: there is no room."""
-        if not self.is_room(session):
+        if not self.is_room(session, user):
             yield False
             return
-        self._counts[session] += 1
+        own = Counter([("session", session), ("user", user)])
+        self._counts += own
         try:
             yield True
         finally:
-            self._counts[session] -= 1
-            self._counts += Counter()  # those at 0 are none
+            self._counts -= own  # those at 0 are none
 
 
 async def events(heart: Heart, goes_on: Callable[[], bool]) -> AsyncIterator[str]:

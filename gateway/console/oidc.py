@@ -7,6 +7,7 @@ import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx2
 from authlib.common.security import generate_token
@@ -17,7 +18,7 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
-from gateway.console.settings import OidcConfig
+from gateway.console.settings import OidcConfig, is_safe
 from gateway.console.sign_on import DENIED, GROUP, PROVIDER, Begun, OidcError, plain
 from gateway.console.users import Role, User
 from gateway.files import read_password
@@ -27,6 +28,8 @@ LEEWAY_S = 60  # between its clock and ours
 SECRET_CHARS = 48  # of state, nonce and verifier: some 285 bits
 ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "Ed25519", "EdDSA"]
 NAME_CHARS_MAX = 64
+SUBJECT_CHARS_MAX = 255  # OpenID Connect Core 1.0, 2
+ANSWER_BYTES_MAX = 1 << 20  # a document has some 10 KiB, a token with hundreds of groups 100
 SCOPE = "openid profile email groups"
 CALLBACK = "api/oidc/callback"
 
@@ -76,7 +79,7 @@ class Provider:
         named = [groups] if isinstance(groups, str) else groups if isinstance(groups, list) else []
         roles = {config.viewers: Role.VIEWER, config.operators: Role.OPERATOR, config.admins: Role.ADMIN}
         role = max((role for group, role in roles.items() if group is not None and group in named), default=None)
-        name = plain(str(claims.get(config.name_claim) or claims["sub"]), NAME_CHARS_MAX)
+        name = _name(str(claims.get(config.name_claim) or ""), str(claims["sub"]))
         if role is None:
             raise OidcError(GROUP, f"{name}: in no group that may use the console")
         return User(f"oidc:{name}", role)
@@ -90,7 +93,8 @@ class Provider:
             redirect_uri=config.address + CALLBACK,
             code_challenge_method="S256",
             token_endpoint_auth_method="client_secret_basic",  # noqa: S106  (a name of OpenID Connect Core 1.0, 9)
-            verify=self._trusts,
+            transport=_Bounded(verify=self._trusts, trust_env=False),
+            headers={"accept-encoding": "identity"},
             timeout=TIMEOUT_S,
             trust_env=False,
         )
@@ -102,7 +106,37 @@ class Provider:
         wanted = ("authorization_endpoint", "token_endpoint", "jwks_uri")
         if found.get("issuer") != self._config.issuer or not all(isinstance(found.get(one), str) for one in wanted):
             raise OidcError(PROVIDER, f"{url} is of {found.get('issuer')!r}, or lacks one of {', '.join(wanted)}")
+        hosts = {urlsplit(self._config.issuer).hostname, *self._config.endpoint_hosts}
+        for one in wanted:
+            if not is_safe(found[one]) or urlsplit(found[one]).hostname not in hosts:
+                text = "neither https nor on loopback, or on a host that is not in endpoint_hosts"
+                raise OidcError(PROVIDER, f"{one} {found[one]}: {text}")
         return found
+
+
+class _Bounded(httpx2.HTTPTransport):
+    """Takes answers of up to ANSWER_BYTES_MAX, as they are: what is compressed has no bound. Else httpx2.ReadError."""
+
+    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+        """Ask."""
+        answer = super().handle_request(request)
+        data = b""
+        try:
+            if answer.headers.get("content-encoding", "identity") != "identity":
+                raise httpx2.ReadError("an answer that is compressed, though that was not asked for")
+            for chunk in answer.iter_raw():
+                data += chunk
+                if len(data) > ANSWER_BYTES_MAX:
+                    raise httpx2.ReadError(f"an answer of more than {ANSWER_BYTES_MAX} bytes")
+        finally:
+            answer.close()
+        return httpx2.Response(answer.status_code, headers=answer.headers, content=data)
+
+
+def _name(shown: str, subject: str) -> str:
+    """What somebody is called, and where that is another, who it is: names change hands, an issuer's `sub` never."""
+    name, identity = plain(shown, NAME_CHARS_MAX), plain(subject, SUBJECT_CHARS_MAX)
+    return identity if name in {"", identity} else f"{name} <{identity}>"
 
 
 @contextmanager

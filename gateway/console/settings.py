@@ -16,6 +16,8 @@ class OidcConfig(Section, frozen=True, kw_only=True):
     """[console.oidc]: login by an OpenID Connect provider too; needs: pip install 'wattline[oidc]'."""
 
     issuer: Text  # as the provider writes it; https:, or http: on this machine
+    # names of other machines that it has its endpoints on: else all must be the issuer's
+    endpoint_hosts: list[Text] = msgspec.field(default_factory=list)
     client_id: Text  # as the console is registered there, with ADDRESSapi/oidc/callback as its redirect address
     client_secret_file: Text  # readable by the gateway's user only
     address: Annotated[
@@ -55,7 +57,7 @@ def console_problems(path: Path, console: ConsoleConfig) -> list[Problem]:
         return []
     problems = []
     for key, address in (("issuer", oidc.issuer), ("address", oidc.address)):
-        if not _is_safe(address):
+        if not is_safe(address):
             text = f"{address}: anybody on the way can read it / 明文; allowed / 允许: https:, http: on loopback"
             problems.append(Problem(path, f"console.oidc.{key}", text))
     if not (oidc.viewers or oidc.operators or oidc.admins):
@@ -64,7 +66,8 @@ def console_problems(path: Path, console: ConsoleConfig) -> list[Problem]:
     return problems
 
 
-def _is_safe(address: str) -> bool:
+def is_safe(address: str) -> bool:
+    """Whether nobody on the way can read what goes there: https:, or http: on this machine."""
     try:
         parts = urlsplit(address)
     except ValueError:  # a bracket without its other one

@@ -79,8 +79,13 @@ class Curve(msgspec.Struct, frozen=True):
 
 
 class Curves(msgspec.Struct, frozen=True):
-    """Place i of each curve is the quarter of an hour that begins at from_s + 900 i."""
+    """Place i of each curve is the quarter of an hour that begins at from_s + 900 i.
 
+    name: of the enterprise; with its linkages, so that a page asks once.
+    """
+
+    name: str
+    linkages: list[LinkageShown]
     from_s: int
     to_s: int
     step_s: int
@@ -106,7 +111,8 @@ def _curves(call: Call) -> Curves:
         curves = drawn(enterprise, call.house.registry(), found, from_s, (to_s - from_s) // SLOT_S)
     with closing(Store(call.house.folder)) as store:
         alarms = [alarm_of(row) for row in store.meeting(enterprise.id, from_s, to_s, ALARMS_MAX)]
-    return Curves(from_s, to_s, SLOT_S, curves, alarms)
+    linkages = [_linkage(one) for one in enterprise.linkages]
+    return Curves(enterprise.name, linkages, from_s, to_s, SLOT_S, curves, alarms)
 
 
 ROUTES = [

@@ -10,11 +10,11 @@ const ALARM_PX = 3; // at least: an hour of a month is not to be overlooked
 const LONG_S = 8 * 86400; // from here on lines are thin: a furnace's heats would be one block
 const HEIGHT_PX = { wide: 320, phone: 240 };
 const PHONE = matchMedia("(max-width: 45rem)");
-let loaded = null;
+const library = load(); // while the data come
 
 /** A figure for linkage {name, production, treatment, ..._on_w} out of the API's `Curves`. alarms: those of it. */
 export async function chart(linkage, shown, alarms) {
-  await library();
+  await library;
   const sides = [
     ...sideOf(linkage.production, shown.curves, "production"),
     ...sideOf(linkage.treatment, shown.curves, "treatment"),
@@ -32,16 +32,15 @@ export async function chart(linkage, shown, alarms) {
   return figure;
 }
 
-/** uPlot, loaded when the first chart is drawn. */
-function library() {
-  loaded ??= Promise.all([
+/** uPlot, once, with the first page that has a chart. */
+function load() {
+  return Promise.all([
     new Promise((resolve, reject) => {
       const script = el("script", { src: "vendor/uPlot.min.js", onload: resolve, onerror: () => reject(new Error("uPlot")) });
       document.head.append(script);
     }),
     document.head.append(el("link", { rel: "stylesheet", href: "vendor/uPlot.min.css" })),
   ]);
-  return loaded;
 }
 
 function sideOf(points, curves, side) {

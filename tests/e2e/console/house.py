@@ -140,11 +140,19 @@ def command(config: Path, *words: str) -> str:
 @contextmanager
 def console(config: Path) -> Iterator[str]:
     """`wattline gateway console` as a process; its address."""
+    with console_process(config) as (address, _):
+        yield address
+
+
+@contextmanager
+def console_process(config: Path) -> Iterator[tuple[str, int]]:
+    """The same; its address and its pid."""
     words = [str(Path(sys.executable).with_name("wattline")), "gateway", "console", "--config", str(config), "--json"]
     process = Process("console", words, config.parent / "console.log")
+    begin = len(process.text())
     process.start()
     try:
-        yield process.wait_for_line(r'"console": ?"([^"]+)"', 60)[1]
+        yield process.wait_for_line(r'"console": ?"([^"]+)"', 60, begin)[1], process.pid
     finally:
         process.stop()
 

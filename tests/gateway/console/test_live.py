@@ -53,20 +53,36 @@ def test_a_session_has_so_many_listeners_and_another_its_own(tmp_path: Path) -> 
     listeners = live.Listeners()
     with ExitStack() as many:
         for _ in range(live.LISTENERS_MAX):
-            assert many.enter_context(listeners.one("a"))
-        assert (listeners.is_room("a"), listeners.is_room("b")) == (False, True)
-        with listeners.one("a") as is_room:
+            assert many.enter_context(listeners.one("a", "vera"))
+        assert (listeners.is_room("a", "vera"), listeners.is_room("b", "vera")) == (False, True)
+        with listeners.one("a", "vera") as is_room:
             assert not is_room
-        assert not listeners.is_room("a")
-    assert listeners.is_room("a")
+        assert not listeners.is_room("a", "vera")
+    assert listeners.is_room("a", "vera")
     console = console_of(folder_of(tmp_path, SENDER), tmp_path, Steady(), StillClock())
     browser = Browser(console)
     browser.enter("vera")
     with ExitStack() as many:
         for _ in range(live.LISTENERS_MAX):
-            many.enter_context(console._listeners.one(browser.cookies[COOKIE]))
+            many.enter_context(console._listeners.one(browser.cookies[COOKIE], "vera"))
         answer = asyncio.run(browser.ask("GET", "/api/live"))
     assert (answer.status_code, answer.json()["error"]["code"]) == (429, "listeners")
+
+
+def test_a_user_has_so_many_listeners_in_all_sessions(tmp_path: Path) -> None:
+    """P-445: who logs in again and again takes no room of others."""
+    console = console_of(folder_of(tmp_path, SENDER), tmp_path, Steady(), StillClock())
+    vera, olga = Browser(console), Browser(console)
+    vera.enter("vera")
+    olga.enter("olga")
+    with ExitStack() as many:
+        for number in range(live.LISTENERS_OF_USER_MAX):
+            assert many.enter_context(console._listeners.one(f"session {number // live.LISTENERS_MAX}", "vera"))
+        answer = asyncio.run(vera.ask("GET", "/api/live"))
+        assert (answer.status_code, answer.json()["error"]["code"]) == (429, "listeners")
+        assert console._listeners.is_room(olga.cookies[COOKIE], "olga")
+    assert console._listeners.is_room(vera.cookies[COOKIE], "vera")
+    assert console._listeners._counts == Counter()
 
 
 def test_a_stream_that_ends_is_no_listener_any_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -78,9 +94,9 @@ def test_a_stream_that_ends_is_no_listener_any_more(tmp_path: Path, monkeypatch:
     token = browser.cookies[COOKIE]
 
     async def left() -> int:
-        stream = console._events(token)
+        stream = console._events(token, "vera")
         await anext(stream)
-        count = console._listeners._counts[token]
+        count = console._listeners._counts["session", token]
         await stream.aclose()
         return count
 

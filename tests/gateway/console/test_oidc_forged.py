@@ -18,7 +18,7 @@ from joserfc.util import urlsafe_b64encode
 
 from gateway.console import sign_on
 from gateway.console.audit import FILE
-from gateway.console.oidc import Provider
+from gateway.console.oidc import ANSWER_BYTES_MAX, Provider
 from gateway.console.rates import Rate
 from gateway.console.sign_on import Begun, OidcError
 from gateway.console.users import Role, User
@@ -99,7 +99,52 @@ def finished(folder: Path, changed: Claims, sign: Callable[[Claims], str] = sign
 def test_a_group_is_a_text_of_the_list_and_a_name_is_plain(tmp_path: Path, groups: Any) -> None:
     """P-379: a claim of any shape gives no more than the groups that stand in it."""
     name = "wang\n\x1b[31m\u202e"
-    assert finished(tmp_path, {"groups": groups, "preferred_username": name}) == User("oidc:wang  [31m ", Role.VIEWER)
+    assert finished(tmp_path, {"groups": groups, "preferred_username": name}) == User(
+        "oidc:wang  [31m  <wang>", Role.VIEWER
+    )
+
+
+def test_a_name_from_a_provider_never_stands_for_another_subject(tmp_path: Path) -> None:
+    """P-446: whatever somebody calls himself there, the audit log has his `sub`, which nobody gets a second time."""
+    names = [
+        finished(tmp_path, {"sub": subject, "preferred_username": shown}).name
+        for subject, shown in (("7", "wang"), ("8", "wang"), ("8", "7"), ("7", "7"), ("7", None))
+    ]
+    assert names == ["oidc:wang <7>", "oidc:wang <8>", "oidc:7 <8>", "oidc:7", "oidc:7"]
+
+
+@pytest.mark.parametrize("endpoint", ["authorization_endpoint", "token_endpoint", "jwks_uri"])
+@pytest.mark.parametrize(
+    "address", ["http://id.example/x", "https://elsewhere.example/x", "https://[x", "ftp://127.0.0.1/"]
+)
+def test_an_endpoint_that_is_read_on_the_way_or_elsewhere_is_not_asked(
+    tmp_path: Path, endpoint: str, address: str
+) -> None:
+    """P-447: https, or loopback; of the issuer's host, or of one that the configuration names."""
+    with pytest.raises(OidcError) as refused:
+        finished(tmp_path, {}, document={endpoint: address})
+    assert refused.value.reason == "provider"
+    assert f"{endpoint} {address}" in str(refused.value)
+
+
+def test_an_endpoint_on_a_host_that_is_named_is_taken(tmp_path: Path) -> None:
+    """P-447."""
+    with liar({"document": {"authorization_endpoint": "https://login.example/authorize"}}) as issuer:
+        begun = Provider(settings(tmp_path, issuer, endpoint_hosts=["login.example"])).begin()
+    assert begun.url.startswith("https://login.example/authorize?")
+
+
+def test_an_answer_without_end_is_not_read_to_its_end(tmp_path: Path) -> None:
+    """P-448: whichever of the three it is."""
+    much = "x" * ANSWER_BYTES_MAX
+    for answers in (
+        {"document": {"more": much}},
+        {"/token": {"id_token": much}},
+        {"/keys": {"keys": [], "more": much}},
+    ):
+        with pytest.raises(OidcError, match="more than 1048576 bytes") as refused:
+            finished(tmp_path, {}, **answers)
+        assert refused.value.reason == "provider"
 
 
 @pytest.mark.parametrize(

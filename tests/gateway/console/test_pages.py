@@ -66,6 +66,7 @@ def test_an_enterprise_is_drawn_as_it_was_measured_and_its_alarm_can_be_dispatch
     assert kinds["treatment_off"] == (2, "生产开、治污停")
     assert sum(count for count, _ in kinds.values()) == enterprise["alarms"]
     shown = asked(browser, "GET", f"/api/enterprises/E1/curves?from_s={FROM_S}&to_s={NOW_S}")
+    assert (shown["name"], shown["linkages"]) == (enterprise["name"], enterprise["linkages"])
     furnace, cleaner = shown["curves"]
     expected = [None if number == MISSING else powers_w(number) for number in range(COUNT)]
     assert furnace["power_w"] == [one and one[0] for one in expected]

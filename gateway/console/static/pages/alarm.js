@@ -37,11 +37,10 @@ export async function show(root, id) {
 /** The curves of an alarm's enterprise around it, one for each linkage that it is of. */
 export async function evidence(alarm) {
   if (!alarm.enterprise) return [el("p", { class: "empty" }, t("alarm.unplaced"))];
-  const enterprise = (await get("enterprises")).find((one) => one.id === alarm.enterprise);
   const from_s = alarm.from_s - AROUND_S;
   const to_s = Math.min(alarm.to_s + AROUND_S, from_s + LONGEST_S);
   const shown = await get(`enterprises/${part(alarm.enterprise)}/curves`, { from_s, to_s });
-  const linkages = (enterprise?.linkages ?? []).filter((one) => concerns(alarm, one));
+  const linkages = shown.linkages.filter((one) => concerns(alarm, one));
   return Promise.all(linkages.map((one) => chart(one, shown, [alarm])));
 }
 

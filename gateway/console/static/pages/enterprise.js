@@ -14,13 +14,13 @@ const DAY_S = 86400;
 /** query: {days, from}: without `from` it is the newest span, which goes on by itself. */
 export async function show(root, id, query) {
   const days = Object.values(SPANS).includes(Number(query.days)) ? Number(query.days) : SPANS.day;
-  const enterprise = (await get("enterprises")).find((one) => one.id === id);
   const below = el("div", { class: "stack" });
 
+  /** One question: the list of all enterprises is a province's. */
   async function refresh() {
     const from_s = Number(query.from) || dayStart(now_s(), 1 - days);
     const shown = await get(`enterprises/${part(id)}/curves`, { from_s, to_s: from_s + days * DAY_S });
-    const charts = await Promise.all(enterprise.linkages.map((one) => chartOf(one, shown)));
+    const charts = await Promise.all(shown.linkages.map((one) => chartOf(one, shown)));
     fill(below,
       el("p", { class: "lead" }, span(shown.from_s, shown.to_s)),
       ...charts,
@@ -28,10 +28,11 @@ export async function show(root, id, query) {
       el("h2", {}, t("enterprise.alarmsHere")),
       shown.alarms.length ? alarmTable(shown.alarms) : el("p", { class: "empty" }, t("enterprise.noAlarms")),
     );
+    return shown;
   }
 
-  await refresh();
-  add(root, el("h1", {}, enterprise.name, " ", el("small", {}, id)), spans(id, days, query), below, calendars(enterprise));
+  const { name, linkages } = await refresh();
+  add(root, el("h1", {}, name, " ", el("small", {}, id)), spans(id, days, query), below, calendars(linkages));
   return query.from ? null : refresh;
 }
 
@@ -62,8 +63,8 @@ function spans(id, days, query) {
   );
 }
 
-function calendars(enterprise) {
-  const points = enterprise.linkages.flatMap((one) => [...one.production, ...one.treatment]);
+function calendars(linkages) {
+  const points = linkages.flatMap((one) => [...one.production, ...one.treatment]);
   const terminals = [...new Set(points.map((one) => one.split("/")[0]))].sort();
   return el("p", {}, t("enterprise.terminals"), ": ", terminals.map((one) => [link(to("gaps", one), one), " "]));
 }
