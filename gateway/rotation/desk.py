@@ -33,9 +33,7 @@ class Desk(desk.Desk):
         super().__init__(Store(folder), around)
         self._laid = self._registry = registry
         self._open: dict[str, Change] = {}
-        self._laid_above: dict[
-            str, int
-        ] = {}  # technicians' generations above what was agreed on, that are not used yet
+        self._laid_above: dict[str, int] = {}  # technicians' generations above what was agreed on, not used yet
         self._end_ms: int | None = None  # when the next key's time is over
         self._see()
 
@@ -108,8 +106,8 @@ class Desk(desk.Desk):
         """An offer of a key; or that it is to be used, and after a while the offer too."""
         name, found = heard.terminal.id, list[Down]()
         one = changes.of_terminal(connection, name)
-        if one is None or one.state not in changes.OPEN:
-            return []  # withdrawn meanwhile
+        if one is None or one.state not in changes.OPEN or self._is_replaced(connection, name, heard.generation):
+            return []  # withdrawn meanwhile; or not of who has the key in use
         if one.state == changes.AGREED:
             secret = keyring.read(connection, name, one.generation, KEY, self._laid.wrapping) or b""
             use = seal_payload(KeyState(secret), one.generation, name, orders.key_use_payload(heard.echo))
@@ -139,11 +137,13 @@ class Desk(desk.Desk):
         one = changes.of_terminal(connection, names[frame])
         if one is None or one.state not in changes.OPEN or not values or values[0] != one.generation:
             return
-        word = (columns.frames.epoch[frame], records.seq[row])
+        word, in_use = (columns.frames.epoch[frame], records.seq[row]), columns.frames.generation[frame]
         if one.said_epoch == word[0] and (one.said_seq or 0) > word[1]:
             return  # it has said another since
+        if self._is_replaced(connection, one.terminal, in_use):
+            return
         if records.code[row] == KEY_DRAWN:
-            self._agree(connection, one, values[1:], word, columns.frames.generation[frame])
+            self._agree(connection, one, values[1:], word, in_use)
         elif len(values) > 2 and (one.state == changes.ASKED or values[2] > one.generation):
             newest = max(one.newest, min(max(values[2], 0), 255))
             refused = one._replace(state=changes.REFUSED, reason=values[1], newest=newest)
@@ -201,6 +201,12 @@ class Desk(desk.Desk):
         """The generations that count."""
         terminal = self._registry.get(name)
         return () if terminal is None else terminal.states
+
+    def _is_replaced(self, connection: Connection, name: str, generation: int) -> bool:
+        """Whether a later key is in use. Readings by this one are taken for a day more; but it may be of an old backup,
+        and who has it alone must not agree on the next key in the terminal's place.
+        """
+        return generation < max(self._states(name), default=0) and keyring.is_replaced(connection, name, generation)
 
     def _confirm(self, connection: Connection, name: str) -> None:
         self._tell(changes.confirm(connection, self._open[name], self._states(name), self._clock.now_ms()))

@@ -131,6 +131,12 @@ def newest(connection: sqlite3.Connection | None) -> dict[str, int]:
     return dict(rows)
 
 
+def is_replaced(connection: sqlite3.Connection, terminal: str, generation: int) -> bool:
+    """Whether the terminal has used a key above this one: it counts for a while at the most."""
+    row = connection.execute("SELECT 1 FROM retired WHERE terminal = ? AND generation = ?", (terminal, generation))
+    return row.fetchone() is not None
+
+
 def laid_above(connection: sqlite3.Connection, registry: Registry, name: str) -> int | None:
     """The generation that a technician laid after the last one that was agreed on; None: he did not, or it is in use.
 
