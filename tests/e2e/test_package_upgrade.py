@@ -11,10 +11,11 @@ from tests.gateway.support import ROOT
 pytestmark = [pytest.mark.e2e, pytest.mark.untimed]
 
 SCRIPTS = ROOT / "deploy/package/debian"
-# systemd as the package's scripts see it: the gateway runs, and its drop-ins give it a key in each way
+# systemd as the package's scripts see it: the gateway runs until it is /stopped, and its drop-ins give it a key in each way
 SYSTEMCTL = """\
 #!/bin/sh
 echo "$@" >>/said
+[ "$1" != is-active ] || [ ! -e /stopped ] || exit 3
 [ "$1" != cat ] || printf '%s\\n' \\
     '[Service]' Environment=WATTLINE_ROLE=run LoadCredential=wattline-keys:/key ExecStart=/x
 """
@@ -45,7 +46,7 @@ def package(folder: Path, version: str) -> Path:
 
 
 def test_what_runs_keeps_its_files_until_it_is_restarted(clean_root: CleanRoot, tmp_path: Path) -> None:
-    """P-460: of an upgrade that is refused, and of one after it; what a drop-in gives the unit the check has, too."""
+    """P-460: of an upgrade that is refused, cut off, and of one after it; the check has what a drop-in gives the unit."""
     root = clean_root
     (root.folder / "run/systemd/system").mkdir(parents=True)
     for name, text in (("systemctl", SYSTEMCTL), ("systemd-run", RUN)):
@@ -53,17 +54,20 @@ def test_what_runs_keeps_its_files_until_it_is_restarted(clean_root: CleanRoot, 
         (root.folder / "usr/bin" / name).chmod(0o755)
     status, said = root.folder / "status", root.folder / "said"
 
-    def homes(version: str, checked: int) -> dict[str, str]:
-        """What of each program can still be imported, after this one was installed."""
+    def homes(version: str, checked: int, *, cut_off: bool = False) -> dict[str, str]:
+        """What of each program can still be imported, after this one was installed, at once or after it was cut off."""
         status.write_text(f"{checked}\n")
         said.write_text("")
-        root.run("dpkg", "--force-unsafe-io", "--install", root.take(package(tmp_path, version)))
+        deb = root.take(package(tmp_path, version))
+        if cut_off:
+            root.run("dpkg", "--force-unsafe-io", "--unpack", deb)
+        root.run("dpkg", "--force-unsafe-io", "--install", deb)
         found = (root.folder / "usr/lib/wattline").glob("*/imported_late.py")
         assert not (root.folder / "usr/lib/wattline/.kept").exists()
         return {one.parent.name: one.read_text() for one in found}
 
     assert homes("1", 0) == {"1-commit": "1"}
-    assert homes("2", 1) == {"1-commit": "1", "2-commit": "2"}, "1 runs on"
+    assert homes("2", 1, cut_off=True) == {"1-commit": "1", "2-commit": "2"}, "1 runs on"
     assert "try-restart" not in said.read_text()
     assert homes("3", 1) == {"1-commit": "1", "2-commit": "2", "3-commit": "3"}, "1 still runs"
     assert homes("4", 0) == {"4-commit": "4"}, "nothing runs of them any more"
@@ -72,5 +76,9 @@ def test_what_runs_keeps_its_files_until_it_is_restarted(clean_root: CleanRoot, 
     check = ["/usr/bin/wattline", "gateway", "check", "--config", "/etc/wattline/gateway.toml"]
     assert words[2:] == ["--wait", "--property=User=wattline", *given, *check]
     assert "try-restart" in said.read_text()
+    assert homes("5", 1) == {"4-commit": "4", "5-commit": "5"}
+    (root.folder / "stopped").touch()
+    assert homes("6", 1) == {"6-commit": "6"}, "nothing runs"
+    assert "try-restart" not in said.read_text()
     root.run("dpkg", "--purge", "wattline-gateway")
     assert not (root.folder / "usr/lib/wattline").exists()
