@@ -116,8 +116,10 @@ class Loaded:
             told = _collect(found, load, told)
         until_s = now_s + went_by.certificate.days * DAY_S
         of = certificates.sources(self.config, told.channels)
-        ends = certificates.warnings(Path(self.config.data_dir), of, until_s) if went_by.certificate.enabled else []
-        return found + [Problem(config_path, "certificates", text) for text in ends]
+        if went_by.certificate.enabled:
+            ends = certificates.warnings(Path(self.config.data_dir), of, self.registry, until_s)
+            found += [Problem(config_path, "certificates", text) for text in ends]
+        return found
 
 
 def run(config_path: Path, clock: Clock | None = None, *, follow: bool = False) -> None:

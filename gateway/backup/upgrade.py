@@ -75,17 +75,26 @@ def stores(data_dir: Path) -> list[Store]:
 def refuse(data_dir: Path) -> None:
     """Nothing is changed. Raises NewerSchemaError, with the way back; BackupError where an upgrade has no room."""
     found = stores(data_dir)
+    _refuse_newer(data_dir, found)
+    _refuse_without_room(data_dir, found)
+
+
+def _refuse_newer(data_dir: Path, found: list[Store]) -> None:
     if newer := [one for one in found if one.version > one.newest]:
         raise NewerSchemaError("\n".join(_way_back(data_dir, newer)))
-    if _is_to_copy(data_dir, found):
-        size = sum(one.stat().st_size for name in names(data_dir) for one in data_dir.glob(f"{name}*"))
-        free = shutil.disk_usage(data_dir).free
-        if free < size * _ROOM:
-            raise BackupError(
-                f"{data_dir}: stores of an older version are copied before they are changed, which takes"
-                f" {_mib(size * _ROOM)} MiB, and {_mib(free)} are free: make room, or put the copy on another disk:"
-                " wattline gateway upgrade --copy-to FOLDER / 升级前需复制数据库，空间不足：请腾出空间或指定其他磁盘"
-            )
+
+
+def _refuse_without_room(data_dir: Path, found: list[Store]) -> None:
+    if not _is_to_copy(data_dir, found):
+        return
+    size = sum(one.stat().st_size for name in names(data_dir) for one in data_dir.glob(f"{name}*"))
+    free = shutil.disk_usage(data_dir).free
+    if free < size * _ROOM:
+        raise BackupError(
+            f"{data_dir}: stores of an older version are copied before they are changed, which takes"
+            f" {_mib(size * _ROOM)} MiB, and {_mib(free)} are free: make room, or put the copy on another disk:"
+            " wattline gateway upgrade --copy-to FOLDER / 升级前需复制数据库，空间不足：请腾出空间或指定其他磁盘"
+        )
 
 
 def prepare(data_dir: Path, now_ms: Callable[[], int], copy_to: Path | None = None) -> Path | None:
@@ -95,9 +104,10 @@ def prepare(data_dir: Path, now_ms: Callable[[], int], copy_to: Path | None = No
     store: then it is made anew. Once a store is changed, no other copy is made. Raises NewerSchemaError, BackupError:
     nothing was changed; StoreUnavailableError, OSError: to be done again, it goes on where it was.
     """
-    if copy_to is None:
-        refuse(data_dir)
     found = stores(data_dir)
+    _refuse_newer(data_dir, found)
+    if copy_to is None:
+        _refuse_without_room(data_dir, found)
     older = [one for one in found if one.is_older]
     if not older:
         _settle(data_dir)

@@ -15,6 +15,7 @@ from cryptography import x509
 from gateway.config import GatewayConfig
 from gateway.database import StoreUnavailableError, schema_version
 from gateway.pki.folder import Folder, PkiError
+from gateway.registry import Registry
 from gateway.rotation import certificates
 from gateway.rotation import store as rotation
 
@@ -68,14 +69,15 @@ def ends(data_dir: Path, of: Sources, unread: Unread) -> Ends:
     return Ends(terminals | sent, others)
 
 
-def warnings(data_dir: Path, of: Sources, until_s: int) -> list[str]:
+def warnings(data_dir: Path, of: Sources, registry: Registry, until_s: int) -> list[str]:
     """What an operator should know before anything is changed: what can't be read, and what ends by then."""
     found = list[str]()
     all_ends = ends(data_dir, of, lambda name, error: found.append(f"{name}: can't be read / 无法读取: {error}"))
     for name, end_s in sorted(all_ends.others.items()):
         if end_s <= until_s:
             found.append(f"{name}: ends {datetime.fromtimestamp(end_s, UTC):%Y-%m-%d} / 到期")
-    if count := sum(end_s <= until_s for end_s in all_ends.terminals.values()):
+    admitted = (end_s for name, end_s in all_ends.terminals.items() if registry.get(name) is not None)
+    if count := sum(end_s <= until_s for end_s in admitted):
         found.append(f"{count} terminals' certificates end soon / 个终端的证书即将到期: gateway alarms list")
     return found
 

@@ -11,7 +11,7 @@ from tests.gateway.support import ROOT
 pytestmark = [pytest.mark.e2e, pytest.mark.untimed]
 
 SCRIPTS = ROOT / "deploy/package/debian"
-# systemd as the package's scripts see it: the gateway runs until it is /stopped, and its drop-ins give it a key in each way
+# systemd as the package's scripts see it: the gateway runs until /stopped is there; drop-ins give it a key in each way
 SYSTEMCTL = """\
 #!/bin/sh
 echo "$@" >>/said
@@ -46,7 +46,7 @@ def package(folder: Path, version: str) -> Path:
 
 
 def test_what_runs_keeps_its_files_until_it_is_restarted(clean_root: CleanRoot, tmp_path: Path) -> None:
-    """P-460: of an upgrade that is refused, cut off, and of one after it; the check has what a drop-in gives the unit."""
+    """P-460: of an upgrade that is refused or cut off, and of one after it; the check has what a drop-in gives, too."""
     root = clean_root
     (root.folder / "run/systemd/system").mkdir(parents=True)
     for name, text in (("systemctl", SYSTEMCTL), ("systemd-run", RUN)):

@@ -15,7 +15,7 @@ from gateway.backup import upgrade
 from gateway.backup.backup import backup
 from gateway.backup.restore import restore
 from gateway.backup.stores import BackupError
-from gateway.database import connect, migrate
+from gateway.database import NewerSchemaError, connect, migrate
 from gateway.journal.journal import FILE
 from gateway.quarantine import quarantine
 from gateway.rotation import store as rotation
@@ -124,3 +124,15 @@ def test_what_is_somebody_elses_is_not_replaced(tmp_path: Path) -> None:
             upgrade.prepare(folder, lambda: 2, taken)
     assert versions(folder) == OLDER
     assert (taken / "manifest.json").read_bytes() == before
+
+
+def test_beside_a_store_of_a_newer_version_none_is_changed(tmp_path: Path) -> None:
+    """P-461: of an upgrade by a newer program that was cut off between two stores."""
+    folder = older(tmp_path / "data")
+    with closing(connect(folder / quarantine.FILE)) as connection:
+        connection.execute("PRAGMA user_version = 99")
+    before = versions(folder)
+    with pytest.raises(NewerSchemaError, match="schema 99, this program knows"):
+        upgrade.prepare(folder, lambda: 2, tmp_path / "copy")
+    assert versions(folder) == before
+    assert list(tmp_path.iterdir()) == [folder]

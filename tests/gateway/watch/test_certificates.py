@@ -139,10 +139,15 @@ def test_the_command_takes_files_from_the_configuration(tmp_path: Path) -> None:
     Journal(tmp_path / "data", VerifyConfig()).close()
     ended = Authority.create("Old", end=datetime.now(UTC) - timedelta(days=1))
     (tmp_path / "server.pem").write_bytes(ended.own.certificate_bytes(PEM))
-    config.write_text('certificates = ["server.pem", "gone.pem"]\n' + config.read_text())
+    fleet, end = Folder(tmp_path / "pki"), datetime.now(UTC) + timedelta(days=1)
+    fleet.create("Fleet", PASSPHRASE)
+    for name in (NAME, "T0099"):  # nobody's that is admitted
+        fleet.issue(fleet.open(PASSPHRASE), name, CLIENT, tmp_path / name, end)
+    config.write_text('certificates = ["server.pem", "gone.pem", "pki"]\n' + config.read_text())
     checked = CliRunner().invoke(cli.app, ["check", "--config", str(config)])
     assert (checked.exit_code, "gone.pem: can't be read" in checked.output) == (0, True), checked.output
     assert f"server.pem: ends {ended.end:%Y-%m-%d}" in checked.output
+    assert "1 terminals' certificates end soon" in checked.output
     watch = CliRunner().invoke(cli.app, ["watch", "--config", str(config), "--once"])
     assert (watch.exit_code, "gone.pem: certificates can't be read" in watch.output) == (0, True), watch.output
     listed = CliRunner().invoke(cli.app, ["alarms", "list", "--config", str(config)]).output
