@@ -13,6 +13,8 @@ from protocol.record import Reading
 ENERGIES = ("e_import_wh", "e_export_wh", "r_import_varh", "r_export_varh")
 # a mean is weighted by time and rounded to a watt
 MEAN_ROUNDING_W = 1
+# samples that readings name, of which a busy machine lets one at least be stamped at once
+NAMED_MIN = 8
 # sampling intervals: a terminal that lives asks each meter once in each, and a slot may be cut by a start
 ASKED_WITHIN = 2
 
@@ -32,16 +34,23 @@ def check_readings(placed: Sequence[Placed], truth: Truth) -> list[Finding]:
 
 
 def _lag_ms(placed: Sequence[Placed], truth: Truth) -> int:
-    """How late samples were stamped in this run, as far as readings name them: 0, unless the machine was busy."""
-    late = [0]
+    """How late samples were stamped in this run, as far as readings name them: 0, unless the machine was busy.
+
+    It is not so at each: where none of many was prompt, it is the terminal that stamps them so, which excuses nothing.
+    """
+    late: tuple[list[tuple[int, int]], ...] = (
+        [],
+        [],
+    )  # of first and of last samples: by how much, of which clocks explain
     for one in placed:
         for point, slot in enumerate(one.window.readings, 1):
             if isinstance(slot, Reading):
-                for at_ms in named_ms(one, slot):
+                for kind, at_ms in enumerate(named_ms(one, slot)):
                     found = stamped(truth.polls.get(point, []), at_ms, replace(truth, tolerance_ms=one.off_ms))
-                    least_ms = min((at_ms - poll.t_ms for poll in found), default=0)
-                    late += [least_ms] if least_ms > one.off_ms else []
-    return max(late)
+                    late[kind].extend([(min(at_ms - poll.t_ms for poll in found), one.off_ms)] if found else [])
+    if any(len(kind) >= NAMED_MIN and all(ms > 2 * off_ms for ms, off_ms in kind) for kind in late):
+        return 0
+    return max((ms for kind in late for ms, off_ms in kind if ms > off_ms), default=0)
 
 
 def _late_ms(one: Placed, truth: Truth) -> int:

@@ -58,20 +58,19 @@ def test_terminals_are_summed_up_and_a_finding_names_its_own() -> None:
 
 
 def test_a_sample_that_is_stamped_late_is_still_its_own_and_no_earlier_one() -> None:
-    """P-51: on a busy machine; the last poll before the stamp, but not the one before that."""
+    """P-51: on a busy machine; the last poll before the stamp, but not the one before that; not of each."""
     truth = replace(world.truth(), tolerance_ms=2_000)
     records = world.true_records(truth)
 
-    def late(by_ms: int) -> Truth:
-        """What the meters showed so much earlier than the terminal says."""
-        polls = {
-            point: [replace(poll, t_ms=poll.t_ms - by_ms) for poll in found] for point, found in truth.polls.items()
-        }
-        return replace(truth, polls=polls, lag_ms=45_000)
+    def late(by_ms: int, *points: int) -> Truth:
+        """What these meters showed so much earlier than the terminal says."""
+        polls = {point: [replace(poll, t_ms=poll.t_ms - by_ms) for poll in truth.polls[point]] for point in points}
+        return replace(truth, polls={**truth.polls, **polls}, lag_ms=45_000)
 
-    assert codes(late(40_000), world.journal(records))[1] == set()
-    assert "reading_stale" in codes(late(50_000), world.journal(records))[1]
-    assert "reading_stale" in codes(replace(late(40_000), lag_ms=0), world.journal(records))[1]
+    assert codes(late(40_000, 1), world.journal(records))[1] == set()
+    assert "reading_stale" in codes(late(50_000, 1), world.journal(records))[1]
+    assert "reading_stale" in codes(replace(late(40_000, 1), lag_ms=0), world.journal(records))[1]
+    assert "reading_stale" in codes(late(40_000, *truth.polls), world.journal(records))[1]
 
 
 @given(NUMBER)

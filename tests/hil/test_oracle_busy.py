@@ -23,14 +23,12 @@ POINTS = (1, 2)
 NO_ROLL = (0, 0, 0, 0)
 # ms between an instant and the question, and between an answer and its stamp: mostly none, at times the machine's worst
 STALLS = (0, 0, 0, 0, 200, 200, 1_500, 8_000, 14_000, 24_000)
-
-
 CALM = (0, 200)
 CLOCK_OFF_MS = (-2_500, -40, 0, 40, 2_500)  # of the terminal: within the tolerance, less the second that is cut off
 
 
-def played(seed: int, stalls: Sequence[int] = STALLS) -> tuple[Truth, list[Kept]]:
-    """What the meters showed, and what the terminal's own code makes of it."""
+def played(seed: int, stalls: Sequence[int] = STALLS, stamped_late_ms: int = 0) -> tuple[Truth, list[Kept]]:
+    """What the meters showed, and what the terminal's own code makes of it; stamped_late_ms: a fault of its own."""
     draw = random.Random(seed)
     off_ms = draw.choice(CLOCK_OFF_MS)
     specs = [window.Point(point, THRESHOLD_W, 10**6, 10**6, NO_ROLL) for point in POINTS]
@@ -51,7 +49,7 @@ def played(seed: int, stalls: Sequence[int] = STALLS) -> tuple[Truth, list[Kept]
             polls[point].append(Poll(begin_ms + uptime_ms + off_ms, values))
             uptime_ms += draw.choice(stalls)
             windows += aggregator.tick(_instant(uptime_ms, begin_ms))
-            aggregator.sample(point, uptime_ms, {**values})
+            aggregator.sample(point, uptime_ms + stamped_late_ms, {**values})
     told = world.truth(WINDOWS)
     truth = replace(
         told, polls=polls, unanswered={}, tolerance_ms=TOLERANCE_MS, lag_ms=LAG_MS, busy_ms=300_000,
@@ -79,6 +77,14 @@ def test_the_register_of_an_earlier_sample_is_stale_on_a_busy_machine_too(seed: 
     lie = {"e_import_wh": shown[-4].values["e_import_wh"]}
     found = judge(truth, world.journal(_with(records, number, point, lie)), {}).findings
     assert [one.code for one in found] == ["reading_stale"]
+
+
+@given(st.integers(0, 2**32), st.integers(15_000, 25_000))
+def test_a_terminal_that_stamps_each_sample_late_is_not_taken_for_a_busy_machine(seed: int, late_ms: int) -> None:
+    """P-483: no machine is so busy at each."""
+    truth, records = played(seed, CALM, late_ms)
+    codes = {one.code for one in judge(truth, world.journal(records), {}).findings}
+    assert "reading_stale" in codes, (seed, late_ms)
 
 
 @given(st.integers(0, 2**32), st.integers(1, WINDOWS), st.sampled_from(POINTS), st.sampled_from((-1, 1)))
