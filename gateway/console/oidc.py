@@ -108,9 +108,11 @@ class Provider:
             raise OidcError(PROVIDER, f"{url} is of {found.get('issuer')!r}, or lacks one of {', '.join(wanted)}")
         hosts = {urlsplit(self._config.issuer).hostname, *self._config.endpoint_hosts}
         for one in wanted:
-            if not is_safe(found[one]) or urlsplit(found[one]).hostname not in hosts:
-                text = "neither https nor on loopback, or on a host that is not in endpoint_hosts"
-                raise OidcError(PROVIDER, f"{one} {found[one]}: {text}")
+            if not is_safe(found[one]):
+                raise OidcError(PROVIDER, f"neither https nor on loopback: {one} {found[one]}")
+            host = urlsplit(found[one]).hostname
+            if host not in hosts:
+                raise OidcError(PROVIDER, f"console.oidc.endpoint_hosts lacks {host}: {one} {found[one]}")
         return found
 
 
@@ -134,9 +136,13 @@ class _Bounded(httpx2.HTTPTransport):
 
 
 def _name(shown: str, subject: str) -> str:
-    """What somebody is called, and where that is another, who it is: names change hands, an issuer's `sub` never."""
-    name, identity = plain(shown, NAME_CHARS_MAX), plain(subject, SUBJECT_CHARS_MAX)
-    return identity if name in {"", identity} else f"{name} <{identity}>"
+    """What somebody is called, and where that is another, who it is: names change hands, an issuer's `sub` never.
+
+    Without "<" it is the `sub`; else that is what stands after the first, which no name has.
+    """
+    identity = plain(subject, SUBJECT_CHARS_MAX)
+    name = plain(shown or subject, NAME_CHARS_MAX).replace("<", " ")
+    return identity if name == identity else f"{name} <{identity}>"
 
 
 @contextmanager

@@ -9,6 +9,13 @@ import msgspec
 from protocol.host.strict import Problem
 from protocol.host.tables import Section, Text
 
+Host = Annotated[
+    str,
+    msgspec.Meta(
+        pattern=r"^[a-z0-9._-]{1,253}$",
+        description="a host in small letters, as login.example.org, without https:// and port / 小写主机名",
+    ),
+]
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -17,7 +24,7 @@ class OidcConfig(Section, frozen=True, kw_only=True):
 
     issuer: Text  # as the provider writes it; https:, or http: on this machine
     # names of other machines that it has its endpoints on: else all must be the issuer's
-    endpoint_hosts: list[Text] = msgspec.field(default_factory=list)
+    endpoint_hosts: list[Host] = msgspec.field(default_factory=list)
     client_id: Text  # as the console is registered there, with ADDRESSapi/oidc/callback as its redirect address
     client_secret_file: Text  # readable by the gateway's user only
     address: Annotated[

@@ -97,7 +97,7 @@ class SignOn:
         try:
             begun = await self._asked(self._provider.begin)
         except OidcError as error:
-            await self._note(request, "", 502)
+            await self._note(request, plain(str(error), WHY_CHARS_MAX), 502)
             return _back(error.reason)
         while len(self._under_way) >= UNDER_WAY_MAX:
             del self._under_way[next(iter(self._under_way))]

@@ -137,6 +137,20 @@ def test_every_page_fits_and_can_be_read(
         assert 20_000 < page.evaluate(TRANSFERRED) < 200 * 1024
 
 
+def test_an_alarm_of_an_enterprise_that_is_gone_can_be_dealt_with(config: Path, address: str, browser: Browser) -> None:
+    """P-317: its curve can't be drawn, which the page says."""
+    file = config.parent / "enterprises.toml"
+    before = file.read_text()
+    with visit(browser, address, "olga") as page:
+        file.write_text(before.replace('id = "E1"', 'id = "E3"'))
+        try:
+            go(page, "alarm/1")
+            expect(page.get_by_role("alert")).to_contain_text("E1")
+            expect(page.get_by_role("main").get_by_role("button", name="Close", exact=True)).to_be_visible()
+        finally:
+            file.write_text(before)
+
+
 def test_a_page_hears_of_what_others_do(config: Path, address: str, browser: Browser) -> None:
     """P-323: without being loaded again."""
     with visit(browser, address, "vera") as page:

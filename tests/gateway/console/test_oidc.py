@@ -163,6 +163,8 @@ def test_a_provider_that_is_away_or_another_one_keeps_nobody_from_the_local_logi
         ("https://id.example", "https://[id.example", "console.oidc.issuer"),
         ("https://power.example/", "https://[power.example/", "console.oidc.address"),
         ('admins = "a"', "", "console.oidc.viewers"),
+        ('admins = "a"', 'admins = "a"\nendpoint_hosts = ["https://login.example"]', "console.oidc.endpoint_hosts[0]"),
+        ('admins = "a"', 'admins = "a"\nendpoint_hosts = ["Login.example"]', "console.oidc.endpoint_hosts[0]"),
         ('"oidc.', '"none.', "console.oidc.client_secret_file"),
     ],
 )

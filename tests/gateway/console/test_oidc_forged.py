@@ -17,7 +17,7 @@ from joserfc.jwk import ECKey, OctKey
 from joserfc.util import urlsafe_b64encode
 
 from gateway.console import sign_on
-from gateway.console.audit import FILE
+from gateway.console.audit import FILE, Audit
 from gateway.console.oidc import ANSWER_BYTES_MAX, Provider
 from gateway.console.rates import Rate
 from gateway.console.sign_on import Begun, OidcError
@@ -113,6 +113,13 @@ def test_a_name_from_a_provider_never_stands_for_another_subject(tmp_path: Path)
     assert names == ["oidc:wang <7>", "oidc:wang <8>", "oidc:7 <8>", "oidc:7", "oidc:7"]
 
 
+@pytest.mark.parametrize("shown", ["wang <7>", None])
+def test_a_subject_that_is_written_like_another_one_is_not_that_one(tmp_path: Path, shown: str | None) -> None:
+    """P-446: `sub` may have any character."""
+    written = finished(tmp_path, {"sub": "wang <7>", "preferred_username": shown})
+    assert written.name == "oidc:wang  7> <wang <7>>"
+
+
 @pytest.mark.parametrize("endpoint", ["authorization_endpoint", "token_endpoint", "jwks_uri"])
 @pytest.mark.parametrize(
     "address", ["http://id.example/x", "https://elsewhere.example/x", "https://[x", "ftp://127.0.0.1/"]
@@ -125,6 +132,17 @@ def test_an_endpoint_that_is_read_on_the_way_or_elsewhere_is_not_asked(
         finished(tmp_path, {}, document={endpoint: address})
     assert refused.value.reason == "provider"
     assert f"{endpoint} {address}" in str(refused.value)
+
+
+def test_the_audit_log_names_the_host_that_the_configuration_lacks(tmp_path: Path) -> None:
+    """P-447: where the login begins, which is all that an operator sees after a change of the provider."""
+    with liar({"document": {"token_endpoint": "https://login.example/token"}}) as issuer:
+        browser = Browser(console(tmp_path, settings(tmp_path, issuer)))
+        answer = asyncio.run(browser.ask("GET", "/api/oidc/begin"))
+    assert answer.headers["location"] == "/#/login?why=provider"
+    with closing(Audit(tmp_path / "data")) as audit:
+        (noted,) = audit.newest(10)
+    assert noted.who.startswith("console.oidc.endpoint_hosts lacks login.example: token_endpoint https://login.example")
 
 
 def test_an_endpoint_on_a_host_that_is_named_is_taken(tmp_path: Path) -> None:

@@ -34,9 +34,17 @@ export async function show(root, id) {
   return refresh;
 }
 
-/** The curves of an alarm's enterprise around it, one for each linkage that it is of. */
+/** The curves of an alarm's enterprise around it, one for each linkage that it is of; or why there are none. */
 export async function evidence(alarm) {
   if (!alarm.enterprise) return [el("p", { class: "empty" }, t("alarm.unplaced"))];
+  try {
+    return await curves(alarm);
+  } catch (error) {
+    return [problem(error)]; // enterprises.toml has it no more, say: the alarm is dealt with all the same
+  }
+}
+
+async function curves(alarm) {
   const from_s = alarm.from_s - AROUND_S;
   const to_s = Math.min(alarm.to_s + AROUND_S, from_s + LONGEST_S);
   const shown = await get(`enterprises/${part(alarm.enterprise)}/curves`, { from_s, to_s });
