@@ -3,7 +3,7 @@
 import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -97,10 +97,11 @@ class Authority:
     def revocations(self, revoked: Mapping[int, datetime], now: datetime) -> bytes:
         """The list of serial numbers that count no more, and since when; PEM.
 
-        It lasts as long as all else: a broker whose list has expired refuses everybody.
+        It lasts as long as all else: a broker whose list has expired refuses everybody. An authority that has ended has
+        one, too: with that begins the change to another.
         """
         builder = x509.CertificateRevocationListBuilder().issuer_name(self.own.certificate.subject)
-        builder = builder.last_update(now).next_update(self.end)
+        builder = builder.last_update(now).next_update(max(self.end, now + timedelta(days=1)))
         for serial, since in sorted(revoked.items()):
             one = x509.RevokedCertificateBuilder().serial_number(serial).revocation_date(since).build()
             builder = builder.add_revoked_certificate(one)

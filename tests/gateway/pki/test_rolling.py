@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from gateway.cli import app
 from gateway.files import write_secret
 from gateway.pki import folder
-from gateway.pki.authority import CLIENT, DER, Authority
+from gateway.pki.authority import CLIENT, DER, PEM, Authority
 from gateway.pki.folder import Folder, PkiError
 from protocol import der
 
@@ -194,6 +194,20 @@ def test_nothing_is_issued_beyond_the_authoritys_own_end(tmp_path: Path, days: i
             work()
     assert len(list(place.known())) == 1
     assert not (tmp_path / "T0002").exists()
+
+
+def test_an_authority_that_has_ended_can_be_changed_all_the_same(tmp_path: Path) -> None:
+    """P-457: that is what it says to do; who was revoked stays so."""
+    place = made(tmp_path)
+    (before,) = place.open(PASSPHRASE)
+    ended = Authority.create("First", before.own.key, datetime.now(UTC) - timedelta(days=1))
+    (place.path / "ca.pem").write_bytes(ended.own.certificate_bytes(PEM))
+    place.revoke(place.open(PASSPHRASE), "T0001", NOW)
+    place.roll("Second", PASSPHRASE, NOW)
+    assert [one.name for one in place.open(PASSPHRASE)] == ["Second", "First"]
+    place.finish(PASSPHRASE)
+    place.issue(place.open(PASSPHRASE), "T0002", CLIENT, tmp_path / "T0002")
+    assert {one.name: bool(one.revoked_s) for one in place.known()} == {"T0001": True, "T0002": False}
 
 
 def test_the_commands_renew_and_roll(tmp_path: Path) -> None:
