@@ -3,8 +3,9 @@
 import structlog
 
 from gateway.clock import Clock
+from gateway.forward.health import takes_nothing
 from gateway.forward.outbox import Outbox
-from gateway.forward.sink import IN_PART, REASONS, Receipt, SinkError
+from gateway.forward.sink import REASONS, Receipt, SinkError
 from gateway.metrics import Metrics
 
 
@@ -42,7 +43,7 @@ class Account:
     def health(self, error: SinkError | None) -> None:
         """How the sink is; said once for as long as it stays so."""
         reason, detail = (error.reason, error.text) if error else ("", "")
-        self._metrics.sink_connected.labels(self._name).set(reason in ("", *IN_PART))
+        self._metrics.sink_connected.labels(self._name).set(not takes_nothing(reason))
         if reason == self._reason:
             return
         if error:

@@ -10,6 +10,23 @@ from gateway.forward.sink import IN_PART, REASONS
 FAILING = "failing"
 
 
+def takes_nothing(reason: str) -> bool:
+    """Whether a sink that is so takes no readings."""
+    return reason not in {"", *IN_PART}
+
+
+def note(connection: sqlite3.Connection, reason: str, detail: str, now_ms: int) -> None:
+    """How it is from now on; '' for well. One that takes nothing for another reason has done so since the first. Within
+    the caller's transaction.
+    """
+    row = connection.execute("SELECT reason, since_ms FROM health").fetchone()
+    goes_on = row is not None and (row[0] == reason or (takes_nothing(row[0]) and takes_nothing(reason)))
+    connection.execute(
+        "INSERT OR REPLACE INTO health (one, reason, detail, since_ms) VALUES (1, ?, ?, ?)",
+        (reason, detail, row[1] if goes_on else now_ms),
+    )
+
+
 def of(connection: sqlite3.Connection) -> dict[str, object]:
     """Of an open file, as `status` shows it."""
     row = connection.execute("SELECT reason, detail, since_ms FROM health").fetchone()
@@ -28,4 +45,4 @@ def since(file: Path) -> tuple[int, bool] | None:
             found = connection.execute("SELECT since_ms, reason FROM health").fetchone()
     except sqlite3.Error:
         return None
-    return (int(found[0]), found[1] not in {"", *IN_PART}) if found else None
+    return (int(found[0]), takes_nothing(found[1])) if found else None

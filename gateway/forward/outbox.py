@@ -137,18 +137,18 @@ class Outbox:
         """Packets of these stations that were never sent, with a QN below that of one that goes before them, get later
         QNs. after: by backlog or not, the last place that may have been sent.
         """
-        with transaction(self._connection):
-            for backlog, place in after.items():
-                rows = self._connection.execute(
-                    f"SELECT id, qn, mn, data FROM outbox WHERE mn IN ({_marks(mns)})"  # noqa: S608  (marks)
-                    " AND is_text = 0 AND backlog = ? AND id > ? AND qn < ? ORDER BY id",
-                    (*mns, backlog, place, qn),
-                )
-                for number, *packet in rows.fetchall():
-                    found = renumbered(Packet(*packet))
-                    self._connection.execute(
-                        "UPDATE outbox SET qn = ?, data = ? WHERE id = ?", (found.qn, found.data, number)
-                    )
+        found = []
+        for backlog, place in after.items():
+            rows = self._connection.execute(
+                f"SELECT id, qn, mn, data FROM outbox WHERE mn IN ({_marks(mns)})"  # noqa: S608  (marks)
+                " AND is_text = 0 AND backlog = ? AND id > ? AND qn < ? ORDER BY id",
+                (*mns, backlog, place, qn),
+            )
+            found += [(number, renumbered(Packet(*packet))) for number, *packet in rows.fetchall()]
+        with transaction(self._connection):  # behind all the QNs: to give one may be a transaction, too
+            self._connection.executemany(
+                "UPDATE outbox SET qn = ?, data = ? WHERE id = ?", [(one.qn, one.data, number) for number, one in found]
+            )
 
     def renumber(self, qn: str, packet: Packet) -> None:
         """A packet that was never sent gets another QN. One that is not of the outbox: nothing."""
@@ -240,14 +240,9 @@ class Outbox:
             )
 
     def set_health(self, reason: str, detail: str, now_ms: int) -> None:
-        """How the sink is from now on; '' for well. One that fails for another reason has failed since the first."""
+        """How the sink is from now on; '' for well."""
         with transaction(self._connection):
-            self._connection.execute(
-                "INSERT INTO health VALUES (1, ?, ?, ?) ON CONFLICT DO UPDATE SET reason = excluded.reason,"
-                " detail = excluded.detail, since_ms = iif((reason = '') = (excluded.reason = ''), since_ms,"
-                " excluded.since_ms)",
-                (reason, detail, now_ms),
-            )
+            health.note(self._connection, reason, detail, now_ms)
 
     def _move_refeed(self, refed: Refeed) -> None:
         if refed.next > refed.last:

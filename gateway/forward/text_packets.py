@@ -54,13 +54,13 @@ class TextPackets:
         self._connection = connection
 
     def first(self, mns: Sequence[str], limit: int) -> list[TextPacket]:
-        """Those of these stations that go next: what was sent, what people have told, then events, fresh ones first."""
+        """Those of these stations that go next: what was sent, by QN; what people have told; events, fresh ones."""
         marks = ", ".join("?" * len(mns))
         rows = self._connection.execute(
-            "SELECT qn, mn, data, sent, 0 AS kind, number AS place FROM log_texts"  # noqa: S608  (marks)
+            "SELECT qn, mn, data, sent, iif(sent, qn, '') AS sent_as, 0 AS kind, number AS place FROM log_texts"  # noqa: S608  (marks)
             f" WHERE state = ? AND mn IN ({marks})"
-            f" UNION ALL SELECT qn, mn, data, sent, 1 + backlog, id FROM outbox WHERE is_text = 1 AND mn IN ({marks})"
-            " ORDER BY sent DESC, kind, place LIMIT ?",
+            " UNION ALL SELECT qn, mn, data, sent, iif(sent, qn, ''), 1 + backlog, id FROM outbox"
+            f" WHERE is_text = 1 AND mn IN ({marks}) ORDER BY sent DESC, sent_as, kind, place LIMIT ?",
             (UNDER_WAY, *mns, *mns, limit),
         )
         return [TextPacket(Packet(*row[:3]), sent=bool(row[3])) for row in rows]

@@ -129,7 +129,7 @@ class Line:
         is_busy = self.current or self.history or self.last or (self.lane is Lane.TRIED and self.packets)
         if self.lane is Lane.OPEN or now_ms < self._retry_at_ms or is_busy:
             return False
-        if not self.texts:  # it was given up: the next is none that was ever sent
+        if not self.texts:  # it was given up; the next perhaps goes on this one
             self.lane = Lane.OPEN
         return bool(self.texts)
 

@@ -108,6 +108,7 @@ class Hj212Session:
         self._answered_qns: deque[str] = deque(maxlen=_LATE_ANSWERS)
         self._sends = 0  # of the packet under way, on this connection
         self.last_qn = ""  # that was sent
+        self._last_qn_here = ""  # likewise, on this connection; not to a question
         self._is_retrying = False  # the connection is to end for a text alone
         self._deadline_ms: int | None = None  # None: the packet first in line is to be sent now
         self._backoff = Backoff(settings.reconnect_min_ms, settings.reconnect_max_ms, jitter)
@@ -188,7 +189,7 @@ class Hj212Session:
         self.connected, self.wants_close = True, False
         self.counts.connects += 1
         self._splitter = Splitter(self._partner.keys)
-        self._sends, self._deadline_ms = 0, None
+        self._sends, self._deadline_ms, self._last_qn_here = 0, None, ""
         self._heartbeat_at_ms, self._heartbeats_open = None, 0
 
     def on_disconnected(self, now_ms: int) -> None:
@@ -208,11 +209,15 @@ class Hj212Session:
             return self._replies.popleft()
         if self._deadline_ms is not None:
             return None
-        if self._line.wants_retry(now_ms):
+        packet = None if (is_retry := self._line.wants_retry(now_ms)) else self._line.choose()
+        if is_retry or (packet is not None and self._is_too_late(packet)):
             self.wants_close = self._is_retrying = True
             return None
-        packet = self._line.choose()
         return self._last_word() if packet is None else self._send(packet, now_ms)
+
+    def _is_too_late(self, packet: Packet) -> bool:
+        """Whether it is a text that keeps its QN, which is past on this connection: on another it is first."""
+        return is_text(packet) and self._line.is_sent(packet) and packet.qn < self._last_qn_here
 
     def _send(self, packet: Packet, now_ms: int) -> bytes:
         if not self._line.is_sent(packet):
@@ -222,6 +227,7 @@ class Hj212Session:
             if is_text(packet):
                 self._partner.note_sent(packet)
         self.last_qn = max(self.last_qn, packet.qn)
+        self._last_qn_here = self._last_qn_here if self._line.current_is_history else packet.qn
         self.counts.sent += 1
         self.counts.resent += self._line.note_sent()
         self._sends += 1

@@ -94,6 +94,20 @@ def test_an_answer_that_comes_right_behind_the_proof_takes_it_back() -> None:
     assert (session.takes_texts, session.refuses_texts) == (True, False)
 
 
+def test_behind_a_text_that_stepped_aside_one_of_an_earlier_process_is_first_on_another_connection() -> None:
+    """P-437: it keeps its QN, which is past on this one; on each, QNs ascend."""
+    session = open_session(packet(3))
+    session.submit([text(1)], sent_before=True)
+    sent = session.next_outgoing(in_vain(session, text(1), 0)) or b""
+    session.on_bytes(answer(sent) + answer(text(1).data))
+    session.submit([text(2)], sent_before=True)
+    assert (session.next_outgoing(5000), session.wants_close) == (None, True)
+    session.on_disconnected(5000)
+    assert (session.wants_connection(5000), session.is_failing) == (True, False)
+    session.on_connected()
+    assert session.next_outgoing(5000) == text(2).data
+
+
 def test_where_nothing_else_is_answered_the_text_is_first_again_at_once() -> None:
     """P-435: the platform was away; a connection that does not come about shows nothing."""
     session = open_session(text(1), packet(2))

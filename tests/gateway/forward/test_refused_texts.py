@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from gateway.forward import outbox
 from gateway.forward.hj212 import text_lane
 from gateway.forward.hj212.line import TEXT_RETRY_MS
-from gateway.forward.log_texts import ANSWERED, REFUSED, LogText, State
+from gateway.forward.log_texts import ANSWERED, REFUSED, UNDER_WAY, LogText, State
 from gateway.forward.sink import SinkError
 from gateway.forward.text_packets import NO_LOG_ID, REASONS, ROUNDS_MAX, TOO_MANY, UNANSWERED, TextPacket
 from protocol import record
@@ -24,6 +24,7 @@ from tests.gateway.forward.stations import Station, mapping
 from tests.gateway.forward.texts import GIVEN_UP, LOG, SINK, states, tell
 from tests.gateway.support import NOW_S, event, window
 
+FIRST_WITH_TOLD = 4  # the first version whose file has what people have told
 ROUND_MS = 40_000  # four sends, ten seconds each
 
 
@@ -158,26 +159,54 @@ def test_events_that_wait_are_bounded_and_hold_no_retention(tmp_path: Path, monk
     station.close()
 
 
-def test_texts_that_an_earlier_version_had_under_way_keep_their_qns(tmp_path: Path) -> None:
+@pytest.mark.parametrize("version", range(1, 5))
+def test_texts_that_an_earlier_version_had_under_way_keep_their_qns(tmp_path: Path, version: int) -> None:
     """P-443: it may have sent them; a store of its is taken over as it is."""
     event_text, told_text = text(1), text(2)
+    expected = [TextPacket(event_text, sent=True)]
     with closing(sqlite3.connect(outbox.file_of(tmp_path, "s"))) as connection:
-        for number in range(1, 5):
+        for number in range(1, version + 1):
             connection.executescript((outbox.SCHEMA / f"{number:04}.sql").read_text())
-        connection.execute("PRAGMA user_version = 4")
+        connection.execute(f"PRAGMA user_version = {version}")
         put = "INSERT INTO outbox (record, mn, qn, data) VALUES (?, ?, ?, ?)"
         connection.executemany(put, [(1, MN, event_text.qn, event_text.data), (2, MN, packet(3).qn, packet(3).data)])
-        connection.execute(
-            "INSERT INTO log_texts (id, time_s, text, state, mn, qn, data) VALUES ('a', 0, 'x', 'under_way', ?, ?, ?)",
-            (MN, told_text.qn, told_text.data),
-        )
+        if version >= FIRST_WITH_TOLD:
+            put = "INSERT INTO log_texts (id, time_s, text, state, mn, qn, data) VALUES ('a', 0, 'x', ?, ?, ?, ?)"
+            connection.execute(put, (UNDER_WAY, MN, told_text.qn, told_text.data))
+            expected.append(TextPacket(told_text, sent=True))
         connection.commit()
     with closing(outbox.Outbox(tmp_path, "s")) as store:
-        assert store.text_packets.first([MN], 9) == [
-            TextPacket(told_text, sent=True),
-            TextPacket(event_text, sent=True),
-        ]
-        assert (store.stations(), store.text_packets.stations()) == ({MN: 1}, {MN: 2})
+        assert store.text_packets.first([MN], 9) == expected
+        assert (store.stations(), store.text_packets.stations()) == ({MN: 1}, {MN: len(expected)})
+
+
+def test_texts_that_were_sent_go_by_their_qns(tmp_path: Path) -> None:
+    """P-437: after a kill between an answer and its note; not what people have told first, as else."""
+    with closing(outbox.Outbox(tmp_path, "s")) as store:
+        store.take(outbox.Taken(packets=[(1, [text(1)]), (2, [text(3)])]))
+        put = "INSERT INTO log_texts (id, time_s, text, state, mn, qn, data) VALUES ('a', 0, 'x', 'under_way', ?, ?, ?)"
+        store._connection.execute(put, (MN, text(2).qn, text(2).data))
+        assert [one.packet for one in store.text_packets.first([MN], 9)] == [text(2), text(1), text(3)]
+        for number in (2, 1):
+            store.text_packets.note_sent(text(number).qn)
+        assert [one.packet for one in store.text_packets.first([MN], 9)] == [text(1), text(2), text(3)]
+
+
+def test_readings_get_later_qns_than_a_text_that_waited_for_long(tmp_path: Path) -> None:
+    """P-437: where the clock went on beyond the numbers that are reserved."""
+    platform = PlatformDouble()
+    station = station_of(tmp_path, platform)
+    platform.is_there = False
+    station.commit([window(seq, NOW_S - 9 * 86_400 - 900 * seq) for seq in range(16)])  # more than are in line
+    for number in range(10):
+        station.clock.now_s += 3
+        tell(station, LogText(f"change.{number}", None, NOW_S, "x"))
+        station.steps(1)
+    station.clock.now_s += 60
+    platform.is_there = True
+    pass_time(station, 600_000, 60_000)
+    assert (windows_at(platform), len(platform.ledger.log_texts), platform.descended) == (16, 10, [])
+    station.close()
 
 
 @settings(max_examples=6, deadline=None, phases=[Phase.explicit, Phase.generate])

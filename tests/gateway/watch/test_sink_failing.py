@@ -53,6 +53,19 @@ def test_a_sink_that_fails_for_long_is_an_alarm_until_it_is_well(tmp_path: Path)
     world.close()
 
 
+def test_a_sink_that_took_readings_and_no_log_texts_fails_since_it_takes_nothing(tmp_path: Path) -> None:
+    """P-259: a short outage of such a platform is none, however long its texts have waited."""
+    world = World(tmp_path)
+    world.health("log_texts", NOW_S)
+    assert world.alarms_at(NOW_S + 9000) == []
+    world.health("silent", NOW_S + 9000)
+    assert world.alarms_at(NOW_S + 9060) == []
+    assert world.alarms_at(NOW_S + 9901) == [("sink up", "sink_failing", 9000, 9901)]
+    world.health("log_texts", NOW_S + 9950)
+    assert world.alarms_at(NOW_S + 10_000) == [("sink up", "sink_failing", 9000, 9901)]
+    world.close()
+
+
 def test_a_sinks_file_that_is_broken_or_a_rule_that_is_off_makes_no_alarm(tmp_path: Path) -> None:
     """P-259."""
     world = World(tmp_path / "off", Rules(sink=FailingSink(enabled=False)))
