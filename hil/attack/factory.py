@@ -1,8 +1,5 @@
 """A factory with a motive: it has the site, the power and the cabinet."""
 
-from contextlib import closing
-
-from gateway.journal.reader import Reader
 from hil.attack.house import OWN, House
 from hil.attack.move import Move, Observed
 from hil.oracle.sources import read_rows, writes_of
@@ -11,7 +8,6 @@ WHO = "a factory with a motive"
 CUTS = 5
 STARTED = f"wattline {OWN} boot"  # as the terminal's log has it (terminal/app.py)
 QUIET_S = 5.0
-RECORDS_MAX = 100_000  # of the journal: a run has some hundred
 BROKEN_AT = ((True, 2_500), (False, 2_500), (True, 4_000))  # (up, bytes): in and right behind a TLS handshake
 
 
@@ -33,29 +29,23 @@ def cuts_link(house: House) -> Observed:
     """The link is away while the terminal starts, twice, and breaks off when it is back: what was sealed then comes
     once, behind what came before; no number of the log is left out or doubled.
     """
-    before, told = _numbers(house), house.terminal.process.text().count(STARTED)
+    before, told = house.numbers(), house.terminal.process.text().count(STARTED)
     house.link.set_up(up=False)
     for more in (1, 2):
         house.restart_terminal()
         house.wait(lambda more=more: house.terminal.process.text().count(STARTED) >= told + more)  # type: ignore[misc]
-    quiet = not house.wait(lambda: _numbers(house) != before, QUIET_S)
+    quiet = not house.wait(lambda: house.numbers() != before, QUIET_S)
     house.link.set_up(up=True)
     house.link.cut()
     house.link.cut_after([*BROKEN_AT])
-    came = house.wait(lambda: len(_numbers(house)) >= len(before) + 2)
-    after = _numbers(house)
+    came = house.wait(lambda: len(house.numbers()) >= len(before) + 2)
+    after = house.numbers()
     new = [one for one in after if one not in before]
     once = len(set(after)) == len(after) and after[: len(before)] == before
     epochs = {epoch for epoch, _ in new}
     whole = all(_whole([seq for epoch, seq in after if epoch == one]) for one in epochs)
     held = bool(before) and quiet and came and once and whole
     return Observed(held, f"none while it was away {quiet}; then {len(new)} records, each once {once}, no gap {whole}")
-
-
-def _numbers(house: House) -> list[tuple[int, int]]:
-    """(epoch, seq) of all records of the terminal that the journal has, as they came."""
-    with closing(Reader(house.gateway.data)) as reader:
-        return [(one.epoch, one.seq) for one in reader.records_after(0, RECORDS_MAX) if one.terminal == OWN]
 
 
 def _whole(numbers: list[int]) -> bool:

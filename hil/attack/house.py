@@ -7,17 +7,20 @@ key and certificate are in the thief's hands.
 import json
 import os
 import random
+import shutil
+import sqlite3
 import ssl
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from gateway.files import write_secret
+from gateway.journal.reader import Reader
 from gateway.pki import broker as broker_config
 from gateway.pki.authority import CLIENT, PEM, SERVER, Authority, Issued
 from gateway.pki.folder import Folder
@@ -37,16 +40,17 @@ from hil.scenario import Terminal as Planned
 from hil.terminal import Terminal
 from protocol import frame, mac, record
 
-OWN, STOLEN = "T0001", "T0002"
+OWN, STOLEN, SPARE = "T0001", "T0002", "T0003"
 HOST = "localhost"
 # of this run's own authority, broker and console
 PASSPHRASE = "red team's authority"  # noqa: S105
 BROKER_PASSWORD = "red team's broker"  # noqa: S105
-USER, USER_PASSWORD = "olga", "correct horse battery"
+OPERATOR, ADMIN, USER_PASSWORD = "olga", "anna", "correct horse battery"
 READY_S = 60.0  # a busy machine imports slowly
 WAIT_S = 30.0  # for what takes a moment here
 LOOK_S = 0.1
 SAMPLE_S = 5  # the meters' bus has something to show soon
+RECORDS_MAX = 100_000  # of the journal: a run has some hundred
 FRAMES_KEPT_MAX = 10_000  # of the quarantine: what a run refuses is a few hundred
 BETWEEN = "between"  # who has taken the broker over
 EPOCH, BOOT = 4711, 1
@@ -67,6 +71,7 @@ class House:
         self.port, self.inner_port = free_port(), free_port()
         self.stolen: Issued = self.authority_folder.issue(self.authorities, STOLEN, CLIENT, folder / "stolen")
         self.stolen_key = mac.Key(wiring.secret(seed, STOLEN), wiring.GENERATION)
+        self.own_key = mac.Key(wiring.secret(seed, OWN), wiring.GENERATION)  # the gateway has it, too
         self.clock = ScaledClock(time.time_ns(), _begin_ms(), 1)
         self.broker: Process
         self.gateway: Gateway
@@ -127,6 +132,29 @@ class House:
         """The reasons of what is kept of them, newest first."""
         return [one.refused.reason for one in QuarantineReader(self.gateway.data).newest(FRAMES_KEPT_MAX)]
 
+    def numbers(self, code: int | None = None) -> list[tuple[int, int]]:
+        """(epoch, seq) of all records of the terminal that the journal has, as they came; code: of such events."""
+        with closing(Reader(self.gateway.data)) as reader:
+            own = [one for one in reader.records_after(0, RECORDS_MAX) if one.terminal == OWN]
+            if code is not None:
+                own = [one for one in own if _is_event(reader.raw(one.id), code)]
+            return [(one.epoch, one.seq) for one in own]
+
+    def copied(self, name: str, *databases: str) -> Path:
+        """The gateway's folder beside it, with these of its databases as they are: what runs is untouched."""
+        folder = self.folder / name
+        shutil.rmtree(folder, ignore_errors=True)
+        shutil.copytree(self.config.parent, folder, ignore=shutil.ignore_patterns("data", "*.log"))
+        (folder / "data").mkdir()
+        for one in databases:
+            running = f"file:{self.gateway.data / one}?mode=ro"
+            with (
+                closing(sqlite3.connect(running, uri=True)) as source,
+                closing(sqlite3.connect(folder / "data" / one)) as copy,
+            ):
+                source.backup(copy)
+        return folder
+
     def restart_terminal(self) -> None:
         """A power cut, so that it says something at once."""
         self.terminal.kill()
@@ -151,6 +179,11 @@ class House:
             process.kill()
             raise BenchError(f"{words[0]} did not end within {READY_S:g} s: {process.tail()}")
         return process
+
+
+def _is_event(raw: bytes, code: int) -> bool:
+    found = record.decode_record(raw)
+    return bool(found.type == record.EVENT and found.body.code == code)
 
 
 _WATTLINE = str(Path(sys.executable).with_name("wattline"))
@@ -187,10 +220,11 @@ def _begin_ms() -> int:
 
 
 def _scenario(seed: int) -> Scenario:
-    """Two terminals with a point each."""
+    """Three terminals with a point each."""
     plain = load("platform_silent")
-    points = [Point(f"line_{n}", "other", "sdm630", 1, 50_000, terminal=f"T000{n}") for n in (1, 2)]
-    changes = {"points": points, "terminals": [Planned(OWN), Planned(STOLEN)], "seed": seed, "faults": []}
+    names = (OWN, STOLEN, SPARE)
+    points = [Point(f"line_{n}", "other", "sdm630", 1, 50_000, terminal=name) for n, name in enumerate(names, 1)]
+    changes = {"points": points, "terminals": [Planned(name) for name in names], "seed": seed, "faults": []}
     changes |= {"sample_interval_s": SAMPLE_S}
     return msgspec.structs.replace(plain, **changes)
 
@@ -199,7 +233,7 @@ def _scenario(seed: int) -> Scenario:
 def _broker(house: House) -> Iterator[Process]:
     """As `pki broker-config` has it; terminals' port on loopback alone."""
     house.authority_folder.issue(house.authorities, HOST, SERVER, house.site)
-    text = broker_config.configuration(2, house.site, house.port, house.inner_port)
+    text = broker_config.configuration(3, house.site, house.port, house.inner_port)
     text = text.replace(f"listener {house.port}\n", f"listener {house.port} 127.0.0.1\n")
     text += f"persistence_location {house.site}/\n" + ("user root\n" if os.geteuid() == 0 else "")
     (house.site / "mosquitto.conf").write_text(text, encoding="utf-8")
@@ -246,9 +280,10 @@ def _terminal(house: House, plan: Planned, ports: wiring.Ports) -> Terminal:
 @contextmanager
 def _console(house: House) -> Iterator[None]:
     write_secret(house.folder / "password", USER_PASSWORD)
-    made = house.command("console-user", USER, "--role", "operator", "--password-file", str(house.folder / "password"))
-    if made.status:
-        raise BenchError(made.tail())
+    for name, role in ((OPERATOR, "operator"), (ADMIN, "admin")):
+        made = house.command("console-user", name, "--role", role, "--password-file", str(house.folder / "password"))
+        if made.status:
+            raise BenchError(made.tail())
     command = [_WATTLINE, "gateway", "console", "--config", str(house.config), "--json"]
     with Process("console", command, house.folder / "console.log") as process:
         process.start()

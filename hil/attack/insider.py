@@ -1,7 +1,8 @@
 """A careless insider: files that others may read, weak settings, wrong documents."""
 
-import shutil
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 
@@ -18,19 +19,12 @@ from protocol.host import commissioning, signed
 
 WHO = "a careless insider"
 SIGNATURE = "signature: "
-
-
-def _copy(house: House, name: str) -> Path:
-    """The gateway's folder beside it, to be spoilt: what runs is untouched."""
-    folder = house.folder / name
-    shutil.rmtree(folder, ignore_errors=True)
-    shutil.copytree(house.config.parent, folder, ignore=shutil.ignore_patterns("data", "*.log"))
-    return folder
+LOG_OF_CHANGES = "console.sqlite3"
 
 
 def _spoilt(house: House, spoil: Callable[[Path], None], word: str) -> Observed:
     """What `check` says of a copy that is spoilt so; of the copy as it was, it must have had nothing to say."""
-    folder = _copy(house, spoil.__name__.strip("_"))
+    folder = house.copied(spoil.__name__.strip("_"))
     config = folder / "gateway.toml"
     taken = house.command("check", config=config).status == 0
     spoil(folder)
@@ -100,10 +94,20 @@ def made_up_release(house: House) -> Observed:
         file.write_bytes(release.make(files, described, key))
         return house.command("update", "--bundle", str(file), "--canary", "100", config=config)
 
-    copy = _copy(house, "rollout") / "gateway.toml"
+    copy = house.copied("rollout") / "gateway.toml"
     right = rolled_out("right.wlb", updates.key_of(house.scenario), copy)
     wrong = rolled_out("release.wlb", ReleaseKey(ec.generate_private_key(ec.SECP256R1())), house.config)
     return _refused(house, wrong, "key: signed with", taken=right.status == 0)
+
+
+def edits_the_log_of_changes(house: House) -> Observed:
+    """Another name in its first row, at a copy; before that, the copy is found whole."""
+    folder = house.copied("edited", LOG_OF_CHANGES)
+    whole = house.command("console-audit", config=folder / "gateway.toml").status == 0
+    with closing(sqlite3.connect(folder / "data" / LOG_OF_CHANGES)) as copy, copy:
+        changed = copy.execute("UPDATE audit SET who = 'nobody' WHERE id = 1").rowcount
+    done = house.command("console-audit", config=folder / "gateway.toml")
+    return _refused(house, done, "1: is not what was written", taken=whole and changed == 1, right="found whole before")
 
 
 MOVES = [
@@ -144,4 +148,5 @@ MOVES = [
     ),
     Move(WHO, "sends a report that nobody signed", "S-29", "refused, the registry is untouched", made_up_report),
     Move(WHO, "rolls out a release that somebody else signed", "S-22", "refused", made_up_release),
+    Move(WHO, "edits the console's log of changes", "S-23, S-27", "found by its audit", edits_the_log_of_changes),
 ]

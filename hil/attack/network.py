@@ -14,8 +14,10 @@ from urllib.parse import urlsplit
 from gateway.intake.deliveries import DOWN, UP
 from gateway.pki.authority import BEGIN, CLIENT, PEM, Authority, Issued
 from hil.attack.client import Client
-from hil.attack.house import HOST, OWN, STOLEN, USER, USER_PASSWORD, House
+from hil.attack.house import ADMIN, HOST, OPERATOR, OWN, SPARE, STOLEN, USER_PASSWORD, House
 from hil.attack.move import Move, Observed
+from protocol import frame
+from protocol.host import orders
 
 WHO = "someone on the network"
 ALTERED = 200  # frames with a bit turned round
@@ -24,6 +26,8 @@ HELLO_MAX = 4_096  # of what a terminal says to a broker that it does not know
 SETTLE_S = 3.0
 TAKEN = "uplink: acknowledged by the gateway:"
 IGNORED = "uplink: ack ignored:"  # as the terminal's log has it (terminal/answers.py)
+ASKED, STALE = "uplink: asked for", f"{IGNORED} an order that answers nothing"
+ABSENT = 999_999  # no frame in quarantine has this number: an order about it changes nothing
 HTTP_S = 10.0
 
 
@@ -135,6 +139,37 @@ def replays_acks(house: House) -> Observed:
     return Observed(held, f"{seen}, takes the true ack {true_one}")
 
 
+def replays_orders(house: House) -> Observed:
+    """What the gateway once asked of the terminal: obeyed then, ignored behind a start; the next true one is obeyed."""
+    recorded = _order(house)
+    first = _answer(house, recorded)
+    fresh = _order(house)
+    again, true_one = _answer(house, recorded), _answer(house, fresh)
+    held = (first, again, true_one) == (ASKED, STALE, ASKED)
+    return Observed(held, f"at first: {first}; after a start: {again}; a true one: {true_one}")
+
+
+def _answer(house: House, order: bytes) -> str:
+    """What the terminal says to it: ASKED, STALE, or nothing."""
+    before = len(house.terminal.process.text())
+
+    def said() -> str:
+        more = house.terminal.process.text()[before:]
+        return next((one for one in (ASKED, STALE) if one in more), "")
+
+    with house.between("replayer") as stranger:
+        stranger.publish(DOWN + OWN, order)
+    house.wait(lambda: bool(said()))
+    return said()
+
+
+def _order(house: House) -> bytes:
+    """A request for the terminal's first record, as the gateway answers a frame of the start that it makes now."""
+    (data, *_) = [data for topic, data in _captured(house) if topic == UP + OWN]
+    heard = frame.open_frame(data, OWN, {house.own_key.generation: house.own_key})
+    return orders.seal_request(house.own_key, OWN, heard.epoch, [(1, 1)], (heard.boot_id, heard.sent_ms))
+
+
 def alters(house: House) -> Observed:
     frames = [data for topic, data in _captured(house) if topic == UP + OWN]
     before, windows = sum(house.refused().values()), house.windows()
@@ -181,27 +216,32 @@ def bombs(house: House) -> Observed:
 
 def _asks(
     house: House, method: str, path: str, headers: dict[str, str] | None = None, body: object = None
-) -> tuple[int, dict[str, str], str]:
-    """What the console answers: the status, the headers, and why it refused, where it is our own refusal."""
+) -> tuple[int, dict[str, str], bytes]:
+    """What the console answers: status, headers, body."""
     address = urlsplit(house.console)
     link = http.client.HTTPConnection(str(address.hostname), address.port or 80, timeout=HTTP_S)
     try:
         sent = {"Content-Type": "application/json", **(headers or {})}
         link.request(method, path, None if body is None else json.dumps(body), sent)
         answer = link.getresponse()
-        why = re.search(rb'"code":"([a-z_]+)"', answer.read())
-        code = why[1].decode() if why else ""
-        return answer.status, {name.lower(): value for name, value in answer.getheaders()}, code
+        return answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read()
     finally:
         link.close()
 
 
+def _login(house: House, name: str) -> tuple[dict[str, str], dict[str, str]]:
+    """A session's cookie alone, as a page of another site has it; and with its token. Raises KeyError if refused."""
+    _, headers, body = _asks(house, "POST", "/api/login", body={"name": name, "password": USER_PASSWORD})
+    cookie = {"Cookie": headers["set-cookie"].partition(";")[0]}
+    return cookie, {**cookie, "X-CSRF-Token": json.loads(body)["csrf"]}
+
+
 def strange_requests(house: House) -> Observed:
-    """Without a login; by another name; upwards; with a session's cookie, as a page of another site has it."""
-    status, headers, _ = _asks(house, "POST", "/api/login", body={"name": USER, "password": USER_PASSWORD})
-    cookie = {"Cookie": headers.get("set-cookie", "").partition(";")[0]}
-    order = {"ids": [1], "action": "discard"}
+    """Without a login; by another name; upwards; with a session's cookie alone; above one's role."""
+    (cookie, operator), (_, admin) = _login(house, OPERATOR), _login(house, ADMIN)
+    order = {"ids": [ABSENT], "do": "discard"}
     wrong = {**cookie, "X-CSRF-Token": "0" * 32}
+    revocation = f"/api/terminals/{SPARE}/revocation"
     tried = {  # by what it is to be refused: another reason would not be what is tried
         "with the cookie": ((200, ""), _asks(house, "GET", "/api/terminals", cookie)),
         "no login": ((401, "session"), _asks(house, "GET", "/api/terminals")),
@@ -209,18 +249,26 @@ def strange_requests(house: House) -> Observed:
         "a path upwards": ((404, ""), _asks(house, "GET", "/static/..%2f..%2f..%2fgateway.toml")),
         "a cookie without its token": ((403, "csrf"), _asks(house, "POST", "/api/quarantine/orders", cookie, order)),
         "a wrong token": ((403, "csrf"), _asks(house, "POST", "/api/quarantine/orders", wrong, order)),
-        "an operator as admin": ((403, "role"), _asks(house, "POST", f"/api/terminals/{OWN}/revocation", cookie, {})),
+        "with its token": ((200, ""), _asks(house, "POST", "/api/quarantine/orders", operator, order)),
+        "an operator as admin": ((403, "role"), _asks(house, "POST", revocation, operator, {})),
+        "an admin": ((200, ""), _asks(house, "POST", revocation, admin, {})),
     }
-    seen = {what: (answer[0], answer[2]) for what, (_, answer) in tried.items()}
-    held = status == http.client.OK and all(seen[what] == wanted for what, (wanted, _) in tried.items())
+    seen = {what: (status, _refusal(body)) for what, (_, (status, _, body)) in tried.items()}
+    held = all(seen[what] == wanted for what, (wanted, _) in tried.items())
     return Observed(held, ", ".join(f"{what}: {number} {code}".rstrip() for what, (number, code) in seen.items()))
 
 
+def _refusal(body: bytes) -> str:
+    """Why the console refused, where it is our own refusal."""
+    why = re.search(rb'"code":"([a-z_]+)"', body)
+    return why[1].decode() if why else ""
+
+
 def guesses(house: House) -> Observed:
-    password = {"name": USER, "password": USER_PASSWORD}
+    password = {"name": OPERATOR, "password": USER_PASSWORD}
     right = _asks(house, "POST", "/api/login", body=password)[0]
     statuses = [
-        _asks(house, "POST", "/api/login", body={"name": USER, "password": f"guess number {number}"})[0]
+        _asks(house, "POST", "/api/login", body={"name": OPERATOR, "password": f"guess number {number}"})[0]
         for number in range(GUESSES)
     ]
     held = all(one >= 400 for one in statuses) and statuses[-1] == http.client.TOO_MANY_REQUESTS
@@ -266,6 +314,7 @@ MOVES = [
     Move(WHO, "poses as the broker", "S-25", "the terminal tells it nothing, and comes back", poses_as_broker),
     Move(WHO, "sends captured frames again", "S-01", "counted, nothing journalled", replays),
     Move(WHO, "sends acks and noise down", "S-03, S-05", "none is taken, it goes on", replays_acks),
+    Move(WHO, "sends a captured order again", "P-472", "obeyed while fresh, never behind a start", replays_orders),
     Move(WHO, "turns bits of frames round", "S-03", "each refused and kept", alters),
     Move(WHO, "passes frames off as another's, cuts, lengthens", "S-05", "each refused", transplants),
     Move(WHO, "sends what breaks parsers", "S-21", "refused; the next good frame is taken", bombs),

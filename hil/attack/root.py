@@ -1,7 +1,6 @@
 """Whoever has the gateway's files: what was accepted before can't be changed unseen."""
 
 import json
-import shutil
 import sqlite3
 from contextlib import closing
 from functools import partial
@@ -21,14 +20,7 @@ DATE_BACK = "UPDATE blocks SET received_ms = received_ms - 3600000 WHERE first =
 
 def spoils(house: House, statement: str, *, is_noted: bool = False) -> Observed:
     """Do this to a copy of the running journal; what `audit` says then. is_noted: the head was, before."""
-    folder = house.folder / "spoilt"
-    shutil.rmtree(folder, ignore_errors=True)
-    shutil.copytree(house.config.parent, folder, ignore=shutil.ignore_patterns("data", "*.log"))
-    (folder / "data").mkdir()
-    file = folder / "data" / "journal.sqlite3"
-    running = f"file:{house.gateway.data / 'journal.sqlite3'}?mode=ro"
-    with closing(sqlite3.connect(running, uri=True)) as source, closing(sqlite3.connect(file)) as copy:
-        source.backup(copy)
+    file = house.copied("spoilt", "journal.sqlite3") / "data" / "journal.sqlite3"
     before = _audit(house)
     with closing(sqlite3.connect(file)) as copy, copy:
         changed = copy.execute(statement).rowcount

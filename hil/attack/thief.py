@@ -1,14 +1,22 @@
 """A thief with a terminal: its key and its certificate."""
 
+import time
+
 from gateway.intake.deliveries import DOWN, UP
 from hil.attack.house import EPOCH, OWN, STOLEN, House
 from hil.attack.move import Move, Observed
 from hil.bad_frames import bad_frames
+from hil.bench import VM
 from hil.benchmarks.processes import rss_mib
+from hil.powercut.machine import copy_image
+from hil.terminal import Terminal
+from protocol import record
 
 WHO = "a thief with a terminal"
 FLOOD = 3_000
 FLOOD_MIB = 48.0  # 2,000 frames of 4 KiB that may wait, some caches
+ALARM = "log_renumbered"
+SECOND_S = 1.0  # two starts that are told of one second, under one number, are one record
 REVOKED_S = 70.0  # a minute, and a busy machine
 GREEDY = ("#", "+/+/+", "$SYS/#", UP + "+", DOWN + "+", UP + OWN, DOWN + OWN, f"$share/workers/{UP}+")
 
@@ -66,6 +74,28 @@ def makes_up_an_epoch(house: House) -> Observed:
     return Observed(seen, f"taken, and told as another log: {more} turns counted")
 
 
+def runs_a_copy(house: House) -> Observed:
+    """A copy of the true one's whole flash runs first, then both: what each says under one number is another thing."""
+    starts, moved = len(house.numbers(record.BOOT)), len(house.numbers(record.LOG_RENUMBERED))
+    conflicts = house.refused().get("conflict", 0)
+    house.terminal.kill()
+    with Terminal(VM, house.folder / "copy", house.clock, house.folder / "no.uart", "set") as copy:
+        copy_image(house.terminal.image, copy.image)
+        copy.start()
+        heard = house.wait(lambda: len(house.numbers(record.BOOT)) > starts)
+        time.sleep(SECOND_S)
+        house.terminal.start()
+        told = house.wait(lambda: len(house.numbers(record.LOG_RENUMBERED)) > moved)
+        both = house.wait(lambda: len(house.numbers(record.BOOT)) >= starts + 2)
+    kept = house.refused().get("conflict", 0) - conflicts
+    alarm = f'"event": "{ALARM}"' in house.gateway.process.text()
+    numbers = house.numbers()
+    once = len(set(numbers)) == len(numbers)
+    seen = f"the copy is heard {heard}; {kept} conflicts kept, alarm {ALARM} {alarm}"
+    held = heard and told and both and kept > 0 and alarm and once
+    return Observed(held, f"{seen}; the true one's start is there too {both}, each number once {once}")
+
+
 def floods(house: House) -> Observed:
     """As fast as he can, under his own name; the true terminal is heard meanwhile."""
     before_mib, accepted = rss_mib(house.gateway.process.pid), house.counter("frames_accepted")
@@ -112,6 +142,7 @@ MOVES = [
     Move(WHO, "listens to others, joins their shares", "S-06", "hears nothing", listens),
     Move(WHO, "says something else under a number that is taken", "S-07", "both are kept, an alarm", doubles_a_record),
     Move(WHO, "goes on in a log of his own", "S-07, S-08", "taken, and told as two logs", makes_up_an_epoch),
+    Move(WHO, "runs a copy of a whole terminal", "S-07, S-08", "an alarm; nothing lost or doubled", runs_a_copy),
     Move(WHO, "floods", "S-21", "bounded memory, others are heard", floods),
     Move(WHO, "goes on after revocation", "S-19", "refused within a minute", goes_on_after_revocation),
 ]  # fmt: skip

@@ -156,7 +156,7 @@ def test_a_request_for_another_epoch_changes_nothing() -> None:
 
 
 def test_any_number_of_orders_may_echo_a_frame_but_none_that_is_old_or_of_another_boot() -> None:
-    # FR-39
+    # P-472 FR-39
     world = World()
     assert world.answers.take(world.configuration(), 0)
     assert world.answers.take(world.request(), 0)
