@@ -95,13 +95,13 @@ def load(path: Path) -> Users:
 def put(path: Path, entry: UserEntry) -> int:
     """Add a user to the file, or replace the one of that name; the file is replaced as a whole. Returns how many.
 
-    Raises ConfigError, OSError.
+    Whose it was, its new content is: root names users, and the console reads them. Raises ConfigError, OSError.
     """
     known = {one.name: one for one in (read(path, UsersFile).user if path.exists() else [])} | {entry.name: entry}
     text = "".join(
         f'[[user]]\nname = "{one.name}"\nrole = "{one.role}"\npassword = "{one.password}"\n\n' for one in known.values()
     )
-    write_durably(path, text.encode(), mode=0o600)
+    write_durably(path, text.encode(), mode=0o600, like=path.stat() if path.exists() else None)
     return len(known)
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import re
 import socket
 from collections.abc import Callable
@@ -24,7 +25,7 @@ from gateway.console.server import serve
 from gateway.console.sessions import COOKIE
 from gateway.console.users import Role
 from protocol.host.strict import ConfigError
-from tests.gateway.console.support import NAMES, PASSWORD, Browser, Steady, console_of, folder_of, name_of
+from tests.gateway.console.support import HASH, NAMES, PASSWORD, Browser, Steady, console_of, folder_of, name_of
 from tests.gateway.support import Sender, StillClock
 
 SENDER = Sender()
@@ -277,6 +278,19 @@ def test_users_that_others_may_read_are_refused(tmp_path: Path) -> None:
     (tmp_path / "users.toml").chmod(0o644)
     with pytest.raises(ConfigError, match="others can read it"):
         users.load(tmp_path / "users.toml")
+
+
+def test_a_file_of_users_stays_the_consoles_whoever_names_one(tmp_path: Path) -> None:
+    """P-455: it alone may read it, also after root has."""
+    folder_of(tmp_path, SENDER)
+    file = tmp_path / "users.toml"
+    if os.geteuid() == 0:
+        os.chown(file, 12_345, 12_346)
+    before = file.stat()
+    users.put(file, users.UserEntry(name="wang", role="viewer", password=HASH))
+    after = file.stat()
+    assert after.st_ino != before.st_ino, "another file"
+    assert (after.st_uid, after.st_gid, after.st_mode) == (before.st_uid, before.st_gid, before.st_mode)
 
 
 def test_the_document_has_every_route(console: Console) -> None:
