@@ -167,11 +167,15 @@ class Folder:
         return serials
 
     def known(self) -> Iterator[Known]:
-        """What was issued, by name. Raises PkiError: what was revoked can't be read, OSError."""
+        """What was issued, by name. Raises PkiError: what was revoked, or one of them, can't be read; OSError."""
         revoked = self._revoked()
         for file in sorted((self.path / "issued").glob("*.pem")):
-            one = x509.load_pem_x509_certificate(file.read_bytes())
-            use = one.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+            try:
+                one = x509.load_pem_x509_certificate(file.read_bytes())
+                use = one.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+            except (ValueError, x509.InvalidVersion, x509.ExtensionNotFound) as error:
+                text = "damaged: put its backup back; or none of this authority: remove it / 损坏或非本机构证书"
+                raise PkiError(f"{file}: {text}: {error}") from error
             name = file.name.rsplit(".", 2)[0]
             since_s = revoked.get(one.serial_number, 0)
             yield Known(name, one.serial_number, SERVER in use, one.not_valid_after_utc, since_s)

@@ -20,7 +20,7 @@ from gateway.rotation import certificates
 from gateway.rotation import store as rotation
 
 LOOK_EVERY_S = 1_800  # within the 45 minutes after which an alarm that is not seen again has ended (changes.py)
-UNREADABLE = (OSError, ValueError, PkiError, sqlite3.Error, StoreUnavailableError)
+UNREADABLE = (OSError, ValueError, x509.InvalidVersion, PkiError, sqlite3.Error, StoreUnavailableError)
 Unread = Callable[[str, Exception], None]  # told of a source that can't be read, and why
 
 

@@ -111,14 +111,17 @@ def test_brokers_and_authorities_are_watched_and_what_cannot_be_read_is_told(tmp
     chain.write_bytes(long.issue("a").certificate_bytes(PEM) + short.own.certificate_bytes(PEM))
     bundle.write_bytes(long.own.certificate_bytes(PEM) + short.own.certificate_bytes(PEM))
     damaged.write_text("-----BEGIN CERTIFICATE-----")
-    named = (str(chain), str(damaged), str(tmp_path / "gone"))
+    foreign = Folder(tmp_path / "foreign")
+    foreign.create("Other", PASSPHRASE)
+    (foreign.path / "issued/T0001.1.pem").write_bytes(long.own.certificate_bytes(PEM))  # does not say what it is for
+    named = (str(chain), str(damaged), str(foreign.path), str(tmp_path / "gone"))
     world = World(tmp_path, *named, believed=(str(bundle), str(damaged)))
     world.issue("mqtt.example.org", day(29), is_server=True)
     assert sorted(world.alarms_at(NOW_S)) == [
         (f"certificate {chain}", "certificate_ending", -10, 0),
         ("certificate mqtt.example.org", "certificate_ending", -1, 0),
     ]
-    assert world.unread == [str(damaged), str(tmp_path / "gone"), str(damaged)]
+    assert world.unread == [str(damaged), str(foreign.path), str(tmp_path / "gone"), str(damaged)]
     world.close()
 
 
