@@ -166,7 +166,7 @@ class Watcher:
 
     def _ends(self, now_s: int) -> Iterator[tuple[str, str, int]]:
         """(enterprise, subject, when its certificate ends), each half hour."""
-        if now_s < self._certificates_s:
+        if 0 < self._certificates_s - now_s <= CERTIFICATES_EVERY_S:  # further away, the clock was set back
             return
         self._certificates_s = now_s + CERTIFICATES_EVERY_S
         ends = self._watched.ends()

@@ -104,6 +104,15 @@ def test_what_a_terminal_says_counts_before_what_was_issued(tmp_path: Path) -> N
     world.close()
 
 
+def test_a_clock_that_was_ahead_delays_no_look(tmp_path: Path) -> None:
+    """P-458: of a machine that started with a wrong clock."""
+    world = World(tmp_path)
+    assert world.alarms_at(NOW_S + 400 * DAY_S) == []
+    world.issue(NAME, day(40))
+    assert world.alarms_at(NOW_S + 11 * DAY_S) == [(NAME, "certificate_ending", 10, 0)]
+    world.close()
+
+
 def test_brokers_and_authorities_are_watched_and_what_cannot_be_read_is_told(tmp_path: Path) -> None:
     """P-459: of a chain the first to end counts, of authorities that are believed the last; others are watched on."""
     chain, bundle, damaged = (tmp_path / f"{name}.pem" for name in ("chain", "bundle", "damaged"))
