@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from gateway.quarantine.quarantine import QuarantineReader
-from hil.benchmarks.processes import rss_mib
+from hil.benchmarks.processes import cpu_s, rss_mib
 from hil.broker import Broker
 from hil.process import Process
 from tests.gateway.support import Device, Sender, mosquitto, wait_until, window, write_config
@@ -16,6 +16,7 @@ from tests.gateway.support import Device, Sender, mosquitto, wait_until, window,
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 RATE, SECONDS = 1000, 5
 MAX_FRAMES = 300
+CPU_S_A_FRAME = 1 / RATE  # one core is enough for the rate; measured 0.0002
 RSS_GROWTH_MIB = 48  # 2,000 frames of 4 KiB that may wait, some caches; measured 5
 
 
@@ -36,7 +37,7 @@ def test_a_flood_of_bad_frames_costs_bounded_memory_and_delays_no_good_one_for_g
         ):
             gateway.start()
             gateway.wait_for_line(r'^\{"ready": true', 60)
-            before_mib = rss_mib(gateway.pid)
+            before_mib, before_s = rss_mib(gateway.pid), cpu_s(gateway.pid)
             device, sent = Device(broker.port), 0
             flood.start()
             flood.wait_for_line('"ready"', 60)
@@ -54,8 +55,10 @@ def test_a_flood_of_bad_frames_costs_bounded_memory_and_delays_no_good_one_for_g
             wait_until(lambda: acked() == set(range(sent)), "every good frame's ack", 60)
             device.close()
             assert rss_mib(gateway.pid) - before_mib < RSS_GROWTH_MIB
+            used_s = cpu_s(gateway.pid) - before_s
             gateway.stop()
     assert published > RATE * SECONDS // 2
+    assert used_s / published < CPU_S_A_FRAME, "more than a core has time for"
     reader = QuarantineReader(tmp_path / "data")
     kept = list(reader.newest(MAX_FRAMES * 10))
     assert len(kept) <= MAX_FRAMES
