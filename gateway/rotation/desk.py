@@ -203,10 +203,15 @@ class Desk(desk.Desk):
         return () if terminal is None else terminal.states
 
     def _is_replaced(self, connection: Connection, name: str, generation: int) -> bool:
-        """Whether a later key is in use. Readings by this one are taken for a day more; but it may be of an old backup,
-        and who has it alone must not agree on the next key in the terminal's place.
+        """Whether a later key is in use, or laid by a technician. Readings by this one are taken for a while.
+
+        But it may be of an old backup: who has it alone must not agree on the next key in the terminal's place, nor end
+        the key of a board that is still on its way there.
         """
-        return generation < max(self._states(name), default=0) and keyring.is_replaced(connection, name, generation)
+        terminal = self._laid.get(name)
+        laid = max(terminal.key_files or terminal.states, default=0) if terminal is not None else 0
+        later = max(self._states(name), default=0)
+        return generation < laid or (generation < later and keyring.is_replaced(connection, name, generation))
 
     def _confirm(self, connection: Connection, name: str) -> None:
         self._tell(changes.confirm(connection, self._open[name], self._states(name), self._clock.now_ms()))

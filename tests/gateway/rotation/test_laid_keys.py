@@ -59,6 +59,24 @@ def test_the_key_that_a_terminal_has_agreed_on_counts_until_the_technicians_is_i
     assert house.states(NAME) == [9]
 
 
+def test_no_change_by_the_board_that_is_replaced_ends_the_technicians_key(tmp_path: Path) -> None:
+    """P-468: an order waits for the replacement, whether the other's key was agreed on or laid."""
+    for was_changed in (False, True):
+        (tmp_path / str(was_changed)).mkdir()
+        house, boxes = fleet(tmp_path / str(was_changed), NAME)
+        box = boxes[NAME]
+        if was_changed:
+            changed(house, box)
+        admit(house)
+        house.order(NAME)
+        for _ in range(4):
+            talk(house, box)
+            house.step(changes.AGAIN_MS // 1000)
+        assert (house.change(NAME).state, house.change(NAME).sent) == (changes.ASKED, 0)
+        house.hear(NAME, LAID.frame([box.log[box.append()]]))
+        assert house.change(NAME).sent == 1, "the replacement is offered it"
+
+
 def test_a_forged_frame_ends_no_key(tmp_path: Path) -> None:
     """P-468: it says that generation, and is not sealed by it."""
     house, boxes = fleet(tmp_path, NAME)
