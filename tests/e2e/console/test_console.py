@@ -15,6 +15,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.untimed]
 OPERATORS = ("alarm/1", "gaps/T0001", "quarantine", "frame/2", "sinks", "admission")
 MISSING = re.compile(r"\b(?:null|undefined|NaN)\b")  # what a page shows that was told nothing
 NAMELESS = "all => all.filter(one => !(one.innerText || one.ariaLabel || one.labels?.length)).map(one => one.outerHTML)"
+ASKED = "performance.getEntries().map(one => one.name).filter(name => name.includes('/api/enterprises'))"
 CONTRAST = (Path(__file__).parent / "contrast.js").read_text()
 
 
@@ -125,7 +126,7 @@ def test_every_page_fits_and_can_be_read(
 ) -> None:
     """P-319: nothing is wider than the screen; text has a contrast of 4.5:1; fields and buttons have names.
 
-    P-320: all of them together are below 200 KiB as transferred, but for what the API gives.
+    P-320: all of them together are below 200 KiB as transferred, but for what the API gives; an enterprise's asks once.
     """
     with visit(browser, address, "ada", size, locale, theme) as page:
         for place in PAGES:
@@ -135,6 +136,11 @@ def test_every_page_fits_and_can_be_read(
             assert MISSING.findall(page.locator("body").inner_text()) == [], place
             assert page.locator("button, input, textarea, a").evaluate_all(NAMELESS) == [], place
         assert 20_000 < page.evaluate(TRANSFERRED) < 200 * 1024
+        go(page, "audit")
+        page.evaluate("performance.clearResourceTimings()")
+        go(page, "enterprise/E1")
+        (asked,) = page.evaluate(ASKED)
+        assert "/api/enterprises/E1/curves?" in asked
 
 
 def test_an_alarm_of_an_enterprise_that_is_gone_can_be_dealt_with(config: Path, address: str, browser: Browser) -> None:

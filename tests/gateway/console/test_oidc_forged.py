@@ -1,6 +1,7 @@
 """A provider that lies, is damaged, or is silent: forged ID tokens, answers of any shape, threads that wait."""
 
 import asyncio
+import gzip
 import json
 import sqlite3
 import threading
@@ -42,13 +43,16 @@ def unsigned(claims: Claims) -> str:
 
 @contextmanager
 def liar(answers: dict[str, Any]) -> Iterator[str]:
-    """A provider that answers so by path, as JSON; its issuer."""
+    """A provider that answers so by path, as JSON, or what is bytes compressed; its issuer."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            data = json.dumps(answers[self.path]).encode()
+            given = answers[self.path]
+            data = gzip.compress(given) if isinstance(given, bytes) else json.dumps(given).encode()
             self.send_response(200)
+            if isinstance(given, bytes):
+                self.send_header("Content-Encoding", "gzip")
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(data)))
             self.end_headers()
@@ -163,6 +167,13 @@ def test_an_answer_without_end_is_not_read_to_its_end(tmp_path: Path) -> None:
         with pytest.raises(OidcError, match="more than 1048576 bytes") as refused:
             finished(tmp_path, {}, **answers)
         assert refused.value.reason == "provider"
+
+
+def test_an_answer_that_is_compressed_is_not_unpacked(tmp_path: Path) -> None:
+    """P-448: a kilobyte of it may be a gigabyte."""
+    with pytest.raises(OidcError, match="an answer that is compressed") as refused:
+        finished(tmp_path, {}, **{"/keys": b"{}"})
+    assert refused.value.reason == "provider"
 
 
 @pytest.mark.parametrize(
