@@ -52,7 +52,7 @@ _STORE = (StoreUnavailableError, NewerSchemaError, sqlite3.Error, OlderSchemaErr
 REFUSALS = (RefusedError, msgspec.ValidationError, *_STORE)  # no bugs of ours: answers
 STATIC = Path(__file__).parent / "static"
 _VERSION = "1"  # of the API
-GZIP_LEVEL = 4  # a month's curves are an eighth larger than by 9, for a fifth of its time
+GZIP_LEVEL = 4  # a month's curves (168 KiB) are 67 KiB, 6 % more than by 9, for a fifth of its time
 
 
 class Login(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

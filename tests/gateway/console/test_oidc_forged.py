@@ -171,8 +171,9 @@ def test_an_answer_without_end_is_not_read_to_its_end(tmp_path: Path) -> None:
 
 def test_an_answer_that_is_compressed_is_not_unpacked(tmp_path: Path) -> None:
     """P-448: a kilobyte of it may be a gigabyte."""
+    answers: dict[str, Any] = {"/keys": b"{}"}
     with pytest.raises(OidcError, match="an answer that is compressed") as refused:
-        finished(tmp_path, {}, **{"/keys": b"{}"})
+        finished(tmp_path, {}, **answers)
     assert refused.value.reason == "provider"
 
 
