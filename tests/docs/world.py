@@ -24,7 +24,7 @@ from tests.gateway.watch.dispatch.world import SECRET, HttpServer
 
 RELEASE = "wattline-esp32s3-1767225600.wlb"  # as the operator's page calls one
 DOCUMENT = {"sample_interval_s": 10}
-PASSPHRASE = "correct horse battery"
+PASSPHRASE = "a lodge by the weir"
 READY_S = 60
 WINDOWS = 8  # two hours of them
 
