@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 import firmware  # noqa: F401  (puts the terminal's modules on the path)
+from tests import failures
 from tests.leaks import NOTES, Leaks
 
 NOTES.watch()  # before anything takes what it watches by name
@@ -25,8 +26,9 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Look for keys in what the tests leave behind (S-20)."""
+    """Look for keys in what the tests leave behind (S-20); say at the very end what failed."""
     config.pluginmanager.register(Leaks(NOTES, lambda: _folder[0] if _folder else Path("/nowhere")))
+    config.pluginmanager.register(failures)
 
 
 _folder: list[Path] = []

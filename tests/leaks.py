@@ -22,6 +22,7 @@ import pytest
 from gateway import files
 from protocol import mac
 from protocol.host import sealing
+from tests import failures
 
 SECRETS_MAX = 20_000  # noted, the first that come: tests that draw keys by the thousand need not fill the memory
 SAID_BYTES_MAX = 64 << 20  # of what tests said, as of one file: more is a measurement, not a log
@@ -229,6 +230,7 @@ class Leaks:
             terminalreporter.section(f"S-20: {len(self._found)} keys where they do not belong")
             for one in self._found[:SHOWN_MAX]:
                 terminalreporter.line(one)
+            failures.tell(f"S-20: {one}" for one in self._found[:SHOWN_MAX])
         if self._summary and terminalreporter.verbosity > 0:
             terminalreporter.line(f"S-20: {self._summary}")
 

@@ -3,12 +3,14 @@
 import base64
 import os
 import random
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from tests import failures
 from tests.gateway.support import ROOT
 from tests.leaks import HOMES, Notes, Search, forms_of
 
@@ -109,7 +111,9 @@ def test_a_suite_that_leaves_a_key_somewhere_fails_and_says_where(
     command += ["--basetemp", str(tmp_path / "left"), "-n", workers, str(tmp_path / "test_leak.py")]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     environment["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # of what this needs nothing of
+    environment[failures.FILE] = str(tmp_path / "failed.txt")
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120, check=False)
     summary = done.stdout.partition("S-20:")[2].partition("short test summary")[0]  # that is pytest's own
     assert (done.returncode, said in summary) == (1, True), done.stdout
     assert KEY.hex() not in summary
+    assert re.search(rf"^S-20: .*{said}", (tmp_path / "failed.txt").read_text(), re.MULTILINE)

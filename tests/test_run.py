@@ -1,4 +1,4 @@
-"""P-450: what `make test` does about a test that hangs."""
+"""P-450, P-513: what `make test` does about a test that hangs, and says of those that failed."""
 
 import os
 import re
@@ -40,3 +40,42 @@ def test_a_test_that_hangs_is_ended_and_told_and_the_others_go_on(tmp_path: Path
     assert "2 failed, 1 passed" in done.stdout, done.stdout
     assert done.stdout.count("Failed: Timeout") >= 2
     assert 'subprocess.run(["sleep", "60"])' in done.stdout, "where it hangs"
+
+
+FAILING = """
+import pytest
+
+@pytest.fixture
+def meter():
+    raise RuntimeError("no meter")
+
+def test_fails():
+    assert 1 == 2, "two lines\\nof it"
+
+def test_cannot_begin(meter):
+    pass
+
+def test_passes():
+    pass
+"""
+
+
+@pytest.mark.slow
+def test_what_failed_in_any_part_is_said_once_more_at_the_end(tmp_path: Path) -> None:
+    """P-513: with what draws the same examples; the exit status is not that of the last part."""
+    (tmp_path / "tests/hil").mkdir(parents=True)
+    (tmp_path / "tests/test_failing.py").write_text(FAILING)
+    (tmp_path / "tests/hil/test_good.py").write_text("def test_passes():\n    pass\n")
+    (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers =\n    e2e\n    untimed\naddopts = -p tests.failures\n")
+    (tmp_path / "tests/failures.py").symlink_to(ROOT / "tests/failures.py")
+    (tmp_path / "build").mkdir()
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "PYTHON"))}
+    done = subprocess.run(
+        [ROOT / "tests/run.sh", sys.executable, "7"],
+        cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=100, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1, done.stdout
+    end = done.stdout.partition("failed, with SEED=7")[2]
+    assert "tests/test_failing.py::test_fails: AssertionError: two lines of it" in end, done.stdout
+    assert "tests/test_failing.py::test_cannot_begin: RuntimeError: no meter" in end
+    assert "test_passes" not in end
