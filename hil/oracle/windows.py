@@ -193,11 +193,21 @@ def _about(one: Placed, findings: Iterable[Finding]) -> list[Finding]:
     return [replace(finding, from_ms=one.from_ms, to_ms=one.to_ms) for finding in findings]
 
 
+def _begun_ms(life: Life, truth: Truth) -> int:
+    """From when on a terminal that was started makes windows: it has come up, and on a busy machine it has asked a
+    meter for the first time. A window in which it asked none holds nothing of theirs.
+    """
+    asked_ms = [at_ms for polls in truth.polls.values() for at_ms in (poll.t_ms for poll in polls)]
+    asked_ms += [at_ms for instants in truth.unanswered.values() for at_ms in instants]
+    first_ms = min((at_ms for at_ms in asked_ms if at_ms >= life.from_ms), default=life.to_ms)
+    return life.from_ms + max(truth.boot_ms, min(first_ms - life.from_ms, truth.busy_ms))
+
+
 def _gaps(life: Life, placed: Sequence[Placed], truth: Truth) -> Iterator[tuple[int, int, int]]:
     """(from, to, windows) where windows that must have closed in this life are not in the journal."""
     mine = [one for one in placed if one.life == life]
     off_ms = max([truth.tolerance_ms, *(one.off_ms for one in mine)])
-    begin_ms = max(life.from_ms + truth.boot_ms, truth.start_ms)
+    begin_ms = max(_begun_ms(life, truth), truth.start_ms)
     end_ms = min(life.to_ms - off_ms, truth.end_ms)
     if life.knows_time and not truth.is_misled:
         first_end = math.floor(begin_ms / WINDOW_MS + 1) * WINDOW_MS

@@ -115,6 +115,32 @@ def test_on_a_busy_machine_a_meter_is_unread_after_so_long_without_a_question() 
     ]
 
 
+@pytest.mark.parametrize(
+    ("asked_after_ms", "busy_ms", "lost"),
+    [
+        (2 * world.BOOT_MS, 5 * world.BOOT_MS, 0),
+        (2 * world.BOOT_MS, 0, 1),
+        (0, 5 * world.BOOT_MS, 1),
+        (4 * world.BOOT_MS, 2 * world.BOOT_MS - 1_000, 1),
+    ],
+)
+def test_a_terminal_that_came_up_late_has_lost_no_window_in_which_it_asked_no_meter(
+    asked_after_ms: int, busy_ms: int, lost: int
+) -> None:
+    """P-483: its process began shortly before the end of window 3; on a busy machine its program came after that, by no
+    more than such a machine is allowed, as the meters' log says.
+    """
+    truth = world.truth()
+    began_ms = world.START_MS + 4 * world.WINDOW_S * 1000 - 2 * world.BOOT_MS
+    lives = [replace(truth.lives[0], from_ms=began_ms)]
+    polls = {
+        point: [one for one in asked if one.t_ms >= began_ms + asked_after_ms] for point, asked in truth.polls.items()
+    }
+    late = replace(truth, lives=lives, polls=polls, busy_ms=busy_ms)
+    records = [world.kept(world.window(late, number), number) for number in range(4, WINDOWS)]
+    assert judge(late, world.journal(records), {}).windows.lost == lost
+
+
 def test_the_meters_log_says_when_it_was_asked_and_gave_nothing() -> None:
     """P-187"""
     rows = [{"t_ms": 5, "address": 1, "unanswered": "silent"}, {"t_ms": 6, "address": 2, "values": {}}]
