@@ -35,7 +35,7 @@ def init(
     passphrase_file: PassFile = None,
 ) -> None:
     """Make an authority; its key is encrypted with a passphrase. 创建证书机构"""
-    _done(lambda: Folder(folder).create(name, _passphrase(passphrase_file)))
+    _done(lambda: Folder(folder).create(name, _passphrase(passphrase_file), _now()))
     typer.echo(f"{folder}: made / 已创建; next / 下一步: pki broker HOST --out DIR")
 
 
@@ -68,16 +68,17 @@ def renew(
     """Other certificates over terminals' own keys, with who is to be believed: for `rotate --certificates`. 续期"""
     if every == bool(name):
         raise typer.BadParameter("terminals, or --all / 终端编号与 --all 二选一")
-    own, place = _opened(folder, passphrase_file), Folder(folder)
-    names = name or _done(lambda: sorted({one.name for one in place.known() if not (one.is_server or one.revoked_s)}))
+    own, place, unread = _opened(folder, passphrase_file), Folder(folder), list[PkiError]()
+    known = _done(lambda: list(place.known(unread.append))) if every else []
     rows = []
-    for one in names:
-        made = _done(lambda one=one: place.renew(own, one, _end(days), out))  # type: ignore[misc]
+    for one in name or sorted({one.name for one in known if not (one.is_server or one.revoked_s)}):
+        made = _done(lambda one=one: place.renew(own, one, _end(days), out, _now()))  # type: ignore[misc]
         rows.append({"renewed": one, "serial": f"{made.serial_number:x}", "end": made.not_valid_after_utc.isoformat()})
     if as_json:
         print_json({"renewed": rows})
-        return
-    typer.echo(f"{len(rows)} renewed / 已续期 -> {out}; next / 下一步: rotate --certificates {out} --all")
+    else:
+        typer.echo(f"{len(rows)} renewed / 已续期 -> {out}; next / 下一步: rotate --certificates {out} --all")
+    _tell(unread)
 
 
 @app.command("roll-ca", epilog=examples("pki roll-ca --name 'County X terminals 2'", "pki roll-ca --finish"))
@@ -96,9 +97,9 @@ def roll_ca(
         raise typer.BadParameter("--name, or --finish / --name 与 --finish 二选一")
     passphrase = _passphrase(passphrase_file)
     if name:
-        _done(lambda: Folder(folder).roll(name, passphrase, datetime.now(UTC)))
+        _done(lambda: Folder(folder).roll(name, passphrase, _now()))
     else:
-        _done(lambda: Folder(folder).finish(passphrase))
+        _done(lambda: Folder(folder).finish(passphrase, _now()))
     text = "authorities.pem to the broker as ca.pem, and revoked.pem; restart it / 复制到服务器并重启"
     typer.echo(f"{folder}: done / 已完成; next / 下一步: {text}; then `pki renew --all`")
 
@@ -124,7 +125,7 @@ def revoke(
 ) -> None:
     """All certificates of a name count no more, once the broker has revoked.pem and got SIGHUP. 吊销证书"""
     own = _opened(folder, passphrase_file)
-    serials = _done(lambda: Folder(folder).revoke(own, name, datetime.now(UTC)))
+    serials = _done(lambda: Folder(folder).revoke(own, name, _now()))
     if as_json:
         print_json({"revoked": name, "serials": [f"{one:x}" for one in serials]})
     else:
@@ -135,7 +136,8 @@ def revoke(
 @app.command("list", epilog=examples("pki list --json"))
 def list_(folder: At = HERE, as_json: AsJson = False) -> None:
     """What was issued. 列出已签发证书"""
-    found = _done(lambda: list(Folder(folder).known()))
+    unread = list[PkiError]()
+    found = _done(lambda: list(Folder(folder).known(unread.append)))
     if as_json:
         rows = [
             {
@@ -147,10 +149,10 @@ def list_(folder: At = HERE, as_json: AsJson = False) -> None:
             for one in found
         ]
         print_json({"issued": rows})
-        return
-    for one in found:
+    for one in [] if as_json else found:
         state = "revoked / 已吊销" if one.revoked_s else f"until {one.end:%Y-%m-%d}"
         typer.echo(f"{one.name:<32}  {'server' if one.is_server else 'terminal'}  {one.serial:x}  {state}")
+    _tell(unread)
 
 
 @app.command("broker-config", epilog=examples("pki broker-config --terminals 7056 --out /etc/mosquitto/wattline"))
@@ -188,14 +190,24 @@ def _issue(
     end: datetime | None = None,
 ) -> None:
     own = _opened(folder, file)
-    issued = _done(lambda: Folder(folder).issue(own, name, SERVER if is_server else CLIENT, out, end))
+    issued = _done(lambda: Folder(folder).issue(own, name, SERVER if is_server else CLIENT, out, _now(), end))
     serial = f"{issued.certificate.serial_number:x}"
     print_json({"issued": name, "serial": serial}) if as_json else typer.echo(f"{name}: {serial} -> {out}")
 
 
 def _end(days: int | None) -> datetime | None:
     """When a certificate ends; None: with the authority."""
-    return None if days is None else datetime.now(UTC) + timedelta(days=days)
+    return None if days is None else _now() + timedelta(days=days)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _tell(unread: list[PkiError]) -> None:
+    """Of certificates that can't be read: all else is done by then."""
+    if unread:
+        fail("\n".join(map(str, unread)))
 
 
 def _opened(folder: Path, file: Path | None) -> list[Authority]:

@@ -63,9 +63,9 @@ def hear(connection: sqlite3.Connection, said: Said) -> str | None:
     return configurations.hear(connection, said._replace(code=_CODES[said.code]))
 
 
-def ends(connection: sqlite3.Connection) -> dict[str, datetime]:
-    """By terminal, when the certificate ends that is in force there, of those that we sent."""
-    return {name: end_of(document) for name, document in configurations.documents(connection, taken=True)}
+def in_force(connection: sqlite3.Connection) -> dict[str, x509.Certificate]:
+    """By terminal, the certificate that is in force there, of those that we sent."""
+    return {name: _parsed(document)[0] for name, document in configurations.documents(connection, taken=True)}
 
 
 def serials_not_taken(connection: sqlite3.Connection) -> set[int]:
@@ -76,7 +76,7 @@ def serials_not_taken(connection: sqlite3.Connection) -> set[int]:
 def ending(connection: sqlite3.Connection, now_ms: int) -> list[str]:
     """The terminals whose certificate, as we sent it, is in force and ends soon."""
     until = datetime.fromtimestamp(now_ms / 1000, UTC) + ENDS_SOON
-    return [name for name, end in ends(connection).items() if end <= until]
+    return [name for name, one in in_force(connection).items() if one.not_valid_after_utc <= until]
 
 
 def _parsed(document: bytes) -> list[x509.Certificate]:

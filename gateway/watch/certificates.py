@@ -1,12 +1,14 @@
 """When certificates end that a fleet lives by: terminals', brokers', authorities'. Reads alone.
 
-What a terminal has in force it says itself, where the gateway sent it (gateway/rotation). What a technician laid stands
-in the authority's folder alone (gateway/pki): of a name's certificates that count, the last to end is taken.
+What a terminal has in force it says itself, where the gateway sent it (gateway/rotation), until that is revoked. What a
+technician laid stands in the authority's folder alone (gateway/pki): of a name's certificates that count, the last to
+end is taken.
 """
 
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,7 +16,7 @@ from cryptography import x509
 
 from gateway.config import GatewayConfig
 from gateway.database import StoreUnavailableError, schema_version
-from gateway.pki.folder import Folder, PkiError
+from gateway.pki.folder import Folder, Known, PkiError
 from gateway.registry import Registry
 from gateway.rotation import certificates
 from gateway.rotation import store as rotation
@@ -47,7 +49,7 @@ def sources(config: GatewayConfig, channels: Sequence[object] = ()) -> Sources:
 
 def ends(data_dir: Path, of: Sources, unread: Unread) -> Ends:
     """All that can be read."""
-    sent, untaken = dict[str, int](), set[int]()
+    sent, untaken, revoked = dict[str, x509.Certificate](), set[int](), set[int]()
     terminals, others = dict[str, int](), dict[str, int]()
     try:
         sent, untaken = _of_store(data_dir)
@@ -56,7 +58,10 @@ def ends(data_dir: Path, of: Sources, unread: Unread) -> Ends:
     for name in of.named:
         try:
             if Path(name).is_dir():
-                _add_folder(Folder(Path(name)), untaken, terminals, others)
+                others[_subject(name)] = min(_in_file(Path(name) / "ca.pem"))
+                known = list(Folder(Path(name)).known(partial(unread, name)))
+                revoked |= {one.serial for one in known if one.revoked_s}
+                _add((one for one in known if not (one.revoked_s or one.serial in untaken)), terminals, others)
             else:
                 others[_subject(name)] = min(_in_file(Path(name)))  # with what stands between it and an authority
         except UNREADABLE as error:
@@ -66,7 +71,8 @@ def ends(data_dir: Path, of: Sources, unread: Unread) -> Ends:
             others.setdefault(_subject(name), max(_in_file(Path(name))))  # while one is good, what it vouches for is
         except UNREADABLE as error:
             unread(name, error)
-    return Ends(terminals | sent, others)
+    in_force = {name: _end_s(one) for name, one in sent.items() if one.serial_number not in revoked}
+    return Ends(terminals | in_force, others)
 
 
 def warnings(data_dir: Path, of: Sources, registry: Registry, until_s: int) -> list[str]:
@@ -82,26 +88,26 @@ def warnings(data_dir: Path, of: Sources, registry: Registry, until_s: int) -> l
     return found
 
 
-def _of_store(data_dir: Path) -> tuple[dict[str, int], set[int]]:
-    """(ends of what we sent and is in force, serials of what we sent and is not)."""
+def _of_store(data_dir: Path) -> tuple[dict[str, x509.Certificate], set[int]]:
+    """(what we sent and is in force, by terminal; serials of what we sent and is not)."""
     with rotation.looking(data_dir) as connection:
         if connection is None or schema_version(connection) < rotation.CERTIFICATES_SINCE:
             return {}, set()
-        found = {name: int(one.timestamp()) for name, one in certificates.ends(connection).items()}
-        return found, certificates.serials_not_taken(connection)
+        return certificates.in_force(connection), certificates.serials_not_taken(connection)
 
 
-def _add_folder(folder: Folder, untaken: set[int], terminals: dict[str, int], others: dict[str, int]) -> None:
-    for one in folder.known():
-        if one.revoked_s or one.serial in untaken:
-            continue
+def _add(counting: Iterable[Known], terminals: dict[str, int], others: dict[str, int]) -> None:
+    for one in counting:
         into, name = (others, _subject(one.name)) if one.is_server else (terminals, one.name)
         into[name] = max(into.get(name, 0), int(one.end.timestamp()))
-    others[_subject(str(folder.path))] = min(_in_file(folder.path / "ca.pem"))
 
 
 def _in_file(file: Path) -> Iterator[int]:
-    return (int(one.not_valid_after_utc.timestamp()) for one in x509.load_pem_x509_certificates(file.read_bytes()))
+    return map(_end_s, x509.load_pem_x509_certificates(file.read_bytes()))
+
+
+def _end_s(one: x509.Certificate) -> int:
+    return int(one.not_valid_after_utc.timestamp())
 
 
 def _subject(name: str) -> str:

@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
@@ -65,11 +66,14 @@ class House:
         self.folder, self.random = folder, random.Random(seed)
         self.scenario = _scenario(seed)
         self.authority_folder = Folder(folder / "pki")
-        self.authority_folder.create("Wattline red team", PASSPHRASE)
+        self.begun = datetime.now(UTC)
+        self.authority_folder.create("Wattline red team", PASSPHRASE, self.begun)
         self.authorities: list[Authority] = self.authority_folder.open(PASSPHRASE)
         self.site = folder / "broker"
         self.port, self.inner_port = free_port(), free_port()
-        self.stolen: Issued = self.authority_folder.issue(self.authorities, STOLEN, CLIENT, folder / "stolen")
+        self.stolen: Issued = self.authority_folder.issue(
+            self.authorities, STOLEN, CLIENT, folder / "stolen", self.begun
+        )
         self.stolen_key = mac.Key(wiring.secret(seed, STOLEN), wiring.GENERATION)
         self.own_key = mac.Key(wiring.secret(seed, OWN), wiring.GENERATION)  # the gateway has it, too
         self.clock = ScaledClock(time.time_ns(), _begin_ms(), 1)
@@ -232,7 +236,7 @@ def _scenario(seed: int) -> Scenario:
 @contextmanager
 def _broker(house: House) -> Iterator[Process]:
     """As `pki broker-config` has it; terminals' port on loopback alone."""
-    house.authority_folder.issue(house.authorities, HOST, SERVER, house.site)
+    house.authority_folder.issue(house.authorities, HOST, SERVER, house.site, house.begun)
     text = broker_config.configuration(3, house.site, house.port, house.inner_port)
     text = text.replace(f"listener {house.port}\n", f"listener {house.port} 127.0.0.1\n")
     text += f"persistence_location {house.site}/\n" + ("user root\n" if os.geteuid() == 0 else "")
@@ -271,7 +275,7 @@ def _terminal(house: House, plan: Planned, ports: wiring.Ports) -> Terminal:
     terminal = Terminal(VM, house.folder / "terminal", house.clock, house.meters.uart(), "set")
     wanted = wiring.terminal_json(house.scenario, plan, ports)
     wanted["mqtt"] |= {"tls": {"server_name": HOST}}
-    house.authority_folder.issue(house.authorities, plan.id, CLIENT, house.folder / "own")
+    house.authority_folder.issue(house.authorities, plan.id, CLIENT, house.folder / "own", house.begun)
     files = {path.name: path.read_bytes() for path in (house.folder / "own").iterdir()}
     terminal.provision(wanted, wiring.key_json(house.scenario.seed, plan.id), files)
     return terminal

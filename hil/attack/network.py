@@ -294,7 +294,7 @@ def from_outside(house: House) -> Observed:
 
 def revoked(house: House) -> Observed:
     """A certificate that was good until just now; the broker gets the list and a SIGHUP."""
-    issued = house.authority_folder.issue(house.authorities, "T0003", CLIENT, house.folder / "T0003")
+    issued = house.authority_folder.issue(house.authorities, "T0003", CLIENT, house.folder / "T0003", house.begun)
     good = _enters(house, issued, "T0003")
     house.authority_folder.revoke(house.authorities, "T0003", datetime.now(UTC))
     (house.site / "revoked.pem").write_bytes((house.authority_folder.path / "revoked.pem").read_bytes())

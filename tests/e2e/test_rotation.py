@@ -37,9 +37,9 @@ class Fleet:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.place = Folder(folder / "pki")
-        self.place.create("First", PASSPHRASE)
+        self.place.create("First", PASSPHRASE, NOW)
         self.issue_broker()
-        self.place.issue(self.own(), NAME, CLIENT, folder / "terminal")
+        self.place.issue(self.own(), NAME, CLIENT, folder / "terminal", NOW)
         self.files = {file.name: file.read_bytes() for file in (folder / "terminal").iterdir()}
         self.authority, self.server = self, None
 
@@ -49,7 +49,7 @@ class Fleet:
     def issue_broker(self) -> None:
         """Another certificate for the broker, by who issues now."""
         (self.folder / "broker.pki/server.key").unlink(missing_ok=True)
-        self.place.issue(self.own(), BROKER, SERVER, self.folder / "broker.pki")
+        self.place.issue(self.own(), BROKER, SERVER, self.folder / "broker.pki", NOW)
 
     def server_files(self, _server: None, _folder: Path) -> tuple[Path, Path, Path]:
         folder = self.folder / "broker.pki"
@@ -82,7 +82,7 @@ class House:
 
     def renew(self) -> None:
         """Certificates for the terminal by who issues now, with whom it is to believe; taken, and past their trial."""
-        self.fleet.place.renew(self.fleet.own(), NAME, None, self.data / "out")
+        self.fleet.place.renew(self.fleet.own(), NAME, None, self.data / "out", NOW)
         store = Store(self.data)
         with closing(store), store.writing() as connection:
             document = (self.data / "out" / f"{NAME}.der").read_bytes()
@@ -143,7 +143,7 @@ def test_a_running_terminal_gets_another_key_other_certificates_and_another_auth
     before = len(house.numbers())
     house.until("a record by the second authority's broker", lambda: len(house.numbers()) > before)
 
-    house.fleet.place.finish(PASSPHRASE)
+    house.fleet.place.finish(PASSPHRASE, NOW)
     house.restart_broker()  # it believes the second one alone
     house.renew()
     numbers = house.numbers()

@@ -23,6 +23,7 @@ from gateway.pki.folder import Folder, PkiError
 from hil.ports import free_port, wait_for_port
 from hil.process import Process
 from tests.deploy.brokers import hashed
+from tests.gateway.pki.known import all_known
 from tests.gateway.support import mosquitto
 
 REVOKED_S = 20  # for one SIGHUP on a busy machine
@@ -66,7 +67,7 @@ def connects(folder: Path, port: int, issued: Issued | None, authority: Path) ->
 
 def made(folder: Path) -> tuple[Folder, list[Authority]]:
     authority = Folder(folder / "pki")
-    authority.create("Test fleet", PASSPHRASE)
+    authority.create("Test fleet", PASSPHRASE, NOW)
     return authority, authority.open(PASSPHRASE)
 
 
@@ -74,10 +75,10 @@ def test_only_a_terminal_of_the_authority_gets_in_and_none_that_is_revoked(tmp_p
     """P-330: also not an expired, a foreign, a self-made certificate, nor none; a revoked one after one SIGHUP."""
     authority, own = made(tmp_path)
     site, port = tmp_path / "broker", free_port()
-    authority.issue(own, "127.0.0.1", SERVER, site)
+    authority.issue(own, "127.0.0.1", SERVER, site, NOW)
     (site / "revoked.pem").write_bytes((authority.path / "revoked.pem").read_bytes())
-    good = authority.issue(own, "T0001", CLIENT, tmp_path / "T0001")
-    other = authority.issue(own, "T0002", CLIENT, tmp_path / "T0002")
+    good = authority.issue(own, "T0001", CLIENT, tmp_path / "T0001", NOW)
+    other = authority.issue(own, "T0002", CLIENT, tmp_path / "T0002", NOW)
     foreign = Authority.create("Test fleet").issue("T0001", use=CLIENT)
     expired = own[0].issue("T0001", BEGIN, BEGIN + timedelta(days=1), CLIENT)
     with running(site, port) as process:
@@ -99,7 +100,7 @@ def test_a_stolen_terminal_is_no_broker(tmp_path: Path) -> None:
     """P-330, S-25: whoever looks at what a certificate is for does not take a terminal's for a broker's."""
     authority, own = made(tmp_path)
     site, port = tmp_path / "broker", free_port()
-    authority.issue(own, "127.0.0.1", SERVER, site)
+    authority.issue(own, "127.0.0.1", SERVER, site, NOW)
     stolen = own[0].issue("127.0.0.1", use=CLIENT)
     (site / "revoked.pem").write_bytes((authority.path / "revoked.pem").read_bytes())
     (site / "server.pem").write_bytes(stolen.certificate_bytes(PEM))
@@ -111,16 +112,16 @@ def test_a_stolen_terminal_is_no_broker(tmp_path: Path) -> None:
 def test_a_key_is_its_owners_alone_and_never_written_over(tmp_path: Path) -> None:
     """P-331, S-20: mode 600, the authority's encrypted; another passphrase does not open it."""
     authority, own = made(tmp_path)
-    authority.issue(own, "T0001", CLIENT, tmp_path / "T0001")
+    authority.issue(own, "T0001", CLIENT, tmp_path / "T0001", NOW)
     for file in (tmp_path / "T0001" / "client.key.der", authority.path / "ca.key"):
         assert file.stat().st_mode & 0o077 == 0
     assert b"ENCRYPTED" in (authority.path / "ca.key").read_bytes()
     with pytest.raises(PkiError, match="passphrase"):
         authority.open(PASSPHRASE + "x")
     with pytest.raises(PkiError, match="already"):
-        authority.issue(own, "T0001", CLIENT, tmp_path / "T0001")
+        authority.issue(own, "T0001", CLIENT, tmp_path / "T0001", NOW)
     with pytest.raises(PkiError, match="already"):
-        authority.create("Another", PASSPHRASE)
+        authority.create("Another", PASSPHRASE, NOW)
 
 
 def test_what_was_issued_can_be_revoked_and_what_was_revoked_stays_so(tmp_path: Path) -> None:
@@ -128,23 +129,24 @@ def test_what_was_issued_can_be_revoked_and_what_was_revoked_stays_so(tmp_path: 
     authority, own = made(tmp_path)
     for name in ("../x", "a/b", ".", "", "x" * 65):
         with pytest.raises(PkiError, match="no host"):
-            authority.issue(own, name, SERVER, tmp_path / "out")
+            authority.issue(own, name, SERVER, tmp_path / "out", NOW)
     assert not (tmp_path / "out").exists()
     names = [f"T{number:04}" for number in range(6)]
     for name in names:
-        authority.issue(own, name, CLIENT, tmp_path / name)
+        authority.issue(own, name, CLIENT, tmp_path / name, NOW)
     with ThreadPoolExecutor(len(names)) as pool:
         list(pool.map(lambda name: authority.revoke(own, name, NOW), names))
-    assert all(one.revoked_s for one in authority.known())
+    known = all_known(authority)
+    assert all(one.revoked_s for one in known)
     revoked = x509.load_pem_x509_crl((authority.path / "revoked.pem").read_bytes())
-    assert {one.serial_number for one in revoked} == {one.serial for one in authority.known()}
+    assert {one.serial_number for one in revoked} == {one.serial for one in known}
 
 
 @pytest.mark.parametrize("text", [None, "", "[]", '{"x": 1}', '{"1": null}'])
 def test_a_list_that_is_lost_or_broken_revokes_nobody_silently(tmp_path: Path, text: str | None) -> None:
     """P-331: a list made without it would let everybody in again."""
     authority, own = made(tmp_path)
-    authority.issue(own, "T0001", CLIENT, tmp_path / "T0001")
+    authority.issue(own, "T0001", CLIENT, tmp_path / "T0001", NOW)
     file = authority.path / "revoked.json"
     file.unlink() if text is None else file.write_text(text)
     before = (authority.path / "revoked.pem").read_bytes()

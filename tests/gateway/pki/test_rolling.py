@@ -1,7 +1,6 @@
 """Another authority without a visit, on files: both believed meanwhile, each step cut off and called again."""
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -17,23 +16,23 @@ from gateway.cli import app
 from gateway.files import write_secret
 from gateway.pki import folder
 from gateway.pki.authority import CLIENT, DER, PEM, Authority
-from gateway.pki.folder import Folder, PkiError
+from gateway.pki.folder import TRIES, Folder, PkiError
 from protocol import der
+from tests.gateway.pki.known import all_known
 
 PASSPHRASE = "twelve characters"
-BETWEEN_S = 0.3  # who may come between does so in a hundredth of that; who may not waits so long
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 
 
 def made(where: Path) -> Folder:
     place = Folder(where / "pki")
-    place.create("First", PASSPHRASE)
-    place.issue(place.open(PASSPHRASE), "T0001", CLIENT, where / "T0001")
+    place.create("First", PASSPHRASE, NOW)
+    place.issue(place.open(PASSPHRASE), "T0001", CLIENT, where / "T0001", NOW)
     return place
 
 
 def document(place: Folder, out: Path, end: datetime | None = None) -> list[x509.Certificate]:
-    place.renew(place.open(PASSPHRASE), "T0001", end, out)
+    place.renew(place.open(PASSPHRASE), "T0001", end, out, NOW)
     return [x509.load_der_x509_certificate(one) for one in der.split((out / "T0001.der").read_bytes())]
 
 
@@ -64,7 +63,7 @@ def test_an_authority_is_changed_and_both_are_believed_meanwhile(tmp_path: Path)
     with pytest.raises(PkiError, match="another one"):
         place.roll("First", PASSPHRASE, NOW)
     with pytest.raises(PkiError, match="begin by"):
-        place.finish(PASSPHRASE)
+        place.finish(PASSPHRASE, NOW)
     place.roll("Second", PASSPHRASE, NOW)
     assert [one.name for one in place.open(PASSPHRASE)] == ["Second", "First"]
     own, *authorities = document(place, tmp_path / "out")
@@ -74,7 +73,7 @@ def test_an_authority_is_changed_and_both_are_believed_meanwhile(tmp_path: Path)
     assert len(lists) == (place.path / "authorities.pem").read_bytes().count(b"BEGIN") == 2
     with pytest.raises(PkiError, match="--finish"):
         place.roll("Third", PASSPHRASE, NOW)
-    place.finish(PASSPHRASE)
+    place.finish(PASSPHRASE, NOW)
     (second,) = place.open(PASSPHRASE)
     assert second.own.certificate == authorities[0]
     assert [one.public_bytes(DER) for one in document(place, tmp_path / "out")[1:]] == [
@@ -90,7 +89,7 @@ def test_a_change_that_is_cut_off_at_any_step_can_be_called_again(tmp_path: Path
     place.roll("Second", PASSPHRASE, NOW)
     (place.path / "ca.next.key").rename(place.path / "ca.key")  # the first step of the end, and a cut
     assert [one.name for one in place.open(PASSPHRASE)] == ["Second"]
-    assert place.finish(PASSPHRASE).name == "Second"
+    assert place.finish(PASSPHRASE, NOW).name == "Second"
     assert [one.name for one in place.open(PASSPHRASE)] == ["Second"]
 
 
@@ -120,7 +119,7 @@ def test_killed_before_any_write_it_is_called_again_and_brokers_get_the_whole_li
         place = made(tmp_path / f"{step}")
         do: dict[str, Callable[[], object]] = {
             "roll": partial(place.roll, "Second", PASSPHRASE, NOW),
-            "finish": partial(place.finish, PASSPHRASE),
+            "finish": partial(place.finish, PASSPHRASE, NOW),
         }
         if command == "finish":
             do["roll"]()
@@ -150,49 +149,43 @@ def test_who_is_revoked_while_the_authority_is_changed_stays_so(
     place = made(tmp_path)
     if command == "finish":
         place.roll("Second", PASSPHRASE, NOW)
-    own, read, said = place.open(PASSPHRASE), Folder._revoked, list[str]()
+    own, read, waited = place.open(PASSPHRASE), Folder._revoked, list[float]()
 
-    def revoke() -> None:
-        try:
-            place.revoke(own, "T0001", NOW)
-        except PkiError as error:
-            said.append(str(error))
+    def read_and_revoke(self: Folder) -> dict[int, int]:
+        found = read(self)
+        monkeypatch.setattr(Folder, "_revoked", read)
+        with pytest.raises(PkiError, match="another `pki` command"):  # between reading the list and writing it
+            Folder(place.path, waited.append).revoke(own, "T0001", NOW)
+        return found
 
-    with ThreadPoolExecutor(1) as pool:
-
-        def read_and_revoke(self: Folder) -> dict[int, int]:
-            found = read(self)
-            monkeypatch.setattr(Folder, "_revoked", read)
-            wait([pool.submit(revoke)], BETWEEN_S)  # whoever comes between reading the list and writing it
-            return found
-
-        monkeypatch.setattr(Folder, "_revoked", read_and_revoke)
-        place.roll("Second", PASSPHRASE, NOW) if command == "roll" else place.finish(PASSPHRASE)
-    assert len(said) == 1
-    assert "changed meanwhile; do it again" in said[0]
+    monkeypatch.setattr(Folder, "_revoked", read_and_revoke)
+    place.roll("Second", PASSPHRASE, NOW) if command == "roll" else place.finish(PASSPHRASE, NOW)
+    assert len(waited) == TRIES
+    with pytest.raises(PkiError, match="changed meanwhile; do it again"):
+        place.revoke(own, "T0001", NOW)
     own = place.open(PASSPHRASE)
     place.revoke(own, "T0001", NOW)
     assert (place.path / "revoked.pem").read_bytes().count(b"BEGIN") == len(own)
-    assert [bool(one.revoked_s) for one in place.known()] == [True]
+    assert [bool(one.revoked_s) for one in all_known(place)] == [True]
 
 
 @pytest.mark.parametrize("days", [None, 400])
 def test_nothing_is_issued_beyond_the_authoritys_own_end(tmp_path: Path, days: int | None) -> None:
     """P-457: it says how long is left, and what to do; nothing is written."""
-    place, now = Folder(tmp_path / "pki"), datetime.now(UTC)
-    place.create("First", PASSPHRASE)
-    place.issue(place.open(PASSPHRASE), "T0001", CLIENT, tmp_path / "T0001")
-    left_days = 300 if days else -1
-    short = [Authority.create("Short", end=now + timedelta(days=left_days, hours=1))]
+    place = made(tmp_path)
+    (before,) = place.open(PASSPHRASE)
+    short = Authority.create("First", before.own.key, NOW + timedelta(days=300 if days else -1, hours=1))
+    (place.path / "ca.pem").write_bytes(short.own.certificate_bytes(PEM))
+    own = place.open(PASSPHRASE)
     said = "--days 300 or fewer, or another authority" if days else r"ends [\d-]+: another authority by `roll-ca`"
-    end = None if days is None else now + timedelta(days=days)
+    end = None if days is None else NOW + timedelta(days=days)
     for work in (
-        partial(place.issue, short, "T0002", CLIENT, tmp_path / "T0002", end),
-        partial(place.renew, short, "T0001", end, tmp_path / "out"),
+        partial(place.issue, own, "T0002", CLIENT, tmp_path / "T0002", NOW, end),
+        partial(place.renew, own, "T0001", end, tmp_path / "out", NOW),
     ):
         with pytest.raises(PkiError, match=said):
             work()
-    assert len(list(place.known())) == 1
+    assert len(all_known(place)) == 1
     assert not (tmp_path / "T0002").exists()
 
 
@@ -200,14 +193,14 @@ def test_an_authority_that_has_ended_can_be_changed_all_the_same(tmp_path: Path)
     """P-457: that is what it says to do; who was revoked stays so."""
     place = made(tmp_path)
     (before,) = place.open(PASSPHRASE)
-    ended = Authority.create("First", before.own.key, datetime.now(UTC) - timedelta(days=1))
+    ended = Authority.create("First", before.own.key, NOW - timedelta(days=1))
     (place.path / "ca.pem").write_bytes(ended.own.certificate_bytes(PEM))
     place.revoke(place.open(PASSPHRASE), "T0001", NOW)
     place.roll("Second", PASSPHRASE, NOW)
     assert [one.name for one in place.open(PASSPHRASE)] == ["Second", "First"]
-    place.finish(PASSPHRASE)
-    place.issue(place.open(PASSPHRASE), "T0002", CLIENT, tmp_path / "T0002")
-    assert {one.name: bool(one.revoked_s) for one in place.known()} == {"T0001": True, "T0002": False}
+    place.finish(PASSPHRASE, NOW)
+    place.issue(place.open(PASSPHRASE), "T0002", CLIENT, tmp_path / "T0002", NOW)
+    assert {one.name: bool(one.revoked_s) for one in all_known(place)} == {"T0001": True, "T0002": False}
 
 
 def test_the_commands_renew_and_roll(tmp_path: Path) -> None:

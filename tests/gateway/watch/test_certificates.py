@@ -42,24 +42,35 @@ class World:
     def __init__(self, folder: Path, *more: str, rules: Rules | None = None, believed: tuple[str, ...] = ()) -> None:
         Journal(folder / "data", VerifyConfig()).close()
         self.folder, self.authority = folder, Folder(folder / "pki")
-        self.authority.create("Fleet", PASSPHRASE)
+        self.authority.create("Fleet", PASSPHRASE, NOW)
         self.own = self.authority.open(PASSPHRASE)
         self.store, self.clock = Store(folder / "data"), StillClock()
         of = certificates.Sources([str(self.authority.path), *more], believed)
-        self.unread: list[str] = []
-        ends = partial(certificates.ends, folder / "data", of, lambda name, _: self.unread.append(name))
+        self.unread, self.why = list[str](), list[str]()
+        ends = partial(certificates.ends, folder / "data", of, self._unread)
         known = Registry([terminal_of(Sender(NAME), POINTS)])
         watched = Watched(known, [], rules or Rules(), 86_400, ends=ends)
         self.watcher = Watcher(folder / "data", self.store, self.clock, watched, _off)
 
+    def _unread(self, name: str, error: Exception) -> None:
+        self.unread.append(name)
+        self.why.append(str(error))
+
     def issue(self, name: str, end: datetime, *, is_server: bool = False) -> None:
         out = self.folder / f"{name}.{end:%Y%m%d}"
-        self.authority.issue(self.own, name, SERVER if is_server else CLIENT, out, end)
+        self.authority.issue(self.own, name, SERVER if is_server else CLIENT, out, NOW, end)
+
+    def renew(self, end: datetime) -> None:
+        """A certificate over the terminal's own key, which it takes."""
+        self.authority.renew(self.own, NAME, end, self.folder / "out", NOW)
+        self._order((self.folder / "out" / f"{NAME}.der").read_bytes(), record.CERTIFICATES_TAKEN)
 
     def send(self, end: datetime, code: int | None) -> None:
         """Order a certificate for the terminal; code: what it says of that."""
         document = self.own[0].issue(NAME, end=end, use=CLIENT).certificate_bytes(DER)
-        document += self.own[0].own.certificate_bytes(DER)
+        self._order(document + self.own[0].own.certificate_bytes(DER), code)
+
+    def _order(self, document: bytes, code: int | None) -> None:
         with closing(rotation.Store(self.folder / "data")) as store, store.writing() as connection:
             version = configurations.order(connection, NAME, document, NOW_S * 1000)
             if code is not None:
@@ -104,6 +115,35 @@ def test_what_a_terminal_says_counts_before_what_was_issued(tmp_path: Path) -> N
     world.close()
 
 
+def test_what_was_sent_counts_until_it_is_revoked_and_then_what_a_technician_laid(tmp_path: Path) -> None:
+    """P-495: issued alone, it may lie in a drawer."""
+    world = World(tmp_path)
+    world.issue(NAME, day(3))
+    world.renew(day(5))
+    ending = (NAME, "certificate_ending", -25)
+    assert world.alarms_at(NOW_S) == [(*ending, 0)]
+    world.issue(NAME, day(800))
+    assert world.alarms_at(NOW_S + LOOK_S) == [(*ending, 0)], "what the terminal took"
+    world.authority.revoke(world.own, NAME, NOW)
+    world.issue(NAME, day(900))
+    assert world.alarms_at(NOW_S + 2 * LOOK_S) == [(*ending, -LOOK_S)]
+    assert world.alarms_at(NOW_S + 880 * DAY_S)[0] == (NAME, "certificate_ending", 870, 0), "and its end is watched"
+    world.close()
+
+
+def test_a_certificate_that_is_damaged_keeps_no_other_from_its_alarm(tmp_path: Path) -> None:
+    """P-494: each of an authority's folder by itself; the damaged one is named."""
+    world = World(tmp_path)
+    for name in ("T0000", NAME):
+        world.issue(name, day(5))
+    (damaged,) = (world.authority.path / "issued").glob("T0000.*")
+    damaged.write_bytes(damaged.read_bytes()[:100])
+    assert world.alarms_at(NOW_S) == [(NAME, "certificate_ending", -25, 0)]
+    (said,) = world.why
+    assert said.startswith(f"{damaged}: damaged")
+    world.close()
+
+
 def test_a_clock_that_was_ahead_delays_no_look(tmp_path: Path) -> None:
     """P-458: of a machine that started with a wrong clock."""
     world = World(tmp_path)
@@ -121,7 +161,7 @@ def test_brokers_and_authorities_are_watched_and_what_cannot_be_read_is_told(tmp
     bundle.write_bytes(long.own.certificate_bytes(PEM) + short.own.certificate_bytes(PEM))
     damaged.write_text("-----BEGIN CERTIFICATE-----")
     foreign = Folder(tmp_path / "foreign")
-    foreign.create("Other", PASSPHRASE)
+    foreign.create("Other", PASSPHRASE, NOW)
     (foreign.path / "issued/T0001.1.pem").write_bytes(long.own.certificate_bytes(PEM))  # does not say what it is for
     named = (str(chain), str(damaged), str(foreign.path), str(tmp_path / "gone"))
     world = World(tmp_path, *named, believed=(str(bundle), str(damaged)))
@@ -152,9 +192,9 @@ def test_the_command_takes_files_from_the_configuration(tmp_path: Path) -> None:
     ended = Authority.create("Old", end=datetime.now(UTC) - timedelta(days=1))
     (tmp_path / "server.pem").write_bytes(ended.own.certificate_bytes(PEM))
     fleet, end = Folder(tmp_path / "pki"), datetime.now(UTC) + timedelta(days=1)
-    fleet.create("Fleet", PASSPHRASE)
+    fleet.create("Fleet", PASSPHRASE, NOW)
     for name in (NAME, "T0099"):  # nobody's that is admitted
-        fleet.issue(fleet.open(PASSPHRASE), name, CLIENT, tmp_path / name, end)
+        fleet.issue(fleet.open(PASSPHRASE), name, CLIENT, tmp_path / name, NOW, end)
     config.write_text('certificates = ["server.pem", "gone.pem", "pki"]\n' + config.read_text())
     checked = CliRunner().invoke(cli.app, ["check", "--config", str(config)])
     assert (checked.exit_code, "gone.pem: can't be read" in checked.output) == (0, True), checked.output
