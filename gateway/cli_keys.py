@@ -61,13 +61,16 @@ def check(config: Config, as_json: AsJson = False) -> None:
     """
     found = _done(lambda: Stock(load(config)))
     states, equal = _done(found.counted)
+    unread = _done(found.unread)
     counts = {state: states[state] for state in (stock.SEALED, stock.OLDER, stock.PLAIN)}
-    is_well = not equal and not counts[stock.OLDER] and not counts[stock.PLAIN]
+    is_well = not equal and not unread and not counts[stock.OLDER] and not counts[stock.PLAIN]
     if as_json:
-        print_json({"ok": is_well, **counts, "equal": equal, "wrapping_keys": len(found.wrapping)})
+        print_json({"ok": is_well, **counts, "unread": unread, "equal": equal, "wrapping_keys": len(found.wrapping)})
     else:
         source = found.wrapping.source or "no wrapping key / 没有主密钥"
         typer.echo(f"{source}: " + ", ".join(f"{state} {count}" for state, count in counts.items()))
+        for text in unread:
+            typer.echo(text)
         for names in equal:
             typer.echo(f"one key / 密钥相同: {', '.join(names)}; give each its own / 请分别更换")
     if not is_well:
@@ -80,12 +83,15 @@ def register(group: typer.Typer) -> None:
 
 
 def _alone(config: Path, work: Callable[[Stock], int]) -> int:
-    """What is done while nobody else changes terminals.toml or admits a terminal."""
+    """What is done while nobody else changes terminals.toml or admits a terminal; what has rotted is named beside."""
     loaded = load(config)
 
     def locked() -> int:
         with registry_edit.alone(Path(loaded.terminals)):
-            return work(Stock(loaded))
+            done = work(Stock(loaded))
+            for text in Stock(loaded).unread():
+                typer.echo(f"{text}: left as it is / 未处理", err=True)
+            return done
 
     return _done(locked)
 

@@ -228,6 +228,11 @@ class Metrics:
 
     def _make_updates(self) -> None:
         registry = self.registry
+        self.keys_unread = Gauge(
+            "wattline_keys_unread",
+            "Keys that were agreed on over the air and can't be opened: who uses one is not heard.",
+            registry=registry,
+        )
         self.update_terminals = Gauge(
             "wattline_update_terminals",
             "Terminals of rollouts that are not over, by state (gateway/updates/stages.py).",

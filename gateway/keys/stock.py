@@ -17,7 +17,7 @@ from gateway.config import GatewayConfig
 from gateway.database import NewerSchemaError, StoreUnavailableError
 from gateway.files import read_secret, write_durably
 from gateway.keys import key_file, wrapping
-from gateway.keys.wrapping import WrappingKeys
+from gateway.keys.wrapping import MissingWrapError, WrappingKeys
 from gateway.rotation import keyring
 from gateway.rotation import store as rotation
 from protocol.host.strict import Problem, read
@@ -79,6 +79,19 @@ class Stock:
             names.setdefault(secret, []).append(one.name)
         return states, [those for those in names.values() if len(those) > 1]
 
+    def unread(self) -> list[str]:
+        """The keys that were agreed on over the air and have rotted: whose, and what is wrong. Raises StockError.
+
+        Nothing brings them back but a copy: they keep no other from being sealed.
+        """
+        found = []
+        for one, line in self._lines():
+            try:
+                key_file.opened(line, one.name, self.wrapping)
+            except ValueError as error:
+                found.append(f"{one.file}, {one.name}: {error}")
+        return found
+
     def draw(self) -> None:
         """Put another wrapping key in front of those in the file that terminals.toml names. Raises OSError."""
         if self.wrapping_key_file is not None:
@@ -113,15 +126,24 @@ class Stock:
         return SEALED if self.wrapping and wrapping.wrap_of(line) == self.wrapping.first else OLDER
 
     def _agreed(self) -> Iterator[tuple[Held, str, bytes]]:
-        """Likewise, of the keys that were agreed on over the air."""
+        """Likewise, of the keys that were agreed on over the air, but those that have rotted."""
+        for one, line in self._lines():
+            try:
+                yield one, self._state(line), key_file.opened(line, one.name, self.wrapping)
+            except MissingWrapError as error:  # it is the wrapping key that lacks
+                raise StockError(f"{one.file}, {one.name}: {error}") from error
+            except ValueError:
+                continue  # `unread` names it
+
+    def _lines(self) -> list[tuple[Held, bytes]]:
+        """What lies in the store of the keys that were agreed on."""
+        file = self._data / rotation.FILE
         try:
             with rotation.looking(self._data) as connection:
-                lines = list(keyring.lines(connection)) if connection else []
-            for place, line in lines:
-                one = Held(self._data / rotation.FILE, keyring.name_of(*place), place)
-                yield one, self._state(line.encode()), key_file.opened(line.encode(), one.name, self.wrapping)
-        except (sqlite3.Error, ValueError) as error:
-            raise StockError(f"{self._data / rotation.FILE}: {error}") from error
+                found = list(keyring.lines(connection)) if connection else []
+        except sqlite3.Error as error:
+            raise StockError(f"{file}: {error}") from error
+        return [(Held(file, keyring.name_of(*place), place), line) for place, line in found]
 
     def _put(self, one: Held, secret: bytes, wraps: WrappingKeys) -> int:
         if one.place is not None:

@@ -34,8 +34,14 @@ class CertificatesError(ValueError):
     """What is wrong with a document; English and Chinese."""
 
 
+class NotYetError(CertificatesError):
+    """It is right, and begins later; or the clock is behind."""
+
+
 def check(document: bytes, terminal: str, now: datetime) -> None:
-    """Whether this is what that terminal can be sent. Raises CertificatesError: what no broker would take from it."""
+    """Whether this is what that terminal can be sent. Raises CertificatesError: what no broker would take from it;
+    NotYetError, where nothing else is wrong.
+    """
     own, *authorities = _parsed(document)
     if not 1 <= len(authorities) <= limits.AUTHORITIES_MAX or len(document) > limits.DOCUMENT_BYTES_MAX:
         raise CertificatesError(f"1 to {limits.AUTHORITIES_MAX} authorities behind its own, 4,000 bytes / 证书数量不符")
@@ -44,13 +50,13 @@ def check(document: bytes, terminal: str, now: datetime) -> None:
         raise CertificatesError(f"is of {', '.join(map(str, names)) or 'nobody'} / 证书名称不符")
     if any(one.not_valid_after_utc <= now for one in (own, *authorities)):
         raise CertificatesError("has expired / 证书已过期")
+    if not any(_vouches(one, own) for one in authorities):
+        raise CertificatesError("is of none of the authorities behind it / 证书不是由所附机构签发")
     if early := [one for one in (own, *authorities) if one.not_valid_before_utc > now]:
         text = (
             f"{early[0].subject.rfc4514_string()}: not valid before {early[0].not_valid_before_utc:%Y-%m-%d %H:%M} UTC"
         )
-        raise CertificatesError(f"{text}: is the clock right? / 证书尚未生效，请核对时钟")
-    if not any(_vouches(one, own) for one in authorities):
-        raise CertificatesError("is of none of the authorities behind it / 证书不是由所附机构签发")
+        raise NotYetError(f"{text}: is the clock right? / 证书尚未生效，请核对时钟")
 
 
 def end_of(document: bytes) -> datetime:

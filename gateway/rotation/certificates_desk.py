@@ -27,6 +27,7 @@ class Desk(desk.Desk):
         """Raises StoreUnavailableError, NewerSchemaError, OSError."""
         super().__init__(Store(folder), around)
         self._pending: dict[str, Version] = {}
+        self._early: dict[str, int] = {}  # versions of which it was said that they begin later
 
     def learn(self, names: Sequence[str], columns: Columns, outcomes: bytes) -> None:
         """What terminals say of certificates."""
@@ -69,9 +70,15 @@ class Desk(desk.Desk):
         return found
 
     def _is_usable(self, connection: Connection, version: Version, now_ms: int) -> bool:
-        """Whether a broker takes them as of now; what it would not is withdrawn: a trial of it is an hour's silence."""
+        """Whether a broker takes them as of now: a trial of what it would not is an hour's silence.
+
+        What has ended is withdrawn. What begins later waits, for it may be our clock that is behind.
+        """
         try:
             certificates.check(version.document, version.terminal, datetime.fromtimestamp(now_ms / 1000, UTC))
+        except certificates.NotYetError as error:
+            self._wait(version, now_ms, str(error))
+            return False
         except certificates.CertificatesError as error:
             configurations.withdraw(connection, version.terminal)
             self._stale = True
@@ -80,9 +87,17 @@ class Desk(desk.Desk):
             return False
         return True
 
+    def _wait(self, version: Version, now_ms: int, why: str) -> None:
+        """Look at it again when the terminal is heard after a while; said once."""
+        self._pending[version.terminal] = version._replace(due_ms=now_ms + configurations.AGAIN_MS)
+        if self._early.get(version.terminal) != version.version:
+            self._log.warning("certificates_early", terminal=version.terminal, error=why)
+        self._early[version.terminal] = version.version
+
     def _see(self) -> None:
         with self._store.reading() as connection:
             self._pending = {one.terminal: one for one in configurations.pending(connection)}
+        self._early = {name: version for name, version in self._early.items() if name in self._pending}
         self._stale = False
 
     def _look(self, now_ms: int) -> None:

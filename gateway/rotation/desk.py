@@ -34,6 +34,7 @@ class Desk(desk.Desk):
         self._laid = self._registry = registry
         self._open: dict[str, Change] = {}
         self._laid_above: dict[str, int] = {}  # technicians' generations above what was agreed on, not used yet
+        self._unread: dict[str, dict[int, str]] = {}  # keys that count and can't be opened, and why
         self._end_ms: int | None = None  # when the next key's time is over
         self._see()
 
@@ -69,7 +70,7 @@ class Desk(desk.Desk):
                 self._confirm(connection, name)
             for name in set(laid):
                 place = name, self._laid_above[name]
-                changes.retire(connection, place, self._states(name), self._clock.now_ms())
+                changes.retire(connection, place, self._generations(name), self._clock.now_ms())
         self._see_again({names[columns.records.frame[row]] for row in rows}.union(used, laid))
 
     def answer(self, terminals: Sequence[Terminal | None], columns: Columns) -> list[Down]:
@@ -197,10 +198,10 @@ class Desk(desk.Desk):
         """Whether this frame is sealed by the key that a technician has laid above what was agreed on."""
         return self._laid_above.get(name) == columns.frames.generation[number]
 
-    def _states(self, name: str) -> Iterable[int]:
-        """The generations that count."""
+    def _generations(self, name: str) -> list[int]:
+        """Those that count, also where the key can't be opened."""
         terminal = self._registry.get(name)
-        return () if terminal is None else terminal.states
+        return [*(terminal.states if terminal is not None else ()), *self._unread.get(name, ())]
 
     def _is_replaced(self, connection: Connection, name: str, generation: int) -> bool:
         """Whether a later key is in use, or laid by a technician. Readings by this one are taken for a while.
@@ -210,24 +211,23 @@ class Desk(desk.Desk):
         """
         terminal = self._laid.get(name)
         laid = max(terminal.key_files or terminal.states, default=0) if terminal is not None else 0
-        later = max(self._states(name), default=0)
+        later = max(self._generations(name), default=0)
         return generation < laid or (generation < later and keyring.is_replaced(connection, name, generation))
 
     def _confirm(self, connection: Connection, name: str) -> None:
-        self._tell(changes.confirm(connection, self._open[name], self._states(name), self._clock.now_ms()))
+        self._tell(changes.confirm(connection, self._open[name], self._generations(name), self._clock.now_ms()))
         keyring.forget_factors(connection, name)
 
     def _see(self) -> None:
         """And the registry that follows."""
         now_ms = self._clock.now_ms()
-        try:
-            with self._store.reading() as connection:
-                self._registry = keyring.over(self._laid, connection, now_ms)
-                self._open = {one.terminal: one for one in changes.every(connection) if one.state in changes.OPEN}
-                self._note_laid(connection, keyring.newest(connection))
-                self._end_ms = keyring.next_end_ms(connection, now_ms)
-        except ValueError as error:  # a key that can't be opened
-            raise StoreUnavailableError(str(error)) from error
+        with self._store.reading() as connection:
+            found = list(keyring.over(self._laid, connection, now_ms))
+            self._registry = self._laid.replaced(one.terminal for one in found)
+            self._note_unread({name: {} for name in self._unread} | {one.terminal.id: one.unread for one in found})
+            self._open = {one.terminal: one for one in changes.every(connection) if one.state in changes.OPEN}
+            self._note_laid(connection, keyring.newest(connection))
+            self._end_ms = keyring.next_end_ms(connection, now_ms)
         self._stale = False
 
     def _see_again(self, names: set[str]) -> None:
@@ -235,7 +235,9 @@ class Desk(desk.Desk):
         now_ms = self._clock.now_ms()
         try:
             with self._store.reading() as connection:
-                self._registry = self._registry.replaced(keyring.changed(self._laid, connection, now_ms, names))
+                found = list(keyring.changed(self._laid, connection, now_ms, names))
+                self._registry = self._registry.replaced(one.terminal for one in found)
+                self._note_unread({one.terminal.id: one.unread for one in found})
                 for name in names:
                     one = changes.of_terminal(connection, name)
                     self._open.pop(name, None)
@@ -243,8 +245,17 @@ class Desk(desk.Desk):
                         self._open[name] = one
                 self._note_laid(connection, names)
                 self._end_ms = keyring.next_end_ms(connection, now_ms)
-        except (StoreUnavailableError, ValueError) as error:  # it is written: seen within a second
-            self._fail(StoreUnavailableError(str(error)))
+        except StoreUnavailableError as error:  # it is written: seen within a second
+            self._fail(error)
+
+    def _note_unread(self, found: dict[str, dict[int, str]]) -> None:
+        """Keys that can't be opened, of these terminals: named once, and counted while they are so."""
+        for name, unread in found.items():
+            for generation in unread.keys() - self._unread.get(name, {}).keys():
+                self._log.error("key_unread", terminal=name, generation=generation, error=unread[generation])
+        known = self._unread | found
+        self._unread = {name: unread for name, unread in known.items() if unread}
+        self._metrics.keys_unread.set(sum(map(len, self._unread.values())))
 
     def _note_laid(self, connection: Connection, names: Iterable[str]) -> None:
         for name in names:

@@ -4,9 +4,10 @@ A secret lies in its row as in a key's file: sealed, where there is a wrapping k
 """
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 from cext.decoder import KeyState
 from gateway import registry as terminals
@@ -19,56 +20,76 @@ from protocol.host.strict import ConfigError, Problem
 KEY, FACTOR = "key", "factor"
 
 
-def over(registry: Registry, connection: sqlite3.Connection | None, now_ms: int) -> Registry:
-    """The registry with the keys that were agreed on, without those whose time is over; None: as it is.
+_LINE = "CAST(line AS BLOB)"  # what has rotted need not be a text
 
-    Where terminals.toml has that generation too, a technician has laid a key since: that counts. Where it has a higher
-    one, both do until the terminal uses it: the board that is replaced serves until the other hangs in its place.
-    Raises ValueError: a key can't be opened; it is not shown.
-    """
-    if connection is None:
-        return registry
+
+class _Kept(NamedTuple):
+    """What was agreed on with a terminal, by generation: keys, and why those can't be opened that can't."""
+
+    states: dict[int, KeyState]
+    unread: dict[int, str]
+
+
+class Counting(NamedTuple):
+    """A terminal with the keys that count. unread: those that would, by generation, and why they can't be opened."""
+
+    terminal: Terminal
+    unread: dict[int, str]
+
+
+def over(registry: Registry, connection: sqlite3.Connection, now_ms: int) -> Iterator[Counting]:
+    """The terminals that ever agreed on a key, with the keys that count."""
     names = [name for (name,) in connection.execute("SELECT terminal FROM secrets UNION SELECT terminal FROM retired")]
-    return registry.replaced(changed(registry, connection, now_ms, names))
+    return changed(registry, connection, now_ms, names)
 
 
 def changed(
     registry: Registry, connection: sqlite3.Connection, now_ms: int, names: Iterable[str]
-) -> Iterator[Terminal]:
-    """Those of these terminals that are admitted, likewise."""
+) -> Iterator[Counting]:
+    """Those of these terminals that are admitted, with the keys that were agreed on, but those whose time is over.
+
+    Where terminals.toml has that generation too, a technician has laid a key since: that counts. Where it has a higher
+    one, both do until the terminal uses it: the board that is replaced serves until the other hangs in its place.
+    """
     for name in names:
         one = registry.get(name)
         if one is not None:
             yield _with(one, _kept(connection, registry.wrapping, name), _retired(connection, now_ms, name))
 
 
-def load(path: Path, folder: Path, now_ms: int) -> Registry:
-    """terminals.toml with what was agreed on since. folder: data_dir. Raises ConfigError."""
-    registry = terminals.load(path)
+def warnings(folder: Path, registry: Registry, now_ms: int) -> list[Problem]:
+    """What an operator should know of keys that were agreed on: which of those that count can't be opened, and why.
+
+    folder: data_dir.
+    """
+    file = folder / FILE
     try:
         with looking(folder) as connection:
-            return over(registry, connection, now_ms)
-    except (sqlite3.Error, ValueError) as error:
-        raise unusable(folder, error) from error
+            found = [] if connection is None else list(over(registry, connection, now_ms))
+    except sqlite3.Error as error:
+        return [Problem(file, "secrets", f"can't be read / 无法读取: {error}")]
+    return [
+        Problem(file, key_file.name_of(one.terminal.id, generation), why)
+        for one in found
+        for generation, why in one.unread.items()
+    ]
 
 
 def load_keys(path: Path, folder: Path) -> dict[str, dict[int, KeyState]]:
-    """Every key that there ever was, of terminals.toml and agreed on: to prove what came once. Raises ConfigError."""
+    """Every key that there ever was and can be opened, of terminals.toml and agreed on: to prove what came once.
+
+    Raises ConfigError.
+    """
     found = terminals.load_keys(path)
     wraps = terminals.wrapping_at(path)
     try:
         with looking(folder) as connection:
             if connection is not None:
                 for (name,) in connection.execute("SELECT DISTINCT terminal FROM secrets").fetchall():
-                    found[name] = {**_kept(connection, wraps, name), **found.get(name, {})}
-    except (sqlite3.Error, ValueError) as error:
-        raise unusable(folder, error) from error
+                    found[name] = {**_kept(connection, wraps, name).states, **found.get(name, {})}
+    except sqlite3.Error as error:
+        raise ConfigError([Problem(folder / FILE, "secrets", f"can't be used / 无法使用: {error}")]) from error
     return found
-
-
-def unusable(folder: Path, error: Exception) -> ConfigError:
-    """That the keys which were agreed on can't be read."""
-    return ConfigError([Problem(folder / FILE, "secrets", f"can't be used / 无法使用: {error}")])
 
 
 def next_end_ms(connection: sqlite3.Connection, now_ms: int) -> int | None:
@@ -92,9 +113,10 @@ def read(
 ) -> bytes | None:
     """A secret of the store, if it is there. Raises ValueError, without showing it."""
     row = connection.execute(
-        "SELECT line FROM secrets WHERE terminal = ? AND generation = ? AND kind = ?", (terminal, generation, kind)
+        f"SELECT {_LINE} FROM secrets WHERE terminal = ? AND generation = ? AND kind = ?",  # noqa: S608
+        (terminal, generation, kind),
     ).fetchone()
-    return None if row is None else key_file.opened(row[0].encode(), name_of(terminal, generation, kind), wraps)
+    return None if row is None else key_file.opened(row[0], name_of(terminal, generation, kind), wraps)
 
 
 def keep(
@@ -152,9 +174,10 @@ def laid_above(connection: sqlite3.Connection, registry: Registry, name: str) ->
     return laid if waiting is not None and waiting < laid else None
 
 
-def lines(connection: sqlite3.Connection) -> Iterator[tuple[tuple[str, int, str], str]]:
+def lines(connection: sqlite3.Connection) -> Iterator[tuple[tuple[str, int, str], bytes]]:
     """Every secret as it lies there, by its place."""
-    for terminal, generation, kind, line in connection.execute("SELECT terminal, generation, kind, line FROM secrets"):
+    rows = connection.execute(f"SELECT terminal, generation, kind, {_LINE} FROM secrets")  # noqa: S608
+    for terminal, generation, kind, line in rows:
         yield (terminal, generation, kind), line
 
 
@@ -164,20 +187,28 @@ def name_of(terminal: str, generation: int, kind: str) -> str:
     return name if kind == KEY else f"{name}.{kind}"
 
 
-def _with(one: Terminal, kept: Mapping[int, KeyState], retired: set[int]) -> Terminal:
-    found = {**kept, **one.states}
-    highest = max(found, default=0)
-    return replace(one, states={key: state for key, state in found.items() if key == highest or key not in retired})
+def _with(one: Terminal, kept: _Kept, retired: set[int]) -> Counting:
+    """A key that can't be opened is there all the same: those before it do not come back for its lack."""
+    found, unread = {**kept.states, **one.states}, kept.unread.keys() - one.states.keys()
+    highest = max([*found, *unread], default=0)
+    counting = {key for key in (*found, *unread) if key == highest or key not in retired}
+    states = {key: state for key, state in found.items() if key in counting}
+    return Counting(replace(one, states=states), {key: kept.unread[key] for key in sorted(unread & counting)})
 
 
-def _kept(connection: sqlite3.Connection, wraps: WrappingKeys, terminal: str) -> dict[int, KeyState]:
+def _kept(connection: sqlite3.Connection, wraps: WrappingKeys, terminal: str) -> _Kept:
+    found = _Kept({}, {})
     rows = connection.execute(
-        "SELECT generation, line FROM secrets WHERE terminal = ? AND kind = ?", (terminal, KEY)
-    ).fetchall()
-    return {
-        generation: KeyState(key_file.opened(line.encode(), name_of(terminal, generation, KEY), wraps))
-        for generation, line in rows
-    }
+        f"SELECT generation, {_LINE} FROM secrets WHERE terminal = ? AND kind = ?",  # noqa: S608
+        (terminal, KEY),
+    )
+    for generation, line in rows:
+        try:
+            secret = key_file.opened(line, name_of(terminal, generation, KEY), wraps)
+            found.states[generation] = KeyState(secret)
+        except ValueError as error:  # one row that has rotted is no other's
+            found.unread[generation] = str(error)
+    return found
 
 
 def _retired(connection: sqlite3.Connection, now_ms: int, terminal: str) -> set[int]:

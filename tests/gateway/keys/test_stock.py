@@ -90,13 +90,21 @@ def test_what_is_sealed_shows_no_key_opens_again_and_comes_back_as_it_was(house:
     house.files()[0].chmod(0o640)
     assert house.run("check")[:2] == (
         1,
-        {"ok": False, "sealed": 0, "older": 0, "plain": 4, "equal": [], "wrapping_keys": 1},
+        {"ok": False, "sealed": 0, "older": 0, "plain": 4, "unread": [], "equal": [], "wrapping_keys": 1},
     )
     assert ["4 key files are not sealed" in one for one in house.warned()] == [True]
     assert house.run("seal")[:2] == (0, {"sealed": 4})
     assert house.run("seal")[:2] == (0, {"sealed": 0})
     assert house.warned() == []
-    assert house.run("check")[1] == {"ok": True, "sealed": 4, "older": 0, "plain": 0, "equal": [], "wrapping_keys": 1}
+    assert house.run("check")[1] == {
+        "ok": True,
+        "sealed": 4,
+        "older": 0,
+        "plain": 0,
+        "unread": [],
+        "equal": [],
+        "wrapping_keys": 1,
+    }
     assert [file.stat().st_mode & 0o777 for file in house.files()] == [0o640, 0o600, 0o600, 0o600]
     for secret in [sender.secret for sender in SENDERS] + [OWN]:
         for form in (secret, secret.hex().encode(), base64.b64encode(secret)[:40]):

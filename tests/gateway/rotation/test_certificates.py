@@ -120,6 +120,21 @@ def test_what_has_ended_before_its_terminal_is_heard_is_not_sent(house: House) -
     assert [one.version for one in house.talk(box)] == [version]
 
 
+def test_what_has_not_begun_waits_for_the_clock_and_is_then_sent(house: House) -> None:
+    """P-498: a gateway whose clock was behind for a while; it is said once, over all frames of that time."""
+    box = world.Box(Sender(NAME), house.clock)
+    right_s = house.clock.now_s
+    version = house.order(document())
+    house.clock.now_s = int(RIGHT.own.certificate.not_valid_before_utc.timestamp()) - 40 * 24 * HOUR_S
+    for _ in range(5):
+        assert house.talk(box) == []
+        house.step(HOUR_S)
+    assert house.state()[:2] == (version, configurations.PENDING)
+    assert house.said.getvalue().count("certificates_early") == 1
+    house.clock.now_s = right_s
+    assert [one.version for one in house.talk(box)] == [version]
+
+
 def test_what_ends_soon_is_named_if_it_is_in_force(house: House) -> None:
     """P-415"""
     box = world.Box(Sender(NAME), house.clock)

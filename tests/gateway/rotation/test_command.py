@@ -7,11 +7,10 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from gateway import cli
+from gateway import cli, registry
 from gateway.keys.wrapping import WrappingKeys
 from gateway.rotation import changes, keyring
 from gateway.rotation.store import Store, looking
-from protocol.host.strict import ConfigError
 from tests.gateway.support import Sender, write_config, write_key
 
 
@@ -77,20 +76,10 @@ def test_keys_that_were_agreed_on_are_sealed_and_rewrapped_with_the_others(confi
         assert done.exit_code == 0, done.output
         with looking(folder) as connection_:
             assert connection_ is not None
-            assert (dict(keyring.lines(connection_))[place] == secret.hex()) == is_plain
-        found = keyring.load(terminals, folder, 0).get("T0001")
-        assert found is not None
-        assert sorted(found.states) == [1, 2]
+            assert (dict(keyring.lines(connection_))[place] == secret.hex().encode()) == is_plain
+            (found,) = keyring.over(registry.load(terminals), connection_, 0)
+            assert (sorted(found.terminal.states), found.unread) == ([1, 2], {})
         assert sorted(keyring.load_keys(terminals, folder)["T0001"]) == [1, 2]
-
-
-def test_a_gateway_without_the_wrapping_key_of_what_was_agreed_on_says_so(config: Path) -> None:
-    folder = config.parent / "data"
-    store = Store(folder)
-    with closing(store), store.writing() as connection:
-        keyring.keep(connection, ("T0001", 2, keyring.KEY), b"s" * 32, WrappingKeys([b"w" * 32]), 0)
-    with pytest.raises(ConfigError, match="which is not here"):
-        keyring.load(config.parent / "terminals.toml", folder, 0)
 
 
 def due_s(config: Path) -> list[int]:
