@@ -77,19 +77,18 @@ class TextPackets:
         """How many of them are events."""
         return int(self._connection.execute("SELECT count(*) FROM outbox WHERE is_text = 1").fetchone()[0])
 
-    def note_sent(self, qn: str) -> None:
-        """A byte of it is sent only after that."""
-        self._both("UPDATE {} SET sent = 1 WHERE qn = ?", qn)
+    def note_sent(self, qn: str) -> bool:
+        """A byte of it is sent only after that, and none where this is False: nobody has it told any more."""
+        return self._note("sent = 1", qn)
 
     def refused(self, qn: str) -> bool:
         """A round more without an answer; whether it was the last, or nobody has it told any more."""
-        self._both("UPDATE {} SET rounds = rounds + 1 WHERE qn = ?", qn)
-        found = self._connection.execute(
-            "SELECT rounds FROM outbox WHERE qn = ?1"
-            " UNION ALL SELECT rounds FROM log_texts WHERE qn = ?1 AND state = ?2",
-            (qn, UNDER_WAY),
+        if not self._note("rounds = rounds + 1", qn):
+            return True
+        (rounds,) = self._connection.execute(
+            "SELECT rounds FROM outbox WHERE qn = ?1 UNION ALL SELECT rounds FROM log_texts WHERE qn = ?1", (qn,)
         ).fetchone()
-        return found is None or found[0] >= ROUNDS_MAX
+        return bool(rounds >= ROUNDS_MAX)
 
     def all(self) -> list[str]:
         """The QNs of all that are under way."""
@@ -120,7 +119,11 @@ class TextPackets:
             )
         return events, texts
 
-    def _both(self, statement: str, qn: str) -> None:
+    def _note(self, change: str, qn: str) -> bool:
+        """Whether it is still under way."""
         with transaction(self._connection):
-            for table in ("outbox", "log_texts"):
-                self._connection.execute(statement.format(table), (qn,))
+            tables = (("outbox", "is_text = 1"), ("log_texts", f"state = '{UNDER_WAY}'"))
+            return any(
+                self._connection.execute(f"UPDATE {table} SET {change} WHERE qn = ? AND {which}", (qn,)).rowcount  # noqa: S608  (of ours)
+                for table, which in tables
+            )

@@ -85,7 +85,10 @@ class Channel:
         if not session.takes_texts or len(session.texts) >= min(self.texts, LINE_TEXTS // 2):
             return
         in_line = [one.qn for one in session.texts]
-        for packet, was_sent in self._outbox.text_packets.first(self.mns, LINE_TEXTS):
+        found = self._outbox.text_packets.first(self.mns, LINE_TEXTS)
+        if len(found) < LINE_TEXTS:  # that is all: the watch may have withdrawn others
+            self.texts = len({*in_line, *(one.packet.qn for one in found)})
+        for packet, was_sent in found:
             if packet.qn in in_line:
                 continue
             if was_sent:

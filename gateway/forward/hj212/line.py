@@ -2,8 +2,8 @@
 
 Log texts (CN 3020) have a lane of their own, for some platforms never answer them. One that found no answer over its
 resends steps aside, and what else waits is sent. Where that is answered, the platform refuses the text: a round is
-over, and after a pause the text is first on another connection, under its QN. Where nothing is answered, the platform
-is away, and the text was not refused.
+over, and after a pause the text is first on another connection, under its QN: sent once, when nothing else waits, for
+readings wait while it does. Where nothing is answered, the platform is away, and the text was not refused.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from enum import Enum
 
 from gateway.hj212.packet import Packet, is_text, with_rf
 
-TEXT_RETRY_MS = 900_000  # a window's length, so that readings are answered in between; a round holds them up for 40 s
+TEXT_RETRY_MS = 900_000  # a window's length, so that readings are answered in between
 
 
 class Lane(Enum):
@@ -83,6 +83,10 @@ class Line:
         """How often the current packet was sent in vain; a text over connections: some platforms end them at it."""
         return self._text_sends if self._is_text_current() else on_connection
 
+    def resends(self, most: int) -> int:
+        """How often the current packet is sent again: a text of a platform that refuses texts is not."""
+        return 0 if self.refuses_texts and self._is_text_current() else most
+
     def answered(self, qn: str) -> Packet | None:
         """The packet that an answer to this QN is to: the current one, or a text that stepped aside."""
         heads = [one for one in (self.current, self.texts[0] if self.texts else None) if one and one.qn == qn]
@@ -125,8 +129,11 @@ class Line:
         return True
 
     def wants_retry(self, now_ms: int) -> bool:
-        """Whether nothing is under way, and a text is to be tried again: first on another connection."""
-        is_busy = self.current or self.history or self.last or (self.lane is Lane.TRIED and self.packets)
+        """Whether nothing is under way, and a text is to be tried again: first on another connection. Where something
+        always waits, twice as late.
+        """
+        is_late = self.lane is Lane.SHUT and now_ms >= self._retry_at_ms + TEXT_RETRY_MS
+        is_busy = self.current or self.history or self.last or (self.packets and not is_late)
         if self.lane is Lane.OPEN or now_ms < self._retry_at_ms or is_busy:
             return False
         if not self.texts:  # it was given up; the next perhaps goes on this one
@@ -137,7 +144,7 @@ class Line:
         """Its connection ended, or none came about: what was sent is said to come again (2025). Whether a text stepped
         aside by that.
         """
-        steps_aside = self._text_sends > resends and self.step_aside(now_ms)
+        steps_aside = self._text_sends > self.resends(resends) and self.step_aside(now_ms)
         is_over = was_connected if self.lane is Lane.TRIED else now_ms >= self._retry_at_ms
         if is_over and not steps_aside:
             self.lane = Lane.OPEN

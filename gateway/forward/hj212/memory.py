@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping as Map
 from dataclasses import replace
 
-from gateway.forward.hj212.mapping import Mapping, Station
+from gateway.forward.hj212.mapping import INSTANT, STATE, Mapping, Station
 from gateway.forward.outbox import Outbox
 
 OVER_TIME, RE_COUNT = "over_time_s", "re_count"  # of CN 1000
@@ -41,14 +41,10 @@ class Memory:
         before = self._texts.get(f"key_before.{self._origin[station.mn]}")
         return [station.key, *([bytes.fromhex(before)] if before else [])]
 
-    @property
-    def any_stopped(self) -> bool:
-        """Whether any platform has ever stopped anything."""
-        return any(value for name, value in self._texts.items() if name.startswith("stopped."))
-
-    def is_stopped(self, mn: str, cn: str) -> bool:
-        """Whether the platform wants none of these (2012, 2022)."""
-        return bool(self._texts.get(f"stopped.{self._origin.get(mn, mn)}.{cn}"))
+    def stopped(self, mn: str) -> list[str]:
+        """Of which CN the platform wants none of this station (2012, 2022)."""
+        at = f"stopped.{self._origin.get(mn, mn)}."
+        return [cn for cn in (INSTANT, STATE) if self._texts.get(at + cn)]
 
     def remember(self, texts: Map[str, str]) -> None:
         """Keep these, durably."""

@@ -79,7 +79,7 @@ class Partner(NamedTuple):
     heartbeats: Callable[[], Sequence[Packet]] = tuple
     wire: Callable[[Packet], bytes] = lambda packet: packet.data
     renumber: Callable[[Packet], Packet] = lambda packet: packet  # a later QN, durably, for what was never sent
-    note_sent: Callable[[Packet], None] = lambda _: None  # durably, of a text, before its first byte
+    note_sent: Callable[[Packet], bool] = lambda _: True  # durably, of a text, before its first byte; False: withdrawn
     keys: Keys = no_keys
 
 
@@ -164,7 +164,9 @@ class Hj212Session:
         return answered
 
     def take_refused_texts(self) -> list[str]:
-        """QNs of texts that found no answer over their resends since the last call, while another packet found one."""
+        """QNs of texts that found no answer over their resends since the last call, while another packet found one, and
+        of those that were withdrawn before they were sent.
+        """
         refused, self._refused_texts = self._refused_texts, []
         return refused
 
@@ -219,13 +221,15 @@ class Hj212Session:
         """Whether it is a text that keeps its QN, which is past on this connection: on another it is first."""
         return is_text(packet) and self._line.is_sent(packet) and packet.qn < self._last_qn_here
 
-    def _send(self, packet: Packet, now_ms: int) -> bytes:
+    def _send(self, packet: Packet, now_ms: int) -> bytes | None:
         if not self._line.is_sent(packet):
             if packet.qn <= self.last_qn:
                 packet = self._partner.renumber(packet)  # overtaken: on a connection QNs ascend
                 self._line.replace_current(packet)
-            if is_text(packet):
-                self._partner.note_sent(packet)
+            if is_text(packet) and not self._partner.note_sent(packet):
+                self._line.remove(packet)
+                self._refused_texts.append(packet.qn)
+                return self.next_outgoing(now_ms)
         self.last_qn = max(self.last_qn, packet.qn)
         self._last_qn_here = self._last_qn_here if self._line.current_is_history else packet.qn
         self.counts.sent += 1
@@ -248,7 +252,7 @@ class Hj212Session:
             self._take(self._splitter.expire())  # the answer may be hidden behind a damaged length
         if not self._overdue(now_ms):
             return
-        if self._line.sends(self._sends) <= self.settings.resends:
+        if self._line.sends(self._sends) <= self._line.resends(self.settings.resends):
             self._deadline_ms = None
         elif self._line.step_aside(now_ms):
             self.counts.aside += 1
@@ -312,7 +316,8 @@ class Hj212Session:
         if not is_history and is_text(packet):
             line.text_works()
             self._answered_texts.append(packet.qn)
-            self._refused_texts.clear()  # its own alone can stand there: it was refused a moment ago
+            if packet.qn in self._refused_texts:  # a moment ago
+                self._refused_texts.remove(packet.qn)
         elif refused := line.other_works():
             self._refused_texts.append(refused)
         if not is_history and not is_text(packet):

@@ -18,7 +18,7 @@ from gateway.forward.hj212.channel import LINE_PACKETS, Channel
 from gateway.forward.hj212.commands import Commands
 from gateway.forward.hj212.events import Boot, encode_event, encode_start, occurrence_of
 from gateway.forward.hj212.history import Question, history
-from gateway.forward.hj212.mapping import INSTANT, STATE, Mapping, Station
+from gateway.forward.hj212.mapping import Mapping, Station
 from gateway.forward.hj212.memory import OVER_TIME, RE_COUNT, Memory
 from gateway.forward.hj212.numbers import Numbers
 from gateway.forward.hj212.plan import Table, Windows, table_of
@@ -209,7 +209,8 @@ class Hj212Sink:
             found = self._windows.encode(table, row, one, first_ms, resent=resent)
             if found:
                 self._numbers.give_to(first_ms + len(found) - 1)
-            wanted = [packet for packet in found if not self._is_stopped(packet)]
+            stopped = [b";CN=%s;" % cn.encode() for cn in self._memory.stopped(station.mn)]
+            wanted = [packet for packet in found if not any(one in packet.data for one in stopped)]
             return wanted, "stopped" if found else "nothing_mapped"
         if one.start_s is None:
             return [], "no_time"
@@ -231,12 +232,6 @@ class Hj212Sink:
         started_s = seen_s - records.uptime_s[row]
         resent = batch.lane == "backlog"
         return [encode_start(self._mapping, station, seen_s, started_s, self._numbers.next, resent=resent)]
-
-    def _is_stopped(self, packet: Packet) -> bool:
-        return self._memory.any_stopped and any(
-            self._memory.is_stopped(packet.mn, cn) and b";CN=%s;" % cn.encode() in packet.data
-            for cn in (INSTANT, STATE)
-        )
 
     def _session(self, mns: Sequence[str], wiring: Wiring) -> Hj212Session:
         partner = Partner(

@@ -34,9 +34,9 @@ def answer(data: bytes) -> bytes:
     return data_answer(segment).data
 
 
-def in_vain(session: Hj212Session, one: Packet, now_ms: int) -> int:
+def in_vain(session: Hj212Session, one: Packet, now_ms: int, sends: int = SENDS) -> int:
     """Sent as often as may be, without an answer; the time then."""
-    for _ in range(SENDS):
+    for _ in range(sends):
         assert session.next_outgoing(now_ms) == one.data
         now_ms += 1000
         session.on_tick(now_ms)
@@ -68,9 +68,30 @@ def test_a_text_is_refused_by_what_else_is_answered_and_comes_first_on_another_c
     assert (session.wants_connection(now_ms), session.is_failing, session.counts.gave_up) == (True, False, 0)
     session.on_connected()
     session.submit([packet(4)])
-    now_ms = in_vain(session, text(1), now_ms)
+    now_ms = in_vain(session, text(1), now_ms, 1)
     session.give_up_text(text(1).qn)
     assert session.next_outgoing(now_ms) == packet(4).data
+
+
+def test_a_text_is_tried_again_when_nothing_else_waits_and_twice_as_late_where_something_always_does() -> None:
+    """P-489."""
+    session = open_session(text(1), packet(2), packet(3))
+    now_ms = in_vain(session, text(1), 0)
+    session.on_bytes(answer(session.next_outgoing(now_ms) or b""))
+    now_ms += TEXT_RETRY_MS
+    assert (session.next_outgoing(now_ms), session.wants_close) == (packet(3).data, False)
+    session.on_bytes(answer(packet(3).data))
+    session.submit([packet(4)])
+    assert (session.next_outgoing(now_ms + TEXT_RETRY_MS), session.wants_close) == (None, True)
+
+
+def test_a_text_that_was_withdrawn_in_line_is_not_sent() -> None:
+    """P-490: the packet behind it goes in its place; its owner is told to forget it."""
+    session = Hj212Session(SETTINGS, lambda: 0.5, Partner(note_sent=lambda one: one.qn != text(1).qn))
+    session.submit([text(1), packet(2)])
+    session.on_connected()
+    assert session.next_outgoing(0) == packet(2).data
+    assert (session.take_refused_texts(), list(session.texts)) == ([text(1).qn], [])
 
 
 def test_an_answer_to_a_text_that_stepped_aside_confirms_it() -> None:
@@ -140,6 +161,7 @@ class Model:
         self.submitted = self.confirmed = self.held_up = 0
         self.in_vain: Counter[str] = Counter()
         self.last_qn, self.is_proven = "", False
+        self.most = SENDS  # of the text that was sent last, in a round
 
     def submit(self) -> None:
         session = self.session
@@ -160,7 +182,7 @@ class Model:
             session.on_disconnected(self.now_ms)
         self.confirmed += len(session.take_confirmed())
         for qn in session.take_refused_texts():
-            assert (self.in_vain.pop(qn) >= SENDS, self.is_proven) == (True, True)
+            assert (self.in_vain.pop(qn) >= self.most, self.is_proven) == (True, True)
             if self.chance.random() < 0.5:
                 session.give_up_text(qn)
 
@@ -171,10 +193,11 @@ class Model:
         self.last_qn, is_a_text = sent.qn, sent.cn == "3020"
         if is_a_text:
             self.in_vain[sent.qn] += 1
+            self.most = 1 if self.session.refuses_texts else SENDS
             self.held_up += self.session.pending > 0
             self.is_proven = False
         if self.mood == "good" or (self.mood != "silent" and not is_a_text):
-            assert self.held_up <= SENDS
+            assert self.held_up <= self.most
             self.held_up = self.held_up if is_a_text else 0
             self.is_proven |= not is_a_text
             self.session.on_bytes(answer(data))
@@ -185,7 +208,9 @@ class Model:
 @given(st.randoms(use_true_random=False))
 @settings(max_examples=6, deadline=None, phases=[Phase.explicit, Phase.generate])
 def test_whatever_the_platform_does_a_text_is_refused_by_proof_alone_and_holds_nothing_up(rng: random.Random) -> None:
-    """P-438: SENDS in vain, then another packet answered; no reading waits longer; QNs ascend on a connection."""
+    """P-438, P-489: SENDS in vain, one where a text was refused before, then another packet answered; no reading waits
+    longer; QNs ascend on a connection.
+    """
     model = Model(rng)
     for step in range(3000):
         model.now_ms += rng.choice([1, 300, 1000, TEXT_RETRY_MS if step % 50 == 0 else 1])

@@ -180,6 +180,24 @@ def test_two_texts_of_one_second_and_station_have_a_second_each(tmp_path: Path) 
     station.close()
 
 
+def test_of_what_is_withdrawn_the_platform_hears_at_most_the_one_that_was_sent(tmp_path: Path) -> None:
+    """P-490: the others were in line already, or behind it; a reading waits for no one of them."""
+    platform = PlatformDouble()
+    station = Station(tmp_path, mapping(tmp_path, LOG + HEAD_2017 + ITEMS_2017), platform)
+    platform.answers = False
+    tell(station, *(LogText(f"change.{number}", None, NOW_S, str(number)) for number in range(7)), channel="duty")
+    station.steps(1)
+    with closing(outbox.writable(outbox.file_of(tmp_path, "s"))) as connection:
+        assert log_texts.withdraw(connection, []) == 7
+    station.commit([window(1, NOW_S - 900)])
+    platform.answers = True
+    platform.now_ms += 60_000
+    station.steps(4)
+    assert {one["i21001-Info"] for one in station.told("3020")} == {"//0//"}
+    assert (len(station.told("2051")), station.hj212._channels[0].texts) == (1, 0)
+    station.close()
+
+
 def test_without_its_channel_a_text_is_told_no_more(tmp_path: Path) -> None:
     """P-436: under way too, while the sink is at work; another channel's is told."""
     platform = PlatformDouble()

@@ -67,7 +67,8 @@ def test_readings_go_on_and_the_text_is_given_up_with_a_reason(tmp_path: Path) -
             assert trouble.reason == "log_texts"
     assert states(station, "change.1") == [GIVEN_UP]
     texts = [one for one in platform.told if one.cn == "3020"]
-    assert (len(texts), len({one.qn for one in texts}), platform.descended) == (4 * ROUNDS_MAX, 1, [])
+    assert (len({one.qn for one in texts}), platform.descended) == (1, [])
+    assert 4 + ROUNDS_MAX - 1 <= len(texts) <= 4 + ROUNDS_MAX  # after the first round one a try
     assert [b"CN=3020" in data for data in kept(station)] == [True]
     assert station.hj212.work(0) is None
     station.close()
