@@ -107,7 +107,7 @@ $(STAMP)/vm64 $(STAMP)/vm32: $(STAMP)/vm%: $(SETUP)/micropython.sh
 	@$(SETUP)/micropython.sh vm$* build/vm$*
 	@touch $@
 
-demo: setup ## one factory, one terminal, one day, with faults / 演示：一个工厂的一天
+demo: setup-check $(STAMP)/mosquitto $(STAMP)/vm64 ## one factory, two terminals, one day, with faults / 演示：一个工厂的一天
 	$(BIN)/wattline hil demo
 
 lint: setup-check

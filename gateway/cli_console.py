@@ -27,7 +27,7 @@ PasswordFile = Annotated[
 def console(config: Config, as_json: AsJson = False) -> None:
     """Serve the console on loopback until SIGTERM or Ctrl-C. A process beside `run` and `watch`. 网页控制台
 
-    Needs `[console] users` in gateway.toml; `console-user` makes that file. Prints its address once it can be opened.
+    Needs `console.users` in gateway.toml; `console-user` makes that file. Prints its address once it can be opened.
     """
     memory.leave_no_core()
     loaded = load(config)

@@ -43,7 +43,7 @@ def monthly(
 ) -> None:
     """A sheet for each enterprise: run hours, linkage rate, energy by tariff period, CO2, completeness, alarms. 月报
 
-    Needs `enterprises` in gateway.toml; its [tariff] has periods and the grid's factor. The sheet prints to A4.
+    Needs `enterprises` in gateway.toml; its table `tariff` has periods and the grid's factor. The sheet prints to A4.
     """
     loaded = load(config)
     known = [one for one in load_enterprises(config, loaded) if enterprise in {None, one.id}]

@@ -158,7 +158,7 @@ def list_(folder: At = HERE, as_json: AsJson = False) -> None:
 @app.command("broker-config", epilog=examples("pki broker-config --terminals 7056 --out /etc/mosquitto/wattline"))
 def broker_config(
     terminals: Annotated[int, typer.Option(min=1, max=100_000, help="Of the fleet. 终端数")],
-    out: Out,
+    out: Annotated[Path, typer.Option(help="For both files. 输出目录")],
     port: Annotated[int, typer.Option(min=1, max=65_535, help="For terminals. 终端端口")] = 8883,
     gateway_port: Annotated[int, typer.Option(min=1, max=65_535, help="For the gateway, on loopback. 网关端口")] = 1883,
 ) -> None:

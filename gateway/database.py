@@ -129,6 +129,7 @@ def migrate(
 ) -> None:
     """Bring the file to the newest of `folder`/NNNN.sql, one transaction a version. Raises NewerSchemaError.
 
+    A file without any is made in one: cut off, it is not one of an older version, which an upgrade would copy.
     Several processes may do so at once. also[N] runs after the statements of NNNN.sql, for what SQL can't do.
     """
     steps = sorted(folder.glob("[0-9][0-9][0-9][0-9].sql"))
@@ -137,15 +138,22 @@ def migrate(
     if version > newest:
         ((_, _, file), *_) = connection.execute("PRAGMA database_list").fetchall()
         raise newer(file, version, newest)
-    for step in steps[version:]:
+    for some in [[step] for step in steps[version:]] if version else [steps]:
         with transaction(connection):
-            if schema_version(connection) >= int(step.stem):  # another process was first
-                continue
-            for statement in _statements(step.read_text(encoding="utf-8")):
-                connection.execute(statement)
-            if int(step.stem) in also:
-                also[int(step.stem)](connection)
-            connection.execute(f"PRAGMA user_version = {int(step.stem)}")
+            for step in some:
+                _take(connection, step, also)
+
+
+def _take(connection: sqlite3.Connection, step: Path, also: Mapping[int, Callable[[sqlite3.Connection], None]]) -> None:
+    """One version's statements, in the transaction that is open."""
+    number = int(step.stem)
+    if schema_version(connection) >= number:  # another process was first
+        return
+    for statement in _statements(step.read_text(encoding="utf-8")):
+        connection.execute(statement)
+    if number in also:
+        also[number](connection)
+    connection.execute(f"PRAGMA user_version = {number}")
 
 
 def newer(file: Path | str, version: int, newest: int) -> NewerSchemaError:

@@ -142,7 +142,7 @@ def run(  # noqa: PLR0913, PLR0917  (a command's options are its parameters)
     raise typer.Exit(0 if passed else 1)
 
 
-@app.command(name="list")
+@app.command(name="list", epilog="Examples / 示例:\n\n  wattline hil list\n\nExit status / 退出码: 0 always.")
 def list_() -> None:
     """The scenarios and provinces that come with the bench. 场景列表"""
     fails: dict[str, str] = {}
@@ -190,8 +190,9 @@ app.command(epilog=board_cli.EPILOG)(board_cli.bench)
     "  wattline hil platform --port 9000 --journal received.jsonl\n\n"
     "  wattline hil platform --port 9000 --strict --edition 2025 --stations stations.toml\n\n"
     '  echo \'{"mode": "late", "delay_ms": 3000}\' >> control.jsonl\n\n'
-    "Modes / 模式: normal, silent, refuse, late, double, drop, cut, missing; \n\n"
-    "Noise before each answer / 应答前的干扰: garbage, huge, wrong_crc, other_mn.",
+    "Modes / 模式: normal, silent, refuse, late, double, drop, cut, missing;\n\n"
+    "Noise before each answer / 应答前的干扰: garbage, huge, wrong_crc, other_mn.\n\n"
+    "Exit status / 退出码: 0 ended by Ctrl-C, 2 usage.",
 )
 def platform_(
     port: Annotated[int, typer.Option(min=0, max=65535, help="0: take one from the system. 端口")] = 0,

@@ -13,7 +13,7 @@ EPILOG = (
     "Examples / 示例:\n\n"
     "  wattline hil heap\n\n"
     "  wattline hil heap --days 3 --json\n\n"
-    "  wattline hil heap --kib 256 --days 1\n\n"
+    "  wattline hil heap --kib 280 --days 1\n\n"
     "Exit status / 退出码: 0 a heap was found, or the given one works, 1 not, 2 the bench could not run."
 )
 

@@ -80,6 +80,23 @@ def _group(entry: EntryPoint) -> Any:
     return typer.main.get_group(command.load(entry))
 
 
+def helps() -> Iterator[tuple[str, Any]]:
+    """Each command and group of ours: its words, and what the command line has of it."""
+    return _below("wattline", _root())
+
+
+def _below(words: str, asked: Any) -> Iterator[tuple[str, Any]]:
+    group = _group(asked.entry) if isinstance(asked, command._Deferred) else asked
+    yield words, group
+    for name, inner in getattr(group, "commands", {}).items():
+        yield from _below(f"{words} {name}", inner)
+
+
+def examples(asked: Any) -> list[str]:
+    """The command lines that a command's `--help` ends with."""
+    return [line.strip() for line in (asked.epilog or "").splitlines() if line.startswith("  ")]
+
+
 def _refused(name: str, asked: Any, words: list[str]) -> str:
     if isinstance(asked, command._Deferred):
         asked = _group(asked.entry)

@@ -6,12 +6,17 @@ from pathlib import Path
 
 import pytest
 
+import gateway
 from gateway.console.audit import FILE as AUDIT
 from gateway.console.audit import Audit
-from gateway.database import StoreUnavailableError, connect, migrate, schema_version
+from gateway.database import StoreUnavailableError, connect, connect_for_reading, migrate, schema_version
 from gateway.forward.outbox import SCHEMA, file_of, writable
+from gateway.journal.journal import SCHEMA as JOURNAL
+from gateway.journal.migration import STEPS
 from gateway.watch.store import FILE as ALARMS
 from gateway.watch.store import Store
+
+SCHEMAS = sorted(Path(gateway.__file__).parent.glob("*/schema"))
 
 
 @pytest.mark.parametrize("made_before", [0, 2])
@@ -35,6 +40,18 @@ def test_two_that_bring_a_file_up_to_date_at_once_both_find_it_made(tmp_path: Pa
         migrate(one, SCHEMA)
         assert begun
         assert schema_version(one) == schema_version(other) == newest
+
+
+@pytest.mark.parametrize("schema", SCHEMAS, ids=lambda one: one.parent.name)
+def test_a_store_is_made_at_once_or_not_at_all(schema: Path, tmp_path: Path) -> None:
+    """P-510: whenever its program is killed, the file is not one of an older version, which an upgrade would copy."""
+    with closing(connect(tmp_path / "file")) as connection, closing(connect_for_reading(tmp_path / "file")) as other:
+        seen = list[int]()
+        connection.set_trace_callback(lambda _: seen.append(schema_version(other)))
+        migrate(connection, schema, STEPS if schema == JOURNAL else {})
+        connection.set_trace_callback(None)
+        assert set(seen) == {0}
+        assert schema_version(other) == len(list(schema.glob("*.sql")))
 
 
 @pytest.mark.parametrize(

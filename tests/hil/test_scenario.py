@@ -11,6 +11,7 @@ from gateway import registry
 from gateway.forward.hj212.mapping import load_mapping
 from hil import faults, scenario, wiring
 from hil.fault_kinds import KINDS, ON
+from hil.meter import read_profile
 from hil.meter_bus import meters_json
 from hil.meters import Config
 from hil.process import BenchError
@@ -34,8 +35,15 @@ def refused(tmp_path: Path, before: str, after: str) -> str:
     return str(error.value)
 
 
+def _most_w(point: scenario.Point) -> int:
+    """The most power that its meter can measure."""
+    most_w: int = read_profile(point.profile)["power_max_w"]
+    return most_w * point.ct_ratio
+
+
 @pytest.mark.parametrize("name", scenario.names())
 def test_every_scenario_is_understood_by_everyone_who_is_told_of_it(name: str, tmp_path: Path) -> None:
+    """P-511"""
     one = scenario.load(name)
     assert one.name == name
     ports = wiring.Ports(1883, 2, {terminal.name: 5020 + at for at, terminal in enumerate(one.terminals)})
@@ -50,6 +58,8 @@ def test_every_scenario_is_understood_by_everyone_who_is_told_of_it(name: str, t
         assert len(stations[terminal.id].items) == len(points) * len(wiring.QUANTITIES)
         assert admitted.get(terminal.id) is not None
         msgspec.convert(meters_json(one, terminal, "log"), Config)
+    over = [point.name for point in one.points if point.rated_w > _most_w(point)]
+    assert over == []  # no terminal believes energies above it (FLAG_ENERGY_STEP)
     assert [action.at_ms for action in faults.actions(one)] == sorted(action.at_ms for action in faults.actions(one))
 
 
