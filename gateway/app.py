@@ -50,7 +50,7 @@ from gateway.quarantine.orders import Done, Inbox, Order, Work
 from gateway.quarantine.quarantine import Quarantine
 from gateway.registry import Registry
 from gateway.replay import AnswersOnly, replayer
-from gateway.rotation import keyring
+from gateway.rotation import ahead, keyring
 from gateway.rotation.certificates_desk import Desk as CertificatesDesk
 from gateway.rotation.desk import Desk as RotationDesk
 from gateway.updates.bundles import load_keys
@@ -93,7 +93,8 @@ class Loaded:
             text = "missing: a terminal that knows mqtt.share can join it / 缺少: 终端可加入共享组; docs/scale.md"
             found.append(Problem(config_path, "mqtt.mount_point", text))
         found += Stock(self.config).warnings(Path(self.config.terminals))
-        found += keyring.warnings(Path(self.config.data_dir), self.registry, 1000 * now_s)
+        data_dir = Path(self.config.data_dir)
+        found += keyring.warnings(data_dir, self.registry, 1000 * now_s) + ahead.warnings(data_dir, self.registry)
         found += self._watch_warnings(config_path, now_s)
         if self.config.update_keys is not None:
             _collect(found, partial(load_keys, Path(self.config.update_keys)), list[bytes]())

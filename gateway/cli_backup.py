@@ -1,5 +1,6 @@
 """`wattline gateway backup`, `restore` and `upgrade`."""
 
+import sqlite3
 from pathlib import Path
 from typing import Annotated
 
@@ -14,6 +15,8 @@ from gateway.backup.stores import BackupError
 from gateway.cli_common import AsJson, Config, examples, fail, load, print_json, time_text
 from gateway.clock import SystemClock
 from gateway.database import NewerSchemaError, StoreUnavailableError
+from gateway.rotation import ahead
+from gateway.rotation import store as rotation
 
 
 def backup(
@@ -50,7 +53,8 @@ def restore(
     """Put a backup into data_dir, all of it or nothing; the gateway must not run. 恢复
 
     What the gateway acknowledged after the backup is gone, unless a terminal still holds it. Replaced files are kept
-    aside, in data_dir/replaced-TIME.
+    aside, in data_dir/replaced-TIME. unheard: terminals that changed their keys after the backup, as far as can be seen
+    in what was replaced.
     """
     loaded = load(config)
     data_dir = Path(loaded.data_dir)
@@ -61,7 +65,7 @@ def restore(
             found, aside = put_back(from_, data_dir, SystemClock().now_ms(), force=force is not None)
     except (BackupError, lock.AlreadyRunningError, OSError) as error:
         fail(str(error))
-    made = time_text(found.began_ms)
+    made, unheard = time_text(found.began_ms), _unheard(aside, data_dir)
     if as_json:
         print_json(
             {
@@ -70,12 +74,31 @@ def restore(
                 "last_record": found.last_record,
                 "files": [one.name for one in found.files],
                 "replaced": None if aside is None else str(aside),
+                "unheard": unheard,
             }
         )
         return
     typer.echo(f"{data_dir}: as of {made}, up to record {found.last_record} / 已恢复至备份时刻")
     if aside is not None:
         typer.echo(f"what was there is in / 原有数据移至: {aside}")
+    if unheard:
+        typer.echo(
+            f"changed their keys since, and can't be heard / 此后更换过密钥、无法接收的终端: {', '.join(unheard)}"
+        )
+        typer.echo(f"before the gateway starts / 启动网关前执行: cp -p {aside}/{rotation.FILE}* {data_dir}/")
+    typer.echo(
+        "once terminals have sent, `check` names those whose keys are newer than the backup"
+        " / 终端上传后，`check` 会列出密钥比备份新的终端"
+    )
+
+
+def _unheard(aside: Path | None, data_dir: Path) -> list[str]:
+    """The terminals whose keys were replaced by older ones; what is said where that can't be seen any more."""
+    try:
+        return [] if aside is None else ahead.than(aside, data_dir)
+    except sqlite3.Error as error:
+        typer.echo(f"{aside}/{rotation.FILE}: can't be read / 无法读取: {error}", err=True)
+        return []
 
 
 def upgrade(

@@ -203,6 +203,15 @@ class QuarantineReader:
         )
         return [Kept(row[0], Refused(*row[1:])) for row in rows]
 
+    def newest_of_each(self, reason: str) -> list[Kept]:
+        """Of each source the newest of a reason, by source."""
+        rows = self._connection.execute(
+            f"SELECT {_COLUMNS} FROM refused WHERE id IN"  # noqa: S608
+            " (SELECT max(id) FROM refused WHERE reason = ? GROUP BY source) ORDER BY source",
+            (reason,),
+        )
+        return [Kept(row[0], Refused(*row[1:])) for row in rows]
+
     def since(self, after: int) -> list[Kept]:
         """All with a greater id."""
         rows = self._connection.execute(f"SELECT {_COLUMNS} FROM refused WHERE id > ? ORDER BY id", (after,))  # noqa: S608
