@@ -13,6 +13,7 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
 ANSWER_S = 20.0  # a busy machine
 KEPT_MAX = 10_000  # messages: a run has some hundred
+LAST = "wattline/last"  # nobody's topic: what a client says to itself
 
 
 class Client:
@@ -48,6 +49,15 @@ class Client:
     def publish(self, topic: str, data: bytes) -> None:
         """Say it, and wait until the broker has answered; what it does with it, it does not say."""
         self._ask(self._client.publish, topic, data)
+
+    def hear_out(self) -> list[tuple[str, bytes]]:
+        """All that was said until now to what it subscribes to: a broker tells one client all in order, so a word of
+        its own comes last.
+        """
+        self.subscribe(LAST)
+        self.publish(LAST, b"")
+        self._wait(lambda: (LAST, b"") in self.heard)
+        return [one for one in self.heard if one[0] != LAST]
 
     def close(self) -> None:
         """Be gone."""

@@ -16,6 +16,7 @@ from gateway.pki.authority import BEGIN, CLIENT, PEM, Authority, Issued
 from hil.attack.client import Client
 from hil.attack.house import ADMIN, HOST, OPERATOR, OWN, SPARE, STOLEN, USER_PASSWORD, House
 from hil.attack.move import Move, Observed
+from hil.process import BenchError
 from protocol import frame
 from protocol.host import orders
 
@@ -98,12 +99,16 @@ def _pose(server: socket.socket, context: ssl.SSLContext, told: bytearray, tried
 
 
 def _captured(house: House) -> list[tuple[str, bytes]]:
-    """Frames of the true terminal, as somebody who hears everything has them; its acks, too."""
+    """Frames of the true terminal, as somebody who hears everything has them, until the gateway has answered a start of
+    it made for this; its acks, too. The last frame is of that start. Raises BenchError where it is not answered.
+    """
     with house.between() as listener:
         listener.subscribe(UP + "+", DOWN + "+")
-        house.restart_terminal()
-        house.wait(lambda: any(topic.startswith(DOWN) for topic, _ in listener.heard))
-        return list(listener.heard)
+        taken = house.terminal.process.text().count(TAKEN)
+        house.restart_terminal()  # what an earlier start sent may still be under way, and be heard, too
+        if not house.wait(lambda: house.terminal.process.text().count(TAKEN) > taken):
+            raise BenchError("the terminal was started, and the gateway did not answer it")
+        return listener.hear_out()
 
 
 def replays(house: House) -> Observed:
@@ -165,8 +170,8 @@ def _answer(house: House, order: bytes) -> str:
 
 def _order(house: House) -> bytes:
     """A request for the terminal's first record, as the gateway answers a frame of the start that it makes now."""
-    (data, *_) = [data for topic, data in _captured(house) if topic == UP + OWN]
-    heard = frame.open_frame(data, OWN, {house.own_key.generation: house.own_key})
+    (*_, newest) = [data for topic, data in _captured(house) if topic == UP + OWN]
+    heard = frame.open_frame(newest, OWN, {house.own_key.generation: house.own_key})
     return orders.seal_request(house.own_key, OWN, heard.epoch, [(1, 1)], (heard.boot_id, heard.sent_ms))
 
 
