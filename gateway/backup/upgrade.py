@@ -122,6 +122,11 @@ def prepare(data_dir: Path, now_ms: Callable[[], int], copy_to: Path | None = No
 
 def _copy(data_dir: Path, found: list[Store], now_ms: Callable[[], int], copy_to: Path | None) -> None:
     """Copy all stores; what a copy that was cut off has left goes."""
+    if copy_to is not None and copy_to.resolve().is_relative_to(data_dir.resolve()):
+        raise BackupError(
+            f"--copy-to {copy_to}: is within {data_dir}, where the copy goes without --copy-to; name a folder elsewhere"
+            " / 不能位于数据目录内，请指定其他目录"
+        )
     mark = data_dir / MARK_BEGUN
     shutil.rmtree(data_dir / BEGUN, ignore_errors=True)
     if copy_to is None:
@@ -167,15 +172,18 @@ def _marked(mark: Path) -> Elsewhere | None:
 
 
 def _settle(data_dir: Path) -> None:
-    """Nothing is older any more: the copy is that of the last upgrade."""
+    """Nothing is older any more: the copy is that of the last upgrade, and none of one before stays in data_dir."""
     if (data_dir / BEGUN).exists():
         shutil.rmtree(data_dir / DONE, ignore_errors=True)
-        (data_dir / BEGUN).rename(data_dir / DONE)
         (data_dir / MARK_DONE).unlink(missing_ok=True)
+        sync_folder(data_dir)  # no mark that names another copy outlives this: what lies beside one is deleted
+        (data_dir / BEGUN).rename(data_dir / DONE)
         sync_folder(data_dir)
     elif (data_dir / MARK_BEGUN).exists():
         (data_dir / MARK_BEGUN).rename(data_dir / MARK_DONE)
         sync_folder(data_dir)
+    if _copies(data_dir, MARK_DONE, DONE) != data_dir / DONE:
+        shutil.rmtree(data_dir / DONE, ignore_errors=True)
 
 
 def _copies(data_dir: Path, mark: str, folder: str) -> Path:

@@ -11,11 +11,13 @@ from tests.gateway.support import ROOT
 pytestmark = [pytest.mark.e2e, pytest.mark.untimed]
 
 SCRIPTS = ROOT / "deploy/package/debian"
-# systemd as the package's scripts see it: the gateway runs until /stopped is there; drop-ins give it a key in each way
+# systemd as the package's scripts see it: the gateway runs until /stopped is there; drop-ins give it a key in each way.
+# /refused: what systemctl refuses, as systemd 252 refuses to restart a unit that is masked, whether or not it runs.
 SYSTEMCTL = """\
 #!/bin/sh
 echo "$@" >>/said
 [ "$1" != is-active ] || [ ! -e /stopped ] || exit 3
+[ ! -e /refused ] || ! echo "$@" | grep -qf /refused || { echo "Failed to $1 $2: Unit $2 is masked." >&2; exit 1; }
 [ "$1" != cat ] || printf '%s\\n' \\
     '[Service]' Environment=WATTLINE_ROLE=run LoadCredential=wattline-keys:/key ExecStart=/x
 """
@@ -45,13 +47,41 @@ def package(folder: Path, version: str) -> Path:
     return made
 
 
-def test_what_runs_keeps_its_files_until_it_is_restarted(clean_root: CleanRoot, tmp_path: Path) -> None:
-    """P-460: of an upgrade that is refused or cut off, and of one after it; the check has what a drop-in gives, too."""
-    root = clean_root
-    (root.folder / "run/systemd/system").mkdir(parents=True)
+@pytest.fixture
+def root(clean_root: CleanRoot) -> CleanRoot:
+    """A Debian on which systemd runs."""
+    (clean_root.folder / "run/systemd/system").mkdir(parents=True)
     for name, text in (("systemctl", SYSTEMCTL), ("systemd-run", RUN)):
-        (root.folder / "usr/bin" / name).write_text(text)
-        (root.folder / "usr/bin" / name).chmod(0o755)
+        (clean_root.folder / "usr/bin" / name).write_text(text)
+        (clean_root.folder / "usr/bin" / name).chmod(0o755)
+    return clean_root
+
+
+def test_what_systemd_refuses_leaves_a_package_that_is_configured(root: CleanRoot, tmp_path: Path) -> None:
+    """P-496: a unit that is masked, systemd that does not answer: what is left is named, and its files stay."""
+    (root.folder / "status").write_text("0\n")
+    install = ("dpkg", "--force-unsafe-io", "--install")
+    root.run(*install, root.take(package(tmp_path, "1")))
+    (root.folder / "refused").write_text("^try-restart wattline-watch\n^daemon-reload")
+    output = root.run(*install, root.take(package(tmp_path, "2")))
+    (told,) = [line for line in output.splitlines() if "was not restarted" in line]
+    assert told.endswith("then: systemctl unmask wattline-watch.service && systemctl restart wattline-watch.service")
+    assert "do this again / 请重新执行: systemctl daemon-reload" in output
+    said = root.folder / "said"
+    for name in ("gateway", "watch", "console"):
+        assert f"try-restart wattline-{name}.service" in said.read_text()
+    assert root.run("dpkg-query", "--show", "--showformat", "${db:Status-Status}", "wattline-gateway") == "installed"
+    programs = root.folder / "usr/lib/wattline"
+    assert sorted(one.parent.name for one in programs.glob("*/pyvenv.cfg")) == ["1-commit", "2-commit"]
+    (root.folder / "refused").write_text("^disable --now wattline-watch\n^daemon-reload")
+    said.unlink()
+    assert "wattline-watch.service is left as it is" in root.run("dpkg", "--purge", "wattline-gateway")
+    assert "disable --now wattline-backup.timer" in said.read_text()
+    assert not programs.exists()
+
+
+def test_what_runs_keeps_its_files_until_it_is_restarted(root: CleanRoot, tmp_path: Path) -> None:
+    """P-460: of an upgrade that is refused or cut off, and of one after it; the check has what a drop-in gives, too."""
     status, said = root.folder / "status", root.folder / "said"
 
     def homes(version: str, checked: int, *, cut_off: bool = False) -> dict[str, str]:

@@ -8,6 +8,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from gateway.backup import backup as copying
@@ -71,8 +72,9 @@ def killed_at(step: int, folder: Path, copy: Path) -> bool:
 
 
 def test_killed_at_any_step_the_same_command_goes_on_and_the_copy_is_the_way_back(tmp_path: Path) -> None:
-    """P-461: of the older version whole, whichever stores had been changed."""
+    """P-461: of the older version whole, whichever stores had been changed; that of the upgrade before is gone."""
     original = older(tmp_path / "original")
+    backup(original, original / upgrade.DONE, lambda: 1)
     newest = {one.name: one.newest for one in upgrade.stores(original)}
     seen = set()
     for step in range(1, STEPS_MAX):
@@ -86,6 +88,7 @@ def test_killed_at_any_step_the_same_command_goes_on_and_the_copy_is_the_way_bac
         assert versions(copy) == OLDER, step
         assert [one.name for one in copy.parent.iterdir()] == ["copy"], step
         assert str(copy) in "\n".join(upgrade._way_back(folder, [])), step
+        assert not (folder / upgrade.DONE).exists(), step
         if not is_killed:
             assert len(seen) == len(OLDER) + 1, "cut between any two stores"
             return
@@ -124,6 +127,32 @@ def test_what_is_somebody_elses_is_not_replaced(tmp_path: Path) -> None:
             upgrade.prepare(folder, lambda: 2, taken)
     assert versions(folder) == OLDER
     assert (taken / "manifest.json").read_bytes() == before
+
+
+@pytest.mark.parametrize("name", ["", "upgrading", "before-upgrade", "restoring", "a/b", "../link/copy"])
+def test_within_data_dir_is_not_elsewhere(tmp_path: Path, name: str) -> None:
+    """P-461: what the gateway makes and deletes there is its own; nothing is changed."""
+    folder = older(tmp_path / "data")
+    (tmp_path / "link").symlink_to(folder)
+    (folder / upgrade.BEGUN).mkdir()
+    with pytest.raises(BackupError, match=f"within {folder}, .*without --copy-to.*不能位于"):
+        upgrade.prepare(folder, lambda: 2, folder / name)
+    assert versions(folder) == OLDER
+    assert [one for one in folder.rglob("*") if one.is_dir()] == [folder / upgrade.BEGUN]
+    assert not (folder / upgrade.MARK_BEGUN).exists()
+
+
+@pytest.mark.parametrize("is_elsewhere", [False, True])
+def test_a_copy_that_is_the_last_upgrades_stays_whatever_lies_beside_it(tmp_path: Path, is_elsewhere: bool) -> None:
+    """P-461: a start that finds nothing to do deletes none, nor one that was put into data_dir by --copy-to."""
+    folder = older(tmp_path / "data")
+    copy = upgrade.prepare(folder, lambda: 2, tmp_path / "copy" if is_elsewhere else None)
+    assert copy is not None
+    if not is_elsewhere:
+        mark = upgrade.Elsewhere(str(copy), OLDER)
+        (folder / upgrade.MARK_DONE).write_bytes(msgspec.json.encode(mark))
+    assert upgrade.prepare(folder, lambda: 3) is None
+    assert versions(copy) == OLDER
 
 
 def test_beside_a_store_of_a_newer_version_none_is_changed(tmp_path: Path) -> None:
