@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from terminal import supervisor
+from terminal.images import TRIALS_MAX
 
 from firmware import DEVICE, image
 from firmware.field.update import keys, release
@@ -81,10 +82,10 @@ def runs(made: Site) -> str:
 
 
 @pytest.mark.parametrize("vm", ["vm64", "vm32"])
-def test_images_come_over_the_air_one_is_good_and_one_whose_trial_is_cut_goes_back(
+def test_images_come_over_the_air_one_is_good_and_one_whose_trials_are_all_cut_goes_back(
     tmp_path: Path, root: Path, vm: str
 ) -> None:
-    """P-344 P-342"""
+    """P-344 P-342 P-500"""
     key = keys.generate(tmp_path / "release.pem")
     with air.updatable(tmp_path, root, [key.point], vm) as made, made.gateway() as gateway:
         made.terminal.start()
@@ -101,7 +102,13 @@ def test_images_come_over_the_air_one_is_good_and_one_whose_trial_is_cut_goes_ba
         gateway.answering = False
         air.ended(made)
         gateway.wait("its trial has begun", lambda: starts(gateway)[-1] == [supervisor.CAUSE_UPDATE, SECOND, 1])
-        assert runs(made) == "image 0"
+        for trial in range(1, TRIALS_MAX):
+            made.terminal.kill()
+            made.terminal.start()
+            air.ended(made)  # by itself: the image is set to boot once more
+            cut = [supervisor.CAUSE_POWER_ON, SECOND, 1]
+            gateway.wait("it is tried again", lambda cut=cut, trial=trial: starts(gateway).count(cut) == trial)
+            assert runs(made) == "image 0"
         made.terminal.kill()
         made.terminal.start()
         gateway.answering = True

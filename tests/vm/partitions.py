@@ -52,6 +52,13 @@ class Chip:
                 found.append((number, state, block))
         return sorted(found, reverse=True)
 
+    def active(self) -> "tuple[int, int, int] | None":
+        """The one that counts of those that may boot; what is written next takes the place of the other."""
+        for one in self.entries():
+            if one[1] != _INVALID:
+                return one
+        return None
+
     def put_entry(self, number: int, state: int, block: int) -> None:
         """Erase, and write: two operations."""
         data = struct.pack(_FORM, number, state)
@@ -63,15 +70,10 @@ class Chip:
         for number, state, block in self.entries():
             if state == _PENDING:  # it ran once, and nothing marked it valid
                 self.put_entry(number, _INVALID, block)
-        for number, state, block in self.entries():
-            if state == _INVALID:
-                continue
-            if state == _NEW:
-                self.put_entry(number, _PENDING, block)
-            self.runs = (number - 1) % 2
-            break
-        else:
-            self.runs = 0
+        chosen = self.active()
+        self.runs = (chosen[0] - 1) % 2 if chosen else 0
+        if chosen and chosen[1] == _NEW:
+            self.put_entry(chosen[0], _PENDING, chosen[2])
         return type("Partition", (Partition,), {"chip": self})
 
 
@@ -109,16 +111,15 @@ class Partition:
         self.chip.change(self._first + block, offset, bytes(buffer))
 
     def set_boot(self) -> None:
-        entries = self.chip.entries()
-        newest = entries[0][0] if entries else 0
+        newest, _, block = self.chip.active() or (0, _VALID, 1)
         number = newest + (1 if newest % 2 == self._which else 2)
-        self.chip.put_entry(number, _NEW, 1 - entries[0][2] if entries else 0)
+        self.chip.put_entry(number, _NEW, 1 - block)
 
     @classmethod
     def mark_app_valid_cancel_rollback(cls) -> None:
-        entries = cls.chip.entries()
-        if not entries:
+        active = cls.chip.active()
+        if not active:
             raise OSError(-1)
-        number, state, block = entries[0]
+        number, state, block = active
         if state in (_NEW, _PENDING):
             cls.chip.put_entry(number, _VALID, block)

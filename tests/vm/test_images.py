@@ -39,10 +39,12 @@ class Terminal:
             self.chip.flash[2 + at // 4096][: len(part)] = part
         self.start()
 
-    def start(self) -> None:
+    def start(self, *, power_failed: bool = False) -> None:
         self.events: list[tuple[int, list[int]]] = []
-        partition_class = self.chip.start()
-        self.images = images.Images(partition_class, self.data_dir + "/image")
+        self.images = images.Images(self.chip.start(), self.data_dir + "/image", power_failed=power_failed)
+        if self.images.tries_again:
+            self.start(power_failed=power_failed)  # as terminal.app does it
+            return
         self.slots = slots.Slots(self.data_dir + "/", self._vector["here"]["newest"])
         self.update = update.Update(self, self.slots, self, lambda *_: None, self.images)
         self.update.tell(lambda code, _point, values: self.events.append((code, list(values))))
@@ -139,6 +141,48 @@ def test_an_image_that_is_not_heard_of_goes_back_after_an_hour_or_at_any_start_b
         assert terminal.events[-1] == (record.UPDATE_REFUSED, [number, format_of.STALE, number])
 
 
+def test_an_image_whose_trial_the_power_ends_is_tried_again_three_times_in_all() -> None:
+    # P-500: its number is not spent; what is known of it is told once; nothing older is ever taken for it
+    vector, image, number = image_of(0)
+    for cuts in range(images.TRIALS_MAX):
+        terminal = Terminal(vector)
+        terminal.bring(vector)
+        terminal.start()
+        told = list(terminal.events)
+        for _ in range(cuts):
+            terminal.start(power_failed=True)
+            assert (terminal.runs(image), terminal.update.release(), terminal.events) == (True, [number, 1], [])
+        assert told == [(record.UPDATE_TAKEN, [number])]
+        assert terminal.images.newest_known == number
+        terminal.update.heard()
+        terminal.start(power_failed=True)
+        assert (terminal.runs(image), terminal.update.release()) == (True, [number, 0])
+    terminal = Terminal(vector)
+    terminal.bring(vector)
+    terminal.start()
+    for _ in range(images.TRIALS_MAX):
+        terminal.start(power_failed=True)
+    known = vector["here"]["newest"]
+    assert terminal.events == [(record.UPDATE_ROLLED_BACK, [number, known, record.BACK_STARTS])]
+    terminal.start(power_failed=True)
+    assert (terminal.runs(OLD), terminal.update.release()) == (True, [known, 0])
+    terminal.bring(vector)
+    assert terminal.events[-1] == (record.UPDATE_REFUSED, [number, format_of.STALE, number])
+
+
+def test_what_ended_for_another_reason_than_the_power_is_not_tried_again() -> None:
+    # P-500: a reset in its trial; and an hour without an ack, where the power fails before the start that follows
+    vector, _, number = image_of(0)
+    for why in (record.BACK_STARTS, record.BACK_NO_ACK):
+        terminal = Terminal(vector)
+        terminal.bring(vector)
+        terminal.start()
+        if why == record.BACK_NO_ACK:
+            terminal.update.due(update.TRIAL_UP_MS, is_up=True, reads=False)
+        terminal.start(power_failed=why == record.BACK_NO_ACK)
+        assert terminal.events == [(record.UPDATE_ROLLED_BACK, [number, vector["here"]["newest"], why])]
+
+
 def test_an_image_that_comes_is_gone_on_with_after_a_start() -> None:
     # P-345: from what is noted on; and one whose flash was changed meanwhile is refused
     kept_every, image_slot._KEPT_EVERY = image_slot._KEPT_EVERY, 1
@@ -209,7 +253,7 @@ def test_a_board_without_a_second_partition_refuses_an_image_by_that_name() -> N
 
 
 def test_a_power_cut_at_every_operation_of_an_image_leaves_one_whole_and_can_be_updated_again() -> None:
-    # P-345 R-23: each program and erase done in part, each small file replaced or not, and once more in what follows;
+    # P-345 P-500 R-23: each program and erase done in part, each small file replaced or not, and once more after that;
     # 0 bricks, 0 mixed
     kept_every, image_slot._KEPT_EVERY = image_slot._KEPT_EVERY, 1
     try:
@@ -257,16 +301,11 @@ def life(cut_at: int, how: int) -> int:
 
 
 def goes_on(terminal: Terminal, image: bytes) -> None:
-    """After a cut: what is on trial passes, or another image comes, which does."""
+    """After a cut: what is on trial passes, and another image comes, which does: no cut has spent its number."""
     newer, other, number = image_of(2)
-    for _ in range(3):
-        terminal.start()
+    for start in range(3):
+        terminal.start(power_failed=start == 0)
         assert terminal.runs(OLD) or terminal.runs(image) or terminal.runs(other), terminal.chip.operations
         terminal.update.heard()
         terminal.bring(newer)
-    if not terminal.runs(other):  # it was given up, as its trial was cut: the next one is taken
-        newer, other, number = image_of(3)
-        terminal.bring(newer)
-        terminal.start()
-        terminal.update.heard()
     assert (terminal.runs(other), terminal.update.release()) == (True, [number, 0]), terminal.chip.operations

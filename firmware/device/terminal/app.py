@@ -45,6 +45,7 @@ class App:
         self._board = board
         folder = board.data_dir
         self._say = Console(board.uptime_ms).say
+        images = self._make_images(folder + "/image")
         self._remote = remote_config.RemoteConfig(folder + "/config", folder + "/terminal.json", _check_meters)
         self._config = self._remote.load()  # a wrong configuration or profile ends the start here
         server_name = self._config.mqtt.server_name if self._config.mqtt else None
@@ -61,12 +62,13 @@ class App:
         self._clock = clock.Clock(board, clock.next_boot(folder + "/boot", count), memory)
         self._clock.not_before(image.BUILT_S)
         self._recorder = recorder.Recorder(self._clock, self._say)
-        segments = log.segments_for(board.flash_bytes())
-        self._log = log.Log(folder + "/log", self._recorder.encode_own, board.random_bytes, segments, count)
+        self._log = log.Log(
+            folder + "/log", self._recorder.encode_own, board.random_bytes, log.segments_for(board.flash_bytes()), count
+        )
         self._clock.not_before(_newest_s(self._log))
         settings = self._config.uplink if self._config.mqtt else mailbox_uplink.patient(self._config.uplink)
         self._uplink = uplink.Uplink(self._log, settings, board.random_bytes)
-        self._update = update.Update(board, slots, self._clock, self._say, self._make_images(folder + "/image"))
+        self._update = update.Update(board, slots, self._clock, self._say, images)
         self._tickets = (
             self._make_tickets(slots.prefix) if slots is not None and console.is_closed(slots.prefix) else None
         )
@@ -105,7 +107,11 @@ class App:
             return None
         from terminal import images  # 2 KB of heap that a board with one partition need not have
 
-        return images.Images(partitions, path)
+        found = images.Images(partitions, path, power_failed=self._board.reset_cause() == supervisor.CAUSE_POWER_ON)
+        if found.tries_again:
+            self._say("the power failed in an image's trial: it is tried again")
+            self._board.reset(self._board.reset_cause())  # the start that comes of it has that cause
+        return found
 
     def _make_modem(self) -> object:
         from terminal import modem_time  # 2 KB of heap that a board without a modem need not have

@@ -6,33 +6,41 @@
 #   2. What is to be on trial is noted before it is set to boot: a start that does not find it running knows that it
 #      went back.
 #   3. What is not on trial is marked valid at each start, if it is not yet.
+#   4. Where the power ended a trial, and not the image, the same image is tried again, TRIALS_MAX times in all: it lies
+#      in the spare partition still. What it is, and what it may replace, was judged when it was taken.
 #
 # Updates of the application are loader/slots.py's, whose names for the same things these are.
 import struct
 
 from terminal import small_file
 
+TRIALS_MAX = 3  # as many starts as an application has
 _BACK_STARTS = 1  # protocol.record's BACK_x
 _BACK_CRASHED = 3
 _FORM = (
-    "<IIIIBBB"  # newest, number, coming, given_up, has_begun, untold, why; then the label of the coming one's partition
+    # newest, number, coming, given_up, has_begun + 2 * cuts, untold, why; then the label of the coming one's partition
+    "<IIIIBBB"
 )
 _LABEL = 4  # of a partition's info
 
 
 class Images:
-    """`path`: of the small file. Raises OSError where the board has no second partition after all."""
+    """`path`: of the small file; power_failed: the power was gone before this start. Raises OSError where the board has
+    no second partition after all.
 
-    def __init__(self, partitions, path: str) -> None:  # type: ignore[no-untyped-def]
+    `tries_again`: what was on trial is set to boot once more; the terminal is to start anew at once."""
+
+    def __init__(self, partitions, path: str, *, power_failed: bool) -> None:  # type: ignore[no-untyped-def]
         self._running = partitions(partitions.RUNNING)
         self.spare = self._running.get_next_update()
         self._mark_valid = partitions.mark_app_valid_cancel_rollback
         self._path = path
         self.newest = self.given_up = self.why = 0
-        self._number = self._coming = self._begun = self._untold = 0
+        self._number = self._coming = self._begun = self._cuts = self._untold = 0
         self._label = ""
+        self.tries_again = False
         self._load()
-        self._begin()
+        self._begin(power_failed)
 
     @property
     def on_trial(self) -> bool:
@@ -52,7 +60,7 @@ class Images:
         """What is in the spare partition, read back whole, runs from the next start on, on trial. Raises OSError."""
         self._coming, self._label = number, self.spare.info()[_LABEL]
         self.newest = max(self.newest, number)
-        self._begun = self.why = 0
+        self._begun = self._cuts = self.why = 0
         self._save()
         try:
             self.spare.set_boot()
@@ -85,13 +93,15 @@ class Images:
 
     # --- inside
 
-    def _begin(self) -> None:
+    def _begin(self, power_failed: bool) -> None:
         """Note what the boot loader chose. A flash that takes nothing costs no reading."""
         try:
             if not self._coming:
                 self._mark_valid()
             elif self.on_trial:
                 self._runs()
+            elif power_failed and not self.why and self._cuts + 1 < TRIALS_MAX:
+                self._try_again()
             else:
                 self.why = self.why or (_BACK_STARTS if self._begun else _BACK_CRASHED)
                 self.given_up, self._coming = self._coming, 0
@@ -108,17 +118,26 @@ class Images:
         self._begun = self._untold = 1
         self._save()
 
+    def _try_again(self) -> None:
+        """Counted first: a power that fails in here is one more cut."""
+        self._cuts += 1
+        self._save()
+        self.spare.set_boot()
+        self.tries_again = True
+
     def _load(self) -> None:
         data = small_file.read(self._path) or b""
         size = struct.calcsize(_FORM)
         state = struct.unpack(_FORM, data[:size]) if len(data) >= size else (0,) * 7
         self.newest, self._number, self._coming, self.given_up = state[:4]
-        self._begun, self._untold, self.why = state[4:]
+        begun, self._untold, self.why = state[4:]
+        self._begun, self._cuts = begun & 1, begun >> 1
         self._label = data[size:].decode()
 
     def _save(self) -> None:
         """Durable on return. Raises OSError; then all is as the flash has it."""
-        state = (self.newest, self._number, self._coming, self.given_up, self._begun, self._untold, self.why)
+        begun = self._begun + 2 * self._cuts
+        state = (self.newest, self._number, self._coming, self.given_up, begun, self._untold, self.why)
         try:
             small_file.write(self._path, struct.pack(_FORM, *state) + self._label.encode())
         except OSError:

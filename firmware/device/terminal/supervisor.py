@@ -7,6 +7,7 @@ import sys
 
 from terminal.tasks import together
 
+CAUSE_POWER_ON = 1  # the board's own: the power was gone before this start
 CAUSE_MEMORY = 16  # board.reset's causes: a task ran out of memory
 CAUSE_WEDGED = 17  # a task showed no sign of life
 CAUSE_CONFIG = 18  # a configuration was taken or given up
