@@ -3,6 +3,7 @@
 import json
 import random
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -42,14 +43,21 @@ class MeterBus:
         folder.mkdir(parents=True, exist_ok=True)
         self.clock = clock
         self.log = folder / "served.jsonl"
-        config = folder / "meters.json"
+        self._config = folder / "meters.json"
         bus = meters_json(scenario, terminal, self.log.name)
         if port is not None:
             bus |= {"port": port[0], "baud": port[1]}
-        config.write_text(json.dumps(bus, indent=1), encoding="utf-8")
-        command = [sys.executable, "-m", "hil.meters", "--config", str(config)]
+        self._config.write_text(json.dumps(bus, indent=1), encoding="utf-8")
+        command = [sys.executable, "-m", "hil.meters", "--config", str(self._config)]
         self.process = Process("meters", command, folder / "meters.log", clock.env())
         self._said = 0  # bytes of its log when it was started last: each start has another pty
+
+    def change(self, settings: Mapping[int, Mapping[str, Any]]) -> None:
+        """From their next start on these points' meters have these settings (hil.meter_slave.MeterConfig)."""
+        bus = json.loads(self._config.read_bytes())
+        for point, changed in settings.items():
+            bus["meters"][point - 1] |= changed
+        self._config.write_text(json.dumps(bus, indent=1), encoding="utf-8")
 
     def start(self) -> None:
         """Start them."""

@@ -19,7 +19,7 @@ from gateway.journal.rows import OlderSchemaError
 from gateway.watch import enterprises
 from gateway.watch.rules import Rules
 from gateway.watch.screen import SETTLE_S
-from gateway.watch.store import Store
+from gateway.watch.store import Row, Store
 from gateway.watch.watcher import Watched, Watcher
 from hil.process import BenchError
 from hil.scenario import Point, Scenario
@@ -27,6 +27,7 @@ from hil.scenario import Point, Scenario
 USER = "demo"
 SETTLED_MS = SETTLE_S * 1000 + 1
 ANSWER_S = 20.0  # a busy machine loads the page slowly
+ALARMS_MAX = 1_000  # a run has some ten
 _IDLE_PERCENT = 10  # of rated power: below it production stands, and treatment is off
 
 
@@ -49,13 +50,7 @@ def show(scenario: Scenario, folder: Path, told: Callable[[str, str], None], *, 
     clock, password = Ended(scenario.end_ms + SETTLED_MS), secrets.token_urlsafe(9)
     try:
         config = _configured(scenario, folder, password)
-        known = registry.load(Path(config.terminals))
-        watched = enterprises.load(folder / "enterprises.toml", known)
-        with closing(Store(Path(config.data_dir))) as store:
-            settings = Watched(known, watched, Rules(), config.verify.future_refuse_s)
-            with closing(Watcher(Path(config.data_dir), store, clock, settings, _failed)) as watcher:
-                while watcher.look()[1]:
-                    pass
+        look(config, clock, folder / "enterprises.toml")
         house = House(config, folder / "gateway.toml", clock)
 
         def ready(address: str, stop: Callable[[], None]) -> None:
@@ -67,6 +62,18 @@ def show(scenario: Scenario, folder: Path, told: Callable[[str, str], None], *, 
             server.serve(house, users.load(folder / "users.toml"), ready)
     except (OSError, sqlite3.Error, OlderSchemaError, NewerSchemaError, StoreUnavailableError) as error:
         raise BenchError(f"console: {type(error).__name__}: {error}") from error
+
+
+def look(config: configuration.GatewayConfig, clock: Ended, linkages: Path | None = None) -> list[Row]:
+    """Alarms, the newest first, after the watch has looked at all that the journal has. linkages: enterprises.toml."""
+    known, data = registry.load(Path(config.terminals)), Path(config.data_dir)
+    watched = [] if linkages is None else enterprises.load(linkages, known)
+    with closing(Store(data)) as store:
+        settings = Watched(known, watched, Rules(), config.verify.future_refuse_s)
+        with closing(Watcher(data, store, clock, settings, _failed)) as watcher:
+            while watcher.look()[1]:
+                pass
+        return list(store.rows(None, None, ALARMS_MAX))
 
 
 def _configured(scenario: Scenario, folder: Path, password: str) -> configuration.GatewayConfig:

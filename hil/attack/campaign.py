@@ -3,13 +3,13 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from hil.attack import factory, insider, network, root, thief
+from hil.attack import cabinet, factory, insider, network, root, thief
 from hil.attack.house import House, running
 from hil.attack.move import Move, Observed, Outcome
 
-# The factory's bus is looked at after all that was sent down to its terminal; the thief's last move has his terminal
-# revoked, so it comes last of all.
-MOVES: list[Move] = [*network.MOVES, *factory.MOVES, *insider.MOVES, *root.MOVES, *thief.MOVES]
+# The factory's bus is looked at after all that was sent down to its terminal, and before other meters are on it, whose
+# log begins anew; the thief's last move has his terminal revoked, so it comes last of all.
+MOVES: list[Move] = [*network.MOVES, *factory.MOVES, *cabinet.MOVES, *insider.MOVES, *root.MOVES, *thief.MOVES]
 Told = Callable[[Outcome], None]
 
 

@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -50,7 +51,7 @@ OPERATOR, ADMIN, USER_PASSWORD = "olga", "anna", "correct horse battery"
 READY_S = 60.0  # a busy machine imports slowly
 WAIT_S = 30.0  # for what takes a moment here
 LOOK_S = 0.1
-SAMPLE_S = 5  # the meters' bus has something to show soon
+SAMPLE_S = 1  # the meters' bus has something to show soon
 RECORDS_MAX = 100_000  # of the journal: a run has some hundred
 FRAMES_KEPT_MAX = 10_000  # of the quarantine: what a run refuses is a few hundred
 BETWEEN = "between"  # who has taken the broker over
@@ -80,9 +81,11 @@ class House:
         self.broker: Process
         self.gateway: Gateway
         self.terminal: Terminal
+        self.lay_flash: Callable[[], None]  # makes the terminal's flash anew, as a technician left it
         self.meters: MeterBus
         self.link: Link
         self.console: str = ""
+        self.wait_s = WAIT_S
         self._sent = 0
         self._commands = 0
 
@@ -164,9 +167,9 @@ class House:
         self.terminal.kill()
         self.terminal.start()
 
-    def wait(self, is_so: Callable[[], bool], timeout_s: float = WAIT_S) -> bool:
-        """Whether it became so."""
-        until_s = time.monotonic() + timeout_s
+    def wait(self, is_so: Callable[[], bool], timeout_s: float | None = None) -> bool:
+        """Whether it became so; within wait_s, if no other time is given."""
+        until_s = time.monotonic() + (self.wait_s if timeout_s is None else timeout_s)
         while not is_so():
             if time.monotonic() > until_s:
                 return False
@@ -227,7 +230,8 @@ def _scenario(seed: int) -> Scenario:
     """Three terminals with a point each."""
     plain = load("platform_silent")
     names = (OWN, STOLEN, SPARE)
-    points = [Point(f"line_{n}", "other", "sdm630", 1, 50_000, terminal=name) for n, name in enumerate(names, 1)]
+    # a meter that tells its number and its ratios
+    points = [Point(f"line_{n}", "other", "iem3255", 1, 50_000, terminal=name) for n, name in enumerate(names, 1)]
     changes = {"points": points, "terminals": [Planned(name) for name in names], "seed": seed, "faults": []}
     changes |= {"sample_interval_s": SAMPLE_S}
     return msgspec.structs.replace(plain, **changes)
@@ -277,7 +281,8 @@ def _terminal(house: House, plan: Planned, ports: wiring.Ports) -> Terminal:
     wanted["mqtt"] |= {"tls": {"server_name": HOST}}
     house.authority_folder.issue(house.authorities, plan.id, CLIENT, house.folder / "own", house.begun)
     files = {path.name: path.read_bytes() for path in (house.folder / "own").iterdir()}
-    terminal.provision(wanted, wiring.key_json(house.scenario.seed, plan.id), files)
+    house.lay_flash = partial(terminal.provision, wanted, wiring.key_json(house.scenario.seed, plan.id), files)
+    house.lay_flash()
     return terminal
 
 

@@ -107,7 +107,8 @@ def _captured(house: House) -> list[tuple[str, bytes]]:
         taken = house.terminal.process.text().count(TAKEN)
         house.restart_terminal()  # what an earlier start sent may still be under way, and be heard, too
         if not house.wait(lambda: house.terminal.process.text().count(TAKEN) > taken):
-            raise BenchError("the terminal was started, and the gateway did not answer it")
+            said = house.terminal.process.tail()
+            raise BenchError(f"the terminal was started, and not answered within {house.wait_s:g} s: {said}")
         return listener.hear_out()
 
 
