@@ -17,7 +17,9 @@ TEXTS = ("*.md", "docs/**/*.md", "protocol/*.md", "protocol/vectors/*.md", "firm
 ASSETS = (REPO / "docs/site/extra.css", REPO / "docs/site/iframe-worker.js")
 LINK = re.compile(r"\]\((?!\w+:|#)([^)#\s]+)(#[^)\s]*)?\)")
 PICTURE = re.compile(r'<img[^>]*\bsrc="(?!\w+:)([^"]+)"')
-FROM_OUTSIDE = re.compile(r"<(?:script|img|iframe|link)\b[^>]*\b(?:src|href)=\"?(?:https?:)?//[^>]*>|@import\b[^;]*//")
+FROM_OUTSIDE = re.compile(
+    r"<(?:script|img|iframe|link)\b[^>]*\b(?:src|href)=\"?(?:https?:)?//[^>]*>|@import\b[^;]*//|url\([\"']?(?:https?:)?//"
+)
 LANGUAGES = {".toml": "toml", ".yaml": "yaml", ".json": "json", ".py": "python", ".sh": "sh"}
 
 
@@ -47,7 +49,7 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
 def on_post_build(config: MkDocsConfig) -> None:
     """The site needs no network: PluginError with the file and the tag that would load something from elsewhere."""
     for path in sorted(Path(config.site_dir).rglob("*")):
-        if path.suffix in {".html", ".css"} and (found := FROM_OUTSIDE.search(path.read_text(encoding="utf-8"))):
+        if path.suffix in {".html", ".css", ".svg"} and (found := FROM_OUTSIDE.search(path.read_text(encoding="utf-8"))):
             raise PluginError(f"{path}: {found[0][:200]} loads from the network; keep it in the repository")
 
 
