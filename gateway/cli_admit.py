@@ -124,6 +124,9 @@ def _document(loaded: GatewayConfig, path: Path) -> dict[str, Any]:
     try:
         with path.open("rb") as file:
             data = file.read(signed.BYTES_MAX + 1)
+    except OSError as error:
+        fail(f"{path}: can't be read / 无法读取: {error.strerror}")
+    try:
         terminal, kind = taking.take(loaded, data, datetime.now(UTC))
     except admission.RefusedError as error:
         fail(f"{path}: {error.reason}: {error}")

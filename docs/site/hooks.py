@@ -49,7 +49,9 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
 def on_post_build(config: MkDocsConfig) -> None:
     """The site needs no network: PluginError with the file and the tag that would load something from elsewhere."""
     for path in sorted(Path(config.site_dir).rglob("*")):
-        if path.suffix in {".html", ".css", ".svg"} and (found := FROM_OUTSIDE.search(path.read_text(encoding="utf-8"))):
+        if path.suffix not in {".html", ".css", ".svg"}:
+            continue
+        if found := FROM_OUTSIDE.search(path.read_text(encoding="utf-8")):
             raise PluginError(f"{path}: {found[0][:200]} loads from the network; keep it in the repository")
 
 

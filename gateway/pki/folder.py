@@ -226,6 +226,8 @@ class Folder:
         return self.path / "ca.key"
 
     def _revoked(self) -> dict[int, int]:
+        if not any(ca.exists() for ca, _ in self._pairs()):
+            raise PkiError(f"{self.path}: {_NONE_HERE}")
         file = self.path / "revoked.json"
         try:
             found = json.loads(file.read_text("ascii"))

@@ -186,6 +186,13 @@ def test_what_does_not_fit_is_refused_and_changes_nothing(office: Office) -> Non
     assert office.send(report) == (0, "")
 
 
+def test_a_document_that_is_not_there_is_named(office: Office) -> None:
+    """P-512"""
+    file = office.folder / "T0042.enrolment.json"
+    status, _, error = office.run("admit", str(file))
+    assert (status, error) == (1, f"{file}: can't be read / 无法读取: No such file or directory\n")
+
+
 def test_what_was_taken_once_is_refused_and_so_is_what_is_older(office: Office) -> None:
     """P-303, P-341"""
     enrolment = office.enrolment()

@@ -123,6 +123,13 @@ def test_what_is_damaged_hides_nothing_else_that_was_issued(tmp_path: Path) -> N
     assert sorted(one.name for one in (tmp_path / "out").iterdir()) == ["T0002.der", "T0003.der"]
 
 
+def test_a_folder_without_an_authority_is_none_that_lost_its_list(tmp_path: Path) -> None:
+    """P-512"""
+    done = CliRunner().invoke(app, ["pki", "list", "--folder", str(tmp_path / "pki")])
+    assert done.exit_code == 1
+    assert f"{tmp_path / 'pki'}: no authority here, make one by `init`" in done.stderr
+
+
 def test_a_certificate_that_is_damaged_can_be_revoked(tmp_path: Path) -> None:
     """P-494: by the serial in its file's name; so can the others, and a terminal whose own is damaged is named."""
     place = made(tmp_path)
