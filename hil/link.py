@@ -6,7 +6,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Self
 
-from hil.control import order
+from hil.control import obeyed, order
 from hil.process import Process
 from hil.weather import PROFILES, Weather
 
@@ -61,6 +61,10 @@ class Link:
     def cut_after(self, cuts: list[tuple[bool, int]]) -> None:
         """Cut each of the connections to come, in their order, after so many bytes (True: on their way up)."""
         order(self._control, {"cuts": cuts})
+
+    def obeyed(self) -> None:
+        """Return once all that was set and ordered here is so. Raises BenchError."""
+        obeyed(self._control, self.process)
 
     def ended(self) -> list[dict[str, Any]]:
         """The connections that have ended: number, bytes passed up and down, how it ended."""

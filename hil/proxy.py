@@ -84,7 +84,6 @@ class Proxy:
         return (self.weather.delay_ms + self._random.uniform(0, self.weather.jitter_ms)) / 1000
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        cut = self.cuts.pop(0) if self.cuts else None
         self._count += 1
         number = self._count
         try:
@@ -93,6 +92,7 @@ class Proxy:
             writer.transport.abort()
             self._on_end({"connection": number, "up": 0, "down": 0, "end": "no target"})
             return
+        cut = self.cuts.pop(0) if self.cuts else None
         connection = _Connection(self, (writer, far_writer), cut)
         self._connections.add(connection)
         if not self.weather.listening:  # it came in the very moment in which that began

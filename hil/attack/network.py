@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from gateway.intake.deliveries import DOWN, UP
 from gateway.pki.authority import BEGIN, CLIENT, PEM, Authority, Issued
 from hil.attack.client import Client
-from hil.attack.house import ADMIN, HOST, OPERATOR, OWN, SPARE, STOLEN, USER_PASSWORD, House
+from hil.attack.house import ADMIN, HOST, OPERATOR, OWN, SPARE, STOLEN, USER_PASSWORD, WAIT_S, House
 from hil.attack.move import Move, Observed
 from hil.process import BenchError
 from protocol import frame
@@ -69,7 +69,7 @@ def poses_as_broker(house: House) -> Observed:
     context.load_cert_chain(pair)
     told, tried = bytearray(), threading.Event()
     with socket.create_server(("127.0.0.1", 0)) as server:
-        server.settimeout(SETTLE_S)
+        server.settimeout(WAIT_S)
         thread = threading.Thread(target=_pose, args=(server, context, told, tried), daemon=True)
         thread.start()
         house.link.lead_to(server.getsockname()[1])
@@ -83,13 +83,14 @@ def poses_as_broker(house: House) -> Observed:
 
 
 def _pose(server: socket.socket, context: ssl.SSLContext, told: bytearray, tried: threading.Event) -> None:
-    """Take connections until nobody comes for SETTLE_S, ten at the most."""
+    """Take connections until nobody comes any more for SETTLE_S, ten at the most."""
     for _ in range(10):
         try:
             plain, _address = server.accept()
         except TimeoutError:
             return
         tried.set()
+        server.settimeout(SETTLE_S)
         plain.settimeout(SETTLE_S)
         try:
             with context.wrap_socket(plain, server_side=True) as link:

@@ -14,7 +14,6 @@ from tests.firmware.site import Site, Tls, site
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 UP, DOWN = True, False
 BYTES_MAX = 4000  # of a connection in these tests
-ORDERED_S = 0.3  # hil.proxy looks at its orders 50 times a second
 
 
 def cut_until_delivered(made: Site, gateway: GatewayDouble, link: Link, step: int) -> None:
@@ -23,14 +22,15 @@ def cut_until_delivered(made: Site, gateway: GatewayDouble, link: Link, step: in
     """
     gateway.answering = False
     link.cut_after([(UP, step * count) for count in range(BYTES_MAX // step)])
-    time.sleep(ORDERED_S)
+    link.obeyed()
     made.terminal.start()
     gateway.wait("the frame", lambda: bool(gateway.frames), 120)
     cuts = [one["up"] for one in link.ended()]
     assert cuts[:-1] == [step * count for count in range(len(cuts) - 1)], "it was cut there, each time"
     assert len(cuts) * step > len(gateway.frames[0].records[0].raw), "the publish was cut as well"
     link.cut_after([(DOWN, step * count) for count in range(BYTES_MAX // step)])
-    time.sleep(ORDERED_S)
+    link.cut()  # the last one of before is not cut on its way down
+    link.obeyed()
     before = len(link.ended())
     gateway.answering = True
     gateway.answer(gateway.frames[0])

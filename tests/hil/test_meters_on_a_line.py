@@ -54,6 +54,7 @@ class Site:
             [sys.executable, "-m", "hil.meters", "--config", folder / "meters.json"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             cwd=REPO,
             env={**os.environ, **ScaledClock(time.time_ns(), START_MS, 60).env()},
         )
@@ -65,6 +66,12 @@ class Site:
         self.process.stdin.write(json.dumps(line).encode() + b"\n")
         self.process.stdin.flush()
 
+    def obeyed(self) -> None:
+        """Return once it has all that it was told: it names what means nothing to it."""
+        self.fault(obeyed=True)
+        assert self.process.stderr is not None
+        assert b"ignored" in self.process.stderr.readline()
+
     def end(self) -> list[dict[str, Any]]:
         """The log."""
         self.process.terminate()
@@ -74,7 +81,7 @@ class Site:
     def close(self) -> None:
         self.process.kill()
         self.process.wait()
-        for pipe in (self.process.stdin, self.process.stdout):
+        for pipe in (self.process.stdin, self.process.stdout, self.process.stderr):
             assert pipe is not None
             pipe.close()
 
@@ -193,7 +200,7 @@ def test_faults_are_what_the_firmware_sees(site: Site, fault: dict[str, Any], ex
     """R-12: on the real VM an answer in pieces, 100 ms apart, is a value. R-10: an answer 2.5 timeouts late is none."""
     for address in (1, METER_645):
         site.fault(address=address, **fault)
-    time.sleep(0.3)
+    site.obeyed()
     *results, _ = site.vm(3000)
     assert all(isinstance(row["result"], dict) for row in results if row["address"] == 2)
     for address, power_w in ((1, 12_345), (METER_645, 3_000)):

@@ -224,9 +224,9 @@ def test_process_prints_its_port_and_obeys_the_control_file(tmp_path: pathlib.Pa
             platform = Platform()
             platform._address = ("127.0.0.1", port)
             assert b"CN=9014" in asyncio.run(exchange(platform, build(upload(1)).data))
-            control.write_text('nonsense\n{"mode": "double"}\n')
+            control.write_text('nonsense\n{"mode": "double"}\n{"mark": "done"}\n')
             assert b"control:" in child.stderr.readline()
-            time.sleep(0.2)
+            assert child.stdout.readline() == b'{"mark": "done"}\n'
             assert asyncio.run(exchange(platform, build(upload(2)).data, answers=2)).count(b"CN=9014") == 2
         finally:
             child.kill()

@@ -67,14 +67,6 @@ def wait(condition, timeout_s: float = 20) -> None:  # type: ignore[no-untyped-d
         time.sleep(0.01)
 
 
-def ordered(made: Link) -> None:
-    """Return when the process has looked at its orders: it looks 50 times a second, and names what it does not know."""
-    mark = f'"mark {time.monotonic_ns()}"'
-    with made._control.open("a") as file:
-        file.write(mark + "\n")
-    wait(lambda: mark.strip('"') in made.process.text())
-
-
 def test_a_link_that_is_slow_stays_slow_when_it_comes_back(tmp_path: Path) -> None:
     """P-201: the network's speed, and whether it is there, are two things."""
     made = Link(tmp_path / "link", 1)
@@ -103,7 +95,7 @@ def test_it_cuts_after_exactly_so_many_bytes_of_either_direction(tmp_path: Path)
     with link(tmp_path) as (made, target):
         cuts = [(True, 0), (True, 1), (True, 137), (False, 0), (False, 1), (False, 137), (True, 200)]
         made.cut_after(cuts)
-        ordered(made)
+        made.obeyed()
         for number, (up, after) in enumerate(cuts, 1):
             with socket.create_connection(("127.0.0.1", made.port), 20) as one:
                 one.sendall(PIECE)
@@ -123,7 +115,7 @@ def test_a_partition_holds_everything_and_ends_nothing(tmp_path: Path) -> None:
     with link(tmp_path) as (made, target), socket.create_connection(("127.0.0.1", made.port), 20) as one:
         assert one.recv(200)
         made.set(flowing=False)
-        ordered(made)
+        made.obeyed()
         one.sendall(PIECE)
         time.sleep(0.3)
         assert not target.got[0]
@@ -138,7 +130,7 @@ def test_who_is_not_there_refuses_and_comes_back_at_the_same_port(tmp_path: Path
         with pytest.raises(ConnectionRefusedError):
             socket.create_connection(("127.0.0.1", made.port), 20)
         made.set(listening=True)
-        ordered(made)
+        made.obeyed()
         with socket.create_connection(("127.0.0.1", made.port), 20) as again:
             assert again.recv(200)
 
@@ -157,7 +149,7 @@ def test_delay_and_throughput_are_at_least_what_was_asked(tmp_path: Path) -> Non
     with link(tmp_path) as (made, target), socket.create_connection(("127.0.0.1", made.port), 20) as one:
         assert one.recv(200)
         made.set(delay_ms=200, jitter_ms=100, bytes_per_s=20_000)
-        ordered(made)
+        made.obeyed()
         began = time.monotonic()
         for _ in range(20):
             one.sendall(PIECE)

@@ -5,6 +5,7 @@ import sys
 import time
 from pathlib import Path
 
+from hil.control import obeyed, order
 from hil.platform_ledger import Ledger, load
 from hil.process import Process
 
@@ -22,8 +23,9 @@ class PlatformProcess:
         self.port = json.loads(self.process.wait_for_line(r"^\{.*\}$", 30).group())["port"]
 
     def obey(self, **mode: object) -> None:
-        with self.control.open("a") as stream:
-            stream.write(json.dumps(mode) + "\n")
+        """Return once it does."""
+        order(self.control, mode)
+        obeyed(self.control, self.process)
 
     def ledger(self) -> Ledger:
         return load(self.journal)

@@ -152,7 +152,6 @@ def test_a_packet_is_sent_again_under_its_qn_over_silence_and_restart(
     """P-33."""
     config = configure(tmp_path, broker, platform)
     platform.obey(mode="silent", keep=True)
-    time.sleep(0.2)
     running = start(config)
     device().publish("T0001", Sender().frame(windows(1, 3)))
     wait_until(lambda: len(uploads(platform)) >= 3)  # the same packet, again and again
@@ -181,7 +180,6 @@ def test_when_the_platform_is_back_new_windows_go_before_the_backlog(
     sender, terminal = Sender(), device()
     config = configure(tmp_path, broker, platform)
     platform.obey(mode="refuse")
-    time.sleep(0.2)
     running = start(config)
     terminal.publish("T0001", sender.frame(windows(1, 40)))
     terminal.down(1)
