@@ -125,7 +125,7 @@ promises: setup-check
 
 check: lint types promises audit docs ## lint, types, promises, advisories, the documentation; no tests / 静态检查
 
-test-quick: setup ## what one runs between edits, under a minute / 快速测试
+test-quick: setup ## all but the long ones, some minutes / 快速测试
 	$(BIN)/python -m pytest -m 'not slow and not e2e' --ignore=tests/hil $(PARALLEL)
 	$(BIN)/python -m pytest -m 'not slow and not e2e' tests/hil $(PARALLEL)
 
