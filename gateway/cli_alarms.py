@@ -29,6 +29,7 @@ from gateway.cli_common import (
 from gateway.clock import SystemClock
 from gateway.config import GatewayConfig
 from gateway.database import NewerSchemaError, StoreUnavailableError
+from gateway.printable import printable
 from gateway.watch import certificates
 from gateway.watch.dispatch.channels import Channels, platforms
 from gateway.watch.dispatch.dispatcher import Dispatcher
@@ -108,7 +109,7 @@ def show(config: Config, number: Number, as_json: AsJson = False) -> None:
         return
     typer.echo(_as_text(row))
     for one in steps:
-        typer.echo(f"  {time_text(one.at_ms)}  {one.state}  {one.who}: {one.note}")
+        typer.echo(printable(f"  {time_text(one.at_ms)}  {one.state}  {one.who}: {one.note}"))
 
 
 @app.command(epilog=examples("alarms step --config gateway.toml 17 dispatched --note 'notice 2026-031'"))

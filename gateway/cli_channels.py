@@ -21,6 +21,7 @@ from gateway.cli_common import (
 )
 from gateway.clock import SystemClock
 from gateway.database import NewerSchemaError, StoreUnavailableError
+from gateway.printable import printable
 from gateway.watch.dispatch.channels import AnyChannel
 from gateway.watch.dispatch.dispatcher import sender_of
 from gateway.watch.dispatch.message import trial
@@ -42,7 +43,7 @@ def list_(config: Config, as_json: AsLines = False) -> None:
         with closing(Post(Path(load(config).data_dir))) as post:
             for one in channels:
                 standing = post.standing(one)
-                print_json(_as_json(one, standing)) if as_json else typer.echo(_as_text(one, standing))
+                print_json(_as_json(one, standing)) if as_json else typer.echo(printable(_as_text(one, standing)))
                 is_well &= not standing.reason
     except (StoreUnavailableError, NewerSchemaError) as error:
         fail(str(error))
@@ -68,7 +69,8 @@ def try_(config: Config, name: Named, as_json: AsJson = False) -> None:
     if as_json:
         print_json({"channel": name, "id": message.id, "ok": not reason, "reason": reason, "detail": text})
     else:
-        typer.echo(f"{name}: {reason}: {text}" if reason else f"{name}: {text} ({message.id})", err=bool(reason))
+        said = f"{name}: {reason}: {text}" if reason else f"{name}: {text} ({message.id})"
+        typer.echo(printable(said), err=bool(reason))
     if reason:
         raise typer.Exit(NOT_WELL)
 

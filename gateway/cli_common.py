@@ -1,6 +1,5 @@
 """What the commands of `wattline gateway` share: options, how files are opened, how answers and failures are said."""
 
-import json
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -20,6 +19,7 @@ from gateway.journal.blocks import DamagedError
 from gateway.journal.reader import Reader
 from gateway.journal.rows import OlderSchemaError
 from gateway.journal.spans import Spans
+from gateway.printable import printable, printable_json
 from gateway.quarantine.quarantine import QuarantineReader
 from gateway.watch import enterprises
 from gateway.watch import rules as watch_rules
@@ -181,12 +181,12 @@ def parse_span(from_: str | None, to: str | None, now_s: int) -> tuple[int, int]
 
 def line_text(values: Mapping[str, object]) -> str:
     """Names and values on one line."""
-    return ", ".join(f"{name} {value}" for name, value in values.items()) or "-"
+    return ", ".join(f"{name} {printable(value)}" for name, value in values.items()) or "-"
 
 
 def print_json(value: object) -> None:
     """One JSON document on a line of standard output."""
-    typer.echo(json.dumps(value, ensure_ascii=False))
+    typer.echo(printable_json(value))
 
 
 def fail(*lines: str) -> NoReturn:

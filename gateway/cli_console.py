@@ -17,6 +17,7 @@ from gateway.console.house import House
 from gateway.console.users import PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN, RoleName, UserEntry
 from gateway.database import NewerSchemaError, StoreUnavailableError
 from gateway.files import read_password
+from gateway.printable import printable
 from protocol.host.strict import ConfigError
 
 PasswordFile = Annotated[
@@ -98,7 +99,7 @@ def console_audit(
         print_json({"head": head, "faults": faults, "entries": [one._asdict() for one in entries]})
     else:
         for one in entries:
-            typer.echo(f"{time_text(one.at_ms)}  {one.who:<16}  {one.status}  {one.action}  {one.asked}")
+            typer.echo(printable(f"{time_text(one.at_ms)}  {one.who:<16}  {one.status}  {one.action}  {one.asked}"))
         for fault in faults:
             typer.echo(fault)
         typer.echo(f"head / 链首: {head}")

@@ -24,6 +24,7 @@ from gateway.cli_common import (
 )
 from gateway.clock import SystemClock, steady_s
 from gateway.database import NewerSchemaError, StoreUnavailableError
+from gateway.printable import printable
 from gateway.quarantine import orders
 from gateway.quarantine.quarantine import Kept
 from protocol.errors import REASONS
@@ -72,7 +73,7 @@ def quarantine_show(
         print_json(row)
         return
     for name, value in row.items():
-        typer.echo(f"{name:>9}: {value}")
+        typer.echo(f"{name:>9}: {printable(value)}")
     typer.echo(f"     next: wattline explain --protocol frame {row['data'][:16]}...")
 
 

@@ -9,6 +9,7 @@ import typer
 from gateway.cli_common import AsLines, Config, examples, fail, load, print_json
 from gateway.forward.outbox import file_of
 from gateway.forward.refused import Refused, refused
+from gateway.printable import printable
 
 Sink = Annotated[str, typer.Argument(metavar="SINK", help="Its name in gateway.toml. 上报目标的名称")]
 
@@ -40,7 +41,7 @@ def show(
     except sqlite3.Error as error:
         fail(f"{sink}: {error}")
     for one in found:
-        print_json(one._asdict()) if as_json else typer.echo(_line(one))
+        print_json(one._asdict()) if as_json else typer.echo(printable(_line(one)))
 
 
 def _line(one: Refused) -> str:

@@ -4,9 +4,10 @@ One line holds one message: hexadecimal digits, blanks and colons between them i
 text as captured. The explainers themselves belong to the protocols (entry point group `wattline.explain`).
 """
 
-import unicodedata
 from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO
+
+from gateway.printable import printable
 
 Finding = dict[str, Any]
 Explainer = Callable[[bytes], Finding]
@@ -15,16 +16,6 @@ Explainer = Callable[[bytes], Finding]
 MAX_LINE_BYTES = 64 * 1024
 # A bus at one message every 100 ms fills a day with 864,000 lines. A larger capture is split by whoever made it.
 MAX_LINES = 1_000_000
-
-UNPRINTABLE = (
-    "Cc",
-    "Cf",
-    "Cn",
-    "Co",
-    "Cs",
-    "Zl",
-    "Zp",
-)  # Unicode: control, format, unassigned, private, surrogate, breaks
 
 VERDICTS = {
     "ok": "正常",
@@ -71,27 +62,19 @@ def render(found: Finding) -> str:
     verdict = str(found["verdict"])
     head = f"{verdict} {VERDICTS.get(verdict, '')}".rstrip()
     if found["reason"]:
-        head += f": {_printable(found['reason'])}"
+        head += f": {printable(found['reason'])}"
     return "\n".join([head, *_field_lines(found["fields"], indent=1)])
 
 
 def _field_lines(value: Any, indent: int) -> Iterator[str]:
     pairs = value.items() if isinstance(value, dict) else ((f"[{i}]", item) for i, item in enumerate(value))
     for name, item in pairs:
-        head = f"{'  ' * indent}{_printable(name)}:"
+        head = f"{'  ' * indent}{printable(name)}:"
         if isinstance(item, (dict, list, tuple)) and item:
             yield head
             yield from _field_lines(item, indent + 1)
         else:
-            yield f"{head} {'-' if item is None else _printable(item)}"
-
-
-def _printable(value: Any) -> str:
-    """As text in which nothing from the wire can steer the reader's terminal: control characters escaped."""
-    return "".join(
-        char.encode("unicode_escape").decode() if unicodedata.category(char) in UNPRINTABLE else char
-        for char in str(value)
-    )
+            yield f"{head} {'-' if item is None else printable(item)}"
 
 
 def _skip_rest_of_line(stream: BinaryIO, line: bytes) -> None:

@@ -9,6 +9,7 @@ UP = "wattline/up/"
 DOWN = "wattline/down/"
 
 PACKET_BYTES_MAX = 1 << 20  # one at a time is in memory whole; beyond it the broker is told not to send
+TOPIC_BYTES_MAX = 256  # the longest that names a terminal has 43; of the others, the beginning is evidence enough
 # Acks that wait for the broker, 350 bytes each; beyond it they are dropped and counted. 7,056 terminals with 8 frames
 # under way each are fewer; mosquitto takes one packet of ours a turn, and one of each terminal.
 ACKS_WAITING_MAX = 65_536
@@ -17,6 +18,7 @@ ACKS_WAITING_MAX = 65_536
 class Delivery(NamedTuple):
     """What came under a topic. `terminal` is "" where the topic names none.
 
+    topic: its first TOPIC_BYTES_MAX bytes; what is no UTF-8 is escaped.
     data: at most FRAME_BYTES_MAX + 1 bytes, so that too large a frame is still seen to be so; length: of the original.
     token: for `release`.
     """

@@ -15,7 +15,15 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
 from gateway.config import MqttConfig
-from gateway.intake.deliveries import ACKS_WAITING_MAX, PACKET_BYTES_MAX, Delivery, down, subscription, up
+from gateway.intake.deliveries import (
+    ACKS_WAITING_MAX,
+    PACKET_BYTES_MAX,
+    TOPIC_BYTES_MAX,
+    Delivery,
+    down,
+    subscription,
+    up,
+)
 from gateway.mqtt.connection import read_login
 from gateway.mqtt.session import SUBSCRIBE_AGAIN_S, OnState, Token
 from gateway.registry import is_terminal_id
@@ -31,7 +39,7 @@ class PahoIntake:
         """Nothing is sent before `start`."""
         self._config = config
         self._filter, self._session_expiry_s = subscription(config)
-        self._up, self._down = up(config), down(config)
+        self._up_bytes, self._down = up(config).encode(), down(config)
         self._steady_s = steady_s
         self._on_state = on_state
         self._queue: queue.Queue[Delivery] = queue.Queue(config.receive_maximum)
@@ -154,10 +162,11 @@ class PahoIntake:
             self._on_state("down_refused", {"reason": str(reason), "messages": 1})
 
     def _on_message(self, _client: paho.Client, _data: Any, message: paho.MQTTMessage) -> None:
-        name = message.topic.removeprefix(self._up)
+        topic = _topic_bytes(message)
+        is_up, name = topic.startswith(self._up_bytes), topic[len(self._up_bytes) :].decode("ascii", "replace")
         delivery = Delivery(
-            name if message.topic.startswith(self._up) and is_terminal_id(name) else "",
-            message.topic,
+            name if is_up and is_terminal_id(name) else "",
+            topic[:TOPIC_BYTES_MAX].decode("utf-8", "backslashreplace"),
             bytes(message.payload[: limits.FRAME_BYTES_MAX + 1]),
             len(message.payload),
             (self._connection, message.mid if message.qos else 0),
@@ -169,3 +178,11 @@ class PahoIntake:
             except queue.Full:
                 continue
             return
+
+
+def _topic_bytes(message: paho.MQTTMessage) -> bytes:
+    """As it came: paho ends its thread where a topic that is no UTF-8 is looked at as text and nobody catches that."""
+    try:
+        return message.topic.encode()
+    except UnicodeDecodeError as error:
+        return error.object

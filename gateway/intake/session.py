@@ -2,13 +2,11 @@
 
 from cext import mqtt_stream
 from gateway.config import MqttConfig
-from gateway.intake.deliveries import PACKET_BYTES_MAX, subscription, up
+from gateway.intake.deliveries import PACKET_BYTES_MAX, TOPIC_BYTES_MAX, subscription, up
 from gateway.mqtt import packets
 from gateway.mqtt.publications import Publications
 from gateway.mqtt.session import OnState, Opening, Session
 from protocol import limits
-
-TOPIC_BYTES_MAX = 256  # the longest that names a terminal has 43; of the others, the beginning is evidence enough
 
 
 def make_session(

@@ -11,7 +11,7 @@ from gateway.clock import steady_s
 from gateway.config import MqttConfig
 from gateway.files import write_secret
 from gateway.intake import paho_carrier, stream_carrier
-from gateway.intake.deliveries import Delivery
+from gateway.intake.deliveries import TOPIC_BYTES_MAX, Delivery
 from gateway.mqtt import session
 from tests.cext import mqtt_reference as wire
 from tests.gateway.intake.fake_broker import WAIT_S, FakeBroker, Sent, up
@@ -90,6 +90,17 @@ def test_nothing_is_acknowledged_before_its_release(fake: FakeBroker, start: Mak
     assert fake.silent()
     carrier.release([found[0].token])
     assert fake.expect(PUBACK).packet_id == 7
+
+
+def test_a_topic_that_is_long_or_no_utf_8_is_evidence_of_its_beginning(fake: FakeBroker, start: Make) -> None:
+    """S-21: whichever carrier: what follows such a topic is heard, and no more of it is kept than of any other."""
+    carrier = start()
+    fake.connect()
+    fake.send(wire.publish(b"wattline/up/\xff\x1b", 0, b"1"), wire.publish(b"x" * 65_000, 0, b"2"), up(1, 7))
+    wrong, long, good = take(carrier, 3)
+    assert (wrong.terminal, wrong.topic, wrong.data) == ("", "wattline/up/\\xff\x1b", b"1")
+    assert (long.terminal, long.topic, long.data) == ("", "x" * TOPIC_BYTES_MAX, b"2")
+    assert (good.terminal, good.data) == ("T0001", b"frame")
 
 
 @only_stream

@@ -1,0 +1,56 @@
+"""What others said, as an operator's terminal gets it."""
+
+import json
+import unicodedata
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from typer.testing import CliRunner
+
+from gateway.cli import app
+from gateway.config import QuarantineConfig
+from gateway.console.audit import Audit, Entry
+from gateway.printable import printable, printable_json
+from gateway.quarantine.quarantine import Quarantine, Refused
+from gateway.watch.finding import Finding
+from gateway.watch.store import Known, Look, Progress, Step, Store
+from tests.gateway.support import NOW_S, Sender, write_config
+
+STEERS = "\x1b]0;all is well\x07\x9b2J\u202e\n\r"
+CAN_STEER = {"Cc", "Cf", "Cs", "Zl", "Zp"}
+
+
+@given(st.text(st.characters()))
+def test_nothing_that_steers_is_left_and_json_means_the_same(text: str) -> None:
+    """P-507"""
+    as_json = printable_json({text: [text]})
+    assert not {unicodedata.category(char) for char in printable(text) + as_json} & CAN_STEER
+    assert json.loads(as_json) == {text: [text]}
+
+
+@given(st.text(st.characters(categories=["L", "N", "P", "S"])))
+def test_what_can_be_read_is_left_as_it_is(text: str) -> None:
+    """P-507"""
+    assert printable(text) == text
+
+
+@pytest.mark.parametrize("words", ["quarantine show 1", "console-audit", "alarms show 1"])
+@pytest.mark.parametrize("more", [[], ["--json"]])
+def test_what_anybody_said_cannot_steer_the_terminal_of_who_looks(tmp_path: Path, words: str, more: list[str]) -> None:
+    """P-507: a topic of anybody's at the broker; a change that a user asked for; a note about an alarm."""
+    config, data = write_config(tmp_path, 1883, [Sender()]), tmp_path / "data"
+    with closing(Quarantine(data, QuarantineConfig())) as quarantine:
+        quarantine.add([Refused(NOW_S * 1000, "", f"wattline/up/{STEERS}", "topic", 0, 1, b"\0")])
+    with closing(Audit(data)) as audit:
+        audit.add(Entry(NOW_S * 1000, "wang", "127.0.0.1", f"POST /api/alarms/{STEERS}/steps", STEERS, 404))
+    with closing(Store(data)) as store:
+        found = Finding("frozen", NOW_S, NOW_S + 900)
+        store.take([Look("", "T0001/1", ("frozen",), [found], NOW_S, NOW_S + 900)], Known(Progress(0, 0)), NOW_S * 1000)
+        store.step(1, Step(NOW_S * 1000, "acknowledged", "wang", STEERS))
+    said = CliRunner().invoke(app, [*words.split(), "--config", str(config), *more])
+    assert said.exit_code == 0, said.output
+    assert "u202e" in said.stdout, "it is told, only not as it is"
+    assert not {unicodedata.category(char) for char in said.stdout.replace("\n", "")} & CAN_STEER
