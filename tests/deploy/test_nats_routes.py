@@ -20,7 +20,7 @@ from tests.gateway.support import ROOT, wait_until
 
 FORM = ROOT / "deploy/several-machines"
 PASSWORD = "a-password"
-WAIT_S = 30.0
+WAIT_S = 60.0
 REFUSED = "TLS route handshake error"
 
 

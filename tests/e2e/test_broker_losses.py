@@ -39,7 +39,7 @@ def dropped_by(port: int, at_least: int) -> int:
     client.connect("127.0.0.1", port)
     client.subscribe(DROPPED)
     client.loop_start()
-    wait_until(lambda: max(found, default=0) >= at_least, "the broker's count of dropped messages", 30)
+    wait_until(lambda: max(found, default=0) >= at_least, "the broker's count of dropped messages")
     client.loop_stop()
     client.disconnect()
     return found[-1]

@@ -67,7 +67,7 @@ class GatewayDouble:
         bodies = [one.body for _, one in sorted(self.records.items()) if one.type == record.EVENT]
         return [body for body in bodies if body.code == code]
 
-    def wait(self, what: str, condition: Callable[[], bool], timeout_s: float = 20) -> None:
+    def wait(self, what: str, condition: Callable[[], bool], timeout_s: float = 60) -> None:
         """Return once the condition holds; looked at whenever a frame comes, and ten times a second."""
         deadline = time.monotonic() + timeout_s
         with self._changed:

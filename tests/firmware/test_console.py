@@ -59,14 +59,14 @@ class Console:
         with contextlib.suppress(OSError):
             self.heard += os.read(self._master, 65536)
 
-    def wait(self, what: bytes, timeout_s: float = 30) -> None:
+    def wait(self, what: bytes, timeout_s: float = 60) -> None:
         deadline = time.monotonic() + timeout_s
         while what not in self.heard:
             assert time.monotonic() < deadline, self.heard[-2000:]
             self.listen()
             time.sleep(0.02)
 
-    def ended(self, timeout_s: float = 30) -> int:
+    def ended(self, timeout_s: float = 60) -> int:
         status = self.process.wait(timeout_s)
         self.listen()
         return status

@@ -109,7 +109,7 @@ def test_mbpoll_reads_live_values_and_the_mailboxs_identity(tmp_path: Path) -> N
     with made(tmp_path) as one:
         one.terminal.start()
         one.terminal.process.wait_for_line("modbus: unit 7 on port", 20)
-        wait_until(lambda: listening(one.port), "it listens", 20)
+        wait_until(lambda: listening(one.port), "it listens")
         assert mbpoll(one.port, "-t", "4:hex", "-r", "0", "-c", "4") == {
             0: "0x574C",
             1: "0x0001",
@@ -132,7 +132,7 @@ def test_a_terminal_over_mqtt_serves_its_live_map_beside_it(tmp_path: Path) -> N
     scenario = Scenario("live", "", "", start, hours=24, factor=600, points=points, terminals=plan)
     with Bench(scenario, tmp_path / "run") as bench:
         bench.bring_up(set())
-        wait_until(lambda: bench.gateway.windows() >= 1, "a window over MQTT", 30)
+        wait_until(lambda: bench.gateway.windows() >= 1, "a window over MQTT")
         port, windows = bench.ports.modbus[TERMINAL], bench.gateway.windows()
         (power_w,) = {row["values"]["p_w"] for row in bench.terminals[TERMINAL].served()}
         assert mbpoll(port, "-t", "4:float", "-B", "-r", "102", "-c", "1") == {102: str(power_w)}
@@ -140,7 +140,7 @@ def test_a_terminal_over_mqtt_serves_its_live_map_beside_it(tmp_path: Path) -> N
         refused = asked(port, "-t", "4:hex", "-r", str(mailbox.IDENTITY), "-c", "1")
         assert refused.returncode != 0
         assert "Illegal data address" in refused.stderr
-        wait_until(lambda: bench.gateway.windows() > windows, "the next window over MQTT", 30)
+        wait_until(lambda: bench.gateway.windows() > windows, "the next window over MQTT")
         bench.end()
     assert bench.broker.published() >= 2
 
@@ -163,7 +163,7 @@ def test_the_real_gateway_fetches_everything_and_its_acks_free_it(tmp_path: Path
         one.gateway.start()
         one.terminal.start()
         wait_until(lambda: one.gateway.counters().get("records_new", 0) >= 121, "121 records in the journal", 60)
-        wait_until(lambda: freed(one.terminal, set(range(1, 122))), "the last ack", 20)
+        wait_until(lambda: freed(one.terminal, set(range(1, 122))), "the last ack")
         one.terminal.kill()
         one.gateway.stop()
         epochs = set(re.findall(r"epoch ([0-9a-f]{8})", one.terminal.process.text()))

@@ -185,7 +185,7 @@ class Device:
     def publish(self, name: str, data: bytes, *, prefix: str = "wattline/up/") -> None:
         self.client.publish(prefix + name, data, qos=1).wait_for_publish(10)
 
-    def down(self, count: int, timeout_s: float = 30) -> list[bytes]:
+    def down(self, count: int, timeout_s: float = 60) -> list[bytes]:
         """All that came down, once it is `count` messages."""
         with self._changed:
             assert self._changed.wait_for(lambda: len(self._down) >= count, timeout_s), f"{len(self._down)} of {count}"

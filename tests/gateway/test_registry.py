@@ -111,7 +111,7 @@ def test_a_running_gateway_takes_what_is_admitted_at_sighup_and_ends_at_sigterm(
         assert (status, json.loads(said)) == (0, {"admitted": "T0009", "reload_pid": process.pid})
         os.kill(process.pid, signal.SIGHUP)
         terminal = Device(broker.port, "T0009")
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 60
         while b'"reloaded"' not in (tmp_path / "log").read_bytes() and time.monotonic() < deadline:
             time.sleep(0.02)
         terminal.publish("T0009", STRANGER.frame([window(1)]))

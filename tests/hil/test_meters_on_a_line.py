@@ -228,7 +228,7 @@ def test_a_wrong_configuration_ends_the_process_with_its_reason(tmp_path: Path) 
     )
     with process:
         process.start()
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 60
         while process.running and time.monotonic() < deadline:
             time.sleep(0.05)
         assert process.status == 2

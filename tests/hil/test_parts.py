@@ -17,7 +17,7 @@ from hil.gateway import Gateway
 from hil.ports import free_port
 from hil.stranger import FORGED_AT_ONCE, HEARD_MAX, Knowledge, Stranger
 
-LIMIT_S = 20.0
+LIMIT_S = 60.0
 HEARD = {(UP + "T0001", b"frame 1"), (UP + "T0001", b"frame 2"), (UP + "T0002", b"frame 1")}
 
 

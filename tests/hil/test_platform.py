@@ -17,7 +17,7 @@ from hil.platform_ledger import Ledger, load
 
 ROOT = pathlib.Path(__file__).parents[2]
 MN = "010000A8900016F000169DC0"
-ANSWER_S = 20  # a loopback answer takes milliseconds, on an idle machine
+ANSWER_S = 60  # a loopback answer takes milliseconds, on an idle machine
 SILENCE_S = 0.2
 
 

@@ -60,7 +60,7 @@ def link(folder: Path) -> Iterator[tuple[Link, Target]]:
     target.close()
 
 
-def wait(condition, timeout_s: float = 20) -> None:  # type: ignore[no-untyped-def]
+def wait(condition, timeout_s: float = 60) -> None:  # type: ignore[no-untyped-def]
     deadline = time.monotonic() + timeout_s
     while not condition():
         assert time.monotonic() < deadline

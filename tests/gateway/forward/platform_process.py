@@ -31,7 +31,7 @@ class PlatformProcess:
         return load(self.journal)
 
     def wait_for(self, messages: int) -> Ledger:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while self.ledger().counts.messages < messages and time.monotonic() < deadline:
             time.sleep(0.05)
         found = self.ledger()

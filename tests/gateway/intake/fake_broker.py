@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from tests.cext import mqtt_reference as wire
 
-WAIT_S = 30.0
+WAIT_S = 60.0
 
 
 class Sent(NamedTuple):

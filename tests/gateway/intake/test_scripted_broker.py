@@ -65,7 +65,7 @@ only_stream = pytest.mark.parametrize("start", ["stream"], indirect=True)
 def take(carrier: Carrier, count: int) -> list[Delivery]:
     """So many deliveries, in the end."""
     found: list[Delivery] = []
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while len(found) < count:
         assert time.monotonic() < deadline, f"{len(found)} of {count}"
         found += carrier.take(count - len(found), 0.1, 0)

@@ -14,7 +14,7 @@ from gateway.config import JetStreamConfig
 from gateway.jetstream.client import Client, NatsError
 from gateway.jetstream.parser import MESSAGE_BYTES_MAX, Message, Parser
 
-DEADLINE_S = 20.0
+DEADLINE_S = 60.0
 READ_BYTES = 1 << 16
 SENT_BYTES = 1 << 24  # more than the system holds of a sender (tcp_wmem: 4 MiB) and of this receiver
 

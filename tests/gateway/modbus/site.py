@@ -81,12 +81,12 @@ class MailboxTerminal:
         with self._changed:
             self.box.write(address, data)
 
-    def wait_empty(self, timeout_s: float = 20) -> None:
+    def wait_empty(self, timeout_s: float = 60) -> None:
         with self._changed:
             done = self._changed.wait_for(lambda: not self.live and not self.backlog, timeout_s)
             assert done, f"{self.sender.name}: {len(self.live)} + {len(self.backlog)} records left"
 
-    def wait_told(self, count: int, timeout_s: float = 20) -> list[down.Request | down.Configuration]:
+    def wait_told(self, count: int, timeout_s: float = 60) -> list[down.Request | down.Configuration]:
         """The requests and configurations that came, once there are so many."""
         with self._changed:
             assert self._changed.wait_for(lambda: len(self.told) >= count, timeout_s), f"{len(self.told)} of {count}"

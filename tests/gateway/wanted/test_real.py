@@ -203,7 +203,7 @@ def _all(terminal: Device, sender: Sender) -> list[Any]:
 
 
 def _wait(happened: Callable[[], bool], terminal: Device, sender: Sender) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while not happened():
         assert time.monotonic() < deadline, _all(terminal, sender)
         time.sleep(0.05)
