@@ -7,6 +7,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import MappingProxyType
 
+from gateway.files import give_to_owner_of
+
 BUSY_TIMEOUT_S = 10  # a checkpoint by a reader may hold the file for so long on a slow disk
 _COPY_BYTES = 1 << 20
 LOG_PAGES_MAX = 1000  # SQLite's own
@@ -39,6 +41,7 @@ def connect(path: Path, log_pages_max: int = LOG_PAGES_MAX) -> sqlite3.Connectio
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
         connection.execute(f"PRAGMA wal_autocheckpoint = {log_pages_max}")
+        give_to_owner_of(path.parent, *(path.with_name(f"{path.name}{log}") for log in ("", "-wal", "-shm")))
     except BaseException:
         connection.close()
         raise

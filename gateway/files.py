@@ -4,6 +4,7 @@ import errno
 import os
 import stat
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 SECRET_BYTES_MAX = 4_096  # of a key or password; anything longer is some other file
@@ -56,6 +57,20 @@ def read_password(file: str | None, bytes_max: int = SECRET_BYTES_MAX) -> str | 
         return read_secret(Path(file), bytes_max).decode("utf-8")
     except UnicodeDecodeError as error:
         raise OSError(errno.EINVAL, "not UTF-8 text / 不是 UTF-8 文本", file) from error
+
+
+def give_to_owner_of(folder: Path, *made: Path) -> None:
+    """What root makes in the folder of another user is that one's, with all below it: a service has to write to it.
+
+    What is not there is left out. Raises OSError.
+    """
+    owner = folder.stat()
+    if os.geteuid() != 0 or owner.st_uid == 0:
+        return
+    for one in made:
+        for path in (one, *one.rglob("*")):
+            with suppress(FileNotFoundError):
+                os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
 
 
 def write_durably(file: Path, data: bytes, mode: int = 0o666, like: os.stat_result | None = None) -> None:

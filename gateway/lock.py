@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from gateway.files import give_to_owner_of
+
 LOCK = "gateway.lock"
 
 
@@ -21,6 +23,7 @@ def take_lock(folder: Path) -> int:
     except OSError as error:
         os.close(descriptor)
         raise AlreadyRunningError(f"{folder}: another gateway uses it / 另一个网关正在使用该目录") from error
+    give_to_owner_of(folder, folder / LOCK)
     os.ftruncate(descriptor, 0)
     os.write(descriptor, f"{os.getpid()}\n".encode())
     return descriptor

@@ -10,7 +10,7 @@ import msgspec
 
 from gateway.backup.stores import MANIFEST, BackupError, Manifest, copy_store, names
 from gateway.database import NewerSchemaError, connect_for_reading, newer, schema_version
-from gateway.files import sync_folder, write_durably
+from gateway.files import give_to_owner_of, sync_folder, write_durably
 from gateway.journal.journal import FILE, SCHEMA
 from protocol.host import program
 
@@ -29,6 +29,7 @@ def backup(data_dir: Path, out: Path, now_ms: Callable[[], int]) -> Manifest:
         files = [copy_store(data_dir / name, partial / name) for name in names(data_dir)]
         found = Manifest(program.this().version, began_ms, now_ms(), _last_record(partial / FILE), files)
         write_durably(partial / MANIFEST, msgspec.json.format(msgspec.json.encode(found)))
+        give_to_owner_of(out.resolve().parent, partial)
         sync_folder(partial)
         partial.rename(out)
         sync_folder(out.resolve().parent)

@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from gateway.backup.stores import MANIFEST, BackupError, Manifest, check_set, describe, names, settle
-from gateway.files import sync_folder, write_durably
+from gateway.files import give_to_owner_of, sync_folder, write_durably
 from gateway.quarantine.orders import FOLDER as ORDERS
 
 STAGE = "restoring"
@@ -46,6 +46,7 @@ def restore(folder: Path, data_dir: Path, now_ms: int, *, force: bool) -> tuple[
                 raise BackupError(f"{folder / file.name}: not as the manifest says / 与清单不符")
         if check_set(stage) != manifest.last_record:
             raise BackupError(f"{folder}: the journal does not end where the manifest says / 与清单不符")
+        give_to_owner_of(data_dir, stage)
         for name in names(stage):
             settle(stage / name)
         sync_folder(stage)
@@ -58,6 +59,7 @@ def restore(folder: Path, data_dir: Path, now_ms: int, *, force: bool) -> tuple[
             shutil.rmtree(stage, ignore_errors=True)
     finish(data_dir)
     aside = data_dir / move.aside
+    give_to_owner_of(data_dir, aside)
     return manifest, aside if aside.exists() else None
 
 

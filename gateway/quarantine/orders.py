@@ -16,7 +16,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from gateway.database import StoreUnavailableError
-from gateway.files import write_durably
+from gateway.files import give_to_owner_of, write_durably
 from gateway.intake.deliveries import UP
 from gateway.quarantine.quarantine import Kept, Quarantine, QuarantineReader, Refused
 from protocol.host.pulled import Pulled
@@ -181,6 +181,7 @@ def place(data_dir: Path, order: Order) -> Path:
     folder.mkdir(mode=0o750, exist_ok=True)
     file = folder / f"{secrets.token_hex(8)}.order"
     write_durably(file, msgspec.json.encode(order))
+    give_to_owner_of(data_dir, folder)
     return file.with_suffix(".done")
 
 
