@@ -9,7 +9,7 @@ import typer
 
 from gateway.cli_common import AsJson, Config, examples, fail, load, open_journal, parse_time, print_json
 from gateway.database import NewerSchemaError, StoreUnavailableError
-from gateway.forward import outbox
+from gateway.forward import outbox, refeeds
 
 Sink = Annotated[str, typer.Argument(metavar="SINK", help="Its name in gateway.toml. 上报目标的名称")]
 
@@ -53,9 +53,9 @@ def refeed(
         last_id = reader.first_id(parse_time(until) * 1000) - 1 if until else reader.last_id()
     try:
         ordered = (
-            outbox.order_dead(folder, sink)
+            refeeds.order_dead(folder, sink)
             if since is None
-            else outbox.order_refeed(folder, sink, parse_time(since) * 1000, last_id)
+            else refeeds.order_refeed(folder, sink, parse_time(since) * 1000, last_id)
         )
     except (StoreUnavailableError, NewerSchemaError, sqlite3.Error) as error:
         fail(f"{sink}: {error}")

@@ -83,7 +83,7 @@ def _journal_status(loaded: GatewayConfig) -> dict[str, Any]:
     found |= {"updates": _updates_status(folder), **_rotation_status(folder), "sinks": {}}
     for sink in loaded.sink:
         state = outbox.status(folder, sink.name)
-        found["sinks"][sink.name] = {**state, "lag": newest - cast("int", state["confirmed"])}
+        found["sinks"][sink.name] = {**state, "lag": newest - cast("int", state["settled"])}
     return found
 
 

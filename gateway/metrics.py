@@ -181,7 +181,16 @@ class Metrics:
             registry=registry,
         )
         self.sink_lag = Gauge(
-            "wattline_sink_lag_records", "Records accepted that the sink has not confirmed.", by_sink, registry=registry
+            "wattline_sink_lag_records",
+            "Records accepted that the sink has not confirmed, without log texts.",
+            by_sink,
+            registry=registry,
+        )
+        self.sink_texts_waiting = Gauge(
+            "wattline_sink_log_texts_waiting",
+            "Log texts (HJ 212, CN 3020) of alarms and events that the platform has not answered.",
+            by_sink,
+            registry=registry,
         )
 
     def _make_gaps(self) -> None:

@@ -31,9 +31,10 @@ class Account:
             self._metrics.sink_dead.labels(self._name, reason).inc()
             self._log.warning("dead_letter", record=record, reason=reason, detail=detail)
 
-    def lag(self, records: int) -> None:
-        """How far behind the journal the sink is."""
+    def lag(self, records: int, texts: int) -> None:
+        """How far behind the journal the sink is, log texts not counted; how many of those wait."""
         self._metrics.sink_lag.labels(self._name).set(records)
+        self._metrics.sink_texts_waiting.labels(self._name).set(texts)
 
     def failed(self, error: SinkError) -> None:
         """The sink took nothing."""

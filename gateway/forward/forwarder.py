@@ -12,6 +12,7 @@ from gateway.forward.acknowledged import Cell
 from gateway.forward.backoff import Backoff
 from gateway.forward.outbox import Outbox, Taken
 from gateway.forward.sink import Batch, BatchRefusedError, Receipt, Sink, SinkError
+from gateway.forward.text_packets import REASONS, TOO_MANY
 from gateway.gaps.words import cell_of
 from gateway.journal.reader import Reader
 from protocol.record import WINDOW
@@ -66,7 +67,7 @@ class Forwarder:
 
     def observe(self) -> None:
         """Say how far behind the journal the sink is, and note it for a refeed."""
-        self._account.lag(self._reader.last_id() - self._outbox.settled())
+        self._account.lag(self._reader.last_id() - self._outbox.settled(), self._outbox.text_packets.waiting())
         self._outbox.mark(self._clock.now_ms())
 
     def _batch(self, selection: lanes.Selection) -> Batch:
@@ -90,10 +91,12 @@ class Forwarder:
 
     def _settle(self, selection: lanes.Selection, batch: Batch, receipt: Receipt) -> None:
         """Cursors, packets, dead letters and counts, in one transaction."""
+        there = {one.id for one in batch.records}
+        receipt.dead += [(one, TOO_MANY, REASONS[TOO_MANY]) for one in selection.handed if one not in there]
         dead = {record for record, _, _ in receipt.dead}
         under_way = {record for record, packets in receipt.packets if packets}
         skipped = dict(receipt.skipped)
-        not_yet = dead | under_way | skipped.keys()
+        not_yet = dead | under_way | skipped.keys() | set(receipt.held)
         done = [one.id for one in batch.records if one.id not in not_yet]
         delivered = len(done)
         counts = Counter(f"skipped_{reason}" for reason in skipped.values())
@@ -107,6 +110,8 @@ class Forwarder:
                 ahead=selection.ahead,
                 dead=receipt.dead,
                 alive=[one.id for one in batch.records if one.id not in dead] if refed else [],
+                handed=selection.handed,
+                held=receipt.held,
                 counts=counts,
                 cursors=selection.cursors,
                 refed=refed,

@@ -1,5 +1,5 @@
-"""Which records a sink takes next: fresh ones first, then the backlog in the order of acceptance, then what is to be
-handed over again.
+"""Which records a sink takes next: fresh ones, events that were held, the backlog in the order of acceptance, what is
+to be handed over again.
 
 Windows without a time wait until the journal has placed them, and come by the feed of placements.
 """
@@ -24,11 +24,12 @@ class Selection:
     ahead: list[int] = field(default_factory=list)
     cursors: dict[str, int] = field(default_factory=dict)
     refed: Refeed | None = None
+    handed: list[int] = field(default_factory=list)  # of those that were held; some may be retired
 
     @property
     def is_empty(self) -> bool:
         """Whether the sink has all there is."""
-        return not self.records and not self.cursors and self.refed is None
+        return not self.records and not self.cursors and not self.handed and self.refed is None
 
 
 def select(reader: Reader, outbox: Outbox, limit: int, fresh_after_s: int) -> Selection:
@@ -37,7 +38,9 @@ def select(reader: Reader, outbox: Outbox, limit: int, fresh_after_s: int) -> Se
     live = _select_live(reader, cursors, limit, fresh_after_s)
     if live.records:
         return live
-    rest = _select_backlog(reader, outbox, cursors[BACKLOG], limit)
+    rest = _select_held(reader, outbox, limit)
+    if rest.is_empty:
+        rest = _select_backlog(reader, outbox, cursors[BACKLOG], limit)
     if rest.is_empty:
         rest = _select_placed(reader, cursors[PLACEMENTS], limit)
     if rest.is_empty and (refeed := outbox.refeed()):
@@ -57,6 +60,14 @@ def _select_live(reader: Reader, cursors: dict[str, int], limit: int, fresh_afte
             found.ahead.append(one.id)
             if len(found.records) == limit:
                 break
+    return found
+
+
+def _select_held(reader: Reader, outbox: Outbox, limit: int) -> Selection:
+    found = Selection("backlog")
+    if held := outbox.held(limit):
+        found.handed = held[: outbox.text_packets.room()]
+        found.records = [one for number in found.handed if (one := reader.record(number)) is not None]
     return found
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from gateway.database import transaction
+from gateway.forward.text_seconds import TextSeconds
 from gateway.hj212.packet import Packet
 
 WAITING, UNDER_WAY, ANSWERED, REFUSED = "waiting", "under_way", "answered", "refused"
@@ -86,8 +87,8 @@ def states(connection: sqlite3.Connection, ids: Iterable[str]) -> list[State]:
 class LogTexts:
     """The texts of one sink, on its outbox's connection."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
+    def __init__(self, connection: sqlite3.Connection, seconds: TextSeconds) -> None:
+        self._connection, self._seconds = connection, seconds
 
     def waiting(self, limit: int) -> list[LogText]:
         """Those that have no packet yet, in order."""
@@ -100,6 +101,7 @@ class LogTexts:
     def take(self, text: LogText, packet: Packet) -> None:
         """The text's packet, durably: a byte of it is sent only after that."""
         with transaction(self._connection):
+            self._seconds.keep()
             self._connection.execute(
                 "UPDATE log_texts SET state = ?, mn = ?, qn = ?, data = ? WHERE id = ? AND state = ?",
                 (UNDER_WAY, packet.mn, packet.qn, packet.data, text.id, WAITING),

@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from gateway.database import StoreUnavailableError, connect_for_reading, opening, schema_version, transaction
-from gateway.forward import acknowledged, health, text_packets
+from gateway.forward import acknowledged, health, held, text_packets
 from gateway.forward.acknowledged import Cell
 from gateway.forward.log_texts import LogTexts
 from gateway.forward.text_packets import TextPackets
+from gateway.forward.text_seconds import TextSeconds
 from gateway.hj212.packet import Packet, is_text
 
 SCHEMA = Path(__file__).parent / "schema"
@@ -44,6 +45,8 @@ class Taken:
     ahead: list[int] = field(default_factory=list)
     dead: list[tuple[int, str, str]] = field(default_factory=list)  # (record, reason, detail)
     alive: list[int] = field(default_factory=list)  # handed over again with success: dead no more
+    handed: list[int] = field(default_factory=list)  # of those that were held
+    held: list[int] = field(default_factory=list)  # to be handed over later
     counts: Counter[str] = field(default_factory=Counter)
     cursors: dict[str, int] = field(default_factory=dict)
     refed: Refeed | None = None  # with its new `next`
@@ -59,7 +62,8 @@ class Outbox:
 
     def __init__(self, folder: Path, sink: str) -> None:
         self._connection = writable(file_of(folder, sink))
-        self.log_texts, self.text_packets = LogTexts(self._connection), TextPackets(self._connection)
+        self.text_packets, self.text_seconds = TextPackets(self._connection), TextSeconds(self._connection)
+        self.log_texts = LogTexts(self._connection, self.text_seconds)
 
     def close(self) -> None:
         """Close the file."""
@@ -71,11 +75,8 @@ class Outbox:
         return {LIVE: 0, BACKLOG: 0, PLACEMENTS: 0, **dict(rows)}
 
     def settled(self) -> int:
-        """How many records of the journal are delivered, skipped or dead; ids count without gaps."""
-        one = self._connection.execute
-        (ahead,) = one("SELECT count(*) FROM ahead").fetchone()
-        (under_way,) = one("SELECT count(DISTINCT record) FROM outbox").fetchone()
-        return self.cursors()[BACKLOG] + int(ahead) - int(under_way)
+        """How many records of the journal are delivered, skipped, dead, or log texts; ids count without gaps."""
+        return _count_settled(self._connection)
 
     def safe_to(self) -> int:
         """Up to this record everything is safe, what is to be handed over again not counted in."""
@@ -85,6 +86,10 @@ class Outbox:
         """Records of this span that the live lane has taken."""
         rows = self._connection.execute("SELECT record FROM ahead WHERE record BETWEEN ? AND ?", (first, last))
         return {row[0] for row in rows}
+
+    def held(self, limit: int) -> list[int]:
+        """The oldest records that are to be handed over when there is room."""
+        return held.first(self._connection, limit)
 
     def refeed(self) -> Refeed | None:
         """The span that is to be handed over again next."""
@@ -177,6 +182,8 @@ class Outbox:
             acknowledged.withhold(
                 connection, [(cells[record], reason) for record, reason in taken.withheld if record in cells]
             )
+            held.note(connection, taken.handed + taken.alive, taken.held)
+            self.text_seconds.keep()
             connection.executemany("INSERT OR IGNORE INTO ahead (record) VALUES (?)", [(one,) for one in taken.ahead])
             connection.executemany("DELETE FROM dead WHERE record = ?", [(one,) for one in taken.alive])
             connection.executemany(
@@ -295,24 +302,40 @@ def settled(folder: Path, sink: str) -> tuple[int, int]:
         return 0, 0
     try:
         with closing(connect_for_reading(file_of(folder, sink))) as connection:
-            return _settled(connection, "WHERE is_text = 0")  # a text waits long, and needs its packet alone
+            return _settled(connection, "SELECT record FROM outbox WHERE is_text = 0")  # the journal waits for no text
     except sqlite3.OperationalError:  # made this moment, without its tables yet
         return 0, 0
 
 
-def _settled(connection: sqlite3.Connection, which: str = "") -> tuple[int, int]:
+def _settled(
+    connection: sqlite3.Connection, which: str = "SELECT record FROM outbox UNION ALL SELECT record FROM held"
+) -> tuple[int, int]:
     one = connection.execute
     cursors = dict(one("SELECT name, value FROM cursors"))
-    (oldest,) = one(f"SELECT min(record) FROM outbox {which}").fetchone()  # noqa: S608  (of ours)
+    (oldest,) = one(f"SELECT min(record) FROM ({which})").fetchone()  # noqa: S608  (of ours)
     again = dict(one("SELECT feed, min(next) FROM refeeds GROUP BY feed"))
     records = [cursors.get(BACKLOG, 0), *(first - 1 for first in (oldest, again.get(RECORDS)) if first is not None)]
     placement = cursors.get(PLACEMENTS, 0)
     return min(records), min(placement, again.get(PLACEMENTS, placement + 1) - 1)
 
 
+def _count_settled(connection: sqlite3.Connection) -> int:
+    one = connection.execute
+    cursors = dict(one("SELECT name, value FROM cursors"))
+    (ahead,) = one("SELECT count(*) FROM ahead").fetchone()
+    return int(cursors.get(BACKLOG, 0) + ahead - _under_way(connection))
+
+
+def _under_way(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("SELECT count(DISTINCT record) FROM outbox WHERE is_text = 0").fetchone()[0])
+
+
 def status(folder: Path, sink: str) -> dict[str, object]:
-    """What `wattline gateway status` says of a sink. confirmed: every record up to this id is settled."""
-    not_started = {"state": "not started", "confirmed": 0, "under_way": 0, "refeed": 0, "dead": {}, "counts": {}}
+    """What `wattline gateway status` says of a sink. confirmed: every record up to this id is settled; settled: so many
+    are, or are log texts.
+    """
+    zero = {"confirmed": 0, "settled": 0, "under_way": 0, "refeed": 0, "dead": {}, "counts": {}}
+    not_started = {"state": "not started", **zero}
     if not file_of(folder, sink).exists():
         return not_started
     with closing(connect_for_reading(file_of(folder, sink))) as connection:
@@ -322,50 +345,13 @@ def status(folder: Path, sink: str) -> dict[str, object]:
         return {
             **health.of(connection),
             "confirmed": _settled(connection)[0],
-            "under_way": one("SELECT count(DISTINCT record) FROM outbox").fetchone()[0],
+            "settled": _count_settled(connection),
+            "under_way": _under_way(connection),
             "refeed": one("SELECT coalesce(sum(last - next + 1), 0) FROM refeeds").fetchone()[0],
             **({"log_texts": texts} if any((texts := text_packets.counts(connection)).values()) else {}),
             "dead": dict(one("SELECT reason, count(*) FROM dead GROUP BY reason ORDER BY reason")),
             "counts": dict(one("SELECT name, value FROM counters ORDER BY name")),
         }
-
-
-class Ordered(NamedTuple):
-    """What a refeed was told to hand over again."""
-
-    records: int
-    placements: int
-
-
-def order_refeed(folder: Path, sink: str, from_ms: int, last_id: int) -> Ordered:
-    """Have handed over again what became safe at from_ms or later, of the records up to last_id.
-
-    Without a note of that time (`marks`) it is all that the sink ever took. The sink's thread, or its next start, takes
-    it up. Raises StoreUnavailableError, NewerSchemaError.
-    """
-    with closing(writable(file_of(folder, sink))) as connection, transaction(connection):
-        cursors = {LIVE: 0, BACKLOG: 0, PLACEMENTS: 0, **dict(connection.execute("SELECT name, value FROM cursors"))}
-        found = connection.execute(
-            "SELECT record, placement FROM marks WHERE at_ms <= ? ORDER BY at_ms DESC LIMIT 1", (from_ms,)
-        ).fetchone()
-        record, placement = found or (0, 0)
-        spans = [
-            (RECORDS, record + 1, min(last_id, max(cursors[BACKLOG], cursors[LIVE]))),
-            (PLACEMENTS, placement + 1, cursors[PLACEMENTS]),
-        ]
-        wanted = [span for span in spans if span[1] <= span[2]]
-        connection.executemany("INSERT INTO refeeds (feed, next, last) VALUES (?, ?, ?)", wanted)
-        counts = {feed: last - first + 1 for feed, first, last in wanted}
-    return Ordered(counts.get(RECORDS, 0), counts.get(PLACEMENTS, 0))
-
-
-def order_dead(folder: Path, sink: str) -> Ordered:
-    """Have the dead letters handed over again, likewise."""
-    with closing(writable(file_of(folder, sink))) as connection, transaction(connection):
-        dead = connection.execute("SELECT record FROM dead ORDER BY record").fetchall()
-        rows = [(RECORDS, one, one) for (one,) in dead]
-        connection.executemany("INSERT INTO refeeds (feed, next, last) VALUES (?, ?, ?)", rows)
-    return Ordered(len(dead), 0)
 
 
 def writable(path: Path) -> sqlite3.Connection:

@@ -76,12 +76,13 @@ class Receipt:
 
     packets: (record, what is sent for it): made durable with the cursor, and safe by that; delivered when all of them
     are confirmed. dead: (record, reason, detail): never to be taken. skipped: (record, reason) of those that are not
-    for this sink. texts: what the sink wants to remember.
+    for this sink. held: to be handed over later. texts: what the sink wants to remember.
     """
 
     packets: list[tuple[int, list[Packet]]] = field(default_factory=list)
     dead: list[tuple[int, str, str]] = field(default_factory=list)
     skipped: list[tuple[int, str]] = field(default_factory=list)
+    held: list[int] = field(default_factory=list)
     texts: dict[str, str] = field(default_factory=dict)
 
     def add(self, other: "Receipt") -> None:
@@ -89,6 +90,7 @@ class Receipt:
         self.packets += other.packets
         self.dead += other.dead
         self.skipped += other.skipped
+        self.held += other.held
         self.texts |= other.texts
 
 

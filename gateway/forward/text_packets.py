@@ -15,13 +15,13 @@ from gateway.hj212.packet import Packet
 
 # A platform that is restarted or mended is back within an hour; as many as the tries of a message that is refused.
 ROUNDS_MAX = 5
-EVENTS_MAX = 5_000  # not answered yet; half a KiB each, and as many as people's texts
+EVENTS_MAX = 5_000  # not answered yet, others are held; half a KiB each, and as many as people's texts
 UNANSWERED, NO_LOG_ID, TOO_MANY = "unanswered", "no_log_id", "too_many_texts"
 # Why a text was given up, for people.
 REASONS = {
     UNANSWERED: f"the platform answered other packets and not this one, in {ROUNDS_MAX} rounds of resends",
     NO_LOG_ID: "the mapping has no log_id any more",
-    TOO_MANY: f"{EVENTS_MAX} log texts of events wait already",
+    TOO_MANY: f"{EVENTS_MAX} log texts of events waited before it, until the journal had retired it",
 }
 
 
@@ -33,18 +33,24 @@ class TextPacket(NamedTuple):
 
 
 def counts(connection: sqlite3.Connection) -> dict[str, int]:
-    """Log texts that wait, those of events too; of these, the ones that were refused in a round; those given up."""
-    waiting, tried = connection.execute(
-        "SELECT count(*), coalesce(sum(rounds > 0), 0) FROM (SELECT rounds FROM outbox WHERE is_text = 1"
-        " UNION ALL SELECT rounds FROM log_texts WHERE state IN (?, ?))",
-        (WAITING, UNDER_WAY),
-    ).fetchone()
+    """Log texts that wait, events that are held too; of these, those that were refused in a round; those given up."""
+    waiting, tried = _waiting(connection)
     (refused,) = connection.execute(
         "SELECT (SELECT count(*) FROM log_texts WHERE state = ?)"
         " + (SELECT count(*) FROM dead WHERE packet IS NOT NULL OR reason = ?)",
         (REFUSED, TOO_MANY),
     ).fetchone()
     return {"waiting": waiting, "tried": tried, "refused": refused}
+
+
+def _waiting(connection: sqlite3.Connection) -> tuple[int, int]:
+    """(texts that wait, those of them that were refused in a round)."""
+    found: tuple[int, int] = connection.execute(
+        "SELECT count(*), coalesce(sum(rounds > 0), 0) FROM (SELECT rounds FROM outbox WHERE is_text = 1"
+        " UNION ALL SELECT rounds FROM log_texts WHERE state IN (?, ?) UNION ALL SELECT 0 FROM held)",
+        (WAITING, UNDER_WAY),
+    ).fetchone()
+    return found
 
 
 class TextPackets:
@@ -73,9 +79,14 @@ class TextPackets:
         )
         return dict(self._connection.execute(query, (UNDER_WAY,)))
 
-    def events(self) -> int:
-        """How many of them are events."""
-        return int(self._connection.execute("SELECT count(*) FROM outbox WHERE is_text = 1").fetchone()[0])
+    def waiting(self) -> int:
+        """How many wait, events that are held too."""
+        return _waiting(self._connection)[0]
+
+    def room(self) -> int:
+        """For how many more events there is room."""
+        (count,) = self._connection.execute("SELECT count(*) FROM outbox WHERE is_text = 1").fetchone()
+        return max(0, EVENTS_MAX - int(count))
 
     def note_sent(self, qn: str) -> bool:
         """A byte of it is sent only after that, and none where this is False: nobody has it told any more."""

@@ -39,6 +39,11 @@ class Reader:
         """Close the connection."""
         self._connection.close()
 
+    def record(self, number: int) -> Stored | None:
+        """The record of this id; None: there is none, or it is retired."""
+        row = self._blocks.row(number)
+        return None if row is None else _stored(row)
+
     def records_after(self, after: int, limit: int) -> list[Stored]:
         """Records with a greater id, in order."""
         return [_stored(row) for row in self._blocks.after(after, limit)]

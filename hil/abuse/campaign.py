@@ -10,7 +10,7 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Self
 
-from gateway.forward import outbox
+from gateway.forward import outbox, refeeds
 from gateway.journal.reader import Reader
 from hil.abuse.blame import Finding, answers, blame, verdict_of
 from hil.abuse.brokers import JetStream, Mqtt
@@ -221,7 +221,7 @@ class Campaign:
     def _refeed(self, victim: Victim, from_ms: int) -> None:
         """Have it told again what it took since; of these records alone it may hold another copy."""
         with closing(Reader(self._gateway.data)) as reader:
-            ordered = outbox.order_refeed(self._gateway.data, victim.name, from_ms, reader.last_id())
+            ordered = refeeds.order_refeed(self._gateway.data, victim.name, from_ms, reader.last_id())
             first = self._mark(victim.name, from_ms) + 1
             again = {(one.terminal, one.seq) for one in reader.records_after(first - 1, ordered.records)}
         windows = [one for one in self._load.made() if (one.terminal, one.seq) in again]

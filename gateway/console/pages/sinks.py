@@ -7,14 +7,14 @@ import msgspec
 
 from gateway.console.route import Call, Nothing, RefusedError, Route, not_found
 from gateway.console.users import Role
-from gateway.forward import outbox
+from gateway.forward import outbox, refeeds
 from gateway.journal.reader import Reader
 
 
 class SinkShown(msgspec.Struct, frozen=True):
     """A sink. lag: records that it has not confirmed; dead: those that it refuses, by reason; detail: why it fails.
 
-    texts_waiting, texts_refused: log texts of alarms and events (HJ 212, CN 3020).
+    texts_waiting, texts_refused: log texts of alarms and events (HJ 212, CN 3020), which are not in lag and under_way.
     """
 
     name: str
@@ -58,10 +58,10 @@ def _refeed(call: Call) -> Ordered:
     if not outbox.file_of(folder, name).exists():
         raise RefusedError(409, "nothing", f"{name} has taken nothing yet", f"{name} 尚未上报过任何数据")
     if asked.since_s is None:
-        return Ordered(*outbox.order_dead(folder, name))
+        return Ordered(*refeeds.order_dead(folder, name))
     with closing(Reader(folder)) as reader:
         newest = reader.last_id()
-    return Ordered(*outbox.order_refeed(folder, name, asked.since_s * 1000, newest))
+    return Ordered(*refeeds.order_refeed(folder, name, asked.since_s * 1000, newest))
 
 
 ROUTES = [
@@ -82,7 +82,7 @@ def _sink(call: Call, one: msgspec.Struct, newest: int) -> SinkShown:
         found.get("reason", ""),
         found.get("detail", ""),
         found.get("since_ms"),
-        newest - found["confirmed"],
+        newest - found["settled"],
         found["under_way"],
         found["refeed"],
         found["dead"],

@@ -50,14 +50,12 @@ def occurrence_of(columns: Columns, row: int, time_s: int) -> Occurrence:
 
 def encode_event(
     mapping: Mapping, station: Station, event: Occurrence, next_qn: Callable[[], str], *, resent: bool
-) -> list[Packet]:
-    """[] where the platform wants no log text."""
-    if mapping.log_id is None:
-        return []
+) -> Packet:
+    """The log text of an event, of a platform that has a `log_id`."""
     where = f" 测点{event.point}" if event.point else ""
     values = f" ({' '.join(map(str, event.values))})" if event.values else ""
     text = f"{WORDS.get(event.code, f'事件{event.code}')}{where}{values}"
-    return [encode_text(mapping, station, event.time_s, text, next_qn, resent=resent)]
+    return encode_text(mapping, station, event.time_s, text, next_qn, resent=resent)
 
 
 def encode_text(

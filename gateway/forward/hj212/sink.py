@@ -26,7 +26,6 @@ from gateway.forward.hj212.session import Hj212Session, LinkSettings, Partner
 from gateway.forward.hj212.text_lane import TextLane
 from gateway.forward.outbox import Outbox
 from gateway.forward.sink import Batch, Receipt, RestartingError, SinkError
-from gateway.forward.text_packets import REASONS, TOO_MANY
 from gateway.hj212 import sm4
 from gateway.hj212.packet import Packet, PacketError, Segment, build, flag_of, with_qn
 from gateway.journal.reader import Stored
@@ -128,14 +127,15 @@ class Hj212Sink:
         """Packets for the batch; they are safe once they stand in the outbox, which is the forwarder's next step."""
         receipt = Receipt()
         table = table_of(batch.columns)
+        room = self._outbox.text_packets.room()
         for one, row in zip(batch.records, batch.rows, strict=True):
             station = self._mapping.stations.get(one.terminal)
             if station is None:
                 text = f"terminal {one.terminal} is no station in the platform's mapping"
                 receipt.dead.append((one.id, "unmapped", text))
                 continue
-            if one.type != WINDOW and self._texts.is_full:
-                receipt.dead.append((one.id, TOO_MANY, REASONS[TOO_MANY]))
+            if one.type != WINDOW and not room:
+                receipt.held.append(one.id)
                 continue
             try:
                 started = self._start(batch, one, row, station, receipt)
@@ -214,8 +214,11 @@ class Hj212Sink:
             return wanted, "stopped" if found else "nothing_mapped"
         if one.start_s is None:
             return [], "no_time"
-        event = occurrence_of(batch.columns, row, one.start_s)
-        return encode_event(self._mapping, station, event, self._numbers.next, resent=resent), "event"
+        if self._mapping.log_id is None:
+            return [], "event"
+        second = self._outbox.text_seconds.of(station.mn, one.start_s, one.id)
+        event = occurrence_of(batch.columns, row, second)
+        return [encode_event(self._mapping, station, event, self._numbers.next, resent=resent)], ""
 
     def _start(self, batch: Batch, one: Stored, row: int, station: Station, receipt: Receipt) -> list[Packet]:
         """CN 2081, before the first record of a start that tells the time."""

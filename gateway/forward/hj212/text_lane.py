@@ -10,12 +10,12 @@ from gateway.forward.hj212.session import Hj212Session
 from gateway.forward.log_texts import LogText
 from gateway.forward.outbox import Outbox
 from gateway.forward.sink import SinkError
-from gateway.forward.text_packets import EVENTS_MAX, NO_LOG_ID, UNANSWERED
+from gateway.forward.text_packets import NO_LOG_ID, UNANSWERED
+from gateway.forward.text_seconds import TOLD
 from gateway.hj212.packet import Packet, PacketError
 from gateway.metrics import Metrics
 
 TAKEN_AT_A_TIME = 16  # texts that get a packet between two looks at the sockets
-SECONDS_MAX = 600  # that a text's time is ahead of its own: a message has 200 changes; beyond, a clock was set back
 
 
 class TextLane:
@@ -29,11 +29,6 @@ class TextLane:
         if mapping.log_id is None:
             self._give_up(outbox.text_packets.all(), NO_LOG_ID)
 
-    @property
-    def is_full(self) -> bool:
-        """Whether as many events wait as may."""
-        return self._outbox.text_packets.events() >= EVENTS_MAX
-
     def take(self) -> Iterator[Packet]:
         """Packets, durable by now, for what people are to be told; what can't be told is refused with the reason."""
         for text in self._outbox.log_texts.waiting(TAKEN_AT_A_TIME):
@@ -45,21 +40,13 @@ class TextLane:
                 self._refuse(text, reason)
                 continue
             try:
-                packet = encode_text(
-                    self._mapping, station, self._second(station.mn, text.time_s), text.text, self._next_qn
-                )
+                second = self._outbox.text_seconds.of(station.mn, text.time_s, TOLD)
+                packet = encode_text(self._mapping, station, second, text.text, self._next_qn)
             except PacketError as error:
                 self._refuse(text, str(error))
                 continue
             self._outbox.log_texts.take(text, packet)
             yield packet
-
-    def _second(self, mn: str, time_s: int) -> int:
-        """Its DataTime, Unix s. A platform may keep one text of a station and a second: a later one gets the next."""
-        last_s = int(self._outbox.text(f"text_s.{mn}") or 0)
-        told_s = last_s + 1 if 0 <= last_s - time_s < SECONDS_MAX else time_s
-        self._outbox.remember({f"text_s.{mn}": str(told_s)})
-        return told_s
 
     def refused(self, qn: str) -> bool:
         """The platform answers other packets and not this text; whether it is given up by that."""

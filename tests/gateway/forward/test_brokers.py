@@ -18,7 +18,7 @@ from nats.js.api import StreamConfig
 from paho.mqtt.enums import CallbackAPIVersion
 
 from gateway.config import MqttSinkConfig, NatsConfig
-from gateway.forward import nats_sink
+from gateway.forward import nats_sink, refeeds
 from gateway.forward import outbox as store
 from gateway.forward.mqtt_sink import MqttSink
 from gateway.forward.nats_sink import NatsSink
@@ -141,7 +141,7 @@ def test_a_broker_that_is_killed_under_load_gets_everything(tmp_path: Path, brok
     listener = Listener(broker.port)
     sending.try_to_run()
     assert sending.try_to_run() == []
-    store.order_refeed(sending.folder, "s", 0, sending.reader.last_id())
+    refeeds.order_refeed(sending.folder, "s", 0, sending.reader.last_id())
     assert sending.try_to_run() == []
     assert listener.names(seq) == list(range(seq))
     listener.close()
@@ -207,7 +207,7 @@ def test_a_stream_has_each_record_once_however_often_it_is_fed(tmp_path: Path, s
     sending.commit([old(seq) for seq in range(50)])
     sending.commit([event(50)])
     sending.run()
-    store.order_refeed(sending.folder, "s", 0, sending.reader.last_id())
+    refeeds.order_refeed(sending.folder, "s", 0, sending.reader.last_id())
     sending.run()
     assert sorted(stored(server.port)) == list(range(51))
     assert isinstance(sending.real, NatsSink)
@@ -265,7 +265,7 @@ def test_a_stream_that_is_killed_and_put_back_under_load_has_everything_once(tmp
             server.start()
         if turn % 3 == 2:
             sending.restart()
-    store.order_refeed(sending.folder, "s", ordered_ms, sending.reader.last_id())
+    refeeds.order_refeed(sending.folder, "s", ordered_ms, sending.reader.last_id())
     for _ in range(3):
         sending.try_to_run()
     assert sorted(stored(server.port)) == list(range(seq))

@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 from gateway.cli import app
 from gateway.config import Hj212Config, VerifyConfig
 from gateway.forward import outbox as store
+from gateway.forward import refeeds
 from gateway.forward.runner import SinkRunner
 from gateway.forward.sink import REASONS, Batch, Receipt, SinkError
 from gateway.journal.journal import Journal
@@ -87,7 +88,7 @@ def test_a_sink_put_back_is_fed_again_from_the_record_that_was_safe_then(tmp_pat
         world.forwarder.observe()
     snapshot = {name: b"" for name in world.sink.kept if name[2] < 20}
     world.sink.kept = dict(snapshot)  # as it was at 02:30
-    ordered = store.order_refeed(tmp_path, "s", (NOW_S + 2 * 3600 + 1800) * 1000, world.reader.last_id())
+    ordered = refeeds.order_refeed(tmp_path, "s", (NOW_S + 2 * 3600 + 1800) * 1000, world.reader.last_id())
     assert ordered.records == 40
     assert store.settled(tmp_path, "s")[0] == 20  # the journal must keep the rest until it is handed over again
     world.run()
@@ -101,7 +102,7 @@ def test_a_refeed_goes_after_what_is_new_survives_a_restart_and_ends(tmp_path: P
     world.commit([old(seq) for seq in range(40)])
     world.run()
     world.sink.order.clear()
-    store.order_refeed(tmp_path, "s", 0, world.reader.last_id())
+    refeeds.order_refeed(tmp_path, "s", 0, world.reader.last_id())
     assert world.forwarder.feed()
     world.commit([window(100)])
     assert world.forwarder.feed()
@@ -121,7 +122,7 @@ def test_windows_placed_later_are_refed_too(tmp_path: Path) -> None:
     world.run()
     assert sorted(world.sink.order) == [1, 2]
     world.sink.kept.clear()
-    assert store.order_refeed(tmp_path, "s", 0, world.reader.last_id()) == (2, 1)
+    assert refeeds.order_refeed(tmp_path, "s", 0, world.reader.last_id()) == (2, 1)
     world.run()
     assert names(world) == {1, 2}
     world.close()
@@ -134,7 +135,7 @@ def test_dead_letters_are_handed_over_again_when_the_sink_takes_them(tmp_path: P
     world.run()
     assert store.status(tmp_path, "s")["dead"] == {"refused": 2}
     world.sink.refuses = {7}
-    assert store.order_dead(tmp_path, "s").records == 2
+    assert refeeds.order_dead(tmp_path, "s").records == 2
     world.run()
     assert names(world) == set(range(10)) - {7}
     assert store.status(tmp_path, "s")["dead"] == {"refused": 1}

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from gateway.config import VerifyConfig
 from gateway.database import StoreUnavailableError
 from gateway.forward import lanes
-from gateway.forward.outbox import BACKLOG, Outbox, Taken, file_of, order_dead, status
+from gateway.forward.outbox import BACKLOG, Outbox, Taken, file_of, status
+from gateway.forward.refeeds import order_dead
 from gateway.hj212.packet import Packet
 from gateway.hj212.times import qn_of
 from gateway.journal.journal import Journal

@@ -10,6 +10,7 @@ from pyarrow import parquet
 from gateway.config import ParquetConfig
 from gateway.export.columns import NAMES
 from gateway.forward import outbox as store
+from gateway.forward import refeeds
 from gateway.forward.parquet_sink import ParquetSink
 from gateway.forward.sink import SinkError
 from protocol import record
@@ -64,12 +65,12 @@ def test_whatever_is_handed_over_again_stands_there_once(tmp_path: Path) -> None
         files.commit([window(40 * block + seq, NOW_S - DAY_S * 20 + 900 * (40 * block + seq)) for seq in range(40)])
         files.run()
         if chance.random() < 0.5:
-            store.order_refeed(files.folder, "s", 0, files.reader.last_id())
+            refeeds.order_refeed(files.folder, "s", 0, files.reader.last_id())
             files.config = ParquetConfig(name="s", folder=str(files.out), batch_records=chance.randrange(1, 90))
             files.restart()
     for lost in chance.sample(sorted(files.out.rglob("*.parquet")), 2):
         lost.unlink()
-    store.order_refeed(files.folder, "s", 0, files.reader.last_id())
+    refeeds.order_refeed(files.folder, "s", 0, files.reader.last_id())
     files.run()
     assert Counter(row["seq"] for row in files.rows()) == Counter(range(400))
     assert not list(files.out.rglob(".*"))
@@ -86,7 +87,7 @@ def test_what_is_wrong_with_a_folder_is_named_and_nothing_counts_as_safe(tmp_pat
     files.run()
     (file,) = files.out.rglob("*.parquet")
     file.write_bytes(b"not ours")
-    store.order_refeed(files.folder, "s", 0, files.reader.last_id())
+    refeeds.order_refeed(files.folder, "s", 0, files.reader.last_id())
     with pytest.raises(SinkError, match="foreign"):
         files.run()
     assert file.read_bytes() == b"not ours"

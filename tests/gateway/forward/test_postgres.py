@@ -10,6 +10,7 @@ import psycopg
 import pytest
 
 from gateway.forward import outbox as store
+from gateway.forward import refeeds
 from hil.postgres import Postgres
 from protocol import record
 from tests.gateway.forward.databases import Database
@@ -61,7 +62,7 @@ def test_fed_twice_it_counts_once_and_late_marks_arrive(database: Database) -> N
     database.commit([old(seq) for seq in range(100) if seq != 50][60:])
     database.run()
     assert (database.postgres.copied, database.postgres.merged) == (2, 0)
-    store.order_refeed(database.folder, "s", 0, database.reader.last_id())
+    refeeds.order_refeed(database.folder, "s", 0, database.reader.last_id())
     database.command("UPDATE windows SET marks = 'energy_fell:1' WHERE seq = 7")
     database.run()
     assert database.postgres.merged > 0
@@ -80,7 +81,7 @@ def test_rows_that_somebody_deleted_come_back_by_a_refeed(database: Database) ->
     database.commit([old(seq) for seq in range(40)])
     database.run()
     database.command("DELETE FROM readings WHERE seq IN (7, 8); DELETE FROM windows WHERE seq IN (8, 9)")
-    store.order_refeed(database.folder, "s", 0, database.reader.last_id())
+    refeeds.order_refeed(database.folder, "s", 0, database.reader.last_id())
     database.run()
     assert database.seqs() == list(range(40))
     assert database.ask("SELECT count(*), count(DISTINCT seq) FROM readings") == [(40, 40)]
@@ -91,7 +92,7 @@ def test_a_window_that_was_placed_again_is_moved_not_doubled(database: Database)
     database.commit([window(2, NOW_S - 1800, end_uptime_s=1900, clock_error_s=60)])
     database.run()
     database.commit([window(3, NOW_S - 900, end_uptime_s=2700, clock_error_s=1)])
-    store.order_refeed(database.folder, "s", 0, database.reader.last_id())
+    refeeds.order_refeed(database.folder, "s", 0, database.reader.last_id())
     database.run()
     rows = database.ask("SELECT seq, placed FROM windows ORDER BY seq")
     assert rows == [(1, True), (2, False), (3, False)]

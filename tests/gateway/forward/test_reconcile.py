@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from gateway import cli_reconcile
 from gateway.cli import app
-from gateway.forward import acknowledged, outbox
+from gateway.forward import acknowledged, outbox, refeeds
 from gateway.forward.acknowledged import Cell
 from tests.gateway.forward.platform_double import PlatformDouble
 from tests.gateway.forward.stations import HEAD_2017, ITEMS_2017, Station, mapping
@@ -108,7 +108,7 @@ def test_a_dead_letter_is_listed_until_it_is_taken(site: Site, tmp_path: Path) -
     assert (code, rows[0]["state"], rows[0]["reason"], rows[0]["intervals"]) == (1, "dead", "unmapped", 2)
     site.mapping = mapping(tmp_path, "restarts = false\n" + HEAD_2017 + ITEMS_2017)
     site.restart()
-    outbox.order_dead(site.folder, "s")
+    refeeds.order_dead(site.folder, "s")
     site.steps(10)
     assert site.reconcile()[1][0]["state"] != "dead"
     assert site.reconcile()[1][-1]["acknowledged"] == 2

@@ -12,35 +12,19 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from gateway.forward import outbox
-from gateway.forward.hj212 import text_lane
 from gateway.forward.hj212.line import TEXT_RETRY_MS
 from gateway.forward.log_texts import ANSWERED, REFUSED, UNDER_WAY, LogText, State
 from gateway.forward.sink import SinkError
-from gateway.forward.text_packets import NO_LOG_ID, REASONS, ROUNDS_MAX, TOO_MANY, UNANSWERED, TextPacket
+from gateway.forward.text_packets import NO_LOG_ID, REASONS, ROUNDS_MAX, UNANSWERED, TextPacket
 from protocol import record
 from tests.gateway.forward.packets import MN, packet, text
 from tests.gateway.forward.platform_double import PlatformDouble
-from tests.gateway.forward.stations import Station, mapping
-from tests.gateway.forward.texts import GIVEN_UP, LOG, SINK, states, tell
+from tests.gateway.forward.stations import Station
+from tests.gateway.forward.texts import GIVEN_UP, LOG, SINK, pass_time, states, station_of, tell, windows_at
 from tests.gateway.support import NOW_S, event, window
 
 FIRST_WITH_TOLD = 4  # the first version whose file has what people have told
 ROUND_MS = 40_000  # four sends, ten seconds each
-
-
-def station_of(folder: Path, platform: PlatformDouble, text: str = SINK) -> Station:
-    return Station(folder, mapping(folder, text), platform)
-
-
-def pass_time(station: Station, of_ms: int, step_ms: int = 10_000) -> None:
-    for _ in range(of_ms // step_ms):
-        station.platform.now_ms += step_ms
-        station.steps(2)
-
-
-def windows_at(platform: PlatformDouble) -> int:
-    """Periods that the platform has."""
-    return sum(cn == "2051" for _, cn, _ in platform.ledger.complete)
 
 
 def kept(station: Station) -> list[bytes]:
@@ -136,27 +120,6 @@ def test_without_log_id_what_was_under_way_is_given_up_and_kept(tmp_path: Path) 
     assert [one.cn for one in platform.told[told:] if one.cn == "3020"] == []
     assert states(station, "change.0", "change.1") == [State(REFUSED, REASONS[NO_LOG_ID])] * 2
     assert (outbox.status(tmp_path, "s")["dead"], len(kept(station))) == ({NO_LOG_ID: 1}, 3)
-    station.close()
-
-
-def test_events_that_wait_are_bounded_and_hold_no_retention(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """P-443: what is over is a dead letter, readings go on, and the journal may retire what waits as a text alone."""
-    monkeypatch.setattr(text_lane, "EVENTS_MAX", 3)
-    platform = PlatformDouble()
-    platform.deaf_to = "3020"
-    station = station_of(tmp_path, platform)
-    for seq in range(6):
-        station.commit([event(seq, NOW_S - 890 - seq, code=record.METER_SILENT, point=1)])
-        station.steps(2)
-    station.commit([window(7, NOW_S - 900)])
-    pass_time(station, 2 * ROUND_MS)
-    state = outbox.status(tmp_path, "s")
-    assert (windows_at(platform), state["dead"], state["log_texts"]) == (
-        1,
-        {TOO_MANY: 3},
-        {"waiting": 3, "tried": 1, "refused": 3},
-    )
-    assert (outbox.settled(tmp_path, "s")[0], state["confirmed"]) == (7, 0)
     station.close()
 
 
