@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from gateway.cli import app
 from hil.broker import Broker
 from protocol import down, record
-from tests.gateway.modbus.site import MailboxTerminal, Server, device_of
+from tests.gateway.modbus_intake.site import MailboxTerminal, Server, device_of
 from tests.gateway.support import Device, Running, Sender, StillClock, event, window, write_config
 
 SENDER = "T0001"

@@ -25,7 +25,7 @@ from firmware.field.commission.steps import Step, other_meters
 from firmware.field.commission.work import Signer, Work
 from firmware.field.outcome import Finding, Outcome, failed, passed
 from hil.board.rom_loader import Chip, on_pty
-from tests.firmware.board.firmware_files import esp_file
+from tests.firmware.field.board.firmware_files import esp_file
 from tests.firmware.field.plans import laid_out
 
 NOW = datetime(2026, 3, 1, 8, tzinfo=UTC)

@@ -21,7 +21,7 @@ from firmware.field.board.link import Link
 from firmware.field.commission import console
 from hil.board.blank import CODE_BLOCKS, blank_board
 from hil.board.rom_loader import ESP32_S3, Chip, on_pty
-from tests.firmware.board.firmware_files import esp_file
+from tests.firmware.field.board.firmware_files import esp_file
 
 MICROPYTHON = esp_partitions.divided(esp_file(), "file")
 PLACE = esp_partitions.root_of(MICROPYTHON, "file")

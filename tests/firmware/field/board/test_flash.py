@@ -17,8 +17,8 @@ from firmware.field import cli
 from firmware.field.board import esp_image, esp_partitions, flash_esp, flash_rp2, identify, uf2
 from firmware.field.board.errors import BoardRefusedError, BoardSilentError
 from hil.board.rom_loader import ESP32, Chip, on_pty, on_rfc2217
-from tests.firmware.board.firmware_files import esp_file as plain_file
-from tests.firmware.board.firmware_files import uf2_file
+from tests.firmware.field.board.firmware_files import esp_file as plain_file
+from tests.firmware.field.board.firmware_files import uf2_file
 
 REGION = flash_esp.REGION_BYTES
 

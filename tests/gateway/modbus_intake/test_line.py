@@ -16,7 +16,7 @@ from gateway.modbus_intake.line import Line
 from gateway.modbus_intake.link import LinkError
 from gateway.modbus_intake.metrics import ModbusMetrics
 from protocol import ack, frame
-from tests.gateway.modbus.site import MailboxTerminal
+from tests.gateway.modbus_intake.site import MailboxTerminal
 from tests.gateway.support import NOW_S, Sender, StillClock, event, window
 
 COST_S = 0.05  # of a read or write; a silent terminal costs a time-out

@@ -11,7 +11,7 @@ import pytest
 from gateway.journal.reader import Reader
 from hil.broker import Broker
 from protocol import ack, mailbox
-from tests.gateway.modbus.site import MailboxTerminal, Server, Wire, device_of
+from tests.gateway.modbus_intake.site import MailboxTerminal, Server, Wire, device_of
 from tests.gateway.support import NOW_S, Device, Running, Sender, event, wait_until, window, write_config
 
 
