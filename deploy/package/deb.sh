@@ -38,7 +38,7 @@ ln -s ../lib/wattline/wattline "$root/usr/bin/wattline"
 cp deploy/systemd/wattline-* "$root/lib/systemd/system"
 cp deploy/one-machine/gateway.toml "$root/etc/wattline"
 cp "$here/debian/copyright" "$root/usr/share/doc/wattline-gateway"
-cp -r docs/operating-a-gateway.md docs/scale.md docs/console.md LICENSE "$root/usr/share/doc/wattline-gateway"
+cp docs/operating-a-gateway*.md docs/runbook*.md docs/console*.md docs/scale.md LICENSE "$root/usr/share/doc/wattline-gateway"
 cp -r deploy/example deploy/one-machine deploy/several-machines deploy/monitoring deploy/systemd "$root/usr/share/doc/wattline-gateway/examples"
 
 find "$root" -type d -exec chmod 755 {} +

@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -186,6 +187,25 @@ def ports(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[int,
         wait_for_port(process, inner)
         wait_for_port(process, outer)
         yield inner, outer
+
+
+def test_debians_broker_takes_what_the_guide_lays_beside_its_own_configuration(tmp_path: Path) -> None:
+    """P-237: which names what may stand once only."""
+    config, inner, outer = place_broker(tmp_path, "one-machine")
+    page = (ROOT / "docs/operating-a-gateway.md").read_text(encoding="utf-8")
+    (line,) = re.findall(r"^sed .*/one-machine/mosquitto\.conf > [\w./-]+", page, re.MULTILINE)
+    for old, new in (("$examples/one-machine/mosquitto.conf", config), ("/etc/mosquitto", tmp_path)):
+        assert old in line
+        line = line.replace(old, str(new))
+    (tmp_path / "conf.d").mkdir()
+    subprocess.run(["sh", "-euc", line], check=True, timeout=60)
+    # /etc/mosquitto/mosquitto.conf of Debian's mosquitto 2.0
+    own = f"persistence true\npersistence_location {tmp_path}/\ninclude_dir {tmp_path}/conf.d\n"
+    (tmp_path / "debian.conf").write_text(own)
+    with Process("mosquitto", [str(mosquitto()), "-c", str(tmp_path / "debian.conf")], tmp_path / "log") as process:
+        process.start()
+        for port in (inner, outer):
+            wait_for_port(process, port)
 
 
 def test_a_terminal_may_send_as_itself_and_the_gateway_hears_all(ports: tuple[int, int], tmp_path: Path) -> None:
