@@ -8,7 +8,7 @@ import threading
 import time
 import tty
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -143,6 +143,30 @@ def test_a_terminal_over_mqtt_serves_its_live_map_beside_it(tmp_path: Path) -> N
         wait_until(lambda: bench.gateway.windows() > windows, "the next window over MQTT")
         bench.end()
     assert bench.broker.published() >= 2
+
+
+def test_who_opens_connections_and_keeps_them_takes_no_place_from_others(tmp_path: Path) -> None:
+    """P-508: the one that asked longest ago is ended; those that go on asking, and whoever comes, are answered."""
+    with made(tmp_path) as one:
+        one.terminal.start()
+        one.terminal.process.wait_for_line("modbus: unit 7 on port", 20)
+        wait_until(lambda: listening(one.port), "it listens", 20)
+        with ExitStack() as opened:
+            held = [opened.enter_context(socket.create_connection(("127.0.0.1", one.port), 30)) for _ in range(4)]
+            assert all(answers(each) for each in held)
+            assert answers(held[0])  # so that the second asked longest ago
+            for number in range(1, 4):
+                held.append(opened.enter_context(socket.create_connection(("127.0.0.1", one.port), 30)))
+                assert answers(held[-1])
+                assert held[number].recv(1) == b"", "it is ended"
+                assert answers(held[0])
+        one.terminal.kill()
+
+
+def answers(caller: socket.socket) -> bool:
+    """Whether a request for the live map's first register is answered."""
+    caller.sendall(bytes((0, 1, 0, 0, 0, 6, wiring.UNIT, 3, 0, 0, 0, 1)))
+    return caller.recv(64) == bytes((0, 1, 0, 0, 0, 5, wiring.UNIT, 3, 2)) + b"WL"
 
 
 def listening(port: int) -> bool:

@@ -10,6 +10,7 @@ ALLOWANCE_MS = 60000  # without a sign of life
 _LOOK_MS = 5000  # whose turn is over: a turn is a minute; what is new wakes it at once
 _IDLE_MS = 300000  # a connection over which nothing comes is closed: a master that lost its power says no goodbye
 _BODY_MS = 10000  # a request that was begun
+_CALLERS_MAX = 4  # a gateway and a SCADA are two; the uplink wants one of the ESP32's few sockets at any time
 _POLL_MS = 2  # of a UART: a character at 9600 baud takes 1 ms
 _QUIET_MS = 1000  # a line so quiet has nothing half said
 _READ_BYTES = 256
@@ -27,6 +28,8 @@ class ModbusTask:
         self._uplink = uplink
         self._say = say
         self._changed = asyncio.Event()
+        self._turns = 0  # requests and connections so far
+        self._last = {}  # type: ignore[var-annotated]  # the task of each connection: its last turn
 
     def wake(self) -> None:
         """There is something new to offer."""
@@ -66,6 +69,9 @@ class ModbusTask:
         await self._board.serve(self._settings.port, self._connection)
 
     async def _connection(self, reader, writer) -> None:  # type: ignore[no-untyped-def]
+        task = asyncio.current_task()
+        self._make_room()
+        self._note(task)
         try:
             while True:
                 header = await self._board.wait_for_ms(reader.readexactly(modbus_slave.MBAP_BYTES), _IDLE_MS)
@@ -73,17 +79,32 @@ class ModbusTask:
                 if not size:
                     break
                 pdu = await self._board.wait_for_ms(reader.readexactly(size), _BODY_MS)
+                self._note(task)
                 answer = self.slave.answer_tcp(header, pdu)
                 if answer:
                     writer.write(answer)
                     await self._board.wait_for_ms(writer.drain(), _BODY_MS)
         except (OSError, EOFError, asyncio.TimeoutError):
             self._say("modbus: a connection ended")
+        except asyncio.CancelledError:
+            self._say("modbus: another connection took the place of one")
+        self._last.pop(task, None)
         writer.close()
         try:
             await writer.wait_closed()  # on MicroPython this is what closes the socket
         except OSError:
             return
+
+    def _make_room(self) -> None:
+        # Where all places are taken, whoever asked longest ago gives his up: messaging on TCP/IP 1.0b, 4.2.1.
+        if len(self._last) >= _CALLERS_MAX:
+            longest = min(self._last, key=lambda one: self._last[one])
+            del self._last[longest]
+            longest.cancel()
+
+    def _note(self, task) -> None:  # type: ignore[no-untyped-def]
+        self._turns += 1
+        self._last[task] = self._turns
 
     # --- serial line
 
