@@ -2,8 +2,8 @@
 
 A pytest plugin, by conftest.py. While the tests run it notes the keys and passwords that go through the code; then it
 looks for each, in every form that people and programs write bytes in, through all files below the tests' temporary
-folder and all that tests said: logs, reports, labels, tracebacks, stores, cores. Each worker of xdist does so itself;
-what workers share beside their folders is looked through at the end, for the keys of all of them.
+folder and all that tests said: logs, reports, labels, tracebacks, stores, cores. With workers of xdist it is done once,
+at the end, for the keys of all: what is found does not depend on which tests came to one worker.
 """
 
 import base64
@@ -38,7 +38,6 @@ HOMES = (
     *("key", "key_next", "*.img", "rotation.sqlite3*"),  # images: of terminals' flash
     *("protocol/vectors/*.json", "*.deb"),  # everybody's, in a copy of this checkout, or in a package of it
 )
-WORKERS = "popen-*"  # xdist's name of a worker's own folder, which the worker looks through
 INSTALLED = "site-packages"  # a copy of this checkout, too
 
 
@@ -111,13 +110,6 @@ class Search:
         for path in sorted(folder.rglob("*")):
             yield from self.within(path)
 
-    def beside(self, folder: Path) -> Iterator[Found]:
-        """Through what the workers of xdist share: all below their folder that is in none of their own."""
-        for path in sorted(folder.iterdir()):
-            if not path.match(WORKERS):
-                yield from self.within(path)
-                yield from self.below(path)
-
     def within(self, path: Path) -> Iterator[Found]:
         """Through this file, if it is one, and no home."""
         with suppress(FileNotFoundError, PermissionError):  # of a process that ends just now; shut by its test
@@ -184,12 +176,12 @@ class Notes:
 class Leaks:
     """The plugin."""
 
-    def __init__(self, notes: Notes, folder: Callable[[], Path]) -> None:
+    def __init__(self, notes: Notes, folder: Callable[[], Path | None]) -> None:
+        """folder: in which this process's tests leave what they make; None: it ran none."""
         self._notes, self._folder = notes, folder
         self._said = bytearray()
         self._found: list[str] = []
         self._summary = ""
-        self._shared: Path | None = None  # of a controller of workers
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """What a test said, and how it failed."""
@@ -197,32 +189,32 @@ class Leaks:
         if len(self._said) < SAID_BYTES_MAX:
             self._said += "\n".join(texts).encode("utf-8", "backslashreplace")
 
-    @pytest.hookimpl(trylast=True)
-    def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        """Look; a worker tells its controller."""
-        begun_s = time.process_time()
-        search = Search(self._notes.secrets.items())
-        found = [*search.through(bytes(self._said), "what tests said"), *search.below(self._folder())]
-        if self._shared is not None:
-            found += search.beside(self._shared)
-        self._found += map(str, found)
-        took = f"{time.process_time() - begun_s:.1f} s"
-        self._summary = f"{len(self._notes.secrets)} keys and passwords looked for in {took}"
-        output = getattr(session.config, "workeroutput", None)
-        if output is not None:
-            output["leaks"] = (self._found, self._notes.secrets, str(self._folder().parent))
-        elif self._found:
-            session.exitstatus = pytest.ExitCode.TESTS_FAILED
-
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
-        """What a worker found, and noted, and where workers share what they make; nothing of one that crashed."""
-        leaks = getattr(node, "workeroutput", {}).get("leaks")
-        if leaks is not None:
-            found, secrets, shared = leaks
-            self._found += found
+        """What a worker noted, and the folder that all of them share; nothing of one that crashed or had no test."""
+        noted = getattr(node, "workeroutput", {}).get("noted")
+        if noted is not None:
+            secrets, shared = noted
             self._notes.secrets |= secrets
-            self._shared = Path(shared)
+            self._folder = lambda: Path(shared)
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Look; a worker leaves that to its controller."""
+        folder = self._folder()
+        if folder is None:
+            return
+        output = getattr(session.config, "workeroutput", None)
+        if output is not None:
+            output["noted"] = (self._notes.secrets, str(folder.parent))
+            return
+        begun_s = time.process_time()
+        search = Search(self._notes.secrets.items())
+        self._found += map(str, [*search.through(bytes(self._said), "what tests said"), *search.below(folder)])
+        took = f"{time.process_time() - begun_s:.1f} s"
+        self._summary = f"{len(self._notes.secrets)} keys and passwords looked for in {took}"
+        if self._found:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """S-20, in words."""
@@ -231,7 +223,7 @@ class Leaks:
             for one in self._found[:SHOWN_MAX]:
                 terminalreporter.line(one)
             failures.tell(f"S-20: {one}" for one in self._found[:SHOWN_MAX])
-        if self._summary and terminalreporter.verbosity > 0:
+        if self._summary and terminalreporter.verbosity >= 0:
             terminalreporter.line(f"S-20: {self._summary}")
 
 

@@ -16,7 +16,7 @@ from tests.leaks import HOMES, Notes, Search, forms_of
 
 KEY = bytes(range(100, 164, 2))
 FLAT = b"\xa7" * 32  # no key of a test
-PASSWORD = b"correct horse battery"
+PASSWORD = b"of no other test"
 SECRETS = [(KEY, "key of frames"), (FLAT, "key of frames"), (PASSWORD, "password of a file")]
 WAYS = {
     "raw": KEY,
@@ -89,26 +89,35 @@ def test_other(tmp_path):
     mac.Key(secret, 1)
     WHERE
 """
+ELSEWHERE = """
+def test_who_notes_no_key(tmp_path):
+    secret = bytes(range(100, 164, 2))
+    WHERE
+"""
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("leak", "workers", "said"),
+    ("leak", "elsewhere", "workers", "said"),
     [
-        ("raise ValueError('%%HEX%%')", "0", "as hex: what tests said"),
-        ("(tmp_path / 'status.json').write_text(str(list(secret)))", "1", "status.json"),
-        ("(tmp_path.parent.parent / 'made.json').write_text(str(list(secret)))", "1", "made.json"),
+        ("raise ValueError('%%HEX%%')", "pass", "0", "as hex: what tests said"),
+        ("(tmp_path / 'status.json').write_text(str(list(secret)))", "pass", "1", "status.json"),
+        ("(tmp_path.parent.parent / 'made.json').write_text(str(list(secret)))", "pass", "1", "made.json"),
+        ("pass", "(tmp_path / 'other.log').write_bytes(secret)", "2", "other.log"),
+        ("pass", "raise ValueError('%%HEX%%')", "2", "as hex: what tests said"),
     ],
 )
 def test_a_suite_that_leaves_a_key_somewhere_fails_and_says_where(
-    leak: str, workers: str, said: str, tmp_path: Path
+    leak: str, elsewhere: str, workers: str, said: str, tmp_path: Path
 ) -> None:
-    """S-20: in a file, a traceback, beside workers' folders; with workers and without; the key itself is not shown."""
-    text = LEAK.replace("WHERE", leak.replace("%%HEX%%", KEY.hex()))
-    (tmp_path / "test_leak.py").write_text(text)
+    """S-20: in a file, a traceback, beside workers' folders, in another worker than the one that noted it; with workers
+    and without; the key itself is not shown.
+    """
+    for name, text, where in (("test_leak.py", LEAK, leak), ("test_elsewhere.py", ELSEWHERE, elsewhere)):
+        (tmp_path / name).write_text(text.replace("WHERE", where.replace("%%HEX%%", KEY.hex())))
     command = [sys.executable, "-m", "pytest", "-p", "tests.conftest", "-p", "xdist.plugin", "-q"]
     command += ["-c", str(ROOT / "pyproject.toml")]
-    command += ["--basetemp", str(tmp_path / "left"), "-n", workers, str(tmp_path / "test_leak.py")]
+    command += ["--basetemp", str(tmp_path / "left"), "-n", workers, "--dist", "loadfile", str(tmp_path)]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     environment["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # of what this needs nothing of
     environment[failures.FILE] = str(tmp_path / "failed.txt")

@@ -1,5 +1,6 @@
 """A commissioning report, made up."""
 
+import hashlib
 from typing import Any
 
 DIGEST = "0f1e2d3c" * 8
@@ -29,13 +30,13 @@ def report(points: int = 4) -> dict[str, Any]:
         "technician": "li.wei",
         "began": "2026-03-01T08:00:00Z",
         "ended": "2026-03-01T08:09:30Z",
-        "enrolment": "ab" * 32,
+        "enrolment": hashlib.sha256(b"an enrolment").hexdigest(),
         "board": {"kind": "esp32s3", "uid": "f412fa3b5c10", "micropython": "1.25.0", "firmware": "0.1.0"},
         "first_record": {"epoch": 0x1A2B3C4D, "seq": 7},
         "points": [point(number) for number in range(1, points + 1)],
         "steps": [
             {"step": one, "state": "passed", "ended": "2026-03-01T08:05:00Z", "findings": [finding]} for one in steps
         ],
-        "photos": [{"name": f"IMG_{at}.jpg", "sha256": "cd" * 32} for at in range(9)],
+        "photos": [{"name": f"IMG_{at}.jpg", "sha256": hashlib.sha256(b"a photo").hexdigest()} for at in range(9)],
         "note": "seal 00731",
     }
