@@ -75,9 +75,8 @@ def _knocking(call: Call) -> list[Knocking]:
 
 def _admit(call: Call) -> Admitted:
     asked: Document = call.asked
-    now = datetime.fromtimestamp(call.house.clock.now_ms() / 1000, UTC)
     try:
-        return Admitted(*taking.take(call.house.config, asked.text.encode(), now))
+        return Admitted(*taking.take(call.house.config, asked.text.encode(), _now(call)))
     except NotTakenError as error:
         en, _, zh = str(error).partition(" / ")
         raise RefusedError(409, error.reason, en, zh or en) from error
@@ -92,8 +91,12 @@ def _revoke(call: Call) -> Done:
         raise RefusedError(409, "revoked", f"{name} is revoked already", f"{name} 已吊销")
     if known.get(name) is None:
         raise not_found(name)
-    registry_edit.revoke(Path(call.house.config.terminals), name, datetime.now(UTC))
+    registry_edit.revoke(Path(call.house.config.terminals), name, _now(call))
     return Done()
+
+
+def _now(call: Call) -> datetime:
+    return datetime.fromtimestamp(call.house.now_s, UTC)
 
 
 def _audit(call: Call) -> list[Change]:

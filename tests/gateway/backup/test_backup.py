@@ -32,6 +32,7 @@ from tests.gateway import support
 from tests.gateway.support import NEW, NOW_S, REPEATED, Device, Running, Sender, accept, window, write_config
 
 SENDER = Sender()
+WRITTEN_S = 60  # for a commit, on a busy machine
 
 
 def now_ms() -> int:
@@ -77,7 +78,7 @@ def data(tmp_path: Path) -> Path:
 
 def test_what_was_acknowledged_before_is_in_the_backup_and_no_sink_is_past_its_journal(tmp_path: Path) -> None:
     """P-40: backups one after the other while journal and sink are written as fast as they can."""
-    data, stop, acknowledged = tmp_path / "data", threading.Event(), [0]
+    data, stop, acknowledged, moved = tmp_path / "data", threading.Event(), [0], threading.Event()
     fill(data, 5)
 
     def write() -> None:
@@ -87,6 +88,7 @@ def test_what_was_acknowledged_before_is_in_the_backup_and_no_sink_is_past_its_j
             commit(journal, number + 1, number + 2)
             number += 2
             acknowledged[0] = number
+            moved.set()
             outbox.take(Taken(packets=[(number, [Packet(f"{number:017}", "M", b"x")])], cursors={"backlog": number}))
         journal.close()
         outbox.close()
@@ -95,6 +97,8 @@ def test_what_was_acknowledged_before_is_in_the_backup_and_no_sink_is_past_its_j
     writer.start()
     try:
         for number in range(8):
+            moved.clear()
+            assert moved.wait(WRITTEN_S), "another commit since the last backup"
             before, out = acknowledged[0], tmp_path / f"backup-{number}"
             made = backup(data, out, now_ms)
             assert [one.name for one in made.files][-1] == FILE

@@ -4,6 +4,7 @@ import asyncio
 import sqlite3
 import threading
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -175,6 +176,8 @@ def test_a_revoked_terminal_counts_no_more_and_the_change_is_written_down(tmp_pa
     asked(browser, "POST", "/api/terminals/T0001/revocation", {})
     (terminal,) = asked(browser, "GET", "/api/terminals")["terminals"]
     assert terminal["revoked"]
+    since = f"revoked = {datetime.fromtimestamp(NOW_S, UTC):%Y-%m-%dT%H:%M:%SZ}"
+    assert since in (tmp_path / "terminals.toml").read_text(), "by the gateway's clock"
     change = asked(browser, "GET", "/api/audit")[0]
     assert (change["who"], change["action"], change["status"]) == ("ada", "POST /api/terminals/T0001/revocation", 200)
     again = asyncio.run(browser.ask("POST", "/api/terminals/T0001/revocation", {}))

@@ -26,7 +26,7 @@ from tests.deploy.brokers import hashed
 from tests.gateway.pki.known import all_known
 from tests.gateway.support import mosquitto
 
-REVOKED_S = 20  # for one SIGHUP on a busy machine
+WAIT_S = 60  # for one SIGHUP, or an answer, on a busy machine
 PASSPHRASE = "a long enough passphrase"
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 REFUSED = (ssl.SSLError, ConnectionError)
@@ -55,10 +55,9 @@ def connects(folder: Path, port: int, issued: Issued | None, authority: Path) ->
         context.load_cert_chain(pair)
     try:
         with (
-            socket.create_connection(("127.0.0.1", port), timeout=30) as plain,
+            socket.create_connection(("127.0.0.1", port), timeout=WAIT_S) as plain,
             context.wrap_socket(plain, server_hostname="127.0.0.1") as link,
         ):
-            link.settimeout(10)
             link.sendall(bytes.fromhex("100f00044d5154540502003c0000025431"))
             return link.recv(1) == b"\x20"
     except REFUSED:
@@ -89,7 +88,7 @@ def test_only_a_terminal_of_the_authority_gets_in_and_none_that_is_revoked(tmp_p
         assert authority.revoke(own, "T0001", NOW) == [good.certificate.serial_number]
         (site / "revoked.pem").write_bytes((authority.path / "revoked.pem").read_bytes())
         os.kill(process.pid, signal.SIGHUP)
-        until_s = time.monotonic() + REVOKED_S
+        until_s = time.monotonic() + WAIT_S
         while connects(tmp_path, port, good, ca) and time.monotonic() < until_s:
             time.sleep(0.2)
         assert not connects(tmp_path, port, good, ca)
