@@ -16,12 +16,15 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from typer.testing import CliRunner
 
 from firmware.field.board.link import Link
 from firmware.field.cli import app as field
 from gateway import registry
 from gateway.cli import app as gateway_cli
+from gateway.commissioning import admission
 from hil.bench import MOSQUITTO
 from hil.board.bench_file import read
 from hil.board.blank import blank_board
@@ -30,6 +33,7 @@ from hil.broker import Broker
 from hil.clock import ScaledClock
 from hil.gateway import Gateway
 from hil.process import Process
+from tests.protocol.host.altered import changed
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
@@ -185,6 +189,7 @@ def test_a_blank_board_becomes_a_terminal_that_the_gateway_verifies_as_commissio
         assert site.run("gateway", "admit", laptop / "T0001.report.json")[0] == 1  # once
     _check_registry(office)
     _check_secret(site)
+    _check_each_member_counts(site)
     if os.environ.get("WATTLINE_WRITE_EXPECTED"):
         TRANSCRIPT.write_text(site.transcript(), encoding="utf-8")
     assert site.transcript() == TRANSCRIPT.read_text(encoding="utf-8")
@@ -207,6 +212,24 @@ def _check_registry(office: Path) -> None:
         registry.Meter(ct_milli=80_000, pt_milli=1000),
         registry.Meter(ct_milli=20_000, pt_milli=1000),
     ]
+
+
+def _check_each_member_counts(site: Site) -> None:
+    """Of what was really sent, nothing can be another thing, be left out or be put in."""
+    key = serialization.load_pem_private_key((site.laptop / "li.wei.pem").read_bytes(), None)
+    assert isinstance(key, Ed25519PrivateKey)
+    technicians = {"li.wei": key.public_key()}
+    sent = {name: json.loads((site.laptop / f"T0001.{name}.json").read_bytes()) for name in ("enrolment", "report")}
+    for name, document in sent.items():
+        admission.open_document(json.dumps(document).encode(), technicians)
+        others = list(changed(document["body"]))
+        assert len(others) > {"enrolment": 20, "report": 100}[name]
+        for body in others:
+            with pytest.raises(admission.RefusedError) as refused:
+                admission.open_document(json.dumps({**document, "body": body}).encode(), technicians)
+            assert refused.value.reason == "signature", body
+    assert sent["report"]["body"]["photos"]
+    assert all(one["baseline"] for one in sent["report"]["body"]["points"])
 
 
 def _check_secret(site: Site) -> None:

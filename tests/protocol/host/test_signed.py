@@ -2,7 +2,6 @@
 
 import copy
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -13,6 +12,7 @@ from hypothesis import strategies as st
 
 from protocol.host import sealing, signed
 from protocol.host.signed import SignedError
+from tests.protocol.host.altered import changed
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 KNOWN = {"li.wei": KEY.public_key()}
@@ -29,20 +29,6 @@ def refused(data: bytes, kind: str = KIND) -> str:
     with pytest.raises(SignedError) as error:
         signed.verify(signed.parse(data), kind, KNOWN)
     return error.value.reason
-
-
-def changed(value: Any) -> Iterator[Any]:
-    """The value with one leaf or key of it changed, each in turn."""
-    if isinstance(value, dict):
-        for key in value:
-            yield {name: one for name, one in value.items() if name != key}
-            yield from ({**value, key: one} for one in changed(value[key]))
-        yield {**value, "more": 1}
-    elif isinstance(value, list):
-        yield value[:-1] if value else [0]
-        yield from ([*value[:at], one, *value[at + 1 :]] for at in range(len(value)) for one in changed(value[at]))
-    else:
-        yield "another" if value != "another" else 0
 
 
 @settings(max_examples=50)
