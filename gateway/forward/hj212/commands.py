@@ -6,24 +6,32 @@ A time is compared and answered; the interval is the quarter of an hour of the w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from itertools import chain
 
 from gateway.clock import Clock
-from gateway.forward.hj212.history import Question
+from gateway.forward.hj212.history import History, Question
 from gateway.forward.hj212.mapping import INSTANT, PERIOD, STATE, Station
 from gateway.forward.hj212.memory import OVER_TIME, RE_COUNT, Memory
 from gateway.forward.hj212.periods import LENGTHS_S
 from gateway.forward.hj212.session import Reaction
 from gateway.hj212 import answers, words
-from gateway.hj212.answers import EXE_CONDITION, EXE_DONE, EXE_NO_DATA, QN_CN_WRONG, QN_MN_WRONG, QN_PW_WRONG, QN_READY
+from gateway.hj212.answers import (
+    EXE_CONDITION,
+    EXE_DONE,
+    EXE_FAULT,
+    EXE_NO_DATA,
+    QN_CN_WRONG,
+    QN_MN_WRONG,
+    QN_PW_WRONG,
+    QN_READY,
+)
 from gateway.hj212.packet import MN_PATTERN, PW_PATTERN, Item, Packet, Segment, build, flag_of
 from gateway.hj212.times import data_time, unix_s_of
 from protocol.limits import WINDOW_S
 
 CLOCK_APART_S = 60  # what a platform may be off ours: 5.1 of the field's rules asks for a minute a day
 HISTORY_DAYS_MAX = 31  # of one question: some 9,000 packets; more is several questions
-
-History = Callable[[Question], Iterator[Packet]]
 
 
 class Commands:
@@ -34,7 +42,7 @@ class Commands:
         memory: Memory,
         clock: Clock,
         new_qn: Callable[[], str],
-        history: History,
+        history: Callable[[Question], History],
         configure: Callable[[], None],
         restart: Callable[[], None],
     ) -> None:
@@ -152,21 +160,18 @@ class Commands:
         from_s, to_s = (unix_s_of(command.value(name) or "") for name in ("BeginTime", "EndTime"))
         if from_s is None or to_s is None or not 0 <= to_s - from_s <= HISTORY_DAYS_MAX * 86400:
             return _done(command, is_right=False)
-        packets = self._history(Question(station, command.cn, from_s, to_s))
-        first = next(packets, None)
+        told = self._history(Question(station, command.cn, from_s, to_s))
+        first = next(told, None)
         ready = answers.request_answer(command, QN_READY)
         if first is None:
-            return Reaction([ready, answers.result(command, EXE_NO_DATA)])
-        return Reaction([ready], _with_first(first, packets), answers.result(command, EXE_DONE))
+            return Reaction([ready, answers.result(command, EXE_FAULT if told.is_broken else EXE_NO_DATA)])
+        return Reaction(
+            [ready], chain([first], told), lambda: answers.result(command, EXE_FAULT if told.is_broken else EXE_DONE)
+        )
 
     def _stop(self, station: Station, command: Segment, cn: str) -> Reaction:
         self._memory.stop(station, cn, stopped=True)
         return Reaction([answers.notice_answer(command)])
-
-
-def _with_first(first: Packet, rest: Iterator[Packet]) -> Iterator[Packet]:
-    yield first
-    yield from rest
 
 
 def _done(command: Segment, *, is_right: bool) -> Reaction:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from gateway.forward.hj212.encode import WindowContent, content_of, encode_window
 from gateway.forward.hj212.mapping import PERIOD, Mapping, Station
 from gateway.forward.hj212.periods import LENGTHS_S, encode_periods
-from gateway.hj212.packet import Packet, PacketError
+from gateway.hj212.packet import Packet
 from gateway.hj212.times import start_of
 from gateway.journal.reader import Reader
 from gateway.journal.spans import Entry, Spans
@@ -29,21 +29,33 @@ class Question(NamedTuple):
     to_s: int
 
 
-def history(
+class History(Iterator[Packet]):
+    """The answer, oldest first; of hours and days those that are over. is_broken: it ended where the journal, or a
+    packet, was not to be made out.
+    """
+
+    def __init__(
+        self, folder: Path, mapping: Mapping, question: Question, now_s: int, next_qn: Callable[[], str]
+    ) -> None:
+        self.is_broken = False
+        self._packets = _packets(folder, mapping, question, now_s, next_qn)
+
+    def __next__(self) -> Packet:
+        try:
+            return next(self._packets)
+        except (sqlite3.Error, ValueError):  # of it PacketError
+            self.is_broken = True
+            raise StopIteration from None
+
+
+def _packets(
     folder: Path, mapping: Mapping, question: Question, now_s: int, next_qn: Callable[[], str]
 ) -> Iterator[Packet]:
-    """The answer, oldest first; of hours and days those that are over.
-
-    Nothing where the journal can't be read now: the platform is told that there is no data, and asks again.
-    """
-    try:
-        with closing(Spans(folder)) as spans, closing(Reader(folder)) as reader:
-            row = spans.terminals().get(question.station.terminal)
-            entries = [] if row is None else [one for one in spans.log(row) if one.type == WINDOW]
-            answer = _periods if question.cn in LENGTHS_S else _windows
-            yield from answer(reader, entries, mapping, question, now_s, next_qn)
-    except (sqlite3.Error, PacketError, ValueError):
-        return
+    with closing(Spans(folder)) as spans, closing(Reader(folder)) as reader:
+        row = spans.terminals().get(question.station.terminal)
+        entries = [] if row is None else [one for one in spans.log(row) if one.type == WINDOW]
+        answer = _periods if question.cn in LENGTHS_S else _windows
+        yield from answer(reader, entries, mapping, question, now_s, next_qn)
 
 
 def _windows(

@@ -9,7 +9,7 @@ readings wait while it does. Where nothing is answered, the platform is away, an
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -33,7 +33,7 @@ class Line:
     packets: deque[Packet] = field(default_factory=deque)
     texts: deque[Packet] = field(default_factory=deque)
     history: Iterator[Packet] | None = None
-    last: Packet | None = None
+    last: Callable[[], Packet] | None = None
     current: Packet | None = None  # the one under way, or to be sent next
     current_is_history: bool = False
     sent_before: set[str] = field(default_factory=set)  # QNs of those that an earlier process may have sent

@@ -63,11 +63,11 @@ class SessionCounts:
 
 @dataclass(slots=True)
 class Reaction:
-    """What a command leads to: replies at once; packets that are each to be answered; then the last word (9012)."""
+    """What a command leads to: replies at once; packets that are each to be answered, then the last word (9012)."""
 
     replies: Sequence[Packet] = ()
     packets: Iterator[Packet] | None = None
-    last: Packet | None = None
+    last: Callable[[], Packet] | None = None
     refused: bool = False
     trouble: str = ""  # what an operator should know of it
 
@@ -76,7 +76,7 @@ class Partner(NamedTuple):
     """What a session asks of its owner: what a command leads to, what a heartbeat is, how packets look on the wire."""
 
     on_command: Callable[[Segment], Reaction | None] = lambda _: None  # None: no answer
-    heartbeats: Callable[[], Sequence[Packet]] = tuple
+    heartbeats: Callable[[], Iterable[Packet]] = tuple
     wire: Callable[[Packet], bytes] = lambda packet: packet.data
     renumber: Callable[[Packet], Packet] = lambda packet: packet  # a later QN, durably, for what was never sent
     note_sent: Callable[[Packet], bool] = lambda _: True  # durably, of a text, before its first byte; False: withdrawn
@@ -113,6 +113,7 @@ class Hj212Session:
         self._deadline_ms: int | None = None  # None: the packet first in line is to be sent now
         self._backoff = Backoff(settings.reconnect_min_ms, settings.reconnect_max_ms, jitter)
         self._connect_at_ms = 0
+        self._heartbeats: Iterator[Packet] = iter(())  # one a station, not sent yet
         self._heartbeat_at_ms: int | None = None
         self._heartbeats_open = 0  # sent since the last byte came
 
@@ -199,6 +200,7 @@ class Hj212Session:
         was_connected, is_retrying = self.connected, self._is_retrying
         self.connected = self.wants_close = self._is_retrying = False
         self._replies.clear()
+        self._heartbeats = iter(())
         self._line.drop_history()
         self.counts.aside += self._line.disconnected(now_ms, self.settings.resends, was_connected=was_connected)
         self._connect_at_ms = now_ms + (0 if is_retrying else self._backoff.failed())
@@ -209,6 +211,9 @@ class Hj212Session:
             return None
         if self._replies:
             return self._replies.popleft()
+        if heartbeat := next(self._heartbeats, None):
+            self.counts.heartbeats += 1
+            return self._partner.wire(heartbeat)
         if self._deadline_ms is not None:
             return None
         packet = None if (is_retry := self._line.wants_retry(now_ms)) else self._line.choose()
@@ -272,10 +277,7 @@ class Hj212Session:
             self.counts.gave_up += 1
             self.wants_close = True
             return
-        for packet in self._partner.heartbeats():
-            if len(self._replies) < REPLIES_MAX:
-                self._replies.append(self._partner.wire(packet))
-                self.counts.heartbeats += 1
+        self._heartbeats = iter(self._partner.heartbeats())
         self._heartbeats_open += 1
         self._heartbeat_at_ms = now_ms + self.settings.heartbeat_ms
 
@@ -346,8 +348,6 @@ class Hj212Session:
         self._replies += [self._partner.wire(packet) for packet in reaction.replies]
         if reaction.packets is not None:
             self._line.history, self._line.last = reaction.packets, reaction.last
-        elif reaction.last is not None:
-            self._replies.append(self._partner.wire(reaction.last))
 
     def _note_trouble(self, text: str) -> None:
         self.troubles += 1
@@ -359,4 +359,4 @@ class Hj212Session:
         if last is None:
             return None
         self._line.last = None
-        return self._partner.wire(last)
+        return self._partner.wire(last())

@@ -17,7 +17,7 @@ from gateway.config import Hj212Config
 from gateway.forward.hj212.channel import LINE_PACKETS, Channel
 from gateway.forward.hj212.commands import Commands
 from gateway.forward.hj212.events import Boot, encode_event, encode_start, occurrence_of
-from gateway.forward.hj212.history import Question, history
+from gateway.forward.hj212.history import History, Question
 from gateway.forward.hj212.mapping import Mapping, Station
 from gateway.forward.hj212.memory import OVER_TIME, RE_COUNT, Memory
 from gateway.forward.hj212.numbers import Numbers
@@ -164,9 +164,17 @@ class Hj212Sink:
             raise RestartingError
         failing = [session for session in self.sessions if session.is_failing]
         if not failing:
-            return self._texts.trouble(self.sessions) or self._trouble()
+            return self._refused_texts() or self._trouble()
         reason = "silent" if any(session.connected for session in failing) else "unreachable"
         return SinkError(reason, f"{len(failing)} of {len(self.sessions)} connections: {self._transport.last_error}")
+
+    def _refused_texts(self) -> SinkError | None:
+        """Readings go on, texts do not."""
+        refusing = sum(session.refuses_texts for session in self.sessions)
+        waiting = sum(channel.texts for channel in self._channels) if refusing else 0
+        if not waiting:
+            return None
+        return SinkError("log_texts", f"{refusing} of {len(self.sessions)} connections; {waiting} log texts wait")
 
     def _trouble(self) -> SinkError | None:
         """What a platform that works says beside that it should not: shown for a while after the last time."""
@@ -264,13 +272,13 @@ class Hj212Sink:
     def _begin_anew(self) -> None:
         self._restart = True
 
-    def _history(self, question: Question) -> Iterator[Packet]:
-        return history(self._folder, self._mapping, question, self._clock.now_ms() // 1000, self._numbers.next)
+    def _history(self, question: Question) -> History:
+        return History(self._folder, self._mapping, question, self._clock.now_ms() // 1000, self._numbers.next)
 
-    def _heartbeats(self, mns: Sequence[str]) -> list[Packet]:
+    def _heartbeats(self, mns: Sequence[str]) -> Iterator[Packet]:
         flag = flag_of(self._mapping.edition, wants_answer=True)
-        stations = [station for mn in mns if (station := self._memory.station(mn))]
-        return [build(Segment(self._numbers.next(), one.st, HEARTBEAT, one.pw, one.mn, flag)) for one in stations]
+        stations = (station for mn in mns if (station := self._memory.station(mn)))
+        return (build(Segment(self._numbers.next(), one.st, HEARTBEAT, one.pw, one.mn, flag)) for one in stations)
 
     def _renumber(self, packet: Packet) -> Packet:
         """A later QN, in the outbox before it is sent."""

@@ -6,10 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 
 from gateway.forward.hj212.events import encode_text
 from gateway.forward.hj212.mapping import Mapping
-from gateway.forward.hj212.session import Hj212Session
 from gateway.forward.log_texts import LogText
 from gateway.forward.outbox import Outbox
-from gateway.forward.sink import SinkError
 from gateway.forward.text_packets import NO_LOG_ID, UNANSWERED
 from gateway.forward.text_seconds import TOLD
 from gateway.hj212.packet import Packet, PacketError
@@ -54,14 +52,6 @@ class TextLane:
         if is_last:
             self._give_up([qn], UNANSWERED)
         return is_last
-
-    def trouble(self, sessions: Sequence[Hj212Session]) -> SinkError | None:
-        """Readings go on, texts do not."""
-        count = sum(session.refuses_texts for session in sessions)
-        waiting = sum(self._outbox.text_packets.stations().values()) if count else 0
-        if not waiting:
-            return None
-        return SinkError("log_texts", f"{count} of {len(sessions)} connections; {waiting} log texts wait")
 
     def _refuse(self, text: LogText, reason: str) -> None:
         self._outbox.log_texts.refuse(text, reason)

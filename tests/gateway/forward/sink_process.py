@@ -20,7 +20,7 @@ def main(folder: Path, port: int) -> None:
     """Until it is killed."""
     line.TEXT_RETRY_MS = RETRY_MS
     config = Hj212Config(
-        name="s", host="127.0.0.1", port=port, mapping=str(folder / "platform.toml"), answer_timeout_ms=50,
+        name="s", host="127.0.0.1", port=port, mapping=str(folder / "platform.toml"), answer_timeout_ms=250,
         reconnect_min_ms=10, reconnect_max_ms=50,
     )  # fmt: skip
     metrics, clock = Metrics(), StillClock()

@@ -1,6 +1,8 @@
 """What an HJ 212 platform asks for again: windows, hours and days, out of the journal."""
 
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +59,28 @@ def test_history_comes_from_the_journal_while_new_readings_go_on(station: Statio
     qns = [one.qn for one in station.platform.told]
     assert len(set(qns)) == len(qns)
     assert station.platform.broken == []
+
+
+@pytest.mark.parametrize("told", [0, 64])
+def test_where_the_journal_can_not_be_read_the_platform_is_told_of_a_fault(station: Station, told: int) -> None:
+    """P-146: not that there is no data, nor that what it has is all. Windows are decoded 64 at a time."""
+    for first in (0, 32, 64):
+        station.commit([window(seq, NOW_S - DAY_S + 900 * seq) for seq in range(first, min(first + 32, 67))])
+    station.steps(120)
+    if told:  # the answer has begun
+        station.platform.answers = False
+        ask(station, "2051", NOW_S - DAY_S, NOW_S)
+    cut = "UPDATE blocks SET frames = substr(frames, 1, length(frames) - 3) WHERE first = 65"
+    with closing(sqlite3.connect(station.folder / "journal.sqlite3")) as connection, connection:
+        assert connection.execute(cut).rowcount == 1
+    if told:
+        station.platform.answers = True
+        station.platform.now_ms += 60_000
+        station.steps(120)
+    else:
+        ask(station, "2051", NOW_S - DAY_S, NOW_S)
+    assert station.answers() == [("9011", "1"), ("9012", "6")]
+    assert len({one.qn for one in station.platform.told if one.cn == "2051"}) == 67 + told
 
 
 def test_hours_and_days_come_from_the_windows_that_are_there(station: Station) -> None:

@@ -167,7 +167,9 @@ def test_commands_without_end_pile_nothing_up() -> None:
 def test_a_questions_packets_and_the_outboxs_take_turns_and_the_result_comes_last() -> None:
     question = build(Segment("20260301081500777", "32", "2051", "123456", MN, 5)).data
     last = result(parse(question).segment, 1)  # type: ignore[arg-type]
-    session = Hj212Session(SETTINGS, lambda: 0.5, Partner(lambda _: Reaction([], iter(map(packet, (7, 8, 9))), last)))
+    session = Hj212Session(
+        SETTINGS, lambda: 0.5, Partner(lambda _: Reaction([], iter(map(packet, (7, 8, 9))), lambda: last))
+    )
     session.submit([packet(0), packet(1)])
     session.on_connected()
     session.on_bytes(question)
@@ -184,7 +186,7 @@ def test_a_questions_packets_and_the_outboxs_take_turns_and_the_result_comes_las
 
 def test_a_question_ends_with_its_connection() -> None:
     question = build(Segment("20260301081500777", "32", "2051", "123456", MN, 5)).data
-    session = Hj212Session(SETTINGS, lambda: 0.5, Partner(lambda _: Reaction([], iter([packet(7)]), packet(8))))
+    session = Hj212Session(SETTINGS, lambda: 0.5, Partner(lambda _: Reaction([], iter([packet(7)]), lambda: packet(8))))
     session.submit([packet(0)])
     session.on_connected()
     session.on_bytes(question)
@@ -211,6 +213,16 @@ def test_heartbeats_keep_time_and_their_silence_ends_the_connection() -> None:
         assert not session.wants_close
     session.on_tick(6000)
     assert session.wants_close
+
+
+def test_each_station_of_a_connection_has_its_heartbeat_however_many_there_are() -> None:
+    """More of them than replies may wait."""
+    beats = [packet(number) for number in range(REPLIES_MAX + 9)]
+    session = Hj212Session(LinkSettings(heartbeat_ms=1000), lambda: 0.5, Partner(heartbeats=lambda: beats))
+    session.on_connected()
+    session.on_tick(0)
+    assert [session.next_outgoing(0) for _ in beats] == [one.data for one in beats]
+    assert (session.next_outgoing(0), session.counts.heartbeats) == (None, len(beats))
 
 
 def test_an_upload_that_failed_is_said_to_come_again_and_a_resend_in_time_is_not() -> None:
