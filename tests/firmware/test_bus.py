@@ -245,6 +245,30 @@ def test_noise_without_end_ends() -> None:
     assert board.now_ms < 3000
 
 
+def test_on_a_bus_of_noise_without_end_all_else_has_its_turn() -> None:
+    """R-11: however fast bytes come, what was read of them is looked at, and then others run."""
+    turns: list[int] = []
+
+    class Counting(VirtualBoard):
+        async def pause_ms(self, ms: int) -> None:
+            turns.append(self.now_ms)
+            await super().pause_ms(ms)
+
+    class Babble(VirtualUart):
+        reads = 0
+
+        def read(self, _: int = 256) -> bytes | None:
+            self.reads += 1
+            return b"\xff"
+
+    board = Counting()
+    meter = bus.Meter(1, 1, TWINS, (1, 1), 50, LINE)
+    uart = Babble(board, lambda _: [])
+    assert finished(bus.Bus(board, uart, LINE, [meter]).poll(meter)) == record.NONE_GARBLED
+    assert len(turns) >= uart.reads - bus._QUIET_ROUNDS - 1
+    assert max(b - a for a, b in pairwise(turns)) == 1
+
+
 def test_the_bus_is_quiet_between_frames_and_old_bytes_are_thrown_away() -> None:
     board = VirtualBoard()
     sent_ms = []

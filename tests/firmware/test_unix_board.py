@@ -72,6 +72,29 @@ def test_a_clock_without_power_knows_nothing_until_it_is_set(tmp_path: Path, vm:
 
 
 @pytest.mark.parametrize("vm", VMS)
+def test_a_clock_is_held_only_where_that_is_kept_over_a_reset(tmp_path: Path, vm: str) -> None:
+    """P-177: a file system that takes nothing costs no start, and a held clock is not believed for it."""
+    code = """
+from boards import base
+kept, base._HELD_FILE = base._HELD_FILE, '/no/such/folder/held'
+before = board.rtc_s()
+board.hold_rtc_s(1700000000)
+print(before <= board.rtc_s())
+base._HELD_FILE = kept
+board.hold_rtc_s(1700000000)
+print(board.rtc_s())
+base._HELD_FILE = '/no/such/folder/held'
+board.set_rtc_s(1700000000)
+print(board.rtc_s())
+base._HELD_FILE = kept
+board.set_rtc_s(1700000000)
+print(board.rtc_s())
+"""
+    lines = run(vm, tmp_path / "f", code).stdout.splitlines()
+    assert [one for one in lines if "held" not in one] == ["True", "None", "None", "1700000000"]
+
+
+@pytest.mark.parametrize("vm", VMS)
 def test_a_reset_tells_its_cause_to_the_next_start_once(tmp_path: Path, vm: str) -> None:
     image = tmp_path / "flash.img"
     show = "print(board.reset_cause(), board.reset_cause())\n"

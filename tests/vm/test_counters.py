@@ -140,6 +140,29 @@ def test_starts_are_counted_on_by_whatever_is_left() -> None:
     assert next_boot(path, Counters(Nor())) == 5, "the counters are gone"
 
 
+def test_a_start_is_counted_where_one_of_both_takes_nothing() -> None:
+    # S-08: a file system that is full, counters that are worn; where neither takes it, it is said
+    path, flash = new_path(), Nor()
+    assert next_boot(path, Counters(flash)) == 1
+    full = path + "/no/such/folder"
+    assert next_boot(full, Counters(flash)) == 2
+    worn = Worn(Nor())
+    assert next_boot(path, worn) == 2
+    assert next_boot(path, Counters(flash)) == 3
+    try:
+        next_boot(full, worn)
+    except OSError:
+        return
+    raise AssertionError("neither took it")
+
+
+class Worn(Counters):
+    """None of its pages reads back as it was written."""
+
+    def raise_boot(self, boot: int) -> None:
+        raise OSError(5, boot)
+
+
 def new_path() -> str:
     try:
         import vfs

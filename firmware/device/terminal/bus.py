@@ -155,10 +155,9 @@ class Bus:
                 deadline_ms = min(max(deadline_ms, now_ms + protocol.PIECE_MS), latest_ms)
             elif now_ms >= deadline_ms:
                 return found
-            else:
-                await self._board.pause_ms(1)
             if now_ms >= latest_ms:
                 return found
+            await self._board.pause_ms(1)  # also where bytes come without end: all else has its turn
 
     async def _quiet(self, line: Line) -> None:
         # Throw away what is there, until nothing has come for the gap between frames; first switch the UART if need be.

@@ -214,6 +214,11 @@ def next_boot(path: str, counters) -> int:  # type: ignore[no-untyped-def]
     boot = max(int.from_bytes(small_file.read(path) or b"\0", "big"), counters.boot) + 1
     try:
         counters.raise_boot(boot)
-    finally:
+    except OSError:
         small_file.write(path, boot.to_bytes(4, "big"))
+        return boot
+    try:
+        small_file.write(path, boot.to_bytes(4, "big"))
+    except OSError:
+        return boot  # a file system that is full: the counters lie beside it
     return boot

@@ -111,11 +111,12 @@ def _is_ours(data: "bytes | bytearray", at: int, size: int, request: Request) ->
 
 def _may_become(data: "bytes | bytearray", at: int, end: int, request: Request) -> bool:
     # Whether what begins at `at` is cut short, and so far the request's echo or its answer.
-    here = bytes(data[at:end])
+    left = end - at
+    here = bytes(data[at : min(end, at + len(request.raw))])
     answer = bytes((request.unit, request.function, 2 * request.count))
     refusal = bytes((request.unit, request.function | _EXCEPTION_BIT))
     return (
-        request.raw.startswith(here)
-        or (len(here) < answer_bytes(request) and here[:3] == answer[: len(here)])
-        or (len(here) < _EXCEPTION_BYTES and here[:2] == refusal[: len(here)])
+        (left < len(request.raw) and request.raw.startswith(here))
+        or (left < answer_bytes(request) and here[:3] == answer[:left])
+        or (left < _EXCEPTION_BYTES and here[:2] == refusal[:left])
     )

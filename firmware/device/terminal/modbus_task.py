@@ -122,7 +122,6 @@ class ModbusTask:
                 answer = line.feed(data)
                 if answer:
                     uart.write(answer)
-                continue
-            if now_ms - heard_ms > _QUIET_MS:
+            elif now_ms - heard_ms > _QUIET_MS:
                 line.forget()
-            await self._board.pause_ms(_POLL_MS)
+            await self._board.pause_ms(_POLL_MS)  # also on a line that is never quiet: all else has its turn

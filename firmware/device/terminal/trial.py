@@ -34,7 +34,6 @@ class Trial:
         self._folder = folder
         self._taken, self._refused, self._rolled_back = codes
         self._told: "list[tuple[int, int]]" = []  # refusals
-        small_file.make_folder(folder)
         data = small_file.read(folder + "/state")
         known = data is not None and len(data) == struct.calcsize(_FORM)
         state = struct.unpack(_FORM, data) if known and data else (0, 0, 0, 0, 0, 0)
@@ -106,6 +105,7 @@ class Trial:
         raise NotImplementedError
 
     def _take(self, version: int, document: bytes) -> None:
+        small_file.make_folder(self._folder)
         small_file.write(self._path(version), document)
         replaced = self._trial
         self._newest = self._trial = version
