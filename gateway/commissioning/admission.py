@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from gateway import registry_edit
-from gateway.files import write_durably
+from gateway.files import give_to_owner_of, write_durably
 from gateway.keys import key_file
 from gateway.keys.wrapping import WrappingKeys
 from gateway.registry import KeyEntry, Meter, Point, RegistryFile, TerminalEntry
@@ -273,15 +273,27 @@ def _unsealed(found: Enrolment, private: X25519PrivateKey) -> bytes:
 
 def _write_key(standing: Standing, key: KeyEntry, terminal: str, secret: bytes) -> None:
     """A key's file, which a cut may have left behind. Raises RefusedError where there is another key."""
-    path, name = standing.terminals.resolve().parent / key.file, key_file.name_of(terminal, key.generation)
-    path.parent.mkdir(mode=0o700, exist_ok=True)
+    home = standing.terminals.resolve().parent
+    path, name = home / key.file, key_file.name_of(terminal, key.generation)
+    _make_folder(path.parent, home)
     try:
         key_file.write(path, secret, name, standing.wrapping)
     except FileExistsError:
         if key_file.read(path, name, standing.wrapping) != secret:
             raise RefusedError("conflict", f"{path}: another key is there already / 已存在另一个密钥文件") from None
+    give_to_owner_of(home, path)
 
 
 def _keep(path: Path, data: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
+    home = path.parent.parent
+    home.mkdir(parents=True, exist_ok=True)
+    _make_folder(path.parent, home)
     write_durably(path, data)
+    give_to_owner_of(home, path)
+
+
+def _make_folder(path: Path, home: Path) -> None:
+    """Where there is none: of who owns the folder that it is in."""
+    if not path.exists():
+        path.mkdir(mode=0o700)
+        give_to_owner_of(home, path)

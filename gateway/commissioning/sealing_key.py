@@ -6,6 +6,7 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
+from gateway.files import give_to_owner_of
 from gateway.keys import key_file
 from gateway.keys.wrapping import WrappingKeys
 
@@ -16,6 +17,7 @@ def make(path: Path, wrapping: WrappingKeys) -> X25519PrivateKey:
     """The key in the file, made if there is none yet. Raises OSError, ValueError; neither shows the key."""
     with suppress(FileExistsError):
         key_file.write(path, secrets.token_bytes(key_file.KEY_BYTES), NAME, wrapping)
+        give_to_owner_of(path.parent, path)
     return load(path, wrapping)
 
 

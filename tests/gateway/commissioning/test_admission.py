@@ -3,6 +3,7 @@
 import copy
 import errno
 import json
+import os
 import shutil
 import tomllib
 from collections.abc import Callable
@@ -336,6 +337,22 @@ def test_where_there_is_a_wrapping_key_what_comes_lies_sealed(tmp_path: Path, mo
     for file in (tmp_path / "keys" / "T0042.1.hex", tmp_path / "sealing.key"):
         assert wrapping.is_sealed(file.read_bytes())
     assert registry.load(office.terminals).get("T0042") is not None
+
+
+def test_what_root_admits_the_gateway_can_read(office: Office) -> None:
+    """P-455: its next start is refused for a key that is root's; and so is the console, that keeps documents, too."""
+    (office.folder / "sealing.key").unlink()
+    (office.folder / "data").mkdir()
+    if os.geteuid() == 0:
+        for one in (office.folder, *office.folder.rglob("*")):
+            os.chown(one, 12_345, 12_346)
+    office.sealing_key = office.run("sealing-key", "--json")[1]["sealing_key"]
+    (office.folder / "sent.json").touch()  # the technician's
+    assert office.send(office.enrolment()) == (0, "")
+    made = [one for one in office.folder.rglob("*") if one.name != "sent.json"]
+    assert {"sealing.key", "keys", "T0042.1.hex", "commissioning"} <= {one.name for one in made}
+    owner = office.folder.stat()
+    assert {(one.stat().st_uid, one.stat().st_gid) for one in made} == {(owner.st_uid, owner.st_gid)}
 
 
 def test_a_wrong_file_of_technicians_is_told_by_check_and_takes_nobody(office: Office) -> None:
