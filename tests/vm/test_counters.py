@@ -1,6 +1,10 @@
 # Two numbers that never fall, whatever happens to their flash. Runs on both interpreters.
+import os
+
 from terminal.clock import next_boot
 from terminal.counters import BLOCKS, PAGE_BYTES, Counters
+
+from tests.vm import folders
 
 BLOCK = 4096
 PAGES = BLOCK // PAGE_BYTES
@@ -135,7 +139,7 @@ def test_starts_are_counted_on_by_whatever_is_left() -> None:
     path = new_path()
     flash = Nor()
     assert [next_boot(path, Counters(flash)) for _ in range(3)] == [1, 2, 3]
-    remove(path)
+    os.remove(path)
     assert next_boot(path, Counters(flash)) == 4, "the file is gone, or an older one is back"
     assert next_boot(path, Counters(Nor())) == 5, "the counters are gone"
 
@@ -164,19 +168,6 @@ class Worn(Counters):
 
 
 def new_path() -> str:
-    try:
-        import vfs
-    except ImportError:
-        import tempfile
-
-        return tempfile.mkdtemp() + "/boot"
-    flash = Nor(16)
-    vfs.VfsLfs2.mkfs(flash)
-    vfs.mount(vfs.VfsLfs2(flash, mtime=False), "/counted")
-    return "/counted/boot"
-
-
-def remove(path: str) -> None:
-    import os
-
-    os.remove(path)
+    folder = folders.new_folder(16)
+    os.mkdir(folder)
+    return folder + "/boot"
