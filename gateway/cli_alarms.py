@@ -29,7 +29,6 @@ from gateway.cli_common import (
 from gateway.clock import SystemClock
 from gateway.config import GatewayConfig
 from gateway.database import NewerSchemaError, StoreUnavailableError
-from gateway.printable import printable
 from gateway.watch import certificates
 from gateway.watch.dispatch.channels import Channels, platforms
 from gateway.watch.dispatch.dispatcher import Dispatcher
@@ -38,6 +37,7 @@ from gateway.watch.enterprises import Enterprise
 from gateway.watch.store import Row, Step, StepRefusedError, Store
 from gateway.watch.watcher import Watched, Watcher, run
 from gateway.watch.words import MEANING, facts_json, facts_text
+from protocol.host.printable import printable
 
 app = typer.Typer(no_args_is_help=True, help="What the watch found, and what was done about it. 报警")
 

@@ -21,13 +21,13 @@ from gateway.cli_common import (
 )
 from gateway.clock import SystemClock
 from gateway.database import NewerSchemaError, StoreUnavailableError
-from gateway.printable import printable
 from gateway.watch.dispatch.channels import AnyChannel
 from gateway.watch.dispatch.dispatcher import sender_of
 from gateway.watch.dispatch.message import trial
 from gateway.watch.dispatch.post import Post, Standing
 from gateway.watch.dispatch.sender import REFUSED, ChangesRefusedError, ChannelError
 from gateway.watch.enterprises import Enterprise
+from protocol.host.printable import printable
 
 app = typer.Typer(no_args_is_help=True, help="Whom alarms are told to, and how that goes. 报警通道")
 Named = Annotated[str, typer.Argument(metavar="NAME", help="As channels.toml has it. 通道名称")]

@@ -19,7 +19,6 @@ from gateway.journal.blocks import DamagedError
 from gateway.journal.reader import Reader
 from gateway.journal.rows import OlderSchemaError
 from gateway.journal.spans import Spans
-from gateway.printable import printable, printable_json
 from gateway.quarantine.quarantine import QuarantineReader
 from gateway.watch import enterprises
 from gateway.watch import rules as watch_rules
@@ -27,6 +26,7 @@ from gateway.watch.dispatch import channels as watch_channels
 from gateway.watch.dispatch.channels import Channels
 from gateway.watch.enterprises import Enterprise
 from gateway.watch.rules import Rules
+from protocol.host.printable import printable, printable_json
 from protocol.host.strict import ConfigError
 
 T = TypeVar("T")
@@ -191,6 +191,6 @@ def print_json(value: object) -> None:
 
 def fail(*lines: str) -> NoReturn:
     """Say why on standard error, and end with 1."""
-    for line in lines:
-        typer.echo(line, err=True)
+    for line in "\n".join(lines).split("\n"):
+        typer.echo(printable(line), err=True)
     raise typer.Exit(NOT_WELL)

@@ -17,7 +17,7 @@ from gateway.console.house import House
 from gateway.console.users import PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN, RoleName, UserEntry
 from gateway.database import NewerSchemaError, StoreUnavailableError
 from gateway.files import read_password
-from gateway.printable import printable
+from protocol.host.printable import printable
 from protocol.host.strict import ConfigError
 
 PasswordFile = Annotated[

@@ -13,7 +13,7 @@ from gateway.files import read_password, write_durably
 from gateway.pki import broker
 from gateway.pki.authority import CLIENT, SERVER, Authority
 from gateway.pki.folder import Folder, PkiError
-from gateway.registry import is_terminal_id
+from protocol.host.tables import is_terminal_id
 
 app = typer.Typer(no_args_is_help=True, help="A certificate authority for terminals and brokers. 证书机构")
 

@@ -24,10 +24,10 @@ from gateway.cli_common import (
 )
 from gateway.clock import SystemClock, steady_s
 from gateway.database import NewerSchemaError, StoreUnavailableError
-from gateway.printable import printable
 from gateway.quarantine import orders
 from gateway.quarantine.quarantine import Kept
 from protocol.errors import REASONS
+from protocol.host.printable import printable
 from protocol.host.strict import ConfigError
 
 LOOK_S = 0.1  # for a result: a person waits

@@ -9,7 +9,7 @@ import typer
 from gateway.cli_common import AsLines, Config, examples, fail, load, print_json
 from gateway.forward.outbox import file_of
 from gateway.forward.refused import Refused, refused
-from gateway.printable import printable
+from protocol.host.printable import printable
 
 Sink = Annotated[str, typer.Argument(metavar="SINK", help="Its name in gateway.toml. 上报目标的名称")]
 

@@ -7,7 +7,7 @@ text as captured. The explainers themselves belong to the protocols (entry point
 from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO
 
-from gateway.printable import printable
+from protocol.host.printable import printable
 
 Finding = dict[str, Any]
 Explainer = Callable[[bytes], Finding]

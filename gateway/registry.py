@@ -11,7 +11,6 @@ commissioned = 2026-03-01T00:00:00Z                       # windows are due from
 revoked = 2026-09-01T00:00:00Z                            # refused from the moment that this stands here
 """
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -27,9 +26,6 @@ from gateway.keys.wrapping import MissingWrapError, WrappingKeys
 from protocol import configuration, limits
 from protocol.host.strict import ConfigError, Problem, read
 from protocol.host.tables import Name, Section, Text, duplicates
-
-_TERMINAL = re.compile(rf"[A-Za-z0-9_-]{{1,{limits.TERMINAL_CHARS_MAX}}}", re.ASCII)
-
 
 Ratio = Annotated[int, msgspec.Meta(ge=1, le=configuration.RATIO_MAX)]
 Instant = Annotated[
@@ -170,11 +166,6 @@ class Registry:
 
     def __len__(self) -> int:
         return len(self._terminals)
-
-
-def is_terminal_id(name: str) -> bool:
-    """Whether this can be a terminal's id (SPEC.md, section 1)."""
-    return _TERMINAL.fullmatch(name) is not None
 
 
 def load(path: Path, *, with_keys: bool = True) -> Registry:

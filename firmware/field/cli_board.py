@@ -18,6 +18,7 @@ from firmware.field.board import ports as serial_ports
 from firmware.field.board.errors import BoardError, BoardRefusedError
 from firmware.field.board.link import BAUD
 from firmware.field.outcome import NO_ANSWER, REFUSED, Outcome
+from protocol.host.printable import printable
 
 Port = Annotated[
     str | None, typer.Option(help="The board's serial port, or rfc2217://HOST:PORT; the only one if left out. 板子串口")
@@ -65,14 +66,20 @@ def told() -> Iterator[None]:
     try:
         yield
     except BoardRefusedError as error:
-        typer.echo(str(error), err=True)
+        _say(error)
         raise typer.Exit(REFUSED) from error
     except BoardError as error:
-        typer.echo(str(error), err=True)
+        _say(error)
         raise typer.Exit(NO_ANSWER) from error
     except image.ImageError as error:
-        typer.echo(str(error), err=True)
+        _say(error)
         raise typer.Exit(2) from error
+
+
+def _say(error: Exception) -> None:
+    """What a board says may be anybody's words."""
+    for line in str(error).split("\n"):
+        typer.echo(printable(line), err=True)
 
 
 def chosen(port: str | None) -> str:

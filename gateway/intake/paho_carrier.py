@@ -26,8 +26,8 @@ from gateway.intake.deliveries import (
 )
 from gateway.mqtt.connection import read_login
 from gateway.mqtt.session import SUBSCRIBE_AGAIN_S, OnState, Token
-from gateway.registry import is_terminal_id
 from protocol import limits
+from protocol.host.tables import is_terminal_id
 
 _GRANTED_QOS_1 = 1
 

@@ -8,7 +8,7 @@ Digests are SHA-256.
 
 from typing import NamedTuple
 
-from gateway.registry import is_terminal_id
+from protocol.host.tables import is_terminal_id
 from protocol.limits import FRAME_BYTES_MAX
 
 _ALONE, _AMONG_OTHERS = b"\x01", b"\x02"

@@ -7,11 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
 
 import msgspec
 
-from protocol import limits
+from protocol.host.tables import is_terminal_id
 
 LINE_BYTES_MAX = 8192  # a frame of 4,096 bytes is 5,464 of base64
 
@@ -23,8 +22,13 @@ class PulledError(Exception):
 class Pulled(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A frame, and which terminal it says it is of."""
 
-    terminal: Annotated[str, msgspec.Meta(min_length=1, max_length=limits.TERMINAL_CHARS_MAX)]
+    terminal: str
     frame: bytes
+
+    def __post_init__(self) -> None:
+        """What is read may be anybody's: where it is none, msgspec says so with its own error."""
+        if not is_terminal_id(self.terminal):
+            raise ValueError("terminal: no terminal's id")
 
 
 def line(one: Pulled) -> bytes:

@@ -92,7 +92,8 @@ def _parts(found: object) -> Signed:
     if not isinstance(found, dict) or found.keys() != _MEMBERS:
         raise ValueError(f"an object of {', '.join(sorted(_MEMBERS))} is wanted")
     texts = [found[name] for name in ("kind", "signer", "signature")]
-    if not all(isinstance(one, str) and one.isascii() for one in texts) or not isinstance(found["body"], dict):
+    are_plain = all(isinstance(one, str) and one.isascii() and one.isprintable() for one in texts)  # they are told
+    if not are_plain or not isinstance(found["body"], dict):
         raise ValueError("kind, signer and signature are texts, body is an object")
     canonical(found["body"])
     return Signed(found["kind"], found["signer"], found["body"], bytes.fromhex(found["signature"]))

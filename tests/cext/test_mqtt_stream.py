@@ -11,7 +11,7 @@ from paho.mqtt.properties import Properties
 
 from cext import mqtt_stream
 from cext.mqtt_stream import Connack, Disconnect, Packets, Parser, Pingresp, StreamFault, Suback
-from gateway.registry import is_terminal_id
+from protocol.host.tables import is_terminal_id
 from tests.cext import mqtt_reference as wire
 from tests.cext.mqtt_reference import Puback, Publish
 

@@ -13,10 +13,10 @@ from typer.testing import CliRunner
 from gateway.cli import app
 from gateway.config import QuarantineConfig
 from gateway.console.audit import Audit, Entry
-from gateway.printable import printable, printable_json
 from gateway.quarantine.quarantine import Quarantine, Refused
 from gateway.watch.finding import Finding
 from gateway.watch.store import Known, Look, Progress, Step, Store
+from protocol.host.printable import printable, printable_json
 from tests.gateway.support import NOW_S, Sender, write_config
 
 STEERS = "\x1b]0;all is well\x07\x9b2J\u202e\n\r"

@@ -11,6 +11,8 @@ from firmware.field.board.errors import BoardRefusedError
 from firmware.field.board.link import Link
 from protocol import record
 from protocol.errors import FrameError
+from protocol.host.printable import printable
+from protocol.host.tables import is_terminal_id
 
 RECORDS = 96  # of the newest that are looked at: a day's windows of an uplink that works
 FRAMES_A_RUN = 8  # 32 KiB of frames and as much base64: three seconds of a console
@@ -159,11 +161,16 @@ def pending_frames(link: Link) -> Iterator[tuple[int, bytes]]:
 
 
 def terminal_name(link: Link) -> str:
-    """Which terminal it is. BoardRefusedError: not provisioned."""
+    """Which terminal it is. BoardRefusedError: not provisioned, or by a name that no terminal has: files get names
+    of it, and whoever had the flash in hand may have written anything there.
+    """
     try:
-        return link.run(_OPEN + "print(name_of())").decode().strip()
+        name = link.run(_OPEN + "print(name_of())").decode("utf-8", "replace").strip()
     except BoardRefusedError as error:
         raise BoardRefusedError(
             f"{link.port}: no terminal: it has no configuration that can be read / 板上没有可读取的终端配置",
             error.traceback,
         ) from error
+    if not is_terminal_id(name):
+        raise BoardRefusedError(f"{link.port}: {printable(name)[:80]}: no terminal's id / 板上的终端编号无效")
+    return name

@@ -73,6 +73,8 @@ def test_another_signer_and_another_purpose_are_refused() -> None:
         "{}",
         '{"kind": "k", "signer": "s", "body": {}, "signature": "0", "more": 1}',
         '{"kind": "k", "signer": "s", "body": {}, "signature": "zz"}',
+        '{"kind": "k\\u001b[2J", "signer": "s", "body": {}, "signature": "00"}',
+        '{"kind": "k", "signer": "s\\n", "body": {}, "signature": "00"}',
         '{"kind": "k", "kind": "k", "signer": "s", "body": {}, "signature": "00"}',
         '{"kind": "k", "signer": "s", "body": {"a": 1, "a": 2}, "signature": "00"}',
         '{"kind": "k", "signer": "s", "body": {"a": 1.5}, "signature": "00"}',
@@ -84,7 +86,7 @@ def test_another_signer_and_another_purpose_are_refused() -> None:
         '{"kind": "k", "signer": "s", "body": {"a": ' + "[" * 100_000 + "]" * 100_000 + '}, "signature": "00"}',
         "{" + " " * signed.BYTES_MAX + "}",
     ],
-    ids=range(15),
+    ids=range(17),
 )
 def test_what_is_no_document_is_refused_by_its_form(text: str) -> None:
     """P-301"""

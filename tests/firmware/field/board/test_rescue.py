@@ -124,9 +124,35 @@ def test_pulled_records_come_into_the_journal_once_and_stay_on_the_terminal(boar
     lines = file.read_text(encoding="ascii").splitlines()
     file.write_text(lines[0].replace(SENDER.name, "T9999") + "\n", encoding="ascii")
     assert take(config, file, status=1)["refused"] == 1
-    file.write_text("no frames\n", encoding="ascii")
-    refused = CliRunner().invoke(gateway_app, ["take", "--config", str(config), str(file)])
-    assert (refused.exit_code, "line 1" in refused.output) == (1, True)
+    for line in ("no frames", lines[0].replace(SENDER.name, "../T9999"), lines[0].replace(SENDER.name, "T\\u001b[2J")):
+        file.write_text(f"{line}\n", encoding="ascii")
+        refused = CliRunner().invoke(gateway_app, ["take", "--config", str(config), str(file)])
+        assert (refused.exit_code, "line 1" in refused.output) == (1, True)
+
+
+def test_a_terminals_name_leads_no_file_out_of_the_folder(
+    board: BlankBoard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """P-289: whoever had the flash in hand wrote another name there, and the terminal is rescued by its console."""
+    inner = tmp_path / "a" / "b"
+    inner.mkdir(parents=True)
+    monkeypatch.chdir(inner)
+    with Link(board.port) as link:
+        folder = json.loads(link.run(asking.WHERE))[0]
+        link.write(f"{folder}/terminal.json", json.dumps({**CONFIG, "terminal": "../../\x1b[2J"}).encode())
+    try:
+        refused = [field(word, "--port", board.port) for word in ("pull", "backup")]
+    finally:
+        with Link(board.port) as link:
+            link.run(asking.WHERE)
+            link.write(f"{folder}/terminal.json", json.dumps(CONFIG).encode())
+    for one in refused:
+        assert one.exit_code == 4
+        assert r"../../\x1b[2J: no terminal's id" in one.stderr
+        assert "\x1b" not in one.output
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+    assert field("pull", "--port", board.port).exit_code == 0
+    assert [path.name for path in tmp_path.rglob("*.frames")] == [f"{SENDER.name}.frames"]
 
 
 def test_a_backup_has_no_secret_and_goes_back_to_its_terminal_alone(
