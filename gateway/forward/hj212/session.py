@@ -89,10 +89,17 @@ class Hj212Session:
     The driver's loop: while `wants_connection(now)` connect and tell `on_connected` or `on_disconnected`; write what
     `next_outgoing` gives; wait for bytes at most `quiet_ms` and hand them in by `on_bytes`; call `on_tick`; close the
     socket and tell `on_disconnected` when `wants_close`; take the QNs of `take_confirmed` and persist them.
+    counts: sessions may share them.
     """
 
-    def __init__(self, settings: LinkSettings, jitter: Callable[[], float], partner: Partner = Partner()) -> None:
-        self.counts = SessionCounts()
+    def __init__(
+        self,
+        settings: LinkSettings,
+        jitter: Callable[[], float],
+        partner: Partner = Partner(),
+        counts: SessionCounts | None = None,
+    ) -> None:
+        self.counts = SessionCounts() if counts is None else counts
         self.troubles = 0  # what came and should not have: damaged packets, commands for strangers
         self.last_trouble = ""
         self.settings = settings

@@ -22,7 +22,7 @@ from gateway.forward.hj212.mapping import Mapping, Station
 from gateway.forward.hj212.memory import OVER_TIME, RE_COUNT, Memory
 from gateway.forward.hj212.numbers import Numbers
 from gateway.forward.hj212.plan import Table, Windows, table_of
-from gateway.forward.hj212.session import Hj212Session, LinkSettings, Partner
+from gateway.forward.hj212.session import Hj212Session, LinkSettings, Partner, SessionCounts
 from gateway.forward.hj212.text_lane import TextLane
 from gateway.forward.outbox import Outbox
 from gateway.forward.sink import Batch, Receipt, RestartingError, SinkError
@@ -106,6 +106,7 @@ class Hj212Sink:
         )
         self._texts = TextLane(config.name, self._mapping, outbox, self._numbers.next, metrics)
         under_way = outbox.stations() | outbox.text_packets.stations()
+        self.counts = SessionCounts()  # of all sessions: there may be thousands
         self._channels = [
             Channel(self._session(mns, wiring), mns, outbox, self._later)
             for mns in _spread(self._mapping, under_way, config.connections)
@@ -114,7 +115,7 @@ class Hj212Sink:
         self.sessions = [channel.session for channel in self._channels]
         self._configure()
         self._transport = wiring.transport(self.sessions)
-        self._counted: Counter[str] = Counter()  # of the sessions' counts, what the metrics have already
+        self._counted: Counter[str] = Counter()  # of these, what the metrics have already
 
     @property
     def wants(self) -> int:
@@ -200,7 +201,7 @@ class Hj212Sink:
                 if self._texts.refused(qn):
                     channel.give_up_text(qn)
         for result in _COUNTS:
-            total = sum(getattr(session.counts, result) for session in self.sessions)
+            total = getattr(self.counts, result)
             self._metrics.sink_packets.labels(self._config.name, result).inc(total - self._counted[result])
             self._counted[result] = total
         self._metrics.sink_clock_off.labels(self._config.name).set(self.commands.clock_off_s)
@@ -256,7 +257,7 @@ class Hj212Sink:
         settings = LinkSettings(
             reconnect_min_ms=self._config.reconnect_min_ms, reconnect_max_ms=self._config.reconnect_max_ms
         )
-        return Hj212Session(settings, wiring.jitter, partner)
+        return Hj212Session(settings, wiring.jitter, partner, self.counts)
 
     def _configure(self) -> None:
         """The times of gateway.toml, or as the platform has set them since."""

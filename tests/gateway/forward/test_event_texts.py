@@ -1,6 +1,7 @@
 """Log texts of events (CN 3020): however many wait, readings pass, each is told, and each has a second of its own."""
 
 import random
+import sqlite3
 import tempfile
 from collections import Counter
 from contextlib import closing
@@ -105,6 +106,18 @@ def test_events_and_texts_of_one_second_and_station_have_a_second_each(tmp_path:
     station.steps(20)
     assert Counter(platform.ledger.log_texts) - before == Counter(one for one in before.elements() if "电表" in one[2])
     station.close()
+
+
+def test_the_last_second_that_an_earlier_version_gave_is_not_given_again(tmp_path: Path) -> None:
+    """P-492."""
+    with closing(sqlite3.connect(outbox.file_of(tmp_path, "s"))) as connection:
+        for number in range(1, 7):
+            connection.executescript((outbox.SCHEMA / f"{number:04}.sql").read_text())
+        connection.execute("INSERT INTO texts (name, value) VALUES (?, ?)", (f"text_s.{MN}", str(NOW_S)))
+        connection.execute("PRAGMA user_version = 6")
+        connection.commit()
+    with closing(Outbox(tmp_path, "s")) as store:
+        assert (store.text_seconds.of(MN, NOW_S, 1), store.texts()) == (NOW_S + 1, {})
 
 
 def test_the_seconds_that_are_remembered_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
