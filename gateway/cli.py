@@ -49,11 +49,12 @@ from gateway.cli_common import (
     print_json,
     time_text,
 )
+from gateway.cli_damage import App
 from gateway.clock import SystemClock
 from gateway.database import NewerSchemaError, StoreUnavailableError
 from protocol.host.strict import ConfigError, Problem
 
-app = typer.Typer(no_args_is_help=True, pretty_exceptions_show_locals=False)
+app = App(no_args_is_help=True, pretty_exceptions_show_locals=False)
 app.add_typer(cli_quarantine.app, name="quarantine")
 cli_admit.register(app)
 cli_status.register(app)

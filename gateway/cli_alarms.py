@@ -26,6 +26,7 @@ from gateway.cli_common import (
     print_json,
     time_text,
 )
+from gateway.cli_damage import App
 from gateway.clock import SystemClock
 from gateway.config import GatewayConfig
 from gateway.database import NewerSchemaError, StoreUnavailableError
@@ -39,7 +40,7 @@ from gateway.watch.watcher import Watched, Watcher, run
 from gateway.watch.words import MEANING, facts_json, facts_text
 from protocol.host.printable import printable
 
-app = typer.Typer(no_args_is_help=True, help="What the watch found, and what was done about it. 报警")
+app = App(no_args_is_help=True, help="What the watch found, and what was done about it. 报警")
 
 State = Literal["open", "acknowledged", "dispatched", "answered", "closed", "withdrawn"]
 Next = Literal["acknowledged", "dispatched", "answered", "closed"]

@@ -1,7 +1,6 @@
 """`wattline gateway audit`: the journal's chain verified, readings proven again from the frames that brought them."""
 
 import random
-import sqlite3
 import sys
 from collections import Counter
 from pathlib import Path
@@ -68,8 +67,6 @@ def audit(
         asked = _shown(found, keys, record or [], Path(loaded.data_dir))
     except ConfigError as error:
         fail(*(str(problem) for problem in error.problems))
-    except sqlite3.DatabaseError as error:
-        fail(f"the file is damaged / 文件损坏: {error}")
     finally:
         found.close()
     proven["seed"] = seed

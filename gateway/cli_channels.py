@@ -19,6 +19,7 @@ from gateway.cli_common import (
     print_json,
     time_text,
 )
+from gateway.cli_damage import App
 from gateway.clock import SystemClock
 from gateway.database import NewerSchemaError, StoreUnavailableError
 from gateway.watch.dispatch.channels import AnyChannel
@@ -29,7 +30,7 @@ from gateway.watch.dispatch.sender import REFUSED, ChangesRefusedError, ChannelE
 from gateway.watch.enterprises import Enterprise
 from protocol.host.printable import printable
 
-app = typer.Typer(no_args_is_help=True, help="Whom alarms are told to, and how that goes. 报警通道")
+app = App(no_args_is_help=True, help="Whom alarms are told to, and how that goes. 报警通道")
 Named = Annotated[str, typer.Argument(metavar="NAME", help="As channels.toml has it. 通道名称")]
 
 

@@ -1,8 +1,6 @@
 """What the commands of `wattline gateway` share: options, how files are opened, how answers and failures are said."""
 
-import sqlite3
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, NoReturn, TypeVar
@@ -12,13 +10,12 @@ import typer
 from gateway import config as configuration
 from gateway import registry
 from gateway.config import GatewayConfig
-from gateway.database import NewerSchemaError
 from gateway.gaps.source import Source
 from gateway.journal.audit import Audit
-from gateway.journal.blocks import DamagedError
+from gateway.journal.journal import FILE
 from gateway.journal.reader import Reader
-from gateway.journal.rows import OlderSchemaError
 from gateway.journal.spans import Spans
+from gateway.quarantine import quarantine
 from gateway.quarantine.quarantine import QuarantineReader
 from gateway.watch import enterprises
 from gateway.watch import rules as watch_rules
@@ -114,15 +111,6 @@ def open_spans(folder: Path) -> Spans:
     return _opened(folder, lambda: Spans(folder))
 
 
-@contextmanager
-def damage_told(folder: Path) -> Iterator[None]:
-    """What a journal that is not what was written ends a command with. folder: its."""
-    try:
-        yield
-    except DamagedError as error:
-        fail(f"{folder}: {error}; run: wattline gateway audit / 数据库文件已损坏，请运行 audit")
-
-
 def open_source(folder: Path, future_s: int) -> Source:
     """The gap ledger's facts."""
     return _opened(folder, lambda: Source(folder, future_s))
@@ -134,24 +122,21 @@ def open_audit(folder: Path) -> Audit:
 
 
 def _opened(folder: Path, open_it: Callable[[], T]) -> T:
-    """The journal as `open_it` opens it, or the end of the command with why it can't be read."""
-    try:
-        return open_it()
-    except sqlite3.OperationalError:
+    """The journal as `open_it` opens it, or the end of the command where there is none."""
+    if not (folder / FILE).exists():
         fail(
             f"{folder}: no journal yet; run the gateway first / 尚无日志库，请先运行网关",
             'with journal.kind = "jetstream": ask where `wattline gateway follow` runs / 请在运行 follow 的机器上查询',
         )
-    except (OlderSchemaError, NewerSchemaError) as error:
-        fail(f"{folder}: {error}")
+    return open_it()
 
 
 def open_quarantine(loaded: GatewayConfig) -> QuarantineReader:
     """The quarantine, to read."""
-    try:
-        return QuarantineReader(Path(loaded.data_dir))
-    except sqlite3.OperationalError:
-        fail(f"{loaded.data_dir}: no quarantine yet; run the gateway first / 尚无隔离区，请先运行网关")
+    folder = Path(loaded.data_dir)
+    if not (folder / quarantine.FILE).exists():
+        fail(f"{folder}: no quarantine yet; run the gateway first / 尚无隔离区，请先运行网关")
+    return QuarantineReader(folder)
 
 
 def time_text(unix_ms: int) -> str:

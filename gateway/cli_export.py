@@ -9,7 +9,6 @@ from gateway.cli_common import (
     AsJson,
     Config,
     OneTerminal,
-    damage_told,
     examples,
     fail,
     load,
@@ -48,8 +47,7 @@ def export(
         fail(f"{terminal}: no record of it / 没有该终端的数据")
     asked = list(known) if terminal is None else [terminal]
     try:
-        with damage_told(Path(loaded.data_dir)):
-            count = write_file(rows(spans, asked, from_s, to_s), form, out)
+        count = write_file(rows(spans, asked, from_s, to_s), form, out)
     except FileExistsError:
         fail(f"{out}: exists already; nothing is written over / 文件已存在，不会覆盖")
     except MissingExtraError as error:

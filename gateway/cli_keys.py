@@ -8,12 +8,13 @@ import typer
 
 from gateway import registry_edit
 from gateway.cli_common import NOT_WELL, AsJson, Config, examples, fail, load, print_json
+from gateway.cli_damage import App
 from gateway.keys import stock
 from gateway.keys.stock import Stock, StockError
 from gateway.keys.wrapping import CREDENTIAL, VARIABLE
 from protocol.host.strict import ConfigError
 
-app = typer.Typer(no_args_is_help=True, help="Key files, sealed at rest. 密钥文件加密存放")
+app = App(no_args_is_help=True, help="Key files, sealed at rest. 密钥文件加密存放")
 T = TypeVar("T")
 MAKE = "(umask 077 && openssl rand -hex 32 > /etc/wattline-keys/wrapping.key)"
 

@@ -15,7 +15,6 @@ from gateway.cli_common import (
     From,
     To,
     UtcOffset,
-    damage_told,
     examples,
     fail,
     line_text,
@@ -59,7 +58,7 @@ def linkage(
         fail(f"{enterprise}: not in {loaded.enterprises} / 文件中没有此企业")
     from_s, to_s = parse_span(from_, to, SystemClock().now_ms() // 1000)
     folder, zone, count = Path(loaded.data_dir), timezone(timedelta(hours=utc_offset)), 0
-    with closing(open_spans(folder)) as spans, damage_told(folder):
+    with closing(open_spans(folder)) as spans:
         for one, each, found in _all(asked, spans, from_s, to_s, utc_offset * 3600):
             print_json(_as_json(one, each, found)) if as_json else typer.echo(_as_text(one, each, found, zone))
             count += isinstance(found, Finding)

@@ -10,7 +10,6 @@ import typer
 from gateway.cli_common import (
     AsLines,
     Config,
-    damage_told,
     examples,
     fail,
     load,
@@ -19,6 +18,7 @@ from gateway.cli_common import (
     open_spans,
     print_json,
 )
+from gateway.cli_damage import UNREADABLE, is_damage, told
 from gateway.clock import SystemClock
 from gateway.config import GatewayConfig
 from gateway.database import NewerSchemaError, StoreUnavailableError
@@ -44,6 +44,7 @@ def monthly(
     """A sheet for each enterprise: run hours, linkage rate, energy by tariff period, CO2, completeness, alarms. 月报
 
     Needs `enterprises` in gateway.toml; its table `tariff` has periods and the grid's factor. The sheet prints to A4.
+    An enterprise whose readings are damaged is named and gets none, the others get theirs; then it ends with 1.
     """
     loaded = load(config)
     known = [one for one in load_enterprises(config, loaded) if enterprise in {None, one.id}]
@@ -52,21 +53,36 @@ def monthly(
     tariff = enterprises.load_tariff(Path(str(loaded.enterprises)))
     registry, now_s = load_registry(loaded), SystemClock().now_ms() // 1000
     from_s, to_s = _span(month, tariff.offset_s, now_s)
-    with closing(open_spans(Path(loaded.data_dir))) as spans, damage_told(Path(loaded.data_dir)):
+    damage: Exception | None = None
+    with closing(open_spans(Path(loaded.data_dir))) as spans:
         for one in known:
             terminals = sorted({point.terminal for point in one.points})
-            found = rows(spans, terminals, from_s - SLOT_S, to_s)
-            counted = account(one, registry, tariff, found, (from_s, to_s))
+            try:
+                counted = account(one, registry, tariff, rows(spans, terminals, from_s - SLOT_S, to_s), (from_s, to_s))
+            except UNREADABLE as error:
+                if not is_damage(error):
+                    raise
+                damage = error
+                _say_damaged(one, month, error, as_json=as_json)
+                continue
             files = _write(out, month, counted, _alarms(loaded, one, from_s, to_s), now_s)
             if as_json:
                 print_json({"enterprise": one.id, "month": month, "files": list(map(str, files))})
             else:
                 typer.echo(f"{one.id}: {', '.join(map(str, files))}")
+    if damage is not None:
+        fail(*told(damage, Path(loaded.data_dir)))
 
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
     app.command("monthly", epilog=examples("monthly --config gateway.toml --month 2026-03 --out reports"))(monthly)
+
+
+def _say_damaged(one: Enterprise, month: str, error: Exception, *, as_json: bool) -> None:
+    if as_json:
+        print_json({"enterprise": one.id, "month": month, "damaged": str(error)})
+    typer.echo(f"{one.id}: no sheet, its readings are damaged / 数据损坏，未出月报: {error}", err=True)
 
 
 def _write(out: Path, month: str, counted: Month, alarms: list[Row], now_s: int) -> list[Path]:

@@ -22,6 +22,7 @@ from gateway.cli_common import (
     print_json,
     time_text,
 )
+from gateway.cli_damage import App
 from gateway.clock import SystemClock, steady_s
 from gateway.database import NewerSchemaError, StoreUnavailableError
 from gateway.quarantine import orders
@@ -32,7 +33,7 @@ from protocol.host.strict import ConfigError
 
 LOOK_S = 0.1  # for a result: a person waits
 
-app = typer.Typer(no_args_is_help=True, help="Refused frames, kept with their reason. 隔离区：被拒绝的报文")
+app = App(no_args_is_help=True, help="Refused frames, kept with their reason. 隔离区：被拒绝的报文")
 
 
 @app.command("list", epilog=examples("quarantine list --config gateway.toml --reason mac --limit 20"))

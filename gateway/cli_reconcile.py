@@ -1,6 +1,5 @@
 """`wattline gateway reconcile`: each interval that was due on a day: a sink has it, or why not."""
 
-import sqlite3
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -80,10 +79,8 @@ def reconcile(
     asked, now_s = asked_terminals(loaded, terminal), SystemClock().now_ms() // 1000
     from_s = _day_begin(day, now_s, utc_offset * 3600)
     source = open_source(folder, loaded.verify.future_refuse_s)
-    try:
-        known = acknowledged.read(outbox.file_of(folder, sink), from_s, from_s + DAY_S)
-    except sqlite3.OperationalError:
-        known = {}
+    file = outbox.file_of(folder, sink)
+    known = acknowledged.read(file, from_s, from_s + DAY_S) if file.exists() else {}
     span, rows = source.span(from_s, from_s + DAY_S, now_s), source.terminals()
     total: Counter[str] = Counter()
     for one in asked:

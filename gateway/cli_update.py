@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from gateway.cli_common import CONFIG, AsJson, Config, examples, fail, load, load_enterprises, load_registry, print_json
+from gateway.cli_damage import App
 from gateway.cli_rollouts import (
     STATES,
     begun_text,
@@ -34,7 +35,7 @@ BUNDLE_BYTES_MAX = IMAGE_BYTES_MAX + 4096  # its manifest, and what holds both t
 HOUR_MS = 3_600_000
 STOPPED = "stopped by the operator / 操作人停止"
 
-app = typer.Typer(
+app = App(
     invoke_without_command=True,
     epilog=examples(
         "update --config gateway.toml --bundle wattline-esp32s3-1767225600.wlb --canary 5 --then 100",

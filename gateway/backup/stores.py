@@ -61,6 +61,7 @@ def copy_store(source: Path, target: Path) -> StoreFile:
     """A copy of one instant of a store that others may be writing to, durable. Raises OSError, sqlite3.Error."""
     os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))  # some hold keys
     with closing(connect_for_reading(source)) as live, closing(sqlite3.connect(target, isolation_level=None)) as copy:
+        live.execute("BEGIN").execute("SELECT 1 FROM sqlite_schema").fetchone()  # else a copy waits for ever for a lock
         live.backup(copy)  # all pages in one step: WAL holds the instant, and the writer is not held up
         schema = schema_version(copy)
     settle(target)

@@ -17,6 +17,7 @@ MARK = struct.Struct("<HBB")  # record - first, check's number, point
 
 _PAYLOAD_AT = 10  # the byte string's head; before it tag, array, protected and unprotected header (SPEC.md, section 2)
 _TAIL_BYTES = 34  # behind the payload: 58 20 and the MAC
+_FRAME_BYTES_MIN = _PAYLOAD_AT + 1 + _TAIL_BYTES
 
 
 class DamagedError(ValueError):
@@ -33,6 +34,7 @@ class Kept(NamedTuple):
 
 def frames_of(packed: bytes) -> list[Kept]:
     """The frames of a block, in order. Raises DamagedError where the bytes are no block, as the others here."""
+    _check(packed)
     return [_kept(packed, *head) for head in _heads(packed)]
 
 
@@ -41,6 +43,7 @@ def holding(packed: bytes, numbers: Iterable[int]) -> Iterator[tuple[Kept, list[
 
     The others are passed over unread: a block has 64 terminals' frames.
     """
+    _check(packed)
     asked, first = iter(numbers), 0
     number = next(asked, None)
     for head in _heads(packed):
@@ -60,6 +63,7 @@ def holding(packed: bytes, numbers: Iterable[int]) -> Iterator[tuple[Kept, list[
 
 def of_terminal(packed: bytes, terminal: str) -> Iterator[tuple[Kept, int]]:
     """A terminal's frames, each with the number of its first new record in the block; the others are passed over."""
+    _check(packed)
     name, first = terminal.encode("ascii"), 0
     if name not in packed:
         return
@@ -67,6 +71,12 @@ def of_terminal(packed: bytes, terminal: str) -> Iterator[tuple[Kept, int]]:
         if packed[name_at:data_at] == name:
             yield _kept(packed, mask, name_at, data_at, end), first
         first += mask.bit_count()
+
+
+def _check(packed: object) -> None:
+    """SQLite gives what it finds in the file, whatever the column is declared as."""
+    if not isinstance(packed, bytes):
+        raise DamagedError(f"block is {type(packed).__name__}, not bytes")
 
 
 def _heads(packed: bytes) -> Iterator[tuple[int, int, int, int]]:
@@ -85,12 +95,18 @@ def _heads(packed: bytes) -> Iterator[tuple[int, int, int, int]]:
 
 
 def _kept(packed: bytes, mask: int, name_at: int, data_at: int, end: int) -> Kept:
-    return Kept(mask, packed[name_at:data_at].decode("ascii"), packed[data_at:end])
+    name = packed[name_at:data_at]
+    if not name.isascii() or end - data_at < _FRAME_BYTES_MIN:
+        raise DamagedError(f"block has no frame at byte {data_at}")
+    return Kept(mask, name.decode("ascii"), packed[data_at:end])
 
 
 def marks_of(packed: bytes, first: int) -> list[tuple[int, str, int | None]]:
-    """(record, check, point or None for all) of a block that begins with record `first`."""
-    return [(first + place, NAMES[check], point or None) for place, check, point in MARK.iter_unpack(packed)]
+    """(record, check, point or None for all) of a block that begins with record `first`. Raises DamagedError."""
+    try:
+        return [(first + place, NAMES[check], point or None) for place, check, point in MARK.iter_unpack(packed)]
+    except (struct.error, IndexError) as error:
+        raise DamagedError(f"the marks of block {first} are none") from error
 
 
 def payload_of(data: bytes) -> bytes:
@@ -106,6 +122,7 @@ def columns_of(kept: Sequence[Kept], *, digests: bool = False) -> Columns:
     Raises DamagedError where they are not what came.
     """
     columns = decode_payloads([payload_of(one.data) for one in kept], digests=digests)
-    if any(columns.frames.reason):
-        raise DamagedError("a frame of the journal can't be decoded: the file is damaged")
+    counts = columns.frames.record_count
+    if any(columns.frames.reason) or any(one.mask >> count for one, count in zip(kept, counts, strict=True)):
+        raise DamagedError("a frame of the journal is not what came")
     return columns

@@ -12,7 +12,7 @@ from cext.decoder import Columns
 from cext.verify import NAMES, window_points
 from gateway.database import connect_for_reading, newer, schema_version
 from gateway.journal import blocks
-from gateway.journal.blocks import Kept
+from gateway.journal.blocks import DamagedError, Kept
 from gateway.journal.journal import FILE, SCHEMA
 from protocol.record import WINDOW
 
@@ -269,11 +269,13 @@ def remarked(marks: list[Mark], later: dict[int, int]) -> list[Mark]:
 
 
 def unpack(first: int, records: int, received_ms: int, marks: bytes, frames: bytes) -> Unpacked:
-    """The records of a block."""
+    """The records of a block. Raises DamagedError."""
     kept = blocks.frames_of(frames)
     columns = blocks.columns_of(kept)
     one, payloads = columns.records, [blocks.payload_of(each.data) for each in kept]
     is_new = _are_new(kept, columns)
+    if sum(is_new) != records:
+        raise DamagedError(f"block {first} has {sum(is_new)} records and should have {records}")
     raws = [payloads[frame][begin:end] for frame, begin, end in zip(one.frame, one.begin, one.end, strict=True)]
     return Unpacked(
         list(_rows(range(first, first + records), received_ms, blocks.marks_of(marks, first), kept, columns, is_new)),

@@ -2,6 +2,9 @@
 
 import csv
 import io
+import json
+import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,14 +18,14 @@ from typer.testing import CliRunner
 from gateway import cli_monthly
 from gateway.cli import app
 from gateway.config import VerifyConfig
-from gateway.journal.journal import Journal
+from gateway.journal.journal import FILE, Journal
 from gateway.monthly.account import UNPLACED, energy_by_period, steps_of
 from gateway.registry import Registry
 from gateway.watch import enterprises
 from gateway.watch.slots import SLOT_S, Slot
 from gateway.watch.tariff import PeriodEntry, Tariff, TariffEntry, of_entry
 from protocol.host.strict import ConfigError
-from tests.gateway.support import Sender, accept, commit, reading, terminal_of, window
+from tests.gateway.support import Sender, accept, commit, reading, terminal_of, window, write_key
 from tests.gateway.watch.plant import ENTERPRISE, POINTS, configured
 
 SENDER = Sender()
@@ -147,3 +150,32 @@ def test_a_month_is_a_sheet_and_a_table(tmp_path: Path) -> None:
     linkage = dict(zip(rows[4], rows[5], strict=True))
     assert (linkage["production_h"], linkage["unused_days"], linkage["switched_off"]) == ("47.75", "1", "1")
     assert CliRunner().invoke(app, [*words[:4], "march"]).exit_code == 1
+
+
+def test_a_damaged_enterprise_is_named_and_the_others_get_their_sheets(tmp_path: Path) -> None:
+    """P-502: whichever of them is the first; the status says that not all is done."""
+    other = ENTERPRISE.replace("E1", "E2").replace("T0001", "T0002")
+    config = configured(tmp_path, SENDER, other + ENTERPRISE + TARIFF)
+    terminals = tmp_path / "terminals.toml"
+    terminals.write_text(terminals.read_text() + terminals.read_text().replace("T0001", "T0002"))
+    write_key(tmp_path / "T0002.hex", bytes(range(32)))
+    journal = Journal(tmp_path / "data", VerifyConfig())
+    for sender in (Sender("T0002", secret=bytes(range(32))), SENDER):
+        sealed = sender.frame([window(0, BEGIN_S, [reading()] * 2)])
+        commit(journal, [accept(sender, sealed, POINTS, BEGIN_S + SLOT_S)])
+    journal.close()
+    with closing(sqlite3.connect(tmp_path / "data" / FILE)) as connection, connection:
+        connection.execute("UPDATE blocks SET frames = substr(frames, 1, length(frames) - 3) WHERE first = 1")
+    out = tmp_path / "out"
+    done = CliRunner().invoke(
+        app, ["monthly", "--config", str(config), "--month", "2026-03", "--out", str(out), "--json"]
+    )
+    assert (done.exit_code, type(done.exception)) == (1, SystemExit), done.output
+    damaged, sound = (json.loads(line) for line in done.stdout.splitlines())
+    assert (damaged["enterprise"], "block ends within a frame" in damaged["damaged"]) == ("E2", True)
+    assert (sound["enterprise"], sorted(one.name for one in out.iterdir())) == (
+        "E1",
+        ["E1-2026-03.csv", "E1-2026-03.html"],
+    )
+    assert "E2: no sheet" in done.stderr
+    assert "run: wattline gateway audit" in done.stderr
