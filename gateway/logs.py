@@ -5,6 +5,7 @@ from typing import TextIO
 import structlog
 
 from gateway.clock import Clock
+from protocol.host.printable import printable_json
 
 
 def make_logger(clock: Clock, stream: TextIO) -> structlog.typing.FilteringBoundLogger:
@@ -19,7 +20,7 @@ def make_logger(clock: Clock, stream: TextIO) -> structlog.typing.FilteringBound
             structlog.processors.add_log_level,
             stamp,
             structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(ensure_ascii=False),
+            structlog.processors.JSONRenderer(printable_json),
         ],
         wrapper_class=structlog.make_filtering_bound_logger("info"),
     )

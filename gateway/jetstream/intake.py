@@ -11,7 +11,7 @@ import structlog
 
 from gateway.config import JetStreamConfig
 from gateway.database import StoreUnavailableError
-from gateway.intake import Delivery
+from gateway.intake.deliveries import TOPIC_BYTES_MAX, Delivery
 from gateway.jetstream import messages, stream
 from gateway.jetstream.client import Client, NatsError
 from gateway.jetstream.consumer import Consumer, Taken
@@ -159,4 +159,4 @@ class FollowerIntake:
 
 def _delivery(terminal: str, subject: bytes, data: bytes) -> Delivery:
     cut = data[: limits.FRAME_BYTES_MAX + 1]
-    return Delivery(terminal, subject.decode("utf-8", "replace"), cut, len(data), _NO_TOKEN)
+    return Delivery(terminal, subject[:TOPIC_BYTES_MAX].decode("utf-8", "backslashreplace"), cut, len(data), _NO_TOKEN)

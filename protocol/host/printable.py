@@ -3,6 +3,7 @@
 import json
 import unicodedata
 from collections.abc import Callable
+from typing import Any
 
 # Unicode: control, format, unassigned, private, surrogate, breaks of lines and paragraphs
 _UNPRINTABLE = {"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"}
@@ -13,9 +14,12 @@ def printable(value: object) -> str:
     return _without(str(value), lambda char: char.encode("unicode_escape").decode())
 
 
-def printable_json(value: object) -> str:
-    """One JSON document on a line, likewise, with JSON's escapes: what reads it finds the value as it was."""
-    return _without(json.dumps(value, ensure_ascii=False), lambda char: json.dumps(char)[1:-1])
+def printable_json(value: object, default: Callable[[Any], Any] | None = None) -> str:
+    """One JSON document on a line, likewise, with JSON's escapes: what reads it finds the value as it was.
+
+    default: as json.dumps has it.
+    """
+    return _without(json.dumps(value, ensure_ascii=False, default=default), lambda char: json.dumps(char)[1:-1])
 
 
 def _without(text: str, escaped: Callable[[str], str]) -> str:

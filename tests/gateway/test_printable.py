@@ -1,5 +1,6 @@
 """What others said, as an operator's terminal gets it."""
 
+import io
 import json
 import unicodedata
 from contextlib import closing
@@ -13,11 +14,12 @@ from typer.testing import CliRunner
 from gateway.cli import app
 from gateway.config import QuarantineConfig
 from gateway.console.audit import Audit, Entry
+from gateway.logs import make_logger
 from gateway.quarantine.quarantine import Quarantine, Refused
 from gateway.watch.finding import Finding
 from gateway.watch.store import Known, Look, Progress, Step, Store
 from protocol.host.printable import printable, printable_json
-from tests.gateway.support import NOW_S, Sender, write_config
+from tests.gateway.support import NOW_S, Sender, StillClock, write_config
 
 STEERS = "\x1b]0;all is well\x07\x9b2J\u202e\n\r"
 CAN_STEER = {"Cc", "Cf", "Cs", "Zl", "Zp"}
@@ -35,6 +37,15 @@ def test_nothing_that_steers_is_left_and_json_means_the_same(text: str) -> None:
 def test_what_can_be_read_is_left_as_it_is(text: str) -> None:
     """P-507"""
     assert printable(text) == text
+
+
+def test_a_log_is_read_in_a_terminal_too() -> None:
+    """P-507: what a broker, a stream or a platform gives as the reason of its refusal."""
+    log = io.StringIO()
+    make_logger(StillClock(), log).warning("connect_failed", reason=STEERS, file=Path("a"))
+    (line,) = log.getvalue().splitlines()
+    assert not {unicodedata.category(char) for char in line} & CAN_STEER
+    assert json.loads(line)["reason"] == STEERS
 
 
 @pytest.mark.parametrize("words", ["quarantine show 1", "console-audit", "alarms show 1"])
