@@ -3,7 +3,7 @@
 import json
 import os
 
-from terminal import remote_config
+from terminal import remote_config, small_file
 
 from protocol import checked, record
 from tests.vm.cuttable import Flash, mount, new_folder
@@ -175,6 +175,64 @@ def test_no_more_than_two_documents_are_kept() -> None:
             made.remote.heard()
         names = [name for name in os.listdir(made.folder + "/config") if name != "state"]
         assert len(names) <= 2, names
+
+
+def test_what_could_not_be_stored_is_refused_and_never_comes_into_force() -> None:
+    # P-96: the flash is full once the document is there; the next word of the gateway does not make it pass
+    made = Terminal(new_folder())
+    with full("state"):
+        made.remote.offer(3, SLOWER)
+    assert made.events == [(record.CONFIG_REFUSED, [3, record.CONFIG_NOT_STORED, 0])]
+    assert (made.wants_start(), made.remote.version) == (False, 0)
+    made.remote.heard()
+    assert (made.start(), made.remote.version) == (5, 0)
+    made.remote.offer(3, SLOWER)
+    assert made.start() == 60
+
+
+def test_a_flash_that_takes_nothing_costs_no_start() -> None:
+    # P-97: on trial, passed or given up; what could not be stored is done again
+    made = Terminal(new_folder())
+    made.remote.offer(3, SLOWER)
+    with full("state"):
+        assert made.start() == 60
+        made.remote.heard()
+        assert made.remote.on_trial, "it passes when the flash takes that"
+    with full("state"):
+        made.remote.due(3600000)
+        assert (made.wants_start(), made.remote.on_trial) == (False, True)
+    made.remote.due(3600000)
+    assert made.wants_start()
+    assert made.start() == 5
+    made.remote.offer(4, SLOWER)
+    made.start()
+    made.lacked = LACKED
+    made.remote = remote_config.RemoteConfig(made.folder + "/config", made.folder + "/terminal.json", made.check)
+    with full("state"):
+        try:
+            made.remote.load()
+        except checked.ConfigError:
+            return
+    raise AssertionError("not even the technician's is right: that ends, too")
+
+
+class full:  # noqa: N801  as a function is called
+    """No small file of this name can be written."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.write = small_file.write
+
+    def __enter__(self) -> None:
+        def write(path: str, data: bytes) -> None:
+            if path.endswith(self.name):
+                raise OSError(28)
+            self.write(path, data)
+
+        small_file.write = write
+
+    def __exit__(self, *_: object) -> None:
+        small_file.write = self.write
 
 
 def cut_after(vfs, operations: int) -> "tuple[Terminal, bool]":  # type: ignore[no-untyped-def]

@@ -29,18 +29,21 @@ class Certificates(Trial):
             self._give_up()
         return self._technicians_context()  # type: ignore[no-untyped-call]
 
-    def heard(self) -> None:
+    def heard(self) -> bool:
         """What is on trial has passed: it takes the place of the files. On a flash that takes none, at a later ack. An
         ack that did not come by TLS proves nothing of it."""
-        if self._trial and self._uses_tls and not self.restart:
-            document = self._document(self._trial)
-            try:
-                if document is not None:
-                    self._install(document)
-                super().heard()
-                self._forget()
-            except OSError:
-                return
+        if not (self._trial and self._uses_tls and not self.restart):
+            return False
+        document = self._document(self._trial)
+        try:
+            if document is not None:
+                self._install(document)
+        except OSError:
+            return False
+        if not super().heard():
+            return False
+        self._forget()
+        return True
 
     # --- inside
 
