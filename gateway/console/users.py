@@ -16,7 +16,7 @@ from typing import Annotated, Literal, NamedTuple
 
 import msgspec
 
-from gateway.files import write_durably
+from gateway.files import give_to_owner_of, write_durably
 from protocol.host.strict import ConfigError, Problem, lines_named, read
 from protocol.host.tables import Name, Section, duplicates
 
@@ -95,13 +95,17 @@ def load(path: Path) -> Users:
 def put(path: Path, entry: UserEntry) -> int:
     """Add a user to the file, or replace the one of that name; the file is replaced as a whole. Returns how many.
 
-    Whose it was, its new content is: root names users, and the console reads them. Raises ConfigError, OSError.
+    Whose it was, or the folder is, its new content is: root names users, and the console reads them. Raises
+    ConfigError, OSError.
     """
     known = {one.name: one for one in (read(path, UsersFile).user if path.exists() else [])} | {entry.name: entry}
     text = "".join(
         f'[[user]]\nname = "{one.name}"\nrole = "{one.role}"\npassword = "{one.password}"\n\n' for one in known.values()
     )
-    write_durably(path, text.encode(), mode=0o600, like=path.stat() if path.exists() else None)
+    is_new = not path.exists()
+    write_durably(path, text.encode(), mode=0o600, like=None if is_new else path.stat())
+    if is_new:
+        give_to_owner_of(path.parent, path)
     return len(known)
 
 

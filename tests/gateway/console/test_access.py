@@ -291,6 +291,11 @@ def test_a_file_of_users_stays_the_consoles_whoever_names_one(tmp_path: Path) ->
     after = file.stat()
     assert after.st_ino != before.st_ino, "another file"
     assert (after.st_uid, after.st_gid, after.st_mode) == (before.st_uid, before.st_gid, before.st_mode)
+    if os.geteuid() == 0:
+        os.chown(tmp_path, 12_345, 12_346)
+    file.unlink()
+    users.put(file, users.UserEntry(name="wang", role="viewer", password=HASH))
+    assert (file.stat().st_uid, file.stat().st_gid) == (before.st_uid, before.st_gid), "the first user's"
 
 
 def test_the_document_has_every_route(console: Console) -> None:
