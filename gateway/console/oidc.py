@@ -3,16 +3,17 @@
 The one place that knows Authlib (extra: oidc). The code flow with PKCE, state and nonce; nothing of it is kept.
 """
 
+import asyncio
 import ssl
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import httpx2
 from authlib.common.security import generate_token
 from authlib.integrations.base_client import OAuthError
-from authlib.integrations.httpx_client import OAuth2Client
+from authlib.integrations.httpx_client import AsyncOAuth2Client
 from authlib.oidc.core import CodeIDToken
 from joserfc import jwt
 from joserfc.errors import JoseError
@@ -23,7 +24,8 @@ from gateway.console.sign_on import DENIED, GROUP, PROVIDER, Begun, OidcError, p
 from gateway.console.users import Role, User
 from gateway.files import read_password
 
-TIMEOUT_S = 10.0  # of each step: somebody waits in front of a browser
+T = TypeVar("T")
+STEP_S = 15.0  # for all that a step asks, to the last byte: somebody waits in front of a browser
 LEEWAY_S = 60  # between its clock and ours
 SECRET_CHARS = 48  # of state, nonce and verifier: some 285 bits
 ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "Ed25519", "EdDSA"]
@@ -35,7 +37,10 @@ CALLBACK = "api/oidc/callback"
 
 
 class Provider:
-    """The provider of a configuration. Its document and its keys are asked for at each login: they may be new."""
+    """The provider of a configuration. Its document and its keys are asked for at each login: they may be new.
+
+    A step has a thread, and in it an event loop: a deadline over several requests is there for tasks alone.
+    """
 
     def __init__(self, config: OidcConfig) -> None:
         """Raises OSError where a file can't be read."""
@@ -44,24 +49,32 @@ class Provider:
 
     def begin(self) -> Begun:
         """A login begins. Raises OidcError."""
-        verifier, nonce, state = (generate_token(SECRET_CHARS) for _ in range(3))
-        with _faults_told(), self._client() as client:
-            endpoint = self._document(client)["authorization_endpoint"]
-            url, _ = client.create_authorization_url(endpoint, state=state, code_verifier=verifier, nonce=nonce)
-        return Begun(url, state, nonce, verifier)
+        with _faults_told():
+            return asyncio.run(_in_time(self._begin()))
 
     def finish(self, begun: Begun, code: str) -> User:
         """Who it is, by the code that the provider sent. Raises OidcError."""
-        with _faults_told(), self._client() as client:
-            document = self._document(client)
-            token = client.fetch_token(document["token_endpoint"], code=code, code_verifier=begun.verifier)
-            return self._user(self._claims(client, document, token, begun.nonce))
+        with _faults_told():
+            return asyncio.run(_in_time(self._finish(begun, code)))
 
-    def _claims(
-        self, client: OAuth2Client, document: Mapping[str, Any], token: Mapping[str, Any], nonce: str
+    async def _begin(self) -> Begun:
+        verifier, nonce, state = (generate_token(SECRET_CHARS) for _ in range(3))
+        async with self._client() as client:
+            endpoint = (await self._document(client))["authorization_endpoint"]
+            url, _ = client.create_authorization_url(endpoint, state=state, code_verifier=verifier, nonce=nonce)
+        return Begun(url, state, nonce, verifier)
+
+    async def _finish(self, begun: Begun, code: str) -> User:
+        async with self._client() as client:
+            document = await self._document(client)
+            token = await client.fetch_token(document["token_endpoint"], code=code, code_verifier=begun.verifier)
+            return self._user(await self._claims(client, document, token, begun.nonce))
+
+    async def _claims(
+        self, client: AsyncOAuth2Client, document: Mapping[str, Any], token: Mapping[str, Any], nonce: str
     ) -> Mapping[str, Any]:
         """The ID token's, whose signature, issuer, audience, nonce and time are checked."""
-        keys = KeySet.import_key_set(_json(client.request("GET", document["jwks_uri"], withhold_token=True)))
+        keys = KeySet.import_key_set(_json(await client.request("GET", document["jwks_uri"], withhold_token=True)))
         found = jwt.decode(token["id_token"], keys, algorithms=ALGORITHMS)
         options = {
             "iss": {"essential": True, "value": self._config.issuer},
@@ -84,9 +97,9 @@ class Provider:
             raise OidcError(GROUP, f"{name}: in no group that may use the console")
         return User(f"oidc:{name}", role)
 
-    def _client(self) -> OAuth2Client:
+    def _client(self) -> AsyncOAuth2Client:
         config = self._config
-        return OAuth2Client(
+        return AsyncOAuth2Client(
             config.client_id,
             read_password(config.client_secret_file),  # anew: it may have been replaced
             scope=SCOPE,
@@ -95,14 +108,14 @@ class Provider:
             token_endpoint_auth_method="client_secret_basic",  # noqa: S106  (a name of OpenID Connect Core 1.0, 9)
             transport=_Bounded(verify=self._trusts, trust_env=False),
             headers={"accept-encoding": "identity"},
-            timeout=TIMEOUT_S,
+            timeout=None,  # of a single read, which a byte would satisfy: see STEP_S
             trust_env=False,
         )
 
-    def _document(self, client: OAuth2Client) -> Mapping[str, Any]:
+    async def _document(self, client: AsyncOAuth2Client) -> Mapping[str, Any]:
         """What the provider says of itself (Discovery 1.0), if it is the provider that was meant."""
         url = self._config.issuer.rstrip("/") + "/.well-known/openid-configuration"
-        found = dict(_json(client.request("GET", url, withhold_token=True)))
+        found = dict(_json(await client.request("GET", url, withhold_token=True)))
         wanted = ("authorization_endpoint", "token_endpoint", "jwks_uri")
         if found.get("issuer") != self._config.issuer or not all(isinstance(found.get(one), str) for one in wanted):
             raise OidcError(PROVIDER, f"{url} is of {found.get('issuer')!r}, or lacks one of {', '.join(wanted)}")
@@ -116,22 +129,22 @@ class Provider:
         return found
 
 
-class _Bounded(httpx2.HTTPTransport):
+class _Bounded(httpx2.AsyncHTTPTransport):
     """Takes answers of up to ANSWER_BYTES_MAX, as they are: what is compressed has no bound. Else httpx2.ReadError."""
 
-    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         """Ask."""
-        answer = super().handle_request(request)
+        answer = await super().handle_async_request(request)
         data = b""
         try:
             if answer.headers.get("content-encoding", "identity") != "identity":
                 raise httpx2.ReadError("an answer that is compressed, though that was not asked for")
-            for chunk in answer.iter_raw():
+            async for chunk in answer.aiter_raw():
                 data += chunk
                 if len(data) > ANSWER_BYTES_MAX:
                     raise httpx2.ReadError(f"an answer of more than {ANSWER_BYTES_MAX} bytes")
         finally:
-            answer.close()
+            await answer.aclose()
         return httpx2.Response(answer.status_code, headers=answer.headers, content=data)
 
 
@@ -145,6 +158,12 @@ def _name(shown: str, subject: str) -> str:
     return identity if name == identity else f"{name} <{identity}>"
 
 
+async def _in_time(step: Awaitable[T]) -> T:
+    """Raises TimeoutError."""
+    async with asyncio.timeout(STEP_S):
+        return await step
+
+
 @contextmanager
 def _faults_told() -> Iterator[None]:
     """What a provider says amiss, or that it says nothing, as OidcError: whatever it says is no bug of ours."""
@@ -152,6 +171,8 @@ def _faults_told() -> Iterator[None]:
         yield
     except OAuthError as error:
         raise OidcError(DENIED, str(error)) from error
+    except TimeoutError as error:
+        raise OidcError(PROVIDER, f"no whole answer in {STEP_S:g} s") from error
     except (OSError, httpx2.HTTPError, httpx2.InvalidURL, JoseError, KeyError, TypeError, ValueError) as error:
         raise OidcError(PROVIDER, f"{type(error).__name__}: {error}") from error
 

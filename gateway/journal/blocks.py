@@ -105,7 +105,7 @@ def marks_of(packed: bytes, first: int) -> list[tuple[int, str, int | None]]:
     """(record, check, point or None for all) of a block that begins with record `first`. Raises DamagedError."""
     try:
         return [(first + place, NAMES[check], point or None) for place, check, point in MARK.iter_unpack(packed)]
-    except (struct.error, IndexError) as error:
+    except (struct.error, IndexError, TypeError) as error:
         raise DamagedError(f"the marks of block {first} are none") from error
 
 

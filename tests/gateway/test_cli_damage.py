@@ -4,7 +4,6 @@ import os
 import random
 import shutil
 import sqlite3
-import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -28,9 +27,7 @@ from gateway.watch.store import Store
 from tests.gateway.support import NOW_S, Sender, accept, commit, reading, window
 from tests.gateway.watch.plant import POINTS, configured
 
-SEED = int(os.environ.get("WATTLINE_SEED", time.time_ns())) % 100_000
-SHOWN = f"seed {SEED} (replay: WATTLINE_SEED={SEED})"
-DAMAGES = 40
+DAMAGES = 40  # the same each time; 10,000 others were tried
 WINDOWS = 12
 SENDER = Sender()
 SPAN = ("--from", "2026-02-28", "--to", "2026-03-02")
@@ -224,7 +221,7 @@ def test_any_flipped_bits_are_read_or_told(sound: Path, tmp_path: Path) -> None:
     good, file = (sound / "data" / FILE).read_bytes(), tmp_path / FILE
     told = 0
     for number in range(DAMAGES):
-        chance, data = random.Random(SEED + number), bytearray(good)
+        chance, data = random.Random(number), bytearray(good)
         for _ in range(chance.choice((1, 3, 30, 300))):
             data[chance.randrange(100, len(data))] ^= 1 << chance.randrange(8)
         file.write_bytes(data)
@@ -233,8 +230,8 @@ def test_any_flipped_bits_are_read_or_told(sound: Path, tmp_path: Path) -> None:
         except UNREADABLE:
             told += 1
         except Exception as error:
-            raise AssertionError(f"damage {number} of {SHOWN}") from error
-    assert told, SHOWN
+            raise AssertionError(f"damage {number}") from error
+    assert 0 < told < DAMAGES
 
 
 def _read_all(folder: Path) -> None:

@@ -10,11 +10,12 @@ const ALARM_PX = 3; // at least: an hour of a month is not to be overlooked
 const LONG_S = 8 * 86400; // from here on lines are thin: a furnace's heats would be one block
 const HEIGHT_PX = { wide: 320, phone: 240 };
 const PHONE = matchMedia("(max-width: 45rem)");
-const library = load(); // while the data come
+let library = null;
+loaded().catch(() => {}); // while the data come; a chart says what failed
 
 /** A figure for linkage {name, production, treatment, ..._on_w} out of the API's `Curves`. alarms: those of it. */
 export async function chart(linkage, shown, alarms) {
-  await library;
+  await loaded();
   const sides = [
     ...sideOf(linkage.production, shown.curves, "production"),
     ...sideOf(linkage.treatment, shown.curves, "treatment"),
@@ -32,15 +33,27 @@ export async function chart(linkage, shown, alarms) {
   return figure;
 }
 
-/** uPlot, once, with the first page that has a chart. */
-function load() {
-  return Promise.all([
-    new Promise((resolve, reject) => {
-      const script = el("script", { src: "vendor/uPlot.min.js", onload: resolve, onerror: () => reject(new Error("uPlot")) });
-      document.head.append(script);
-    }),
-    document.head.append(el("link", { rel: "stylesheet", href: "vendor/uPlot.min.css" })),
-  ]);
+/** uPlot, with the first page that has a chart; asked for again where it did not come. */
+function loaded() {
+  library ??= Promise.all([
+    fetched("script", { src: "vendor/uPlot.min.js" }),
+    fetched("link", { rel: "stylesheet", href: "vendor/uPlot.min.css" }),
+  ]).catch((error) => {
+    library = null;
+    throw error;
+  });
+  return library;
+}
+
+function fetched(name, props) {
+  return new Promise((resolve, reject) => {
+    const failed = () => {
+      node.remove();
+      reject(new Error("uPlot"));
+    };
+    const node = el(name, { ...props, onload: resolve, onerror: failed });
+    document.head.append(node);
+  });
 }
 
 function sideOf(points, curves, side) {

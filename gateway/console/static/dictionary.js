@@ -68,6 +68,7 @@ export const WORDS = {
   ],
   "enterprise.alarmsHere": ["此时段的报警", "Alarms of this span"],
   "enterprise.noAlarms": ["此时段没有报警", "No alarm in this span"],
+  "enterprise.noLinkages": ["此企业没有配置产污治污联动，无曲线可画", "No linkage is configured for this enterprise: there is no curve to draw"],
   "enterprise.terminals": ["终端缺数日历", "Gap calendars"],
   "enterprise.chartSays": [
     "{0}：生产平均 {1}，治污平均 {2}，报警 {3} 个，缺数 {4}",

@@ -143,6 +143,20 @@ def test_every_page_fits_and_can_be_read(
         assert "/api/enterprises/E1/curves?" in asked
 
 
+def test_what_a_chart_needs_is_asked_for_again_where_it_did_not_come(address: str, browser: Browser) -> None:
+    """P-504: the page says what failed, and the next one has its curve; without linkages it says that."""
+    with visit(browser, address, "vera") as page:
+        page.route("**/uPlot.min.js", lambda route: route.abort())
+        go(page, "enterprise/E1")
+        expect(page.get_by_role("alert")).to_contain_text("uPlot")
+        page.unroute("**/uPlot.min.js")
+        go(page, "enterprise/E2")
+        expect(page.locator(".empty").first).to_contain_text("No linkage")
+        expect(page.get_by_role("main")).not_to_contain_text("Gap calendars")
+        go(page, "enterprise/E1")
+        expect(page.locator("figure canvas")).to_be_visible()
+
+
 def test_an_alarm_of_an_enterprise_that_is_gone_can_be_dealt_with(config: Path, address: str, browser: Browser) -> None:
     """P-317: its curve can't be drawn, which the page says."""
     file = config.parent / "enterprises.toml"

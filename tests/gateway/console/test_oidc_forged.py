@@ -7,7 +7,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from joserfc import jwt
 from joserfc.jwk import ECKey, OctKey
 from joserfc.util import urlsafe_b64encode
 
-from gateway.console import sign_on
+from gateway.console import oidc, sign_on
 from gateway.console.audit import FILE, Audit
 from gateway.console.oidc import ANSWER_BYTES_MAX, Provider
 from gateway.console.rates import Rate
@@ -174,6 +174,35 @@ def test_an_answer_that_is_compressed_is_not_unpacked(tmp_path: Path) -> None:
     answers: dict[str, Any] = {"/keys": b"{}"}
     with pytest.raises(OidcError, match="an answer that is compressed") as refused:
         finished(tmp_path, {}, **answers)
+    assert refused.value.reason == "provider"
+
+
+@pytest.mark.parametrize("begin", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n"])
+def test_an_answer_that_dribbles_ends_the_step(tmp_path: Path, begin: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """P-503: byte by byte without end, each sooner than a read would wait for; its head, or what follows."""
+    monkeypatch.setattr(oidc, "STEP_S", 0.2)
+
+    class Dribble(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            with suppress(OSError):  # whoever asked is gone
+                self.wfile.write(begin)
+                while True:
+                    self.wfile.write(b"H")
+                    time.sleep(0.01)
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Dribble)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+    thread.start()
+    try:
+        with pytest.raises(OidcError, match=r"no whole answer in 0\.2 s") as refused:
+            Provider(settings(tmp_path, f"http://127.0.0.1:{server.server_address[1]}")).begin()
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
     assert refused.value.reason == "provider"
 
 

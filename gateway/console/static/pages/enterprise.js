@@ -4,7 +4,7 @@ import { get, part } from "../api.js";
 import { alarmTable, isOf } from "../alarm_table.js";
 import { chart } from "../chart.js";
 import { add, el, fill, link } from "../dom.js";
-import { to } from "../router.js";
+import { problem, to } from "../router.js";
 import { day, dayNamed, dayStart, now_s, span } from "../time.js";
 import { kilowatts, t } from "../words.js";
 
@@ -24,7 +24,7 @@ export async function show(root, id, query) {
     fill(below,
       el("p", { class: "lead" }, span(shown.from_s, shown.to_s)),
       ...charts,
-      el("p", { class: "small" }, t("enterprise.key")),
+      charts.length ? el("p", { class: "small" }, t("enterprise.key")) : el("p", { class: "empty" }, t("enterprise.noLinkages")),
       el("h2", {}, t("enterprise.alarmsHere")),
       shown.alarms.length ? alarmTable(shown.alarms) : el("p", { class: "empty" }, t("enterprise.noAlarms")),
     );
@@ -38,7 +38,7 @@ export async function show(root, id, query) {
 
 async function chartOf(linkage, shown) {
   const points = [...linkage.production, ...linkage.treatment];
-  const drawn = await chart(linkage, shown, shown.alarms.filter((one) => isOf(one, linkage.name, points)));
+  const drawn = await chart(linkage, shown, shown.alarms.filter((one) => isOf(one, linkage.name, points))).catch(problem);
   const runs = t("enterprise.runsFrom", kilowatts(linkage.production_on_w), kilowatts(linkage.treatment_on_w));
   return el("section", { class: "card" }, el("h2", {}, linkage.name), drawn, el("p", { class: "small" }, runs));
 }
@@ -66,5 +66,6 @@ function spans(id, days, query) {
 function calendars(linkages) {
   const points = linkages.flatMap((one) => [...one.production, ...one.treatment]);
   const terminals = [...new Set(points.map((one) => one.split("/")[0]))].sort();
+  if (!terminals.length) return null;
   return el("p", {}, t("enterprise.terminals"), ": ", terminals.map((one) => [link(to("gaps", one), one), " "]));
 }
