@@ -1,8 +1,10 @@
 """A factory with a motive: it has the site, the power and the cabinet."""
 
-from hil.attack.house import OWN, House
+from gateway.intake.deliveries import UP
+from hil.attack.house import OWN, STOLEN, House
 from hil.attack.move import Move, Observed
 from hil.oracle.sources import read_rows, writes_of
+from hil.process import BenchError
 
 WHO = "a factory with a motive"
 CUTS = 5
@@ -29,8 +31,9 @@ def cuts_link(house: House) -> Observed:
     """The link is away while the terminal starts, twice, and breaks off when it is back: what was sealed then comes
     once, behind what came before; no number of the log is left out or doubled.
     """
-    before, told = house.numbers(), house.terminal.process.text().count(STARTED)
+    told = house.terminal.process.text().count(STARTED)
     house.link.set_up(up=False)
+    before = _settled(house)
     for more in (1, 2):
         house.restart_terminal()
         house.wait(lambda more=more: house.terminal.process.text().count(STARTED) >= told + more)  # type: ignore[misc]
@@ -38,18 +41,31 @@ def cuts_link(house: House) -> Observed:
     house.link.set_up(up=True)
     house.link.cut()
     house.link.cut_after([*BROKEN_AT])
-    came = house.wait(lambda: len(house.numbers()) >= len(before) + 2)
+    # the newest comes first: what lacks between is on its way
+    whole = house.wait(lambda: len(house.numbers()) >= len(before) + 2 and _is_whole(house.numbers()))
     after = house.numbers()
-    new = [one for one in after if one not in before]
     once = len(set(after)) == len(after) and after[: len(before)] == before
-    epochs = {epoch for epoch, _ in new}
-    whole = all(_whole([seq for epoch, seq in after if epoch == one]) for one in epochs)
-    held = bool(before) and quiet and came and once and whole
-    return Observed(held, f"none while it was away {quiet}; then {len(new)} records, each once {once}, no gap {whole}")
+    held = bool(before) and quiet and once and whole
+    seen = f"then {len(after) - len(before)} records, each once {once}, no gap {whole}"
+    return Observed(held, f"none while it was away {quiet}; {seen}")
 
 
-def _whole(numbers: list[int]) -> bool:
-    return sorted(numbers) == list(range(min(numbers), max(numbers) + 1))
+def _settled(house: House) -> list[tuple[int, int]]:
+    """The numbers in the journal, once all that the broker was given before is there: it passes on in order."""
+    windows = house.windows()
+    with house.between("last") as last:
+        last.publish(UP + STOLEN, house.sealed())
+    if not house.wait(lambda: house.windows() > windows):
+        raise BenchError("what was sent last did not come to the gateway")
+    return house.numbers()
+
+
+def _is_whole(numbers: list[tuple[int, int]]) -> bool:
+    """Whether no number is left out in any epoch."""
+    of_epochs: dict[int, set[int]] = {}
+    for epoch, seq in numbers:
+        of_epochs.setdefault(epoch, set()).add(seq)
+    return all(len(one) == max(one) - min(one) + 1 for one in of_epochs.values())
 
 
 def bus_is_read_alone(house: House) -> Observed:

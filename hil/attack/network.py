@@ -91,7 +91,7 @@ def _pose(server: socket.socket, context: ssl.SSLContext, told: bytearray, tried
             return
         tried.set()
         server.settimeout(SETTLE_S)
-        plain.settimeout(SETTLE_S)
+        plain.settimeout(WAIT_S)  # who refuses us ends it at once
         try:
             with context.wrap_socket(plain, server_side=True) as link:
                 told += link.recv(HELLO_MAX)
@@ -278,8 +278,9 @@ def guesses(house: House) -> Observed:
         _asks(house, "POST", "/api/login", body={"name": OPERATOR, "password": f"guess number {number}"})[0]
         for number in range(GUESSES)
     ]
-    held = all(one >= 400 for one in statuses) and statuses[-1] == http.client.TOO_MANY_REQUESTS
-    seen = f"the right one {right}; {GUESSES} guesses: statuses {sorted(set(statuses))}, the last {statuses[-1]}"
+    slowed = statuses.count(http.client.TOO_MANY_REQUESTS)  # where a guess takes seconds, some more are looked at
+    held = all(one >= 400 for one in statuses) and slowed > GUESSES // 2
+    seen = f"the right one {right}; {GUESSES} guesses: statuses {sorted(set(statuses))}, {slowed} slowed down"
     return Observed(held and right == http.client.OK, seen)
 
 
