@@ -16,8 +16,10 @@ class AlreadyRunningError(Exception):
 
 
 def take_lock(folder: Path) -> int:
-    """Hold the data_dir: two gateways on one journal would acknowledge each other's frames away."""
-    descriptor = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+    """Hold the data_dir: two gateways on one journal would acknowledge each other's frames away. Raises OSError, also
+    where the lock is a link: the folder is the service's, and root, who empties what is there, might be led elsewhere.
+    """
+    descriptor = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o640)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway import files
+from gateway import files, lock
 from gateway.files import read_password, read_secret
 
 SECRET = "what nobody shall see"
@@ -64,3 +64,18 @@ def test_what_is_no_secrets_file_is_refused_and_nobody_waits(tmp_path: Path) -> 
             read_secret(path)
     with pytest.raises(OSError, match="not UTF-8"):
         read_password(str(made(tmp_path, content=b"\xff\xfe")))
+
+
+def test_a_lock_that_is_a_link_is_not_followed(tmp_path: Path) -> None:
+    """P-455: whoever owns the data_dir can put one there; root, holding it for a restore, would empty what it names."""
+    of_another = tmp_path / "passwd"
+    of_another.write_text("root\n")
+    data = tmp_path / "data"
+    data.mkdir()
+    (data / lock.LOCK).symlink_to(of_another)
+    with pytest.raises(OSError, match=lock.LOCK), lock.held(data):
+        pass
+    assert of_another.read_text() == "root\n"
+    (data / lock.LOCK).unlink()
+    with lock.held(data):
+        assert lock.running_pid(data) == os.getpid()
