@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from terminal import sampler
+from terminal import sampler, sparing
 
 from firmware import DEVICE
 from hil.load import Constant
@@ -234,6 +234,16 @@ def test_wrong_configurations_are_refused_before_a_port_is_opened() -> None:
 
 
 METER_645 = "202603010012"
+
+
+def test_a_meter_that_comes_and_goes_is_told_some_times_an_hour() -> None:
+    """P-93: a loose bus, or a hand at it, does not fill the log; its windows say each time how much was missed."""
+    site = Site(4 * 900_000 + 1000, lambda now_ms, address: address == 2 and now_ms // 30_000 % 2 == 1)
+    site.run(5)
+    codes = [code for code, point, _ in site.events if point == 2]
+    assert codes == [record.METER_SILENT, record.METER_BACK] * sparing.AN_HOUR
+    assert [found.readings[1].missed > 60 for found in site.windows[1:]] == [True] * 3
+    assert all(0 <= values[0] < 60 for code, _, values in site.events if code == record.METER_BACK)
 
 
 def test_meters_of_two_protocols_share_a_bus_and_a_grid() -> None:

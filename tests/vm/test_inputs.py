@@ -1,5 +1,5 @@
 # Mains, contacts and supply become events, each change once. Runs on both interpreters.
-from terminal import inputs
+from terminal import inputs, sparing
 
 from protocol import record
 
@@ -61,6 +61,24 @@ def test_what_bounces_is_not_told() -> None:
     for at in range(50):
         world.feel(at % 2, [at % 3 == 0], 5000, looks=2)
     assert world.events == []
+
+
+def test_a_contact_that_chatters_is_told_some_times_an_hour_and_then_as_it_is() -> None:
+    # P-93: no other input is told less for it
+    world = World()
+    for _ in range(5400000 // (20 * inputs.POLL_MS)):  # an hour and a half
+        world.feel(1, [True, False], 5000)
+        world.feel(1, [False, False], 5000)
+    chatter = list(world.events)
+    assert chatter == [(record.INPUT, [1, at]) for at in (1, 0)] * (2 * sparing.AN_HOUR)
+    world.feel(0, [True, True], 5000)
+    world.feel(1, [True, True], 5000)
+    told = world.events[len(chatter) :]
+    assert told == [(record.MAINS_LOST, []), (record.INPUT, [2, 1]), (record.MAINS_BACK, [1])]
+    world.feel(1, [True, True], 5000, looks=3600000 // inputs.POLL_MS)
+    assert world.events[-1] == (record.INPUT, [1, 1])
+    world.feel(1, [False, True], 5000)
+    assert world.events[-1] == (record.INPUT, [1, 0])
 
 
 def test_what_is_wrong_at_the_start_is_told_at_the_start() -> None:

@@ -42,6 +42,7 @@ class Meter:
         self.line = line
         self.circuit = circuit
         self.failures = 0  # polls in a row that gave nothing
+        self.is_told = False  # that it is silent
         self.absent: "dict[tuple[int, int], int]" = {}  # (plan, read): real ms at which it is to be asked for again
 
     def plan(self, what: int = profile.MEASURED) -> profile.Plan:

@@ -1,6 +1,8 @@
 # What the board feels besides its meters: mains, contacts of cover and CTs, its own supply. Each change that lasts is
-# an event; what is not as it should be at the start is told at the start.
+# an event; what is not as it should be at the start is told at the start. What changes all the time is told as it is
+# when it may be told again (sparing.py).
 from protocol import record
+from terminal.sparing import Sparing
 
 POLL_MS = 100  # what is left in the capacitor when mains goes lasts for seconds
 _STEADY = 3  # looks that must agree: a contact bounces for tens of milliseconds
@@ -18,6 +20,7 @@ class Inputs:
         self._told: "dict[int, bool]" = {}  # input: as it was told; 0 is mains, -1 the supply
         self._seen: "dict[int, int]" = {}  # input: looks in a row that disagree with that
         self._lost_ms = 0
+        self._sparing = Sparing()
 
     async def run(self) -> None:
         while True:
@@ -52,7 +55,7 @@ class Inputs:
             self._seen[which] = 0
             return False
         self._seen[which] = self._seen.get(which, 0) + 1
-        if self._seen[which] < _STEADY:
+        if self._seen[which] < _STEADY or (is_wrong and not self._sparing.may(which, self._board.real_ms())):
             return False
         self._seen[which] = 0
         self._told[which] = is_wrong

@@ -9,6 +9,7 @@ import json
 
 from protocol import record
 from terminal import profile, small_file
+from terminal.sparing import Sparing
 
 IDENTITY_MS = 3600000
 STATE_MS = 60000
@@ -26,7 +27,8 @@ class Watch:
         self._on_event = on_event
         self._known = _load(path)  # point, as text: [profile, address, circuit, serial, ct_milli, pt_milli]
         self._due_ms: "dict[tuple[int, int], int]" = {}  # (point, plan): uptime of the next read; first at once
-        self._bits: "dict[int, int]" = {}  # point: its state
+        self._bits: "dict[int, int]" = {}  # point: its state, as it was told
+        self._sparing = Sparing()
 
     def due(self, meter, uptime_ms: int) -> "int | None":  # type: ignore[no-untyped-def]
         # The plan that is to be read now (profile.IDENTITY or STATE), if any.
@@ -44,11 +46,11 @@ class Watch:
             self._compare(meter, meter.plan(what).decode(answers, 1, 1))
         else:
             self._due_ms[(meter.point, what)] = uptime_ms + STATE_MS
-            self._state(meter.point, meter.profile.state(meter.plan(what).words(answers)))
+            self._state(meter.point, meter.profile.state(meter.plan(what).words(answers)), uptime_ms)
 
-    def _state(self, point: int, bits: int) -> None:
+    def _state(self, point: int, bits: int, uptime_ms: int) -> None:
         before = self._bits.get(point, 0)
-        if bits != before:
+        if bits != before and (not bits or self._sparing.may(point, uptime_ms)):
             self._on_event(record.METER_STATE, point, [bits, before])
             self._bits[point] = bits
 

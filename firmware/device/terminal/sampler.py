@@ -2,6 +2,7 @@
 # waits for nothing but its buses: whatever the uplink does, every slot is tried.
 from protocol import checked, record
 from terminal import bus, dlt645, jitter, meter_watch, profile, quantity, tasks, window
+from terminal.sparing import Sparing
 
 _REPEAT_STEP_MS = 20  # how often the slot's end is looked at while a repeat waits for the bus to be safe
 _ENERGY_STEP_WH = 1000  # a float32 register of kWh counts in whole kWh at 16,777,216 kWh, and finer below
@@ -68,6 +69,7 @@ class Sampler:
         specs = [_spec(meter, config.points) for meter in meters]
         self._windows = window.Aggregator(specs, config.sample_interval_s, clock.boot, self._now())
         self._watch = meter_watch.Watch(identities, on_event)
+        self._sparing = Sparing()
 
     async def run(self) -> None:
         await tasks.together(*[self._read_bus(one) for one in self._buses])
@@ -136,12 +138,14 @@ class Sampler:
         if isinstance(result, int):
             self._windows.miss(meter.point, result)
             meter.failures += 1
-            if meter.failures == bus.SILENT_AFTER:
+            if meter.silent and not meter.is_told and self._sparing.may(meter.point, uptime_ms):
+                meter.is_told = True
                 self._on_event(record.METER_SILENT, meter.point, [result])
             return
         for rolled in self._windows.sample(meter.point, uptime_ms, result):
             self._on_event(record.ENERGY_ROLLED_OVER, meter.point, rolled)
-        if meter.silent:
+        if meter.is_told:
+            meter.is_told = False
             last_ms = self.latest[meter.point][0] if meter.point in self.latest else 0
             self._on_event(record.METER_BACK, meter.point, [(uptime_ms - last_ms) // 1000])
         self.latest[meter.point] = (uptime_ms, result)

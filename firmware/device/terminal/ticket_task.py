@@ -8,13 +8,12 @@ from loader import console
 from protocol import p256, record, ticket
 from protocol.ticket import TicketError
 from terminal import small_file
+from terminal.sparing import Sparing
 from terminal.update_intake import KEYS_FILE, load_keys
 
 ALLOWANCE_MS = 600000
 _ALIVE_MS = 60000
 _LINE_BYTES_MAX = 512  # a ticket takes 400
-_EVENTS_MAX = 6  # refusals that are told an hour: who types on and on fills no log
-_HOUR_MS = 3600000
 
 
 class TicketTask:
@@ -30,8 +29,7 @@ class TicketTask:
         self._clock = clock
         self._event = event
         self._say = say
-        self._refusals = 0  # told in this hour
-        self._hour_ms = 0
+        self._sparing = Sparing()
 
     async def run(self) -> None:
         """Never returns, but where there is no console."""
@@ -93,10 +91,6 @@ class TicketTask:
         self.restart = True
 
     def _refuse(self, reason: int) -> None:
-        now_ms = self._board.real_ms()
-        if now_ms - self._hour_ms >= _HOUR_MS:
-            self._hour_ms, self._refusals = now_ms, 0
         self._say("console: ticket refused:", reason)
-        if self._refusals < _EVENTS_MAX:
-            self._refusals += 1
+        if self._sparing.may(record.CONSOLE_REFUSED, self._board.real_ms()):  # who types on and on fills no log
             self._event(record.CONSOLE_REFUSED, None, (reason,))
