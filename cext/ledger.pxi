@@ -418,6 +418,7 @@ cdef class Ledger:
     cdef object row_of
     cdef dict newest
     cdef dict logs
+    cdef Powers powers  # of those that are unindexed
     cdef uint64_t life  # another one whenever `logs` begins anew: what a terminal's Points have at hand is told by it
     cdef readonly size_t unindexed
 
@@ -425,6 +426,7 @@ cdef class Ledger:
         self.load = load
         self.row_of = row_of
         self.newest = dict(newest)
+        self.powers = Powers.__new__(Powers)
         self.begin()
 
     cdef int begin(self) except -1:
@@ -526,6 +528,7 @@ cdef class Ledger:
         self.judge_steps(batch, taken, log, at, id, points)
         log.put(at, record.seq, id, batch.registers, batch.points)
         log.remember(record, id, batch.received_ms)
+        self.powers.add(id, record, batch.slots)
         self.unindexed += 1
         taken.windows += record.type == WINDOW
         if log.improves_anchor(record) if record.has_time else record.type == WINDOW:
@@ -588,6 +591,7 @@ cdef class Ledger:
                     batch.read_registers(record, id)
                     log.put(log.place_of(record.seq), record.seq, id, batch.registers, batch.points)
                     log.remember(record, id, received_ms[i])
+                    self.powers.add(id, record, batch.slots)
                     self.unindexed += 1
                     id += 1
         return id
@@ -644,7 +648,7 @@ cdef class Ledger:
             qsort(all_of_them, count, sizeof(Identity), by_index_key)
             for i in range(1, count + 1):
                 if i == count or not one_run(&all_of_them[begin], &all_of_them[i]):
-                    yield run_row(&all_of_them[begin], i - begin)
+                    yield run_row(self.powers, &all_of_them[begin], i - begin)
                     begin = i
         finally:
             free(all_of_them)
@@ -665,6 +669,7 @@ cdef class Ledger:
             log.tail_count = log.tail_room = 0
             free(log.tail)
             log.tail = NULL
+        self.powers.forget()
         self.unindexed = 0
         if len(self.logs) > <Py_ssize_t> logs_most:
             self.begin()
@@ -732,7 +737,7 @@ cdef bint one_run(const Identity *one, const Identity *other) noexcept nogil:
     return one.day == other.day and one.terminal == other.terminal and one.epoch == other.epoch
 
 
-cdef tuple run_row(const Identity *rows, size_t count):
+cdef tuple run_row(Powers powers, const Identity *rows, size_t count):
     """A row of `runs`, its entries as the schema says."""
     cdef bytes packed = PyBytes_FromStringAndSize(NULL, <Py_ssize_t> (count * ENTRY_BYTES))
     cdef uint8_t *at = <uint8_t *> PyBytes_AS_STRING(packed)
@@ -749,7 +754,7 @@ cdef tuple run_row(const Identity *rows, size_t count):
         at[35] = rows[i].has_time
         memcpy(at + 36, rows[i].digest, DIGEST_BYTES)
         at += ENTRY_BYTES
-    return rows[0].day, rows[0].terminal, rows[0].epoch, rows[0].seq, packed
+    return rows[0].day, rows[0].terminal, rows[0].epoch, rows[0].seq, packed, run_powers(powers, rows, count)
 
 
 cdef tuple extent_row(Log log, const Extent *extent):

@@ -74,7 +74,7 @@ class Taken:
     ) -> list[tuple[int, int, bytes, bytes]]: ...
 
 _Extent: TypeAlias = tuple[int, int, int, int, bytes]  # first, last (seq), first and last record's id, ends
-_RunRow: TypeAlias = tuple[int, int, int, int, bytes]  # day, terminal, epoch, first (seq), entries
+_RunRow: TypeAlias = tuple[int, int, int, int, bytes, bytes]  # day, terminal, epoch, first (seq), entries, powers
 _ExtentRow: TypeAlias = tuple[int, int, int, int, int, int, bytes]  # terminal, epoch, and these
 
 @final

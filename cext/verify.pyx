@@ -3,8 +3,8 @@
 
 `check_columns`: what each record says of itself. `Ledger`: which records are new, and what the step of their energy
 registers from the records before says. The checks' names and meanings stand in gateway/verify.py.
-The parts, each one file: rows.pxi and bounds.pxi (the decoder's), check_names.pxi, energy.pxi, checks.pxi, ledger.pxi,
-presence.pxi.
+The parts, each one file: rows.pxi and bounds.pxi (the decoder's), check_names.pxi, energy.pxi, checks.pxi, powers.pxi,
+ledger.pxi, presence.pxi.
 """
 
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
@@ -37,5 +37,6 @@ SEVERITIES = {
 
 
 include "checks.pxi"
+include "powers.pxi"
 include "ledger.pxi"
 include "presence.pxi"

@@ -12,7 +12,8 @@ from typing import NamedTuple
 from cext.decoder import REASON_NAMES, KeyState, decode_columns
 from gateway.journal import blocks, chain, index
 from gateway.journal.chain import Head
-from gateway.journal.rows import Blocks, connect_to
+from gateway.journal.index import Powers
+from gateway.journal.rows import Blocks, connect_to, powers_of
 
 _BLOCKS = "SELECT first, records, received_ms, link, marks, frames FROM blocks ORDER BY first"
 _REMARKS = "SELECT block, record, point, energy_check FROM remarks ORDER BY id"
@@ -106,7 +107,16 @@ class Audit:
             digest = index.digest_of(self._connection, day, terminal, columns.frames.epoch[0], found.seq[place])
             if digest != bytes(found.digest.tolist()[place])[: index.DIGEST_BYTES]:
                 return "index"
+            if not self._powers_are(record, (day, terminal), powers_of(columns)[place]):
+                return "index"
         return ""
+
+    def _powers_are(self, record: int, key: tuple[int, int], said: Powers) -> bool:
+        """Whether the index has those powers of a record, of this (day, terminal), that its frame says, or none."""
+        try:
+            return list(dict(index.powers(self._connection, *key)).get(record, said)) == list(said)
+        except blocks.DamagedError:
+            return False
 
     def _link_behind(self, record: int) -> bytes | None:
         row = self._connection.execute(

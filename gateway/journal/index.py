@@ -2,9 +2,10 @@
 
 import sqlite3
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from itertools import islice
+from typing import NamedTuple
 
 from cext.verify import Ledger
 from gateway.database import transaction
@@ -15,8 +16,13 @@ DIGEST_BYTES = 16
 ENTRY = struct.Struct("<IQQIIIHBB16s")
 LOGS_MOST = 20_000  # remembered at once: twice a province's terminals, some 20 MiB; others are read when they send
 BLOCKS_A_TIME = 64  # decoded together at a start
+RUNS_A_TIME = 1024  # written together: 1 MiB of a province's, 9 MiB where each is a day's
 
 _ADD_RUN = "INSERT INTO runs (day, terminal, epoch, first, entries) VALUES (?, ?, ?, ?, ?)"
+_ADD_POWERS = "INSERT INTO powers (day, terminal, epoch, first, powers) VALUES (?, ?, ?, ?, ?)"
+_NO_POWER_W, _POWER_BYTES = -(2**31), 4  # schema/0005.sql
+
+Powers = Sequence[int | None]  # a window's mean powers in W, of points 1, 2 ...; None: none
 
 
 class Entry(NamedTuple):
@@ -77,7 +83,11 @@ def write(connection: sqlite3.Connection, ledger: Ledger, last: int) -> None:
     """Bring the index up to record `last`, the newest. Raises StoreUnavailableError: the index is as it was."""
     with transaction(connection):
         touched: set[int] = set()
-        connection.executemany(_ADD_RUN, _noting_days(ledger.runs(), touched))
+        runs = ledger.runs()
+        while some := list(islice(runs, RUNS_A_TIME)):
+            connection.executemany(_ADD_RUN, (row[:-1] for row in some))
+            connection.executemany(_ADD_POWERS, ((*row[:4], row[5]) for row in some))
+            touched.update(row[0] for row in some)
         connection.executemany(
             "INSERT OR REPLACE INTO days (day, last_record) VALUES (?, ?)", ((day, last) for day in touched)
         )
@@ -93,9 +103,18 @@ def write(connection: sqlite3.Connection, ledger: Ledger, last: int) -> None:
 
 
 def add_run(connection: sqlite3.Connection, key: tuple[int, int, int], packed: list[bytes]) -> None:
-    """A run of these entries, of a (day, terminal, epoch). Within the caller's transaction."""
+    """A run of these entries, of a (day, terminal, epoch), without powers. Within the caller's transaction."""
     (seq, *_) = ENTRY.unpack(packed[0])
     connection.execute(_ADD_RUN, (*key, seq, b"".join(packed)))
+
+
+def leave_run(connection: sqlite3.Connection, key: tuple[int, int, int], first: int) -> None:
+    """The run of a (day, terminal, epoch) that begins with seq `first`, and its powers. Likewise."""
+    for table in ("runs", "powers"):
+        connection.execute(
+            f"DELETE FROM {table} WHERE day = ? AND terminal = ? AND epoch = ? AND first = ?",  # noqa: S608  (our names)
+            (*key, first),
+        )
 
 
 def days(connection: sqlite3.Connection, since_record: int = 0) -> list[tuple[int, int]]:
@@ -123,16 +142,38 @@ def knows_day_before(connection: sqlite3.Connection, terminal: int, day: int) ->
     return row is not None
 
 
-def _noting_days(rows: Iterable[tuple[int, int, int, int, bytes]], into: set[int]) -> Iterator[tuple[Any, ...]]:
-    for row in rows:
-        into.add(row[0])
-        yield row
-
-
 def entries(connection: sqlite3.Connection, day: int, terminal: int) -> Iterator[tuple[int, Entry]]:
     """(epoch, entry) of a day and terminal."""
     rows = connection.execute("SELECT epoch, entries FROM runs WHERE day = ? AND terminal = ?", (day, terminal))
     return ((epoch, Entry._make(one)) for epoch, packed in rows for one in ENTRY.iter_unpack(packed))
+
+
+def powers(connection: sqlite3.Connection, day: int, terminal: int) -> Iterator[tuple[int, Powers]]:
+    """(record, its powers) of a day and terminal, of runs that have powers. Raises DamagedError."""
+    for packed, of_run in connection.execute(
+        "SELECT entries, powers FROM powers JOIN runs USING (day, terminal, epoch, first)"
+        " WHERE day = ? AND terminal = ?",
+        (day, terminal),
+    ):
+        records = [one[1] for one in ENTRY.iter_unpack(packed)]
+        yield from zip(records, _unpacked(of_run, len(records)), strict=True)
+
+
+def _unpacked(of_run: bytes, records: int) -> list[Powers]:
+    found: list[Powers] = []
+    at = 0
+    try:
+        for _ in range(records):
+            one = struct.unpack_from(f"<{of_run[at]}i", of_run, at + 1)
+            found.append(
+                [None if power_w == _NO_POWER_W else power_w for power_w in one] if _NO_POWER_W in one else one
+            )
+            at += 1 + _POWER_BYTES * len(one)
+    except (IndexError, TypeError, struct.error) as error:
+        raise blocks.DamagedError("powers of the index are cut off") from error
+    if at != len(of_run):
+        raise blocks.DamagedError("powers of the index are of more records than it has")
+    return found
 
 
 def digest_of(connection: sqlite3.Connection, day: int, terminal: int, epoch: int, seq: int) -> bytes | None:

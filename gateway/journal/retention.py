@@ -186,9 +186,7 @@ def _leave_index(connection: sqlite3.Connection, records: list[_Record], to: int
             kept = [at for at, (record,) in enumerate(_RECORD.iter_unpack(packed)) if record > to]
             if len(kept) * index.ENTRY.size == len(packed):
                 continue
-            connection.execute(
-                "DELETE FROM runs WHERE day = ? AND terminal = ? AND epoch = ? AND first = ?", (*key, first)
-            )
+            index.leave_run(connection, key, first)
             if kept:
                 index.add_run(connection, key, [packed[at * index.ENTRY.size :][: index.ENTRY.size] for at in kept])
     index.leave_days(connection, {day for day, _, _ in newest})

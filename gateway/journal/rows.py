@@ -8,14 +8,17 @@ from itertools import compress
 from pathlib import Path
 from typing import NamedTuple
 
-from cext.decoder import Columns
+from cext.decoder import READING, Columns
 from cext.verify import NAMES, window_points
 from gateway.database import connect_for_reading, newer, schema_version
 from gateway.journal import blocks
 from gateway.journal.blocks import DamagedError, Kept
+from gateway.journal.index import Powers
 from gateway.journal.journal import FILE, SCHEMA
-from protocol.record import WINDOW
+from protocol.record import WINDOW, Reading
 
+POWERS_A_TIME = 512  # windows decoded at once: five days of a terminal, some 5 MiB
+_P_MEAN_W = 1 << Reading._fields.index("p_mean_w")  # of what is present
 BLOCKS_KEPT = 64  # decoded and at hand: a reader that goes on where it was decodes each block once
 
 Mark = tuple[str, int | None]  # check, point or None for all
@@ -176,6 +179,14 @@ class Blocks:
         rows = [None if (one := places.get(record)) is None else heads[one[0]] + one[1] for record in records]
         return Decoded(columns, rows, frames, [at_ms for at_ms, _ in found])
 
+    def powers(self, records: Sequence[int]) -> Iterator[tuple[int, Powers]]:
+        """(record, its mean powers) of these windows that are kept, in any order. Raises DamagedError."""
+        for at in range(0, len(records), POWERS_A_TIME):
+            some = records[at : at + POWERS_A_TIME]
+            found = self.decoded(some)
+            of_rows = powers_of(found.columns)
+            yield from ((one, of_rows[row]) for one, row in zip(some, found.rows, strict=True) if row is not None)
+
     def first_id(self, received_ms: int) -> int:
         """The id from which on records were received at this time or later; one past the end if none was."""
         first = self._connection.execute("SELECT coalesce(min(first), 1) FROM blocks").fetchone()[0]
@@ -282,6 +293,16 @@ def unpack(first: int, records: int, received_ms: int, marks: bytes, frames: byt
         list(compress(raws, is_new)),
         list(compress(window_points(columns), is_new)),
     )
+
+
+def powers_of(columns: Columns) -> list[Powers]:
+    """Of each record; of an event none."""
+    slots = columns.slots
+    fields = (slots.record, slots.kind, slots.present, slots.p_mean_w)
+    found: list[list[int | None]] = [[] for _ in columns.records.seq]
+    for record, kind, present, power_w in zip(*(one.tolist() for one in fields), strict=True):  # points from 1 on
+        found[record].append(power_w if kind == READING and present & _P_MEAN_W else None)
+    return list(found)
 
 
 def _are_new(kept: list[Kept], columns: Columns) -> list[int]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from gateway.journal import index
+from gateway.journal.index import Powers
 from gateway.journal.rows import Blocks, Decoded, Mark, Row, Seen, connect_to
 from protocol.record import WINDOW
 
@@ -101,6 +102,17 @@ class Spans:
         ]
         rows.sort(key=lambda row: (row.epoch, row.seq))
         return self._entries(rows)
+
+    def powers(self, terminal: str, from_s: int, to_s: int) -> list[tuple[Entry, Powers]]:
+        """The windows likewise, each with its mean powers: of the index, and out of the frames where it has none.
+
+        Raises DamagedError.
+        """
+        entries, number = self.windows(terminal, from_s, to_s), self.terminals().get(terminal, 0)
+        days = sorted({0, *((entry.start_s or 0) // index.DAY_S for entry in entries)})  # 0: placed
+        found = dict(one for day in days for one in index.powers(self._connection, day, number))
+        found |= self._blocks.powers([entry.id for entry in entries if entry.id not in found])
+        return [(entry, found[entry.id]) for entry in entries if entry.id in found]
 
     def decoded(self, records: Sequence[int]) -> Decoded:
         """What these records say. Raises ValueError where the file is damaged."""

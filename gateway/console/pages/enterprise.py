@@ -10,18 +10,16 @@ from gateway.console.pages.alarms import Alarm, alarm_of
 from gateway.console.route import Call, Nothing, RefusedError, Route, not_found
 from gateway.console.users import Role
 from gateway.export.rows import marks_of
-from gateway.export.windows import Windows, windows
-from gateway.journal.spans import Spans
+from gateway.journal.index import Powers
+from gateway.journal.spans import Entry, Spans
 from gateway.registry import Registry
 from gateway.watch.enterprises import Enterprise, Linkage, PointId
 from gateway.watch.slots import SLOT_S
 from gateway.watch.store import Store
 from gateway.watch.words import MEANING
-from protocol.record import Reading
 
 DAYS_MAX = 62  # two months of a point are 6,000 numbers: as many as a chart has columns
 ALARMS_MAX = 500  # of a span: a chart with more is a wall
-_POWER = 1 << Reading._fields.index("p_mean_w")  # of what is present
 Second = Annotated[int, msgspec.Meta(ge=0, le=2**32)]
 
 
@@ -107,7 +105,7 @@ def _curves(call: Call) -> Curves:
         raise RefusedError(400, "span", f"a span has up to {DAYS_MAX} days", f"时间跨度最多 {DAYS_MAX} 天")
     terminals = sorted({point.terminal for point in enterprise.points})
     with closing(Spans(call.house.folder)) as spans:
-        found = windows(spans, terminals, from_s, to_s)
+        found = ((name, spans.powers(name, from_s, to_s)) for name in terminals)
         curves = drawn(enterprise, call.house.registry(), found, from_s, (to_s - from_s) // SLOT_S)
     with closing(Store(call.house.folder)) as store:
         alarms = [alarm_of(row) for row in store.meeting(enterprise.id, from_s, to_s, ALARMS_MAX)]
@@ -121,20 +119,25 @@ ROUTES = [
 ]
 
 
-def drawn(enterprise: Enterprise, registry: Registry, found: Iterable[Windows], from_s: int, count: int) -> list[Curve]:
-    """Each point's curve of `count` quarters of an hour from from_s on, out of the windows of that span."""
+def drawn(
+    enterprise: Enterprise,
+    registry: Registry,
+    found: Iterable[tuple[str, Sequence[tuple[Entry, Powers]]]],
+    from_s: int,
+    count: int,
+) -> list[Curve]:
+    """Each point's curve of `count` quarters of an hour from from_s on. found: each terminal's windows of that span."""
     powers: dict[PointId, list[int | None]] = {point: [None] * count for point in sorted(enterprise.points)}
     marked: dict[PointId, list[int]] = {point: [] for point in powers}
-    for some in found:
-        slots = some.columns.slots
-        places = {row: ((entry.start_s or 0) - from_s) // SLOT_S for row, entry in some.entries.items()}
-        points = {point.number: point for point in powers if point.terminal == some.terminal}
-        columns = (slots.record, slots.point, slots.present, slots.p_mean_w)
-        for row, number, present, power_w in zip(*(column.tolist() for column in columns), strict=True):
-            if row in places and number in points and present & _POWER:
-                powers[points[number]][places[row]] = power_w
-                if some.entries[row].marks and marks_of(some.entries[row], number):
-                    marked[points[number]].append(places[row])
+    for terminal_id, windows in found:
+        points = [point for point in powers if point.terminal == terminal_id]
+        for entry, powers_w in windows:
+            place = ((entry.start_s or 0) - from_s) // SLOT_S
+            for point in points:
+                if point.number <= len(powers_w) and powers_w[point.number - 1] is not None:
+                    powers[point][place] = powers_w[point.number - 1]
+                    if entry.marks and marks_of(entry, point.number):
+                        marked[point].append(place)
     curves = []
     for point, power_w in powers.items():
         terminal = registry.get(point.terminal) or registry.revoked(point.terminal)

@@ -13,7 +13,6 @@ from gateway.cli_gaps import rows as gap_rows
 from gateway.config import VerifyConfig
 from gateway.console.pages.enterprise import Curve, drawn
 from gateway.export.rows import rows as export_rows
-from gateway.export.windows import windows
 from gateway.gaps.ledger import Day, Run
 from gateway.gaps.source import Source, Span
 from gateway.journal.journal import Journal
@@ -110,7 +109,7 @@ def _curves(spans: Spans, terminal: Terminal, to_s: int) -> list[Curve]:
     points = tuple(PointId(terminal.id, number) for number in terminal.points)
     linkage = Linkage("", points[:1], points[1:], 1, 1, 1, needs_all=True, start_slots=0, run_on_slots=0)
     from_s = to_s - MONTH_S
-    found = windows(spans, [terminal.id], from_s, to_s)
+    found = [(terminal.id, spans.powers(terminal.id, from_s, to_s))]
     return drawn(Enterprise("", "", (linkage,), ()), Registry([terminal]), found, from_s, MONTH_S // WINDOW_S)
 
 
