@@ -19,7 +19,7 @@ from gateway.hj212.times import data_time
 from protocol import record
 from tests.gateway.forward.platform_double import PlatformDouble
 from tests.gateway.forward.stations import MN, Station
-from tests.gateway.forward.texts import pass_time, station_of, tell, windows_at
+from tests.gateway.forward.texts import SINK, pass_time, station_of, tell, windows_at
 from tests.gateway.support import NOW_S, event, window
 
 
@@ -49,11 +49,14 @@ def test_events_that_wait_are_bounded_readings_pass_and_retention_does_not_wait(
     state = outbox.status(tmp_path, "s")
     assert (windows_at(platform), state["dead"]) == (1, {})
     assert (state["log_texts"], station.outbox.text_packets.room()) == ({"waiting": 8, "tried": 1, "refused": 0}, 0)
-    assert (outbox.settled(tmp_path, "s")[0], state["confirmed"]) == (9, 0)
+    assert (outbox.settled(tmp_path, "s")[0], state["confirmed"]) == (9, 9)
+    station.forwarder.observe()
+    now_ms = station.clock.now_ms()
+    assert refeeds.order_refeed(tmp_path, "s", now_ms, 9).records == 0  # not all since the oldest text
     platform.deaf_to = ""
     pass_time(station, 1_000_000)
     state = outbox.status(tmp_path, "s")
-    assert (len(platform.ledger.log_texts), state["dead"], state["confirmed"]) == (8, {}, 9)
+    assert (len(platform.ledger.log_texts), state["dead"]) == (8, {})
     assert "log_texts" not in state
     station.close()
 
@@ -84,7 +87,21 @@ def test_readings_that_are_delivered_are_no_lag_though_texts_wait(tmp_path: Path
     assert windows_at(platform) == 1
     assert (shown(station, "lag_records"), shown(station, "log_texts_waiting")) == (0, 3)
     state = outbox.status(tmp_path, "s")
-    assert (state["settled"], state["under_way"], state["confirmed"]) == (3, 0, 0)
+    assert (state["settled"], state["under_way"], state["confirmed"]) == (3, 0, 3)
+    station.close()
+
+
+def test_an_event_with_its_start_under_way_is_lag_until_the_start_is_confirmed(tmp_path: Path) -> None:
+    """P-491: CN 2081 is no text."""
+    platform = PlatformDouble()
+    platform.is_there = False
+    station = station_of(tmp_path, platform, SINK.replace("restarts = false", "restarts = true"))
+    station.commit([silent(0, NOW_S - 890), silent(1, NOW_S - 880)])
+    station.steps(1)
+    assert (shown(station, "lag_records"), shown(station, "log_texts_waiting")) == (1, 2)
+    platform.is_there, platform.deaf_to = True, "3020"
+    pass_time(station, 80_000)
+    assert (shown(station, "lag_records"), shown(station, "log_texts_waiting")) == (0, 2)
     station.close()
 
 
