@@ -57,7 +57,7 @@ def test_a_flood_of_bad_frames_costs_bounded_memory_and_delays_no_good_one_for_g
             assert rss_mib(gateway.pid) - before_mib < RSS_GROWTH_MIB
             used_s = cpu_s(gateway.pid) - before_s
             gateway.stop()
-    assert published > RATE * SECONDS // 2
+    assert published == RATE * SECONDS
     assert used_s / published < CPU_S_A_FRAME, "more than a core has time for"
     reader = QuarantineReader(tmp_path / "data")
     kept = list(reader.newest(MAX_FRAMES * 10))
