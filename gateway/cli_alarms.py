@@ -6,11 +6,11 @@ import threading
 from contextlib import closing
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, BinaryIO, Literal
 
 import typer
 
-from gateway import memory
+from gateway import lock, memory
 from gateway.cli_common import (
     AsJson,
     AsLines,
@@ -70,7 +70,7 @@ def watch(
     watched = Watched(load_registry(loaded), known, load_rules(loaded), loaded.verify.future_refuse_s, sinks, ends)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    with closing(_open(loaded)) as store:
+    with _watching(loaded), closing(_open(loaded)) as store:
         open_journal(Path(loaded.data_dir)).close()  # or the end, with why
         watcher = Watcher(Path(loaded.data_dir), store, SystemClock(), watched, _say_off)
         dispatcher = _dispatcher(loaded, channels, known)
@@ -133,6 +133,13 @@ def register(group: typer.Typer) -> None:
     """Add the commands."""
     group.command("watch", epilog=examples("watch --config gateway.toml", "watch --config gateway.toml --once"))(watch)
     group.add_typer(app, name="alarms")
+
+
+def _watching(loaded: GatewayConfig) -> BinaryIO:
+    try:
+        return lock.watch_lock(Path(loaded.data_dir), alone=False)
+    except (lock.AlreadyRunningError, OSError) as error:
+        fail(str(error))
 
 
 def _open(loaded: GatewayConfig) -> Store:

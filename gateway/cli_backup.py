@@ -50,7 +50,7 @@ def restore(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Put a backup into data_dir, all of it or nothing; the gateway must not run. 恢复
+    """Put a backup into data_dir, all of it or nothing; neither the gateway nor a watch may run. 恢复
 
     What the gateway acknowledged after the backup is gone, unless a terminal still holds it. Replaced files are kept
     aside, in data_dir/replaced-TIME. unheard: terminals that changed their keys after the backup, as far as can be seen
@@ -61,7 +61,7 @@ def restore(
     if force is not None and force.resolve() != data_dir.resolve():
         fail(f"--force {force}: data_dir is {data_dir} / 与配置中的 data_dir 不一致")
     try:
-        with lock.held(data_dir):
+        with lock.held(data_dir), lock.watch_lock(data_dir, alone=True):
             found, aside = put_back(from_, data_dir, SystemClock().now_ms(), force=force is not None)
     except (BackupError, lock.AlreadyRunningError, OSError) as error:
         fail(str(error))

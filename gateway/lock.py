@@ -1,33 +1,51 @@
-"""Who holds a data_dir: one process at a time."""
+"""Who holds a data_dir: one gateway at a time; and whether a watch looks at it."""
 
 import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from gateway.files import give_to_owner_of
 
-LOCK = "gateway.lock"
+LOCK, WATCH = "gateway.lock", "watch.lock"
 
 
 class AlreadyRunningError(Exception):
-    """Another gateway writes to this data_dir."""
+    """Another process is at work in this data_dir."""
 
 
 def take_lock(folder: Path) -> int:
-    """Hold the data_dir: two gateways on one journal would acknowledge each other's frames away. Raises OSError, also
-    where the lock is a link: the folder is the service's, and root, who empties what is there, might be led elsewhere.
+    """Hold the data_dir: two gateways on one journal would acknowledge each other's frames away.
+
+    Raises AlreadyRunningError, OSError.
     """
-    descriptor = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o640)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        os.close(descriptor)
-        raise AlreadyRunningError(f"{folder}: another gateway uses it / 另一个网关正在使用该目录") from error
-    give_to_owner_of(folder, folder / LOCK)
+    descriptor = _take(folder / LOCK, fcntl.LOCK_EX, "another gateway uses it / 另一个网关正在使用该目录")
     os.ftruncate(descriptor, 0)
     os.write(descriptor, f"{os.getpid()}\n".encode())
+    return descriptor
+
+
+def watch_lock(folder: Path, *, alone: bool) -> BinaryIO:
+    """Held until it is closed, by each watch; alone, by a restore: a watch would go on with the files that it replaces.
+
+    Raises AlreadyRunningError, OSError.
+    """
+    said = "a watch runs here: stop it first / 监视进程正在运行，请先停止" if alone else "is being restored / 正在恢复"
+    how = fcntl.LOCK_EX if alone else fcntl.LOCK_SH
+    return os.fdopen(_take(folder / WATCH, how, said), "rb")
+
+
+def _take(file: Path, how: int, said: str) -> int:
+    """Raises OSError, also where it is a link: the folder is the service's, and might lead root elsewhere."""
+    descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o640)
+    try:
+        fcntl.flock(descriptor, how | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(descriptor)
+        raise AlreadyRunningError(f"{file.parent}: {said}") from error
+    give_to_owner_of(file.parent, file)
     return descriptor
 
 

@@ -24,7 +24,7 @@ from gateway.hj212.packet import Packet
 from gateway.journal.journal import FILE, Journal
 from gateway.journal.reader import Reader
 from gateway.journal.retention import Rule, Settled
-from gateway.lock import held
+from gateway.lock import held, watch_lock
 from gateway.quarantine import orders
 from gateway.quarantine.quarantine import Quarantine, QuarantineReader, Refused
 from hil.broker import Broker
@@ -320,6 +320,23 @@ def test_a_gateway_restored_to_an_older_state_takes_what_terminals_send_again_an
     reader = Reader(tmp_path / "data")
     assert sorted(one.seq for one in reader.records_after(0, 100)) == list(range(1, 41))
     reader.close()
+
+
+def test_a_restore_waits_for_no_watch_and_replaces_nothing_under_one(tmp_path: Path, data: Path) -> None:
+    """P-41: it would go on with the files that are gone; while one restores none begins."""
+    config = write_config(tmp_path, 1883, [SENDER])
+    backup(data, tmp_path / "b", now_ms)
+    words = ["restore", "--config", str(config), "--from", str(tmp_path / "b"), "--force", str(data)]
+    with watch_lock(data, alone=False), watch_lock(data, alone=False):
+        status, said = run(*words)
+        assert (status, "a watch runs here: stop it first / 监视进程正在运行" in said) == (1, True), said
+    assert not list(data.glob("replaced-*"))
+    with watch_lock(data, alone=True):
+        status, said = run("watch", "--config", str(config), "--once")
+        assert (status, "is being restored / 正在恢复" in said) == (1, True), said
+    assert run(*words)[0] == 0
+    assert run("watch", "--config", str(config), "--once")[0] == 0
+    assert run(*words)[0] == 0, "no watch runs any more"
 
 
 def test_a_restore_that_was_decided_is_ended_by_the_gateway_that_starts(
