@@ -134,7 +134,8 @@ except OSError as error:
     print('missing')
 """
         assert said(vm, tmp_path / "f", code, WATTLINE_UART0=os.ttyname(slave)) == ["None", "None", "5", "missing"]
-        assert os.read(master, 100) == b"\x00\xff\r\n\x03again"
+        with open(master, "rb", closefd=False) as line:
+            assert line.read(10) == b"\x00\xff\r\n\x03again"
     finally:
         os.close(master)
         os.close(slave)

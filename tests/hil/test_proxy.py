@@ -137,11 +137,11 @@ def test_who_is_not_there_refuses_and_comes_back_at_the_same_port(tmp_path: Path
 
 def test_a_cut_ends_what_is_open_and_nothing_else(tmp_path: Path) -> None:
     with link(tmp_path) as (made, _), socket.create_connection(("127.0.0.1", made.port), 20) as one:
-        assert one.recv(200) == PIECE
+        assert one.recv(200, socket.MSG_WAITALL) == PIECE
         made.cut()
         assert everything(one) == b""
         with socket.create_connection(("127.0.0.1", made.port), 20) as again:
-            assert again.recv(200) == PIECE
+            assert again.recv(200, socket.MSG_WAITALL) == PIECE
 
 
 def test_delay_and_throughput_are_at_least_what_was_asked(tmp_path: Path) -> None:

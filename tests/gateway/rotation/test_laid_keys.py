@@ -7,14 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cext.decoder import KeyState
-from gateway.registry import Registry, Terminal
 from gateway.rotation import changes
+from tests.gateway.rotation.laid import LAID, NAME, admit
 from tests.gateway.rotation.world import Box, House, fleet, talk
-from tests.gateway.support import Sender, write_key
-
-NAME = "T0001"
-LAID = Sender(NAME, b"n" * 32, 9)
+from tests.gateway.support import Sender
 
 
 def changed(house: House, box: Box) -> None:
@@ -24,18 +20,6 @@ def changed(house: House, box: Box) -> None:
         talk(house, box)
         house.step(changes.AGAIN_MS // 1000)
     assert house.change(NAME).state == changes.CONFIRMED
-
-
-def admit(house: House) -> None:
-    """A replacement's key comes into terminals.toml, at the office; the board that it replaces still serves."""
-    before = house.laid.get(NAME)
-    assert before is not None
-    file = house.folder / "laid.hex"
-    write_key(file, LAID.secret)
-    generation = LAID.key.generation
-    states, files = {**before.states, generation: KeyState(LAID.secret)}, {**before.key_files, generation: file}
-    house.laid = Registry([Terminal(NAME, states, before.points, key_files=files)])
-    house.rotation.take(house.laid)
 
 
 def is_heard(house: House, box: Box) -> bool:

@@ -11,7 +11,7 @@ from gateway import cli
 from gateway.keys.wrapping import WrappingKeys
 from gateway.rotation import changes, keyring
 from gateway.rotation.store import Store
-from tests.gateway.rotation.test_laid_keys import LAID, admit
+from tests.gateway.rotation.laid import LAID, admit
 from tests.gateway.rotation.world import Box, House, fleet, talk
 from tests.gateway.support import Sender, write_config, write_key
 
