@@ -9,7 +9,7 @@ from hil.process import BenchError
 WHO = "a factory with a motive"
 CUTS = 5
 STARTED = f"wattline {OWN} boot"  # as the terminal's log has it (terminal/app.py)
-QUIET_S = 5.0
+QUIET_S = 2.0
 BROKEN_AT = ((True, 2_500), (False, 2_500), (True, 4_000))  # (up, bytes): in and right behind a TLS handshake
 
 

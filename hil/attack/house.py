@@ -52,6 +52,7 @@ READY_S = 60.0  # a busy machine imports slowly
 WAIT_S = 30.0  # for what takes a moment here
 LOOK_S = 0.1
 SAMPLE_S = 1  # the meters' bus has something to show soon
+METER_TIMEOUT_MS = 2_000  # a meter that says late what it is, is asked again after minutes
 RECORDS_MAX = 100_000  # of the journal: a run has some hundred
 FRAMES_KEPT_MAX = 10_000  # of the quarantine: what a run refuses is a few hundred
 BETWEEN = "between"  # who has taken the broker over
@@ -279,6 +280,8 @@ def _terminal(house: House, plan: Planned, ports: wiring.Ports) -> Terminal:
     terminal = Terminal(VM, house.folder / "terminal", house.clock, house.meters.uart(), "set")
     wanted = wiring.terminal_json(house.scenario, plan, ports)
     wanted["mqtt"] |= {"tls": {"server_name": HOST}}
+    for meter in wanted["buses"][0]["meters"]:
+        meter["timeout_ms"] = METER_TIMEOUT_MS
     house.authority_folder.issue(house.authorities, plan.id, CLIENT, house.folder / "own", house.begun)
     files = {path.name: path.read_bytes() for path in (house.folder / "own").iterdir()}
     house.lay_flash = partial(terminal.provision, wanted, wiring.key_json(house.scenario.seed, plan.id), files)
