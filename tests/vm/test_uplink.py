@@ -55,6 +55,21 @@ def test_a_new_record_overtakes_the_backlog() -> None:
     assert [desk.frame() for _ in range(2)] == [[101, 102], [5, 6]]
 
 
+def test_an_ack_counts_where_the_flash_does_not_take_it() -> None:
+    # P-177: the connection goes on, and what was acknowledged is not sent again in this start
+    class Full(Store):
+        def acknowledge(self, ranges, epoch: int) -> int:  # type: ignore[no-untyped-def]
+            super().acknowledge(ranges, epoch)
+            raise OSError(28)
+
+    desk = Desk(Full(12), flights=2, records=4)
+    assert desk.frames() == [[9, 10, 11, 12], [1, 2, 3, 4]]
+    assert desk.ack(*range(1, 5)) == 0
+    assert desk.frames() == [[5, 6, 7, 8]]
+    desk.ack(*range(5, 13))
+    assert (desk.uplink.flights, desk.frames()) == (0, [])
+
+
 def test_500_frames_go_out_without_any_ack_and_pubacks_free_nothing() -> None:
     #
     desk = Desk(Store(500), flights=500, records=1)

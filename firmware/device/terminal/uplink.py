@@ -96,11 +96,11 @@ class Uplink:
     def acknowledged(self, answer, now_ms: int) -> int:  # type: ignore[no-untyped-def]
         """An authenticated ack of an epoch that the log knows. Returns how many records it freed. Those of which the
         gateway has others by their name are stored again under new ones."""
-        freed: int = self._log.acknowledge(answer.durable, answer.epoch)
+        freed = self._free(answer.durable, answer.epoch)
         conflicts = [one for one in answer.refused if one[2] == ack.REFUSED_CONFLICT]
         self.records_renumbered += self._log.renumber(conflicts, answer.epoch)
         others = [one for one in answer.refused if one[2] != ack.REFUSED_CONFLICT]
-        refused: int = self._log.acknowledge(others, answer.epoch)
+        refused = self._free(others, answer.epoch)
         self.records_freed += freed
         self.records_refused += refused
         for ranges in (answer.durable, answer.refused):
@@ -145,6 +145,15 @@ class Uplink:
         else:
             wait = _IDLE_MS
         return max(0, min(wait, _IDLE_MS))
+
+    def _free(self, ranges, epoch: int) -> int:  # type: ignore[no-untyped-def]
+        """Free what the gateway has or does not want; how many. On a flash that takes nothing they are free in memory
+        alone, and 0: the next start sends them again, which does no harm."""
+        try:
+            freed: int = self._log.acknowledge(ranges, epoch)
+        except OSError:
+            return 0
+        return freed
 
     # --- sending again
 
