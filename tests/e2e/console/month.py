@@ -1,6 +1,6 @@
 """A month of one enterprise, from the press to the drawn page: `python -m tests.e2e.console.month FOLDER [TERMINALS]`.
 
-FOLDER keeps the journal, so that it is filled once: 31 days of TERMINALS (3,925: a hundred million readings, 7 GB, some
+FOLDER keeps the journal, so that it is filled once: 31 days of TERMINALS (3,925: a hundred million readings, 8 GB, some
 minutes; 64: two million, seconds), a frame a window, as at each quarter of an hour. Three charts of nine points, with
 alarms on them. A line of JSON for each figure; warm: pressed again and again, each time another enterprise's month,
 whose blocks are in memory; cold: the file's pages are dropped, and the console and the browser are new.
