@@ -60,7 +60,9 @@ def test_an_ack_counts_where_the_flash_does_not_take_it() -> None:
     class Full(Store):
         def acknowledge(self, ranges, epoch: int) -> int:  # type: ignore[no-untyped-def]
             super().acknowledge(ranges, epoch)
-            raise OSError(28)
+            if ranges:
+                raise OSError(28)
+            return 0
 
     desk = Desk(Full(12), flights=2, records=4)
     assert desk.frames() == [[9, 10, 11, 12], [1, 2, 3, 4]]
