@@ -27,7 +27,7 @@ WHO = "a factory with a motive"
 ANOTHER = 987_654  # a meter's number: not the one that was there
 SLOW_W = 2_000  # of the load that a simulator makes up
 RATIO = 4  # set in the meter: the readings of one that counts behind it are four times as high
-POLLS = 2  # a meter says what it is behind the first round of samples at the latest: by the second, it has
+POLLS = 2  # behind its first round of samples a meter is asked what it is, before the second
 
 FACTOR = 450  # a window of the cabinet takes two seconds
 HONEST_S = 2 * WINDOW_S  # of the cabinet, in which nobody is at it: the rules need two windows
@@ -148,10 +148,8 @@ def _points_and_kinds(found: list[Row]) -> set[tuple[int, str]]:
 
 def _scenario(seed: int) -> Scenario:
     """Loads that do not change, so that no sample that a busy machine misses looks like a deed."""
-    points = [
-        Point(f"feeder_{number}", "production", "sdm630", number, 60_000, shifts=3)
-        for number in range(1, UNTOUCHED + 1)
-    ]
+    numbers = range(1, UNTOUCHED + 1)
+    points = [Point(f"feeder_{one}", "other", "sdm630", one, RATED_W + RATED_STEP_W * one) for one in numbers]
     points[TURNED - 1] = msgspec.structs.replace(points[TURNED - 1], profile="dlt645_3p", address="202611260002")
     changes = {"points": points, "faults": [], "expect": [], "factor": FACTOR, "seed": seed}
     return msgspec.structs.replace(load("transformers"), **changes)
