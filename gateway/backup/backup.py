@@ -29,7 +29,8 @@ def backup(data_dir: Path, out: Path, now_ms: Callable[[], int]) -> Manifest:
         files = [copy_store(data_dir / name, partial / name) for name in names(data_dir)]
         found = Manifest(program.this().version, began_ms, now_ms(), _last_record(partial / FILE), files)
         write_durably(partial / MANIFEST, msgspec.json.format(msgspec.json.encode(found)))
-        give_to_owner_of(out.resolve().parent, partial)
+        if partial.parent.stat().st_uid == data_dir.stat().st_uid:  # nobody else's: some stores hold keys
+            give_to_owner_of(data_dir, partial)
         sync_folder(partial)
         partial.rename(out)
         sync_folder(out.resolve().parent)

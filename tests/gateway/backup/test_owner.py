@@ -47,16 +47,16 @@ def test_what_root_leaves_in_data_dir_is_the_gateways(data: Path) -> None:
     assert owners(data) == before
 
 
-def test_a_backup_is_of_who_owns_the_folder_that_it_is_put_into(data: Path, tmp_path: Path) -> None:
-    """P-455: where that is the service, it can restore it and delete it when it is old."""
-    backups = tmp_path / "backups"
-    backups.mkdir()
-    if os.geteuid() == 0:
-        os.chown(backups, *OWNER)
-    backup(data, backups / "1", lambda: 1)
-    backup(data, tmp_path / "2", lambda: 1)
+def test_a_backup_in_a_folder_of_the_services_is_the_services(data: Path, tmp_path: Path) -> None:
+    """P-455: which restores it, and deletes it when it is old. In a folder of anybody else's nobody gets its keys."""
+    backups, others = tmp_path / "backups", tmp_path / "others"
+    for folder, owner in ((backups, OWNER), (others, (12_347, 12_348))):
+        folder.mkdir()
+        if os.geteuid() == 0:
+            os.chown(folder, *owner)
+        backup(data, folder / "1", lambda: 1)
     assert owners(backups) == owners(data)
-    assert owners(tmp_path / "2") == {(os.geteuid(), os.getegid())}
+    assert owners(others / "1") == {(os.geteuid(), os.getegid())}
 
 
 def test_a_link_is_not_followed(data: Path, tmp_path: Path) -> None:
