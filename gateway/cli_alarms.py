@@ -12,6 +12,7 @@ import typer
 
 from gateway import lock, memory
 from gateway.cli_common import (
+    ID_MAX,
     AsJson,
     AsLines,
     Config,
@@ -44,7 +45,7 @@ app = App(no_args_is_help=True, help="What the watch found, and what was done ab
 
 State = Literal["open", "acknowledged", "dispatched", "answered", "closed", "withdrawn"]
 Next = Literal["acknowledged", "dispatched", "answered", "closed"]
-Number = Annotated[int, typer.Argument(metavar="ID", help="As listed. 列表中的编号")]
+Number = Annotated[int, typer.Argument(min=1, max=ID_MAX, metavar="ID", help="As listed. 列表中的编号")]
 Who = Annotated[str | None, typer.Option("--who", help="Who does it; the user's name if left out. 操作人")]
 
 

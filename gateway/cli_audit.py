@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from gateway.cli_common import (
+    ID_MAX,
     NOT_WELL,
     AsJson,
     Config,
@@ -46,7 +47,8 @@ def audit(
     ] = None,
     prove: Annotated[int, typer.Option(min=0, help="Prove so many records, chosen by chance. 随机抽查条数")] = 1000,
     record: Annotated[
-        list[int] | None, typer.Option("--record", min=1, help="Prove this one and show it; again for more. 核验此记录")
+        list[int] | None,
+        typer.Option("--record", min=1, max=ID_MAX, help="Prove this one and show it; again for more. 核验此记录"),
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Of the choice; else any. 随机种子")] = None,
     as_json: AsJson = False,

@@ -29,6 +29,8 @@ from protocol.host.strict import ConfigError
 T = TypeVar("T")
 NOT_WELL = 1
 DAY_S = 86_400
+ID_MAX = (1 << 63) - 1  # what SQLite numbers rows with
+SPAN_DAYS_MAX = 3_660  # ten years: each quarter of an hour of it is looked at
 EXIT_CODES = "Exit status / 退出码: 0 done, 1 not done or not all well (reason printed), 2 wrong usage."
 
 CONFIG = typer.Option("--config", envvar="WATTLINE_CONFIG", help="gateway.toml. 网关配置文件")
@@ -161,6 +163,8 @@ def parse_span(from_: str | None, to: str | None, now_s: int) -> tuple[int, int]
     from_s = to_s - DAY_S if from_ is None else parse_time(from_)
     if from_s >= to_s:
         raise typer.BadParameter("--from must be before --to / 起始时刻须早于结束时刻")
+    if to_s - from_s > SPAN_DAYS_MAX * DAY_S:
+        raise typer.BadParameter(f"at most {SPAN_DAYS_MAX} days / 时段最长 {SPAN_DAYS_MAX} 天")
     return from_s, to_s
 
 

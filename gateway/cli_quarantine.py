@@ -11,6 +11,7 @@ from gateway import app as application
 from gateway import lock
 from gateway.backup.stores import BackupError
 from gateway.cli_common import (
+    ID_MAX,
     NOT_WELL,
     AsJson,
     Config,
@@ -60,7 +61,7 @@ def quarantine_list(
 @app.command("show", epilog=examples("quarantine show --config gateway.toml 17"))
 def quarantine_show(
     config: Config,
-    number: Annotated[int, typer.Argument(metavar="ID", help="As listed. 列表中的编号")],
+    number: Annotated[int, typer.Argument(min=1, max=ID_MAX, metavar="ID", help="As listed. 列表中的编号")],
     as_json: AsJson = False,
 ) -> None:
     """One refused frame with its bytes. 显示一条被拒绝的报文"""
@@ -78,7 +79,7 @@ def quarantine_show(
     typer.echo(f"     next: wattline explain --protocol frame {row['data'][:16]}...")
 
 
-Ids = Annotated[list[int] | None, typer.Argument(metavar="ID...", help="As listed. 列表中的编号")]
+Ids = Annotated[list[int] | None, typer.Argument(min=1, max=ID_MAX, metavar="ID...", help="As listed. 列表中的编号")]
 AllOf = Annotated[str | None, typer.Option("--all-of", metavar="REASON", help="All of this reason. 该原因的全部")]
 Wait = Annotated[int, typer.Option(min=0, max=86400, help="For a running gateway, in seconds. 等待秒数")]
 

@@ -232,7 +232,7 @@ def _stations(file: Path | None) -> dict[str, _Station]:
         return {}
     try:
         return msgspec.toml.decode(file.read_bytes(), type=dict[str, _Station])
-    except (OSError, msgspec.DecodeError) as error:  # a key's text is in neither
+    except (OSError, UnicodeDecodeError, msgspec.DecodeError) as error:  # a key's text is in neither
         _end_with(2, f"{file}: {error}; allowed / 允许: [MN], pw, key (16 characters)")
 
 

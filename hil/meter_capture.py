@@ -121,7 +121,7 @@ def _joined(file: Path) -> Iterator[dict[str, Any]]:
 
 
 def _rows(file: Path) -> Iterator[dict[str, Any]]:
-    with file.open(encoding="utf-8") as lines:
+    with file.open(encoding="utf-8", errors="replace") as lines:  # of other bytes no row is made
         for number, line in enumerate(lines, 1):
             if not line.strip():
                 continue

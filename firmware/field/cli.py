@@ -117,7 +117,7 @@ def image_(
         sizes = {one: image.build(one, out / one, version, built_s) for one in boards}
         for one in boards:
             image_manifest.write(out / one, one, version, built_s)
-    except image.ImageError as error:
+    except (image.ImageError, OSError) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from error
     if as_json:

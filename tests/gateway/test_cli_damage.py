@@ -245,3 +245,20 @@ def _read_all(folder: Path) -> None:
     with closing(Audit(folder)) as audit:
         list(audit.links())
         list(audit.prove(range(1, audit.last + 1), {}))
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        ("quarantine show", (str(1 << 63),)),
+        ("quarantine discard", (str(1 << 63),)),
+        ("alarms show", (str(1 << 63),)),
+        ("alarms step", (str(1 << 63), "closed")),
+        ("audit", ("--record", str(1 << 63))),
+        ("linkage", ("--from", "0001-01-01")),
+        ("gaps", ("--to", "9999-12-31", "--from", "2026-03-01")),
+    ],
+)
+def test_a_number_or_a_span_past_all_bounds_is_wrong_usage(sound: Path, command: str, words: tuple[str, ...]) -> None:
+    """P-501."""
+    assert run(sound, command, words)[0] == 2

@@ -87,10 +87,12 @@ def test_lines_of_plain_hex_are_taken(tmp_path: Path) -> None:
     assert next(told(path)).problem
 
 
-@pytest.mark.parametrize("line", ['{"t_ms": 1}', "{", "0g", "[]", '{"t_ms": 1, "ended": "the capture is full"}'])
+@pytest.mark.parametrize(
+    "line", ["\udc80", '{"t_ms": 1}', "{", "0g", "[]", '{"t_ms": 1, "ended": "the capture is full"}']
+)
 def test_a_line_that_cannot_be_read_is_named(tmp_path: Path, line: str) -> None:
     path = captured(tmp_path, ("meters", READ))
-    path.write_text(path.read_text() + line + "\n")
+    path.write_bytes(path.read_bytes() + line.encode("utf-8", "surrogateescape") + b"\n")
     with pytest.raises(CaptureError, match=":2: "):
         list(told(path))
     assert CliRunner().invoke(app, ["bus", "--explain", str(path)]).exit_code == 2
