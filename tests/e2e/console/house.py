@@ -98,10 +98,12 @@ def powers_w(number: int) -> tuple[int, int]:
     return heat + number * 7919 % 40_001, (600 if off else 56_000) + number * 104_729 % 3_001
 
 
-def make(folder: Path) -> Path:
-    """Everything of gateway.toml's, from the journal of three days to the alarms that the watch found in it."""
-    config = files(folder)
-    begin_s = first_s()
+def make(folder: Path, begin_s: int, port: int = 1) -> Path:
+    """Everything of gateway.toml's, from the journal of three days to the alarms that the watch found in it.
+
+    port: the broker's; 1: there is none.
+    """
+    config = files(folder, port)
     journal, energies, points = Journal(folder / "data", VerifyConfig()), [10**7, 10**6], _points(folder)
     boot = event(SLOTS, begin_s + 60, values=[1, 1_004_002])
     commit(journal, [accept(SENDER, SENDER.frame([boot]), points, begin_s + 80)])
@@ -115,7 +117,7 @@ def make(folder: Path) -> Path:
     return config
 
 
-def files(folder: Path) -> Path:
+def files(folder: Path, port: int = 1) -> Path:
     """gateway.toml and what it names, with users of each role."""
     folder.mkdir(exist_ok=True)
     (folder / "data").mkdir()
@@ -127,7 +129,7 @@ def files(folder: Path) -> Path:
     config = folder / "gateway.toml"
     config.write_text(
         'data_dir = "data"\nterminals = "terminals.toml"\nenterprises = "enterprises.toml"\n'
-        '[mqtt]\nhost = "127.0.0.1"\nport = 1\n'
+        f'[mqtt]\nhost = "127.0.0.1"\nport = {port}\n[metrics]\nport = 0\n'
         f'[console]\nusers = "users.toml"\nport = 0\nutc_offset_h = {utc_offset_h()}\n'
         '[[sink]]\nname = "province"\nkind = "mqtt"\nhost = "127.0.0.1"\n'
     )
@@ -162,6 +164,25 @@ def console_process(config: Path) -> Iterator[tuple[str, int]]:
         yield process.wait_for_line(r'"console": ?"([^"]+)"', 60, begin)[1], process.pid
     finally:
         process.stop()
+
+
+@contextmanager
+def gateway(config: Path) -> Iterator[Process]:
+    """`wattline gateway run` as a process, which takes frames."""
+    words = [str(Path(sys.executable).with_name("wattline")), "gateway", "run", "--config", str(config)]
+    process = Process("gateway", words, config.parent / "gateway.log")
+    process.start()
+    try:
+        process.wait_for_line(r'^\{"ready": true', 60)
+        yield process
+    finally:
+        process.stop()
+
+
+def missed(begin_s: int) -> list[bytes]:
+    """The records that did not come, as the terminal still has them."""
+    energies = [10**7, 10**6]
+    return [_record(number, begin_s, energies) for number in range(MISSING.stop)][MISSING.start :]
 
 
 def enrolment(config: Path) -> str:
@@ -207,10 +228,8 @@ def _record(number: int, begin_s: int, energies: list[int]) -> bytes:
 
 def _refuse(folder: Path, begin_s: int) -> None:
     """A frame of a window that is missing, refused while nobody knew its terminal; one of a terminal that knocks."""
-    energies = [10**7, 10**6]
-    kept = [_record(number, begin_s, energies) for number in range(MISSING.start + 1)]
     now_ms = int(time.time() * 1000)
     quarantine = Quarantine(folder / "data", QuarantineConfig())
-    for sender, frame in ((SENDER, SENDER.frame(kept[-1:])), (NEW, NEW.frame([event(1, begin_s)]))):
+    for sender, frame in ((SENDER, SENDER.frame(missed(begin_s)[:1])), (NEW, NEW.frame([event(1, begin_s)]))):
         quarantine.add([Refused(now_ms, sender.name, f"wattline/up/{sender.name}", "terminal", 0, len(frame), frame)])
     quarantine.close()

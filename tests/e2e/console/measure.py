@@ -52,7 +52,7 @@ OPEN = """async place => {
 def main() -> None:
     """Make the folder, measure, print."""
     with tempfile.TemporaryDirectory() as folder:
-        config = house.make(Path(folder) / "plant")
+        config = house.make(Path(folder) / "plant", house.first_s())
         province.fill(config.parent)
         with house.console(config) as address, chromium() as browser, visit(browser, address, "ada") as page:
             say("first paint ms", [page.evaluate(PAINT)])

@@ -1,33 +1,65 @@
-"""The real console over a real gateway's folder, driven in Debian's Chromium by each role."""
+"""The real console beside a real gateway that runs, with terminals behind a real broker, driven in Debian's Chromium by
+each role.
+"""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from hil.broker import Broker
+from protocol import ack, down
 from tests.e2e.console import house
 from tests.e2e.console.browser import DESKTOP, PHONE, chromium, go, visit
-from tests.e2e.console.house import PAGES, TRANSFERRED
+from tests.e2e.console.house import MISSING, PAGES, SENDER, SLOT_S, SLOTS, TRANSFERRED, missed
+from tests.gateway.commissioning.newcomer import NEW
+from tests.gateway.support import Device, event, mosquitto, wait_until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.untimed]
 OPERATORS = ("alarm/1", "gaps/T0001", "quarantine", "frame/2", "sinks", "admission")
-MISSING = re.compile(r"\b(?:null|undefined|NaN)\b")  # what a page shows that was told nothing
+UNTOLD = re.compile(r"\b(?:null|undefined|NaN)\b")  # what a page shows that was told nothing
 NAMELESS = "all => all.filter(one => !(one.innerText || one.ariaLabel || one.labels?.length)).map(one => one.outerHTML)"
 ASKED = "performance.getEntries().map(one => one.name).filter(name => name.includes('/api/enterprises'))"
 CONTRAST = (Path(__file__).parent / "contrast.js").read_text()
 
 
 @pytest.fixture(scope="module")
-def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return house.make(tmp_path_factory.mktemp("console") / "plant")
+def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    with Broker(mosquitto(), tmp_path_factory.mktemp("broker")) as broker:
+        broker.start()
+        yield broker.port
+
+
+@pytest.fixture(scope="module")
+def begin_s() -> int:
+    return house.first_s()
+
+
+@pytest.fixture(scope="module")
+def config(tmp_path_factory: pytest.TempPathFactory, begin_s: int, port: int) -> Path:
+    return house.make(tmp_path_factory.mktemp("console") / "plant", begin_s, port)
 
 
 @pytest.fixture(scope="module")
 def address(config: Path) -> Iterator[str]:
-    with house.console(config) as address:
+    with house.gateway(config), house.console(config) as address:
         yield address
+
+
+@pytest.fixture
+def terminal(port: int) -> Iterator[Callable[[str], Device]]:
+    """Terminals by name, as the broker has them."""
+    with ExitStack() as stack:
+
+        def connected(name: str) -> Device:
+            device = Device(port, name)
+            stack.callback(device.close)
+            return device
+
+        yield connected
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +72,24 @@ def press(page: Page, name: str) -> None:
     page.get_by_role("main").get_by_role("button", name=name, exact=True).first.click()
 
 
-def test_an_operator_finds_what_is_off_and_deals_with_it(address: str, browser: Browser) -> None:
+def told(device: Device) -> list[ack.Ack | down.Request]:
+    """What the gateway has told T0001."""
+    return [SENDER.open_down(data) for data in device.down(0)]
+
+
+def asked_for(device: Device, alive: bytes) -> list[tuple[int, int]]:
+    """The records that T0001 is asked for, who says again that it is alive: it is told when it is heard."""
+    device.publish(SENDER.name, SENDER.frame([alive]))
+    return [span for one in told(device) if isinstance(one, down.Request) for span in one.ranges]
+
+
+def has_ack(device: Device, seqs: tuple[int, int]) -> bool:
+    return any(isinstance(one, ack.Ack) and seqs in one.durable for one in told(device))
+
+
+def test_an_operator_finds_what_is_off_and_deals_with_it(
+    address: str, browser: Browser, begin_s: int, terminal: Callable[[str], Device]
+) -> None:
     """P-317: the enterprise, its alarm, the curve that shows it, a notice on one sheet, a gap, a refused frame."""
     note = '<img src=x onerror="document.body.remove()">'
     with visit(browser, address, "olga") as page:
@@ -63,6 +112,14 @@ def test_an_operator_finds_what_is_off_and_deals_with_it(address: str, browser: 
         press(page, "Back-fill")
         expect(page.get_by_role("status").last).to_contain_text("will be asked for")
         expect(page.get_by_role("table").last).to_contain_text("operator")
+        device, missing = terminal(SENDER.name), (MISSING.start, MISSING.stop - 1)
+        alive = event(SLOTS + 1, begin_s + SLOTS * SLOT_S, values=[1, 1_004_002])
+        wait_until(lambda: missing in asked_for(device, alive), "the terminal is asked for what is missing")
+        device.publish(SENDER.name, SENDER.frame(missed(begin_s)))
+        wait_until(lambda: has_ack(device, missing), "it is acknowledged")
+        page.reload()
+        expect(page.get_by_text("late").first).to_be_visible()
+        expect(page.get_by_role("button", name="Back-fill", exact=True)).to_have_count(0)
 
         go(page, "quarantine")
         page.locator(".rows a", has_text="T0001").click()
@@ -87,8 +144,10 @@ def test_enterprises_whose_places_are_known_are_on_a_map(address: str, browser: 
         expect(page.locator("h1")).to_contain_text("第一炼钢厂")
 
 
-def test_an_admin_admits_a_terminal_and_the_log_has_it(config: Path, address: str, browser: Browser) -> None:
-    """P-318: by a technician's document; what is no such document is refused and says why."""
+def test_an_admin_admits_a_terminal_and_the_log_has_it(
+    config: Path, address: str, browser: Browser, terminal: Callable[[str], Device]
+) -> None:
+    """P-318: by a technician's document; what is no such document is refused and says why. It is heard from then on."""
     with visit(browser, address, "ada") as page:
         go(page, "admission")
         expect(page.get_by_role("table")).to_contain_text("T0042")
@@ -100,6 +159,10 @@ def test_an_admin_admits_a_terminal_and_the_log_has_it(config: Path, address: st
         expect(page.get_by_text("None knocks")).to_be_visible()
         go(page, "fleet")
         expect(page.locator(".rows a", has_text="T0042")).to_contain_text("Never heard")
+        wait_until(lambda: '"reloaded"' in (config.parent / "gateway.log").read_text(), "the gateway knows it")
+        admitted = terminal(NEW.name)
+        admitted.publish(NEW.name, NEW.frame([event(1)]))
+        assert NEW.open_ack(admitted.down(1)[0]).durable == [(1, 1)]
         go(page, "audit")
         expect(page.get_by_role("table")).to_contain_text("POST /api/admissions")
 
@@ -110,7 +173,7 @@ def test_a_viewer_sees_no_button_that_is_not_theirs(address: str, browser: Brows
         expect(page.get_by_role("link", name="Audit log")).to_have_count(0)
         for place in OPERATORS:
             go(page, place)
-            assert MISSING.findall(page.locator("body").inner_text()) == [], place
+            assert UNTOLD.findall(page.locator("body").inner_text()) == [], place
             expect(page.locator("main button:not(.head button), main textarea, main form")).to_have_count(0)
     with visit(browser, address, "olga") as page:
         expect(page.get_by_role("link", name="Audit log")).to_have_count(0)
@@ -133,7 +196,7 @@ def test_every_page_fits_and_can_be_read(
             go(page, place)
             assert page.evaluate("document.documentElement.scrollWidth") <= size[0], place
             assert page.evaluate(CONTRAST) == [], place
-            assert MISSING.findall(page.locator("body").inner_text()) == [], place
+            assert UNTOLD.findall(page.locator("body").inner_text()) == [], place
             assert page.locator("button, input, textarea, a").evaluate_all(NAMELESS) == [], place
         assert 20_000 < page.evaluate(TRANSFERRED) < 200 * 1024
         go(page, "audit")
