@@ -32,6 +32,7 @@ PASSPHRASE_CHARS_MIN = 12
 YEARS = 20  # of an authority that takes another one's place
 TRIES, TRY_EVERY_S = 600, 0.1  # a minute: a change takes milliseconds, on a failing disk seconds
 _NONE_HERE = "no authority here, make one by `init` / 没有证书机构"
+_DAMAGED = "damaged: put its backup back; or none of this authority: remove it / 损坏或非本机构证书"
 _NAMED = re.compile(r"\.[0-9a-f]{1,40}\.pem$")  # as its file is: RFC 5280, 4.1.2.2: a serial has up to 20 octets
 _NAME = re.compile(r"[A-Za-z0-9*_-][A-Za-z0-9._:-]{0,63}|::[0-9A-Fa-f:.]*")  # of a file too; X.520 has 64 characters
 
@@ -299,8 +300,9 @@ def _read(issued: Path) -> x509.Certificate:
     except OSError as error:
         raise PkiError(f"{issued}: can't be read / 无法读取: {error.strerror}") from error
     except (ValueError, x509.InvalidVersion, x509.ExtensionNotFound) as error:
-        text = "damaged: put its backup back; or none of this authority: remove it / 损坏或非本机构证书"
-        raise PkiError(f"{issued}: {text}: {error}") from error
+        raise PkiError(f"{issued}: {_DAMAGED}: {error}") from error
+    if not issued.name.endswith(f".{found.serial_number:x}.pem"):
+        raise PkiError(f"{issued}: {_DAMAGED}: its serial is not its name's")
     return found
 
 

@@ -8,11 +8,12 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from cryptography import x509
 from typer.testing import CliRunner
 
 from gateway.cli import app
 from gateway.files import write_secret
-from gateway.pki.authority import CLIENT, SERVER
+from gateway.pki.authority import CLIENT, DER, PEM, SERVER
 from gateway.pki.folder import TRIES, Folder, PkiError
 
 PASSPHRASE = "twelve characters"
@@ -140,6 +141,12 @@ def test_a_certificate_that_is_damaged_can_be_revoked(tmp_path: Path) -> None:
     for name in ("T0001", "T0003"):
         assert place.revoke(place.open(PASSPHRASE), name, NOW) == [serials[name]]
     place.issue(place.open(PASSPHRASE), "T0004", CLIENT, tmp_path / "T0004", NOW)
+    (rotten,) = (place.path / "issued").glob("T0004.*")
+    issued = x509.load_pem_x509_certificate(rotten.read_bytes())
+    serial = issued.serial_number.to_bytes(20, "big")[-8:]
+    other = issued.public_bytes(DER).replace(serial, bytes(8))
+    rotten.write_bytes(x509.load_der_x509_certificate(other).public_bytes(PEM))  # can be read, as another serial's
+    assert place.revoke(place.open(PASSPHRASE), "T0004", NOW) == [issued.serial_number]
     nameless = place.path / "issued/T0004.copy.pem"
     nameless.write_text("damaged")
     with pytest.raises(PkiError, match=f"{nameless}: damaged"):
