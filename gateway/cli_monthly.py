@@ -30,6 +30,7 @@ from gateway.watch import enterprises
 from gateway.watch.enterprises import Enterprise
 from gateway.watch.slots import SLOT_S
 from gateway.watch.store import Row, Store
+from protocol.host.printable import printable
 
 ALARMS_MAX = 1_000  # of a month: a sheet tells how many, and shows the newest
 
@@ -82,7 +83,7 @@ def register(app: typer.Typer) -> None:
 def _say_damaged(one: Enterprise, month: str, error: Exception, *, as_json: bool) -> None:
     if as_json:
         print_json({"enterprise": one.id, "month": month, "damaged": str(error)})
-    typer.echo(f"{one.id}: no sheet, its readings are damaged / 数据损坏，未出月报: {error}", err=True)
+    typer.echo(f"{one.id}: no sheet, its readings are damaged / 数据损坏，未出月报: {printable(str(error))}", err=True)
 
 
 def _write(out: Path, month: str, counted: Month, alarms: list[Row], now_s: int) -> list[Path]:
