@@ -1,4 +1,4 @@
-"""Keys and certificates of terminals changed without a visit (docs/decisions/0030-rotation.md).
+"""Keys and certificates of terminals changed without a visit (docs/decisions/0020-rotation.md).
 
 Terminals are told when they are heard, because what goes down echoes a frame of a short while ago (FR-39).
 
