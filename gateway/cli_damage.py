@@ -84,7 +84,7 @@ def _code(error: BaseException | None) -> int:
 
 
 def _damaged(folder: Path) -> Iterator[str]:
-    """Which files of the folder are damaged, and where each is first."""
+    """Which files of the folder are damaged, and where each is first; and which there was no time to look through."""
     until_s = time.monotonic() + LOOK_S
     for file in sorted(folder.glob("*.sqlite3")):
         try:
@@ -92,6 +92,7 @@ def _damaged(folder: Path) -> Iterator[str]:
                 connection.set_progress_handler(lambda: time.monotonic() > until_s, LOOK_EVERY)
                 (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
         except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
-            found = str(error)
+            late = _code(error) == sqlite3.SQLITE_INTERRUPT
+            found = f"not looked through in {LOOK_S:g} s / 未能及时检查完" if late else str(error)
         if found != "ok":
             yield f"  {file.name}: {' '.join(found.split())}"

@@ -13,7 +13,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from gateway import database
+from gateway import cli_damage, database
 from gateway.cli import app
 from gateway.cli_damage import UNREADABLE
 from gateway.config import QuarantineConfig, VerifyConfig
@@ -190,6 +190,18 @@ def test_a_journal_that_cannot_be_read_is_said_with_what_to_do(
             assert str(folder / "data") in said, (command, said)
         status, said = run(folder, "backup", ("--out", "{}/backup"))
         assert (status, "not done / 备份未完成" in said) == (1, damage is not Path.unlink), said
+
+
+def test_which_file_is_damaged_is_said_and_what_there_was_no_time_for(
+    sound: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """P-501: nobody waits for gigabytes to be read through."""
+    with damaged(sound, tmp_path / "w", cut, FILE) as folder:
+        said = run(folder, "status", ())[1]
+        assert ("journal.sqlite3: database" in said, "quarantine.sqlite3" in said) == (True, False), said
+        monkeypatch.setattr(cli_damage, "LOOK_S", -1)
+        monkeypatch.setattr(cli_damage, "LOOK_EVERY", 1)
+        assert "quarantine.sqlite3: not looked through" in run(folder, "status", ())[1]
 
 
 def test_a_damaged_frame_is_said_with_what_to_do(sound: Path, tmp_path: Path) -> None:
