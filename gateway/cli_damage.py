@@ -31,6 +31,7 @@ _OURS = (sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3.InterfaceErro
 _HELD = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 _DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 _RESULT = 0xFF  # of an extended result code: the lower byte is the code itself
+_LATE = f"not looked through in {LOOK_S:g} s / 未能及时检查完"
 _CURE = (
     "run: wattline gateway audit; then: wattline gateway restore, from a backup (runbook: Damaged databases)"
     " / 请运行 audit 查明范围，再用备份恢复（见处置手册“数据库损坏”）"
@@ -53,6 +54,12 @@ class _Command(TyperCommand):
             raise
         except UNREADABLE as error:
             fail(*told(error, Path(load(ctx.params["config"]).data_dir)))
+        except (TypeError, ValueError, OverflowError) as error:  # a value of another type, or ours
+            folder = Path(load(ctx.params["config"]).data_dir)
+            found = list(_damaged(folder))
+            if all(_LATE in one for one in found):
+                raise
+            fail(f"{folder}: {error} / 数据库文件已损坏", *found, _CURE)
 
 
 def told(error: Exception, folder: Path) -> list[str]:
@@ -93,6 +100,6 @@ def _damaged(folder: Path) -> Iterator[str]:
                 (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
         except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
             late = _code(error) == sqlite3.SQLITE_INTERRUPT
-            found = f"not looked through in {LOOK_S:g} s / 未能及时检查完" if late else str(error)
+            found = _LATE if late else str(error)
         if found != "ok":
             yield f"  {file.name}: {' '.join(found.split())}"

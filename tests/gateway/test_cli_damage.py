@@ -27,7 +27,7 @@ from gateway.watch.store import Store
 from tests.gateway.support import NOW_S, Sender, accept, commit, reading, window
 from tests.gateway.watch.plant import POINTS, configured
 
-DAMAGES = 40  # the same each time; 10,000 others were tried
+DAMAGES = 40  # the same each time; 5,000 others were tried by hand
 WINDOWS = 12
 SENDER = Sender()
 SPAN = ("--from", "2026-02-28", "--to", "2026-03-02")
@@ -214,6 +214,35 @@ def test_a_damaged_frame_is_said_with_what_to_do(sound: Path, tmp_path: Path) ->
         status, said = run(folder, "audit", ("--seed", "1"))
         assert (status, "at record 1: the block is not what was accepted" in said) == (1, True), said
         assert run(folder, "status", ())[0] == 0
+
+
+def of_another_type(file: Path) -> None:
+    """A time that is text, which SQLite refuses to write, and reads."""
+    for change in (
+        "UPDATE sqlite_schema SET sql = replace(sql, 'STRICT', '') WHERE name = 'blocks'",
+        "UPDATE blocks SET received_ms = 'text'",
+        "UPDATE sqlite_schema SET sql = sql || ' STRICT' WHERE name = 'blocks'",
+    ):
+        with closing(sqlite3.connect(file)) as connection, connection:
+            connection.execute("PRAGMA writable_schema = ON")
+            connection.execute(change)
+
+
+def test_a_value_of_another_type_is_damage_and_a_fault_of_ours_is_none(
+    sound: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """P-501: the file says which it is."""
+    with damaged(sound, tmp_path / "w", of_another_type, FILE) as folder:
+        status, said = run(folder, "tail", ())
+        assert (status, "journal.sqlite3: non-INTEGER value in blocks.received_ms" in said) == (1, True), said
+
+    def fault(*_: object) -> str:
+        raise TypeError("ours")
+
+    monkeypatch.setattr("gateway.cli_tail.line", fault)
+    with pytest.raises(AssertionError) as raised:
+        run(sound, "tail", ())
+    assert isinstance(raised.value.__cause__, TypeError)
 
 
 @pytest.mark.parametrize("damage", [no_database, held])
