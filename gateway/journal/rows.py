@@ -21,6 +21,8 @@ POWERS_A_TIME = 512  # windows decoded at once: five days of a terminal, some 5 
 _P_MEAN_W = 1 << Reading._fields.index("p_mean_w")  # of what is present
 BLOCKS_KEPT = 64  # decoded and at hand: a reader that goes on where it was decodes each block once
 
+_RECEIVED_MS_MAX = 253_402_300_799_999  # the year 9999, the last that a date can be of
+
 Mark = tuple[str, int | None]  # check, point or None for all
 
 
@@ -287,6 +289,8 @@ def unpack(first: int, records: int, received_ms: int, marks: bytes, frames: byt
     is_new = _are_new(kept, columns)
     if sum(is_new) != records:
         raise DamagedError(f"block {first} has {sum(is_new)} records and should have {records}")
+    if not 0 <= received_ms <= _RECEIVED_MS_MAX:
+        raise DamagedError(f"block {first} was received at {received_ms} ms")
     raws = [payloads[frame][begin:end] for frame, begin, end in zip(one.frame, one.begin, one.end, strict=True)]
     return Unpacked(
         list(_rows(range(first, first + records), received_ms, blocks.marks_of(marks, first), kept, columns, is_new)),

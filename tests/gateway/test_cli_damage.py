@@ -245,6 +245,15 @@ def test_a_value_of_another_type_is_damage_and_a_fault_of_ours_is_none(
     assert isinstance(raised.value.__cause__, TypeError)
 
 
+def test_a_time_that_no_date_has_is_damage(sound: Path, tmp_path: Path) -> None:
+    """P-501."""
+    with damaged(sound, tmp_path / "w", lambda _: None, FILE) as folder:
+        with closing(sqlite3.connect(folder / "data" / FILE)) as connection, connection:
+            connection.execute("UPDATE blocks SET received_ms = -139 * 1000000000000")
+        status, said = run(folder, "tail", ())
+        assert (status, "was received at -139" in said) == (1, True), said
+
+
 @pytest.mark.parametrize("damage", [no_database, held])
 def test_no_command_ends_with_a_traceback(
     sound: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damage: Callable[[Path], Any]
