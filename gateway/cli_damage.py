@@ -54,7 +54,7 @@ class _Command(TyperCommand):
             raise
         except UNREADABLE as error:
             fail(*told(error, Path(load(ctx.params["config"]).data_dir)))
-        except (TypeError, ValueError, OverflowError) as error:  # a value of another type, or ours
+        except (TypeError, ValueError, LookupError, OverflowError) as error:  # a value of another type, or ours
             folder = Path(load(ctx.params["config"]).data_dir)
             found = list(_damaged(folder))
             if all(_LATE in one for one in found):
