@@ -643,7 +643,8 @@ cdef class Ledger:
             raise MemoryError
         try:
             for log in self.logs.values():
-                memcpy(&all_of_them[count], log.tail, log.tail_count * sizeof(Identity))
+                if log.tail_count:
+                    memcpy(&all_of_them[count], log.tail, log.tail_count * sizeof(Identity))
                 count += log.tail_count
             qsort(all_of_them, count, sizeof(Identity), by_index_key)
             for i in range(1, count + 1):
@@ -728,7 +729,8 @@ cdef Log loaded_log(uint32_t terminal, uint32_t epoch, rows):
         one.first_id = first_id
         one.last_id = last_id
         need(&one, <uint32_t> (len(ends) // sizeof(Ends)))
-        memcpy(one.ends, PyBytes_AS_STRING(ends), one.points * sizeof(Ends))
+        if one.points:  # of events alone there are no ends, nor memory for them
+            memcpy(one.ends, PyBytes_AS_STRING(ends), one.points * sizeof(Ends))
         log.insert_extent(log.count, &one)
     return log
 
