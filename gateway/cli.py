@@ -32,6 +32,7 @@ from gateway import (
     cli_status,
     cli_tail,
     cli_take,
+    cli_thresholds,
     cli_update,
     lock,
 )
@@ -60,6 +61,7 @@ cli_admit.register(app)
 cli_status.register(app)
 cli_gaps.register(app)
 cli_linkage.register(app)
+cli_thresholds.register(app)
 cli_alarms.register(app)
 app.add_typer(cli_channels.app, name="channels")
 cli_honesty.register(app)

@@ -157,10 +157,12 @@ def parse_time(text: str) -> int:
     return int((found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp())
 
 
-def parse_span(from_: str | None, to: str | None, now_s: int) -> tuple[int, int]:
-    """[from, to) in Unix seconds, of what `From` and `To` gave. Raises typer.BadParameter."""
+def parse_span(from_: str | None, to: str | None, now_s: int, default_s: int = DAY_S) -> tuple[int, int]:
+    """[from, to) in Unix seconds, of what `From` and `To` gave; default_s long without the first. Raises
+    typer.BadParameter.
+    """
     to_s = now_s if to is None else parse_time(to)
-    from_s = to_s - DAY_S if from_ is None else parse_time(from_)
+    from_s = to_s - default_s if from_ is None else parse_time(from_)
     if from_s >= to_s:
         raise typer.BadParameter("--from must be before --to / 起始时刻须早于结束时刻")
     if to_s - from_s > SPAN_DAYS_MAX * DAY_S:

@@ -36,6 +36,7 @@ READ_THE_JOURNAL = {  # with what each needs
     "gaps": SPAN,
     "tail": ("--count", "100"),
     "linkage": SPAN,
+    "thresholds": SPAN,
     "honesty": SPAN,
     "reconcile": ("province", "--day", "2026-03-01"),
     "export": (*SPAN, "--out", "{}/out.csv"),
