@@ -62,15 +62,35 @@ def read_password(file: str | None, bytes_max: int = SECRET_BYTES_MAX) -> str | 
 def give_to_owner_of(folder: Path, *made: Path) -> None:
     """What root makes in the folder of another user is that one's, with all below it: a service has to write to it.
 
-    What is not there is left out. Raises OSError.
+    What is not there is left out; so are links, which root makes none of. Raises OSError.
     """
     owner = folder.stat()
     if os.geteuid() != 0 or owner.st_uid == 0:
         return
     for one in made:
-        for path in (one, *one.rglob("*")):
-            with suppress(FileNotFoundError):
-                os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
+        with suppress(FileNotFoundError):
+            _give(one, owner)
+
+
+def _give(one: Path | str, owner: os.stat_result, within: int | None = None) -> None:
+    """within: the descriptor of the folder that it is in.
+
+    Neither a link is followed, nor is a file with a second name given: it may be any of root's. What is below goes
+    first: until then nobody else can put anything there.
+    """
+    # O_PATH: to close any other descriptor of a store would take away the locks that SQLite holds on it
+    descriptor = os.open(one, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=within)
+    try:
+        this, found = f"/proc/self/fd/{descriptor}", os.fstat(descriptor)
+        if stat.S_ISDIR(found.st_mode):
+            for below in Path(this).iterdir():
+                with suppress(FileNotFoundError):
+                    _give(below.name, owner, descriptor)
+        elif not (stat.S_ISREG(found.st_mode) and found.st_nlink == 1):
+            return
+        os.chown(this, owner.st_uid, owner.st_gid)
+    finally:
+        os.close(descriptor)
 
 
 def write_durably(file: Path, data: bytes, mode: int = 0o666, like: os.stat_result | None = None) -> None:

@@ -1,5 +1,6 @@
 """Who holds a data_dir: one gateway at a time; and whether a watch looks at it."""
 
+import errno
 import fcntl
 import os
 from collections.abc import Iterator
@@ -38,8 +39,11 @@ def watch_lock(folder: Path, *, alone: bool) -> BinaryIO:
 
 
 def _take(file: Path, how: int, said: str) -> int:
-    """Raises OSError, also where it is a link: the folder is the service's, and might lead root elsewhere."""
+    """Raises OSError, also where it is a link, hard or soft, by which the service might lead root elsewhere."""
     descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o640)
+    if os.fstat(descriptor).st_nlink > 1:
+        os.close(descriptor)
+        raise OSError(errno.EMLINK, "is another file's second name; remove it / 是其他文件的硬链接，请删除", str(file))
     try:
         fcntl.flock(descriptor, how | fcntl.LOCK_NB)
     except OSError as error:

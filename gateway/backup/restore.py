@@ -52,6 +52,7 @@ def restore(folder: Path, data_dir: Path, now_ms: int, *, force: bool) -> tuple[
         sync_folder(stage)
         move = _Move(names(stage), old, _aside(data_dir, now_ms))
         write_durably(stage / DECIDED, msgspec.json.encode(move))
+        give_to_owner_of(data_dir, stage / DECIDED)  # cut off from here on, the gateway ends it
     except OSError as error:
         raise BackupError(f"{folder}: not restored / 未恢复: {error}") from error
     finally:
@@ -59,7 +60,6 @@ def restore(folder: Path, data_dir: Path, now_ms: int, *, force: bool) -> tuple[
             shutil.rmtree(stage, ignore_errors=True)
     finish(data_dir)
     aside = data_dir / move.aside
-    give_to_owner_of(data_dir, aside)
     return manifest, aside if aside.exists() else None
 
 
@@ -75,18 +75,24 @@ def finish(data_dir: Path) -> bool:
             continue  # moved before the cut
         for old in (f"{name}{log}" for log in ("", *_LOGS)):
             if (data_dir / old).exists():
-                (data_dir / move.aside).mkdir(mode=0o700, exist_ok=True)
+                _make_aside(data_dir, move)
                 (data_dir / old).rename(data_dir / move.aside / old)
         if name in move.files:
             (stage / name).rename(data_dir / name)
     if (data_dir / ORDERS).exists():  # their numbers are those of another quarantine
-        (data_dir / move.aside).mkdir(mode=0o700, exist_ok=True)
+        _make_aside(data_dir, move)
         (data_dir / ORDERS).rename(data_dir / move.aside / ORDERS)
     sync_folder(stage)
     sync_folder(data_dir)
     (stage / DECIDED).unlink()
     shutil.rmtree(stage)
     return True
+
+
+def _make_aside(data_dir: Path, move: _Move) -> None:
+    folder = data_dir / move.aside
+    folder.mkdir(mode=0o700, exist_ok=True)
+    give_to_owner_of(data_dir, folder)
 
 
 def _aside(data_dir: Path, now_ms: int) -> str:

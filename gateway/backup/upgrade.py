@@ -27,7 +27,7 @@ from gateway.database import (
     migrate,
     schema_version,
 )
-from gateway.files import sync_folder, write_durably
+from gateway.files import give_to_owner_of, sync_folder, write_durably
 from gateway.forward import outbox
 from gateway.journal import journal
 from gateway.journal.migration import STEPS
@@ -139,6 +139,7 @@ def _copy(data_dir: Path, found: list[Store], now_ms: Callable[[], int], copy_to
         out.rename(partial_of(out))  # of a time before: it has not what came since
     if not out.exists():  # else the backup refuses it: it is somebody's
         write_durably(mark, msgspec.json.encode(Elsewhere(str(out), {one.name: one.version for one in found})))
+        give_to_owner_of(data_dir, mark)
     backup(data_dir, out, now_ms)
 
 

@@ -295,5 +295,5 @@ def _keep(path: Path, data: bytes) -> None:
 def _make_folder(path: Path, home: Path) -> None:
     """Where there is none: of who owns the folder that it is in."""
     if not path.exists():
-        path.mkdir(mode=0o700)
+        path.mkdir(mode=0o700, exist_ok=True)  # the console may be first
         give_to_owner_of(home, path)

@@ -194,6 +194,8 @@ class Folder:
             yield Known(_name(file), one.serial_number, _is_server(one), one.not_valid_after_utc, since_s)
 
     def _issued(self, name: str) -> list[Path]:
+        if _NAME.fullmatch(name) is None:
+            return []
         return [one for one in sorted((self.path / "issued").glob(f"{glob.escape(name)}.*.pem")) if _name(one) == name]
 
     def _note(self, name: str, issued: x509.Certificate) -> None:

@@ -72,10 +72,11 @@ def test_a_lock_that_is_a_link_is_not_followed(tmp_path: Path) -> None:
     of_another.write_text("root\n")
     data = tmp_path / "data"
     data.mkdir()
-    (data / lock.LOCK).symlink_to(of_another)
-    with pytest.raises(OSError, match=lock.LOCK), lock.held(data):
-        pass
-    assert of_another.read_text() == "root\n"
-    (data / lock.LOCK).unlink()
+    for link in (Path.symlink_to, Path.hardlink_to):
+        link(data / lock.LOCK, of_another)
+        with pytest.raises(OSError, match=lock.LOCK), lock.held(data):
+            pass
+        assert of_another.read_text() == "root\n"
+        (data / lock.LOCK).unlink()
     with lock.held(data):
         assert lock.running_pid(data) == os.getpid()

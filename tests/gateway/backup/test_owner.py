@@ -17,8 +17,12 @@ from tests.gateway.journal.saved import lay
 OWNER = (12_345, 12_346)
 
 
+def owned(one: Path) -> tuple[int, int]:
+    return one.lstat().st_uid, one.lstat().st_gid
+
+
 def owners(folder: Path) -> set[tuple[int, int]]:
-    return {(one.lstat().st_uid, one.lstat().st_gid) for one in (folder, *folder.rglob("*"))}
+    return {owned(one) for one in (folder, *folder.rglob("*"))}
 
 
 @pytest.fixture
@@ -59,12 +63,41 @@ def test_a_backup_in_a_folder_of_the_services_is_the_services(data: Path, tmp_pa
     assert owners(others / "1") == {(os.geteuid(), os.getegid())}
 
 
-def test_a_link_is_not_followed(data: Path, tmp_path: Path) -> None:
-    """P-455: whoever may write to data_dir gets no file of others by it."""
-    other = tmp_path / "other"
-    other.write_text("root's")
-    (data / "orders").mkdir()
-    (data / "orders/link").symlink_to(other)
-    files.give_to_owner_of(data, data / "orders", data / "gone")
-    assert owners(data) == {(data.stat().st_uid, data.stat().st_gid)}
-    assert (other.stat().st_uid, other.stat().st_gid) == (os.geteuid(), os.getegid())
+@pytest.mark.parametrize("is_whole", [False, True])
+def test_a_link_is_not_followed(data: Path, tmp_path: Path, is_whole: bool) -> None:
+    """P-455: whoever may write to data_dir gets no file of others by it: by a link, one for a folder, a second name."""
+    others = tmp_path / "others"
+    others.mkdir()
+    (others / "secret").write_text("root's")
+    before = owners(others)
+    if is_whole:
+        (data / orders.FOLDER).symlink_to(others)
+    else:
+        (data / orders.FOLDER).mkdir()
+        (data / orders.FOLDER / "link").symlink_to(others / "secret")
+        (data / orders.FOLDER / "folder").symlink_to(others)
+        (data / orders.FOLDER / "name").hardlink_to(others / "secret")
+    files.give_to_owner_of(data, data / orders.FOLDER, data / "gone")
+    orders.place(data, orders.Order("discard", [1]))
+    assert owners(others) == before
+    assert is_whole or owned(data / orders.FOLDER) == owned(data)
+
+
+def test_a_restore_that_root_began_can_be_ended_by_the_gateway(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """P-455: cut off before any file is moved, what is there is the gateway's; so is a mark of a copy elsewhere."""
+    before = owners(data)
+    upgrade.prepare(data, lambda: 1, data.parent / "copy")
+    assert owners(data) == before
+    move = Path.rename
+
+    def looked_at(self: Path, target: Path) -> Path:
+        if target.parent.name.startswith("replaced-"):
+            assert owners(data) == before, target
+            seen.append(target)
+        return move(self, target)
+
+    seen = list[Path]()
+    monkeypatch.setattr(Path, "rename", looked_at)
+    restore(data.parent / "copy", data, 1, force=True)
+    assert seen
+    assert owners(data) == before

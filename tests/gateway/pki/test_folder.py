@@ -131,6 +131,16 @@ def test_a_folder_without_an_authority_is_none_that_lost_its_list(tmp_path: Path
     assert f"{tmp_path / 'pki'}: no authority here, make one by `init`" in done.stderr
 
 
+@pytest.mark.parametrize("name", ["/T0001", "../T0001", "*", "T000?", "", "x" * 300])
+def test_a_name_that_nobody_can_have_has_no_certificate(name: str, tmp_path: Path) -> None:
+    """P-512"""
+    place = made(tmp_path)
+    own = place.open(PASSPHRASE)
+    for write in (partial(place.revoke, own, name, NOW), partial(place.renew, own, name, None, tmp_path / "out", NOW)):
+        with pytest.raises(PkiError, match="has no certificate that counts"):
+            write()
+
+
 def test_a_certificate_that_is_damaged_can_be_revoked(tmp_path: Path) -> None:
     """P-494: by the serial in its file's name; so can the others, and a terminal whose own is damaged is named."""
     place = made(tmp_path)
