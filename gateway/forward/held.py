@@ -1,6 +1,7 @@
 """Events that a sink is handed later: as many log texts (HJ 212, CN 3020) as may wait do so already.
 
-Readings pass them by. At most as many as the journal has events, each in 12 bytes.
+Readings pass them by. As many as the journal has events, each in 12 bytes; what it has retired meanwhile is a dead
+letter when it is its turn.
 """
 
 import sqlite3

@@ -146,6 +146,7 @@ class Hj212Sink:
                 receipt.dead.append((one.id, error.code, str(error)))
                 continue
             if packets:
+                room -= one.type != WINDOW
                 receipt.packets.append((one.id, packets))
                 for packet in packets:
                     self._channel_of[packet.mn].count(packet, 1)

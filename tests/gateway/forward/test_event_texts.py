@@ -40,9 +40,10 @@ def test_events_that_wait_are_bounded_readings_pass_and_retention_does_not_wait(
     platform = PlatformDouble()
     platform.deaf_to = "3020"
     station = station_of(tmp_path, platform)
-    for seq in range(8):
-        station.commit([silent(seq, NOW_S - 890 - seq)])
+    for first in (0, 4):
+        station.commit([silent(seq, NOW_S - 890 - seq) for seq in range(first, first + 4)])
         station.steps(2)
+    assert len(station.outbox.held(9)) == 5
     station.commit([window(8, NOW_S - 900)])
     pass_time(station, 80_000)
     station.restart()
