@@ -183,6 +183,30 @@ def test_what_ended_for_another_reason_than_the_power_is_not_tried_again() -> No
         assert terminal.events == [(record.UPDATE_ROLLED_BACK, [number, vector["here"]["newest"], why])]
 
 
+def test_an_image_over_which_another_is_written_is_tried_no_more() -> None:
+    # P-500: the flash did not take that it is to be tried again; then the power fails while the next one comes
+    vector = image_of(0)[0]
+    terminal = Terminal(vector)
+    terminal.bring(vector)
+    terminal.start()
+
+    def refuse(path: str, data: bytes) -> None:
+        raise OSError(28, path, len(data))
+
+    small_file.write = refuse
+    try:
+        terminal.start(power_failed=True)
+    finally:
+        small_file.write = _written
+    newer, image, number = image_of(2)
+    terminal.bring(newer, until=5000)
+    terminal.start(power_failed=True)
+    assert (terminal.runs(OLD), terminal.update.release()) == (True, [vector["here"]["newest"], 0])
+    terminal.bring(newer)
+    terminal.start()
+    assert (terminal.runs(image), terminal.update.release()) == (True, [number, 1])
+
+
 def test_an_image_that_comes_is_gone_on_with_after_a_start() -> None:
     # P-345: from what is noted on; and one whose flash was changed meanwhile is refused
     kept_every, image_slot._KEPT_EVERY = image_slot._KEPT_EVERY, 1

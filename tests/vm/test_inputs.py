@@ -81,6 +81,18 @@ def test_a_contact_that_chatters_is_told_some_times_an_hour_and_then_as_it_is() 
     assert world.events[-1] == (record.INPUT, [1, 0])
 
 
+def test_mains_that_came_and_went_and_stay_away_are_told_late_and_for_how_long_they_were_lost() -> None:
+    # P-93: their loss is told when the hour is over; the seconds are those of the loss
+    world = World()
+    for _ in range(sparing.AN_HOUR):
+        world.feel(0, [], None)
+        world.feel(1, [], None)
+    told = len(world.events)
+    world.feel(0, [], None, looks=7200000 // inputs.POLL_MS)
+    world.feel(1, [], None)
+    assert world.events[told:] == [(record.MAINS_LOST, []), (record.MAINS_BACK, [7200])]
+
+
 def test_what_is_wrong_at_the_start_is_told_at_the_start() -> None:
     # P-93: a cover that was opened while there was no power
     world = World()

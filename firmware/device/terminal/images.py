@@ -56,6 +56,13 @@ class Images:
         """The highest number that this board had."""
         return self.newest
 
+    def spare_to_write(self):  # type: ignore[no-untyped-def]
+        """The partition that does not run, for another image: what lies there is tried no more. Raises OSError."""
+        if self._coming:  # the flash did not take that it is to be tried again, or given up
+            self._coming = 0
+            self._save()
+        return self.spare
+
     def take(self, number: int) -> None:
         """What is in the spare partition, read back whole, runs from the next start on, on trial. Raises OSError."""
         self._coming, self._label = number, self.spare.info()[_LABEL]

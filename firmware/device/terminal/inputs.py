@@ -19,7 +19,7 @@ class Inputs:
         self._on_event = on_event
         self._told: "dict[int, bool]" = {}  # input: as it was told; 0 is mains, -1 the supply
         self._seen: "dict[int, int]" = {}  # input: looks in a row that disagree with that
-        self._lost_ms = 0
+        self._mains_ms = board.uptime_ms()  # when mains were there last before the loss that is told, or is to be
         self._sparing = Sparing()
 
     async def run(self) -> None:
@@ -30,8 +30,8 @@ class Inputs:
 
     def look(self) -> None:
         mains, contacts, supply_mv = self._board.inputs()
-        if mains is not None and self._changed(0, not mains):
-            self._tell_mains(lost=not mains)
+        if mains is not None:
+            self._look_at_mains(lost=not mains)
         for number, is_open in enumerate(contacts, 1):
             if self._changed(number, is_open):
                 self._on_event(record.INPUT, None, [number, int(is_open)])
@@ -41,13 +41,15 @@ class Inputs:
             if self._changed(-1, supply_mv < bound_mv) and self._told[-1]:
                 self._on_event(record.LOW_VOLTAGE, None, [supply_mv])
 
-    def _tell_mains(self, *, lost: bool) -> None:
+    def _look_at_mains(self, *, lost: bool) -> None:
         now_ms = self._board.uptime_ms()
-        if lost:
-            self._lost_ms = now_ms
-            self._on_event(record.MAINS_LOST, None, [])
-        else:
-            self._on_event(record.MAINS_BACK, None, [(now_ms - self._lost_ms) // 1000])
+        if not lost and not self._told.get(0):
+            self._mains_ms = now_ms
+        if self._changed(0, lost):
+            if lost:
+                self._on_event(record.MAINS_LOST, None, [])
+            else:
+                self._on_event(record.MAINS_BACK, None, [(now_ms - self._mains_ms) // 1000])
 
     def _changed(self, which: int, is_wrong: bool) -> bool:
         """True when an input has been so for long enough, and was told to be otherwise."""

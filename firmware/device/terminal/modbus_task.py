@@ -96,8 +96,9 @@ class ModbusTask:
             return
 
     def _make_room(self) -> None:
-        # Where all places are taken, whoever asked longest ago gives his up: messaging on TCP/IP 1.0b, 4.2.1.
-        if len(self._last) >= _CALLERS_MAX:
+        # Where all places are taken, whoever asked longest ago gives his up: messaging on TCP/IP 1.0b, 4.2.1. One whose
+        # request came in that moment goes on; the next one makes room for both.
+        while len(self._last) >= _CALLERS_MAX:
             longest = min(self._last, key=lambda one: self._last[one])
             del self._last[longest]
             longest.cancel()

@@ -129,7 +129,9 @@ class Intake:
     def _image_writer(self, manifest: update.Manifest, signed: bytes):  # type: ignore[no-untyped-def]
         from terminal import image_slot  # loaded where an image comes
 
-        return image_slot.ImageWriter(self._images.spare, manifest, signed, self._board.data_dir + "/image_coming")
+        return image_slot.ImageWriter(
+            self._images.spare_to_write(), manifest, signed, self._board.data_dir + "/image_coming"
+        )
 
     def _verify(self, signed: sign1.Signed):  # type: ignore[no-untyped-def]
         if signed.kid not in self._keys:
