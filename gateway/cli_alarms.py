@@ -11,6 +11,7 @@ from typing import Annotated, Any, BinaryIO, Literal
 import typer
 
 from gateway import lock, memory
+from gateway.backup.restore import is_cut_off
 from gateway.cli_common import (
     ID_MAX,
     AsJson,
@@ -137,10 +138,16 @@ def register(group: typer.Typer) -> None:
 
 
 def _watching(loaded: GatewayConfig) -> BinaryIO:
+    data_dir = Path(loaded.data_dir)
     try:
-        return lock.watch_lock(Path(loaded.data_dir), alone=False)
+        held = lock.watch_lock(data_dir, alone=False)
     except (lock.AlreadyRunningError, OSError) as error:
         fail(str(error))
+    if is_cut_off(data_dir):
+        fail(
+            f"{data_dir}: a restore was cut off, the gateway ends it when it starts / 恢复被中断，网关启动时会完成恢复"
+        )
+    return held
 
 
 def _open(loaded: GatewayConfig) -> Store:

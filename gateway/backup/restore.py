@@ -63,10 +63,15 @@ def restore(folder: Path, data_dir: Path, now_ms: int, *, force: bool) -> tuple[
     return manifest, aside if aside.exists() else None
 
 
+def is_cut_off(data_dir: Path) -> bool:
+    """Whether a restore was decided and not ended: who has a store open would go on with one that is replaced."""
+    return (data_dir / STAGE / DECIDED).exists()
+
+
 def finish(data_dir: Path) -> bool:
     """End a restore that was cut off; True if one was decided. The caller holds data_dir's lock. Raises OSError."""
     stage = data_dir / STAGE
-    if not (stage / DECIDED).exists():
+    if not is_cut_off(data_dir):
         shutil.rmtree(stage, ignore_errors=True)
         return False
     move = msgspec.json.decode((stage / DECIDED).read_bytes(), type=_Move)

@@ -342,6 +342,7 @@ def test_a_restore_waits_for_no_watch_and_replaces_nothing_under_one(tmp_path: P
 def test_a_restore_that_was_decided_is_ended_by_the_gateway_that_starts(
     tmp_path: Path, broker: Broker, start: Callable[[Path], Running], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """P-41: until then no watch begins, which would go on with what is replaced."""
     config = write_config(tmp_path, broker.port, [SENDER])
     fill(tmp_path / "data", 10)
     backup(tmp_path / "data", tmp_path / "b", now_ms)
@@ -351,8 +352,12 @@ def test_a_restore_that_was_decided_is_ended_by_the_gateway_that_starts(
         with held(tmp_path / "data"):
             restore(tmp_path / "b", tmp_path / "data", now_ms(), force=True)
     assert held_in(tmp_path / "data")[0] == 20
+    watch = ("watch", "--config", str(config), "--once")
+    status, said = run(*watch)
+    assert (status, "a restore was cut off" in said) == (1, True), said
     running = start(config)
     running.stop()
+    assert run(*watch)[0] == 0
     assert held_in(tmp_path / "data")[0] == 10
     assert "restore_finished" in running.log.getvalue()
 
