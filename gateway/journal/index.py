@@ -143,9 +143,9 @@ def knows_day_before(connection: sqlite3.Connection, terminal: int, day: int) ->
 
 
 def entries(connection: sqlite3.Connection, day: int, terminal: int) -> Iterator[tuple[int, Entry]]:
-    """(epoch, entry) of a day and terminal."""
+    """(epoch, entry) of a day and terminal. Raises DamagedError."""
     rows = connection.execute("SELECT epoch, entries FROM runs WHERE day = ? AND terminal = ?", (day, terminal))
-    return ((epoch, Entry._make(one)) for epoch, packed in rows for one in ENTRY.iter_unpack(packed))
+    return ((epoch, one) for epoch, packed in rows for one in _entries(packed))
 
 
 def powers(connection: sqlite3.Connection, day: int, terminal: int) -> Iterator[tuple[int, Powers]]:
@@ -155,8 +155,15 @@ def powers(connection: sqlite3.Connection, day: int, terminal: int) -> Iterator[
         " WHERE day = ? AND terminal = ?",
         (day, terminal),
     ):
-        records = [one[1] for one in ENTRY.iter_unpack(packed)]
+        records = [one.record for one in _entries(packed)]
         yield from zip(records, _unpacked(of_run, len(records)), strict=True)
+
+
+def _entries(packed: bytes) -> Iterator[Entry]:
+    try:
+        return map(Entry._make, ENTRY.iter_unpack(packed))
+    except (TypeError, struct.error) as error:
+        raise blocks.DamagedError("entries of the index are cut off") from error
 
 
 def _unpacked(of_run: bytes, records: int) -> list[Powers]:
@@ -184,7 +191,7 @@ def digest_of(connection: sqlite3.Connection, day: int, terminal: int, epoch: in
     )
     wanted = seq.to_bytes(4, "little")
     for (packed,) in rows:  # the nearest first; others where records came out of order
-        for at in range(0, len(packed), ENTRY.size):
+        for at in range(0, len(packed) - ENTRY.size + 1, ENTRY.size):  # what is cut off is none
             if packed[at : at + 4] == wanted:
                 return Entry._make(ENTRY.unpack_from(packed, at)).digest
     return None

@@ -76,7 +76,8 @@ class Journal:
     def commit(self, batch: Batch) -> Committed:
         """Store the frames' records, each once, in one transaction.
 
-        Raises StoreUnavailableError: nothing is stored, the same call may be made again, for ever.
+        Raises StoreUnavailableError: nothing is stored, the same call may be made again, for ever. Nor is it where a
+        fault of ours ends it.
         """
         opened = self._open()
         try:
@@ -90,7 +91,7 @@ class Journal:
                 _count(opened.connection, counted, taken)
             opened.next_id, opened.link = taken.next_id, link
             opened.logged_bytes += sum(map(len, batch.frames))
-        except StoreUnavailableError:
+        except BaseException:
             self.close()  # what is remembered may not be stored, and the connection may be broken: begin afresh
             raise
         return Committed(bytes(taken.outcomes), counted, taken.epochs_back, taken.findings)

@@ -104,6 +104,21 @@ def test_a_full_disk_stores_nothing_of_the_batch_and_the_same_batch_goes_in_late
     assert commit(journal, batch) == [[NEW]] * 499
 
 
+def test_a_fault_that_is_not_the_disks_leaves_nothing_remembered_that_is_not_stored(
+    tmp_path: Path, journal: Journal
+) -> None:
+    """P-518: the intake begins again after it, and who sends again is not told that it is in."""
+    sender = Sender()
+    batch = [accept(sender, sender.frame([window(1), window(2)]))]
+    connection = journal._open().connection
+    connection.execute("CREATE TRIGGER ours BEFORE INSERT ON blocks BEGIN SELECT RAISE(ABORT, 'a fault of ours'); END")
+    with pytest.raises(sqlite3.IntegrityError, match="a fault of ours"):
+        commit(journal, batch)
+    journal._open().connection.execute("DROP TRIGGER ours")
+    assert commit(journal, batch) == [[NEW, NEW]]
+    assert Reader(tmp_path).counts()["windows"] == 2
+
+
 def test_a_file_that_is_no_database_is_said_to_be_unavailable(tmp_path: Path) -> None:
     (tmp_path / FILE).write_bytes(b"not a database, and longer than a header of one" * 100)
     with pytest.raises(StoreUnavailableError):

@@ -144,6 +144,19 @@ def test_powers_that_are_not_those_of_the_frame_are_found(tmp_path: Path, damage
         assert shown(tmp_path)[2][1] == 0
 
 
+def test_entries_that_are_cut_off_are_damage(tmp_path: Path) -> None:
+    """P-487: the audit says so of the record, and goes on."""
+    journal, sender = Journal(tmp_path, VerifyConfig()), Sender()
+    commit(journal, [accept(sender, sender.frame([window(1), window(2)]))])
+    write_index(journal)
+    journal.close()
+    change(tmp_path, "UPDATE runs SET entries = CAST(substr(entries, 1, length(entries) - 1) AS BLOB)")
+    keys = {sender.name: {sender.key.generation: KeyState(sender.secret)}}
+    assert reasons(tmp_path, keys) == ["index", "index"]
+    with closing(Spans(tmp_path)) as spans, pytest.raises(DamagedError):
+        spans.powers(sender.name, 0, NOW_S + DAY_S)
+
+
 def reasons(folder: Path, keys: Keys) -> list[str]:
     with closing(Audit(folder)) as audit:
         return [one.reason for one in audit.prove(range(1, audit.last + 1), keys)]
