@@ -162,7 +162,7 @@ class Peer:
 
     def answer(self) -> int:
         with self._changed:
-            assert self._changed.wait_for(lambda: bool(self.said), 20)
+            assert self._changed.wait_for(lambda: bool(self.said), 60)
             return self.said.pop(0)
 
     def may_publish(self, topic: str) -> bool:

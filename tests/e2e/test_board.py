@@ -21,7 +21,7 @@ def stand_in(tmp_path: Path) -> Iterator[Path]:
     command = [sys.executable, "-m", "hil.board.stand_in", "--folder", str(folder)]
     with Process("stand-in", command, tmp_path / "stand_in.log") as process:
         process.start()
-        process.wait_for_line(r'^\{"bench"', 20)
+        process.wait_for_line(r'^\{"bench"', 60)
         yield folder / "bench.toml"
         process.stop()
 

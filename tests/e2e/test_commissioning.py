@@ -200,7 +200,7 @@ def _reload(gateway: Gateway, office: Path) -> None:
     said = len(gateway.process.text())
     pid = int((office / "data" / "gateway.lock").read_text())
     os.kill(pid, signal.SIGHUP)
-    gateway.process.wait_for_line(r'"event": ?"reloaded"', 20, said)
+    gateway.process.wait_for_line(r'"event": ?"reloaded"', 60, said)
 
 
 def _check_registry(office: Path) -> None:

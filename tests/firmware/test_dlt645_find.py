@@ -78,7 +78,7 @@ def on_a_bus(folder: Path, *addresses: str) -> Iterator[str]:
     command = [sys.executable, "-m", "hil.meters", "--config", str(config)]
     with Process("meters", command, folder / "log", ScaledClock(time.time_ns(), 1772380800_000, 1).env()) as process:
         process.start()
-        yield process.wait_for_line(r'^\{"pty": "(/dev/[^"]+)"\}$', 20)[1]
+        yield process.wait_for_line(r'^\{"pty": "(/dev/[^"]+)"\}$', 60)[1]
 
 
 def test_the_one_meter_on_a_bus_is_found_with_its_speed(tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ def test_a_broker_whose_certificate_is_none_of_a_broker_is_told_nothing(
         made.provision()
         made.broker.start()
         made.terminal.start()
-        made.terminal.process.wait_for_line("uplink: the broker's certificate is refused: ", 20)
+        made.terminal.process.wait_for_line("uplink: the broker's certificate is refused: ", 60)
         made.terminal.kill()
         assert NAME not in made.broker.process.text()
         assert advice(made) == "certificate"
@@ -72,7 +72,7 @@ def test_a_terminal_with_a_bad_certificate_is_refused_and_its_technician_told_so
         made.provision()
         made.broker.start()
         made.terminal.start()
-        made.terminal.process.wait_for_line("(?s)(uplink: [A-Za-z]*Error.*){2}", 20)
+        made.terminal.process.wait_for_line("(?s)(uplink: [A-Za-z]*Error.*){2}", 60)
         made.terminal.kill()
         assert NAME not in made.broker.process.text()
         assert advice(made) in ("hung_up", "no_broker")  # by what of the broker's end comes first

@@ -76,7 +76,7 @@ def test_what_was_on_its_way_when_a_partition_began_comes_afterwards(tmp_path: P
             said = 0
             for _ in range(3):
                 link.set(flowing=False)
-                made.terminal.process.wait_for_line("uplink: OSError the broker is silent", 20, said)
+                made.terminal.process.wait_for_line("uplink: OSError the broker is silent", 60, said)
                 said = len(made.terminal.process.text().encode())
                 link.set(flowing=True)
                 made.terminal.process.wait_for_line("uplink: connected", 60, said)

@@ -94,7 +94,7 @@ def asked(port: int, *more: str) -> "subprocess.CompletedProcess[str]":
     """mbpoll, at its end."""
     where = ["-m", "tcp", "-p", str(port), "-a", str(wiring.UNIT), "-0", "-1", "-q", "-o", "5"]
     command = [str(MBPOLL), *where, *more, "127.0.0.1"]
-    return subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 
 
 def mbpoll(port: int, *more: str) -> dict[int, str]:
@@ -108,7 +108,7 @@ def test_mbpoll_reads_live_values_and_the_mailboxs_identity(tmp_path: Path) -> N
     """P-98: with a master that nobody here wrote."""
     with made(tmp_path) as one:
         one.terminal.start()
-        one.terminal.process.wait_for_line("modbus: unit 7 on port", 20)
+        one.terminal.process.wait_for_line("modbus: unit 7 on port", 60)
         wait_until(lambda: listening(one.port), "it listens")
         assert mbpoll(one.port, "-t", "4:hex", "-r", "0", "-c", "4") == {
             0: "0x574C",
@@ -149,8 +149,8 @@ def test_who_opens_connections_and_keeps_them_takes_no_place_from_others(tmp_pat
     """P-508: the one that asked longest ago is ended; those that go on asking, and whoever comes, are answered."""
     with made(tmp_path) as one:
         one.terminal.start()
-        one.terminal.process.wait_for_line("modbus: unit 7 on port", 20)
-        wait_until(lambda: listening(one.port), "it listens", 20)
+        one.terminal.process.wait_for_line("modbus: unit 7 on port", 60)
+        wait_until(lambda: listening(one.port), "it listens")
         with ExitStack() as opened:
             held = [opened.enter_context(socket.create_connection(("127.0.0.1", one.port), 30)) for _ in range(4)]
             assert all(answers(each) for each in held)

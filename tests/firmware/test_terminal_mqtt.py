@@ -108,7 +108,7 @@ def test_an_ack_of_another_key_terminal_or_epoch_is_ignored(tmp_path: Path) -> N
                 b"",
             ):
                 gateway.send(forged)
-            made.terminal.process.wait_for_line("(?s)(ack ignored.*){8}", 30)
+            made.terminal.process.wait_for_line("(?s)(ack ignored.*){8}", 60)
             assert "clock set" not in made.terminal.process.text()
             made.terminal.kill()
             assert made.pending() == list(range(1, last + 2))
@@ -151,14 +151,14 @@ def test_it_starts_without_a_broker_and_connects_when_there_is_one(tmp_path: Pat
     with site(tmp_path, factor=900) as made:
         made.provision()
         made.terminal.start()
-        made.terminal.process.wait_for_line("uplink: OSError", 30)
+        made.terminal.process.wait_for_line("uplink: OSError", 60)
         time.sleep(1.2)
         made.broker.start()
         with made.gateway() as gateway:
             gateway.wait("a window and the boot", lambda: bool(windows(gateway) and gateway.events(record.BOOT)))
             made.broker.kill()
             before = len(windows(gateway))
-            made.terminal.process.wait_for_line("uplink: (EOFError|OSError).*\n(.*\n)*.*uplink: OSError", 30)
+            made.terminal.process.wait_for_line("uplink: (EOFError|OSError).*\n(.*\n)*.*uplink: OSError", 60)
             made.broker.start()
             gateway.wait("more windows", lambda: len(windows(gateway)) >= before + 2, 40)
             made.terminal.kill()
@@ -192,9 +192,9 @@ def test_a_broker_that_hangs_is_left_and_found_again(tmp_path: Path) -> None:
             made.terminal.start()
             gateway.wait("the boot", lambda: bool(gateway.events(record.BOOT)))
             pause(made.broker.process, signal.SIGSTOP)
-            made.terminal.process.wait_for_line("uplink: OSError the broker is silent", 30)
+            made.terminal.process.wait_for_line("uplink: OSError the broker is silent", 60)
             pause(made.broker.process, signal.SIGCONT)
-            made.terminal.process.wait_for_line("(?s)(uplink: connected.*){2}", 20)
+            made.terminal.process.wait_for_line("(?s)(uplink: connected.*){2}", 60)
             made.terminal.kill()
 
 
@@ -214,7 +214,7 @@ def test_a_broker_that_refuses_frames_is_told_of_and_nothing_is_freed(tmp_path: 
         _, last = made.prefill(5)
         made.broker.start()
         made.terminal.start()
-        made.terminal.process.wait_for_line("uplink: MqttError the broker refused a frame: 0x87 not authorized", 30)
+        made.terminal.process.wait_for_line("uplink: MqttError the broker refused a frame: 0x87 not authorized", 60)
         made.terminal.kill()
         assert made.pending() == list(range(1, last + 2))
 

@@ -141,12 +141,12 @@ def test_a_modem_of_the_board_tells_a_terminal_the_time(tmp_path: Path) -> None:
         made.provision()
         made.terminal.process.env["WATTLINE_MODEM"] = str(answer)
         made.terminal.start()
-        made.terminal.process.wait_for_line("next 1 ", 20)
+        made.terminal.process.wait_for_line("next 1 ", 60)
         assert "clock set" not in made.terminal.process.text()
         answer.write_bytes(b'+CCLK: "26/09/21,22:13:20+32"\r\n\r\nOK\r\n')
         made.terminal.kill()
         made.terminal.start()
-        made.terminal.process.wait_for_line("clock set by the modem, step 0 s, error 60 s", 20)
+        made.terminal.process.wait_for_line("clock set by the modem, step 0 s, error 60 s", 60)
         made.terminal.kill()
 
 

@@ -21,7 +21,7 @@ def run(vm: str, image: Path, code: str, **straps: str) -> subprocess.CompletedP
         },
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=60,
         check=False,
     )
 

@@ -107,7 +107,7 @@ def site(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Site]:
 
 def test_an_independent_client_reads_the_meters_and_is_refused_writes(site: Site) -> None:
     """pymodbus as the master. The write that it tries changes nothing, is not answered, and is in the log."""
-    client = ModbusSerialClient(site.pty, baudrate=9600, timeout=0.5, retries=0)
+    client = ModbusSerialClient(site.pty, baudrate=9600, timeout=5, retries=0)
     assert client.connect()
     try:
         answer = client.read_input_registers(0, count=80, device_id=1)
@@ -141,7 +141,7 @@ def test_an_independent_client_reads_every_modbus_model(tmp_path: Path) -> None:
     loads = {"load": {"kind": "constant", "rated_w": 12_000}, "start_import_wh": 7_000_000}
     meters = [{"address": number, "profile": name, **loads} for number, name in enumerate(MODBUS, 1)]
     one = Site(tmp_path, [], meters)
-    client = ModbusSerialClient(one.pty, baudrate=9600, timeout=1, retries=0)
+    client = ModbusSerialClient(one.pty, baudrate=9600, timeout=5, retries=0)
     assert client.connect()
     try:
         for number, name in enumerate(MODBUS, 1):

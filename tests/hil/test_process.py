@@ -32,7 +32,7 @@ def test_a_process_is_started_killed_and_started_again_in_one_log(tmp_path: Path
     with Process("sleeper", SLEEP, tmp_path / "log") as process:
         for starts in (1, 2):
             process.start()
-            process.wait_for_line("up\\s+" * starts, 20)
+            process.wait_for_line("up\\s+" * starts, 60)
             assert process.running
             process.kill()
             assert process.status == -signal.SIGKILL
@@ -42,7 +42,7 @@ def test_a_process_is_started_killed_and_started_again_in_one_log(tmp_path: Path
 def test_a_process_that_ignores_sigterm_is_killed(tmp_path: Path) -> None:
     with Process("deaf", DEAF, tmp_path / "log") as process:
         process.start()
-        process.wait_for_line("up", 20)
+        process.wait_for_line("up", 60)
         process.stop(timeout_s=0.2)
         assert not process.running
 
@@ -51,7 +51,7 @@ def test_a_process_that_ends_too_soon_is_an_error_with_its_last_words(tmp_path: 
     with Process("dying", [sys.executable, "-c", "print('no such thing')"], tmp_path / "log") as process:
         process.start()
         with pytest.raises(BenchError, match="no such thing"):
-            process.wait_for_line("ready", 20)
+            process.wait_for_line("ready", 60)
 
 
 def test_no_process_outlives_a_bench_that_is_killed(tmp_path: Path) -> None:

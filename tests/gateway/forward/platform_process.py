@@ -20,7 +20,7 @@ class PlatformProcess:
         command = [sys.executable, "-m", "hil.platform", "--journal", str(self.journal), "--control", str(self.control)]
         self.process = Process("platform", command, folder / "platform.log")
         self.process.start()
-        self.port = json.loads(self.process.wait_for_line(r"^\{.*\}$", 30).group())["port"]
+        self.port = json.loads(self.process.wait_for_line(r"^\{.*\}$", 60).group())["port"]
 
     def obey(self, **mode: object) -> None:
         """Return once it does."""

@@ -56,7 +56,7 @@ class Listener:
     def names(self, count: int) -> list[int]:
         """The numbers of what came, once they are so many different ones."""
         with self._changed:
-            assert self._changed.wait_for(lambda: len(self._seqs()) >= count, 20), f"{len(self._seqs())} of {count}"
+            assert self._changed.wait_for(lambda: len(self._seqs()) >= count, 60), f"{len(self._seqs())} of {count}"
             return sorted(self._seqs())
 
     def _seqs(self) -> set[int]:
@@ -108,7 +108,7 @@ def test_a_broker_gets_the_original_frames(tmp_path: Path, broker: Broker, liste
     sending.commit([old(1), old(2)])
     sending.run()
     with listener._changed:
-        assert listener._changed.wait_for(lambda: bool(listener.came), 20)
+        assert listener._changed.wait_for(lambda: bool(listener.came), 60)
     ((topic, data),) = listener.came
     opened = open_frame(data, "T0001", {1: sending.sender.key})
     assert (topic, [one.seq for one in opened.records]) == ("up/T0001/frame", [1, 2])

@@ -34,6 +34,6 @@ def meters(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Meters]:
             clock = ScaledClock(time.time_ns(), START_MS, 1)
             process = running.enter_context(Process("meters", command, folder / "log", clock.env()))
             process.start()
-            return process.wait_for_line(r'^\{"pty": "(/dev/[^"]+)"\}$', 20)[1]
+            return process.wait_for_line(r'^\{"pty": "(/dev/[^"]+)"\}$', 60)[1]
 
         yield start

@@ -50,7 +50,7 @@ def board(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BlankBoard]:
         command = [sys.executable, "-m", "hil.meters", "--config", str(config)]
         with Process("meters", command, folder / "log", ScaledClock(time.time_ns(), START_MS, 1).env()) as process:
             process.start()
-            process.wait_for_line(r'^\{"pty":', 20)
+            process.wait_for_line(r'^\{"pty":', 60)
             yield made
 
 
@@ -96,7 +96,7 @@ def test_a_terminal_with_two_buses_asks_each(board: BlankBoard, tmp_path: Path) 
     command = [sys.executable, "-m", "hil.meters", "--config", str(config)]
     with Process("meters", command, tmp_path / "log", ScaledClock(time.time_ns(), START_MS, 1).env()) as process:
         process.start()
-        process.wait_for_line(r'^\{"pty":', 20)
+        process.wait_for_line(r'^\{"pty":', 60)
         with opening.opened(opening.places([f"board:{board.port}"], {0, 1})) as buses:
             outcome = bus_steps.run_live(buses, planned)
             scanned = bus_steps.run_scan(buses, planned, lambda here: order.steps(bus_steps.expected(here), bauds=()))
