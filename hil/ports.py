@@ -63,7 +63,7 @@ def _claim(port: int) -> bool:
     return True
 
 
-def wait_for_port(process: Process, port: int, timeout_s: float = 30) -> None:
+def wait_for_port(process: Process, port: int, timeout_s: float = 60) -> None:
     """Return once this process, and no other one, listens on the port. Raises BenchError."""
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline and process.running:

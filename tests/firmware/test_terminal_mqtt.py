@@ -160,7 +160,7 @@ def test_it_starts_without_a_broker_and_connects_when_there_is_one(tmp_path: Pat
             before = len(windows(gateway))
             made.terminal.process.wait_for_line("uplink: (EOFError|OSError).*\n(.*\n)*.*uplink: OSError", 60)
             made.broker.start()
-            gateway.wait("more windows", lambda: len(windows(gateway)) >= before + 2, 40)
+            gateway.wait("more windows", lambda: len(windows(gateway)) >= before + 2)
             made.terminal.kill()
         seen = sorted(gateway.records)
         assert seen == list(range(1, len(seen) + 1)), "no number is missing"

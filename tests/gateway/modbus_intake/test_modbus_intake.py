@@ -185,7 +185,7 @@ def test_a_silent_terminal_delays_no_other_and_comes_back(
     silent, well = terminal(1), terminal(2)
     silent.dead = True
     silent.append(0, record(0))
-    sections = line("dead", tcp(place.tcp(silent)), silent, more="timeout_ms = 4000")
+    sections = line("dead", tcp(place.tcp(silent)), silent, more="timeout_ms = 8000")
     sections += line("well", tcp(place.tcp(well)), well)
     running = start(config(tmp_path, [silent, well], sections))
     wait_until(lambda: refused(running, "silent") >= 1)
@@ -195,7 +195,7 @@ def test_a_silent_terminal_delays_no_other_and_comes_back(
         well.append(seq, event(seq), live=True)
         well.wait_empty()
         slowest_s = max(slowest_s, time.monotonic() - began_s)
-    assert slowest_s < 3.6  # less than one time-out of the silent one
+    assert slowest_s < 7.5  # less than one time-out of the silent one, on a busy machine too
     assert running.metric("wattline_modbus_silent_terminals") == 1
     silent.dead = False
     silent.wait_empty()
