@@ -7,6 +7,7 @@ end is taken.
 
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -48,29 +49,24 @@ def sources(config: GatewayConfig, channels: Sequence[object] = ()) -> Sources:
 
 
 def ends(data_dir: Path, of: Sources, unread: Unread) -> Ends:
-    """All that can be read."""
+    """All that can be read, each by itself."""
     sent, untaken, revoked = dict[str, x509.Certificate](), set[int](), set[int]()
     terminals, others = dict[str, int](), dict[str, int]()
-    try:
+    with _reading(rotation.FILE, unread):
         sent, untaken = _of_store(data_dir)
-    except UNREADABLE as error:
-        unread(rotation.FILE, error)
     for name in of.named:
-        try:
+        with _reading(name, unread):
             if Path(name).is_dir():
-                others[_subject(name)] = min(_in_file(Path(name) / "ca.pem"))
+                with _reading(name, unread):
+                    others[_subject(name)] = min(_in_file(Path(name) / "ca.pem"))
                 known = list(Folder(Path(name)).known(partial(unread, name)))
                 revoked |= {one.serial for one in known if one.revoked_s}
                 _add((one for one in known if not (one.revoked_s or one.serial in untaken)), terminals, others)
             else:
                 others[_subject(name)] = min(_in_file(Path(name)))  # with what stands between it and an authority
-        except UNREADABLE as error:
-            unread(name, error)
     for name in of.believed:
-        try:
+        with _reading(name, unread):
             others.setdefault(_subject(name), max(_in_file(Path(name))))  # while one is good, what it vouches for is
-        except UNREADABLE as error:
-            unread(name, error)
     in_force = {name: _end_s(one) for name, one in sent.items() if one.serial_number not in revoked}
     return Ends(terminals | in_force, others)
 
@@ -86,6 +82,15 @@ def warnings(data_dir: Path, of: Sources, registry: Registry, until_s: int) -> l
     if count := sum(end_s <= until_s for end_s in admitted):
         found.append(f"{count} terminals' certificates end soon / 个终端的证书即将到期: gateway alarms list")
     return found
+
+
+@contextmanager
+def _reading(name: str, unread: Unread) -> Iterator[None]:
+    """What can't be read is told, and costs nothing else."""
+    try:
+        yield
+    except UNREADABLE as error:
+        unread(name, error)
 
 
 def _of_store(data_dir: Path) -> tuple[dict[str, x509.Certificate], set[int]]:

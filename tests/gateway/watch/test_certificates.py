@@ -132,15 +132,16 @@ def test_what_was_sent_counts_until_it_is_revoked_and_then_what_a_technician_lai
 
 
 def test_a_certificate_that_is_damaged_keeps_no_other_from_its_alarm(tmp_path: Path) -> None:
-    """P-494: each of an authority's folder by itself; the damaged one is named."""
+    """P-494: each of an authority's folder by itself, its own too; the damaged ones are named."""
     world = World(tmp_path)
     for name in ("T0000", NAME):
         world.issue(name, day(5))
     (damaged,) = (world.authority.path / "issued").glob("T0000.*")
     damaged.write_bytes(damaged.read_bytes()[:100])
+    (world.authority.path / "ca.pem").write_text("-----BEGIN CERTIFICATE-----")
     assert world.alarms_at(NOW_S) == [(NAME, "certificate_ending", -25, 0)]
-    (said,) = world.why
-    assert said.startswith(f"{damaged}: damaged")
+    assert world.unread == [str(world.authority.path)] * 2
+    assert world.why[1].startswith(f"{damaged}: damaged")
     world.close()
 
 
