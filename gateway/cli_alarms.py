@@ -144,6 +144,7 @@ def _watching(loaded: GatewayConfig) -> BinaryIO:
     except (lock.AlreadyRunningError, OSError) as error:
         fail(str(error))
     if is_cut_off(data_dir):
+        held.close()
         fail(
             f"{data_dir}: a restore was cut off, the gateway ends it when it starts / 恢复被中断，网关启动时会完成恢复"
         )
