@@ -227,7 +227,8 @@ class Hj212Session:
         if is_retry or (packet is not None and self._is_too_late(packet)):
             self.wants_close = self._is_retrying = True
             return None
-        return self._last_word() if packet is None else self._send(packet, now_ms)
+        word = self._last_word()  # before what else waits: the platform waits for it, and there may be a long backlog
+        return word if word or packet is None else self._send(packet, now_ms)
 
     def _is_too_late(self, packet: Packet) -> bool:
         """Whether it is a text that keeps its QN, which is past on this connection: on another it is first."""

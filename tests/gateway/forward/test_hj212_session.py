@@ -164,13 +164,14 @@ def test_commands_without_end_pile_nothing_up() -> None:
     assert session.counts.ignored == 100 - REPLIES_MAX
 
 
-def test_a_questions_packets_and_the_outboxs_take_turns_and_the_result_comes_last() -> None:
+def test_a_questions_packets_and_the_outboxs_take_turns_and_the_result_comes_after_them() -> None:
+    """P-146: not after all that waits beside them."""
     question = build(Segment("20260301081500777", "32", "2051", "123456", MN, 5)).data
     last = result(parse(question).segment, 1)  # type: ignore[arg-type]
     session = Hj212Session(
         SETTINGS, lambda: 0.5, Partner(lambda _: Reaction([], iter(map(packet, (7, 8, 9))), lambda: last))
     )
-    session.submit([packet(0), packet(1)])
+    session.submit([packet(number) for number in range(5)])
     session.on_connected()
     session.on_bytes(question)
     order = []
@@ -179,8 +180,8 @@ def test_a_questions_packets_and_the_outboxs_take_turns_and_the_result_comes_las
         assert segment is not None
         order.append(int(segment.qn[-3:]))
         session.on_bytes(data_answer(segment).data)
-    assert order == [7, 0, 8, 1, 9, 777]
-    assert session.take_confirmed() == [packet(0).qn, packet(1).qn]
+    assert order == [7, 0, 8, 1, 9, 2, 777, 3, 4]
+    assert session.take_confirmed() == [packet(number).qn for number in range(5)]
     assert (session.counts.history, session.counts.stray) == (3, 1)  # the stray is our own echo of 9012
 
 
