@@ -127,7 +127,9 @@ def rewires(house: House) -> Observed:
         windows = cabinet.gateway.windows()
     early = [one for one in found if one.from_s < cabinet.scenario.start_ms // 1000 + HONEST_S]
     words = ", ".join(sorted(f"{one.subject} {one.kind}" for one in found))
-    held = _points_and_kinds(found) == TOLD and not early
+    told = _points_and_kinds(found)
+    accused = {point for point, _ in told}
+    held = told >= TOLD and not accused & {ALL_OFF, UNTOUCHED} and not early
     return Observed(held, f"after {windows} windows: {words}; {len(early)} before anybody was there")
 
 
