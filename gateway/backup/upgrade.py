@@ -183,7 +183,7 @@ def _settle(data_dir: Path) -> None:
     elif (data_dir / MARK_BEGUN).exists():
         (data_dir / MARK_BEGUN).rename(data_dir / MARK_DONE)
         sync_folder(data_dir)
-    if _copies(data_dir, MARK_DONE, DONE) != data_dir / DONE:
+    if not _copies(data_dir, MARK_DONE, DONE).resolve().is_relative_to((data_dir / DONE).resolve()):
         shutil.rmtree(data_dir / DONE, ignore_errors=True)
 
 

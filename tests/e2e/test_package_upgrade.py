@@ -74,9 +74,12 @@ def test_what_systemd_refuses_leaves_a_package_that_is_configured(root: CleanRoo
     assert root.run("dpkg-query", "--show", "--showformat", "${db:Status-Status}", "wattline-gateway") == "installed"
     programs = root.folder / "usr/lib/wattline"
     assert sorted(one.parent.name for one in programs.glob("*/pyvenv.cfg")) == ["1-commit", "2-commit"]
-    (root.folder / "refused").write_text("^disable --now wattline-watch\n^daemon-reload")
+    (root.folder / "refused").write_text("^disable --now wattline-[gw]\n^stop wattline-watch\n^daemon-reload")
     said.unlink()
-    assert "wattline-watch.service is left as it is" in root.run("dpkg", "--purge", "wattline-gateway")
+    output = root.run("dpkg", "--purge", "wattline-gateway")
+    (left,) = [line for line in output.splitlines() if "is left as it is" in line]
+    assert left.startswith("wattline: wattline-watch.service is left as it is; is it stopped?")
+    assert "\nstop wattline-gateway.service\n" in said.read_text()
     assert "disable --now wattline-backup.timer" in said.read_text()
     assert not programs.exists()
 

@@ -151,7 +151,9 @@ def test_a_copy_that_is_the_last_upgrades_stays_whatever_lies_beside_it(tmp_path
     if not is_elsewhere:
         mark = upgrade.Elsewhere(str(copy), OLDER)
         (folder / upgrade.MARK_DONE).write_bytes(msgspec.json.encode(mark))
-    assert upgrade.prepare(folder, lambda: 3) is None
+    (tmp_path / "link").symlink_to(folder)
+    for name in (folder, tmp_path / "link"):
+        assert upgrade.prepare(name, lambda: 3) is None
     assert versions(copy) == OLDER
 
 
