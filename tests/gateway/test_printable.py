@@ -12,10 +12,13 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from gateway.cli import app
+from gateway.cli_common import line_text
 from gateway.config import QuarantineConfig
 from gateway.console.audit import Audit, Entry
+from gateway.forward.outbox import Outbox
 from gateway.logs import make_logger
 from gateway.quarantine.quarantine import Quarantine, Refused
+from gateway.watch.dispatch.post import Post
 from gateway.watch.finding import Finding
 from gateway.watch.store import Known, Look, Progress, Step, Store
 from protocol.host.printable import printable, printable_json
@@ -28,8 +31,8 @@ CAN_STEER = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 @given(st.text(st.characters()))
 def test_nothing_that_steers_is_left_and_json_means_the_same(text: str) -> None:
     """P-507"""
-    as_json = printable_json({text: [text]})
-    assert not {unicodedata.category(char) for char in printable(text) + as_json} & CAN_STEER
+    as_json, as_line = printable_json({text: [text]}), line_text({"reason": text})  # `status` tells by that
+    assert not {unicodedata.category(char) for char in printable(text) + as_json + as_line} & CAN_STEER
     assert json.loads(as_json) == {text: [text]}
 
 
@@ -64,4 +67,24 @@ def test_what_anybody_said_cannot_steer_the_terminal_of_who_looks(tmp_path: Path
     said = CliRunner().invoke(app, [*words.split(), "--config", str(config), *more])
     assert said.exit_code == 0, said.output
     assert "u202e" in said.stdout, "it is told, only not as it is"
+    assert not {unicodedata.category(char) for char in said.stdout.replace("\n", "")} & CAN_STEER
+
+
+@pytest.mark.parametrize("words", ["refused province", "channels list"])
+@pytest.mark.parametrize("more", [[], ["--json"]])
+def test_what_a_platform_or_a_receiver_answered_cannot_either(tmp_path: Path, words: str, more: list[str]) -> None:
+    """P-507: why a record was refused, and its packet; why an alarm was."""
+    config, data = write_config(tmp_path, 1883, [Sender()]), tmp_path / "data"
+    sink = '[[sink]]\nname = "province"\nkind = "mqtt"\nhost = "127.0.0.1"\n'
+    config.write_text(f'channels = "channels.toml"\n{config.read_text()}\n{sink}')
+    (tmp_path / "channels.toml").write_text('[[channel]]\nname = "scada"\nkind = "mqtt"\nhost = "127.0.0.1"\n')
+    data.mkdir(exist_ok=True)
+    with closing(Outbox(data, "province")) as outbox:
+        row = (1, "refused", STEERS, STEERS.encode())
+        outbox._connection.execute("INSERT INTO dead (record, reason, detail, packet) VALUES (?, ?, ?, ?)", row)
+    with closing(Post(data)) as post:
+        post.begin(["scada"], NOW_S * 1000)
+        post._set_health("scada", "refused", STEERS, NOW_S * 1000)
+    said = CliRunner().invoke(app, [*words.split(), "--config", str(config), *more])
+    assert "u202e" in said.stdout, said.output
     assert not {unicodedata.category(char) for char in said.stdout.replace("\n", "")} & CAN_STEER
