@@ -10,6 +10,7 @@ WHO = "a factory with a motive"
 CUTS = 5
 STARTED = f"wattline {OWN} boot"  # as the terminal's log has it (terminal/app.py)
 QUIET_S = 2.0
+POLLS = 2  # the first may be one that the terminal asked before its power was cut
 BROKEN_AT = ((True, 2_500), (False, 2_500), (True, 4_000))  # (up, bytes): in and right behind a TLS handshake
 
 
@@ -37,12 +38,14 @@ def cuts_link(house: House) -> Observed:
     for more in (1, 2):
         house.restart_terminal()
         house.wait(lambda more=more: house.terminal.process.text().count(STARTED) >= told + more)  # type: ignore[misc]
+        asked = len(read_rows(house.meters.log))  # who asks its meter has its start on the flash
+        house.wait(lambda was=asked: len(read_rows(house.meters.log)) >= was + POLLS)  # type: ignore[misc]
     quiet = not house.wait(lambda: house.numbers() != before, QUIET_S)
     house.link.set_up(up=True)
     house.link.cut()
     house.link.cut_after([*BROKEN_AT])
     # the newest comes first: what lacks between is on its way
-    whole = house.wait(lambda: len(house.numbers()) >= len(before) + 2 and _is_whole(house.numbers()))
+    whole = house.wait(lambda: len(house.numbers()) >= len(before) + 2 and _is_whole(house))
     after = house.numbers()
     once = len(set(after)) == len(after) and after[: len(before)] == before
     held = bool(before) and quiet and once and whole
@@ -60,10 +63,10 @@ def _settled(house: House) -> list[tuple[int, int]]:
     return house.numbers()
 
 
-def _is_whole(numbers: list[tuple[int, int]]) -> bool:
-    """Whether no number is left out in any epoch."""
+def _is_whole(house: House) -> bool:
+    """Whether no number is left out in any epoch, but what the terminal told."""
     of_epochs: dict[int, set[int]] = {}
-    for epoch, seq in numbers:
+    for epoch, seq in {*house.numbers(), *house.left_out()}:
         of_epochs.setdefault(epoch, set()).add(seq)
     return all(len(one) == max(one) - min(one) + 1 for one in of_epochs.values())
 

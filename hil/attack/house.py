@@ -148,6 +148,16 @@ class House:
                 own = [one for one in own if _is_event(reader.raw(one.id), code)]
             return [(one.epoch, one.seq) for one in own]
 
+    def left_out(self) -> set[tuple[int, int]]:
+        """(epoch, seq) that the terminal has told it left out: its power was cut while it wrote them."""
+        found = set()
+        with closing(Reader(self.gateway.data)) as reader:
+            for one in reader.records_after(0, RECORDS_MAX):
+                if one.terminal == OWN and _is_event(raw := reader.raw(one.id), record.NUMBERS_SKIPPED):
+                    first, last = record.decode_record(raw).body.values
+                    found |= {(one.epoch, seq) for seq in range(first, last + 1)}
+        return found
+
     def copied(self, name: str, *databases: str) -> Path:
         """The gateway's folder beside it, with these of its databases as they are: what runs is untouched."""
         folder = self.folder / name

@@ -84,9 +84,9 @@ def _frees_a_start(house: House) -> set[int]:
 
 
 def _missing(house: House) -> set[int]:
-    """Numbers of the terminal's newest log that the journal has not, below one that it has."""
+    """Numbers of the terminal's newest log that the journal has not, below one that it has; none that it left out."""
     numbers = house.numbers()
-    there = {seq for epoch, seq in numbers if epoch == numbers[-1][0]}
+    there = {seq for epoch, seq in {*numbers, *house.left_out()} if epoch == numbers[-1][0]}
     return set(range(min(there), max(there))) - there
 
 
