@@ -5,6 +5,7 @@ Whoever finds the move begun ends it: a crash at any point leaves all of the old
 import shutil
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 
@@ -17,12 +18,15 @@ DECIDED = "decided.json"
 _LOGS = ("-wal", "-shm", "-journal")  # what SQLite keeps beside a file: it belongs to that file alone
 
 
+_Name = Annotated[str, msgspec.Meta(pattern=r"^[^/]+\.sqlite3$")]  # nothing that leads root out of the service's folder
+
+
 class _Move(msgspec.Struct, frozen=True):
     """What was decided: these files come from the stage; whatever stood in data_dir goes aside."""
 
-    files: list[str]
-    old: list[str]
-    aside: str
+    files: list[_Name]
+    old: list[_Name]
+    aside: Annotated[str, msgspec.Meta(pattern=r"^replaced-[0-9TZ-]+$")]
 
 
 def restore(folder: Path, data_dir: Path, now_ms: int, *, force: bool) -> tuple[Manifest, Path | None]:
@@ -69,12 +73,19 @@ def is_cut_off(data_dir: Path) -> bool:
 
 
 def finish(data_dir: Path) -> bool:
-    """End a restore that was cut off; True if one was decided. The caller holds data_dir's lock. Raises OSError."""
+    """End a restore that was cut off; True if one was decided. The caller holds data_dir's lock.
+
+    Raises OSError; BackupError: what was decided can't be read, and nothing is moved.
+    """
     stage = data_dir / STAGE
     if not is_cut_off(data_dir):
         shutil.rmtree(stage, ignore_errors=True)
         return False
-    move = msgspec.json.decode((stage / DECIDED).read_bytes(), type=_Move)
+    try:
+        move = msgspec.json.decode((stage / DECIDED).read_bytes(), type=_Move)
+    except msgspec.DecodeError as error:
+        text = "not as a restore wrote it; delete it, and restore again / 恢复记录无效，请删除后重新恢复"
+        raise BackupError(f"{stage / DECIDED}: {text}: {error}") from error
     for name in sorted({*move.files, *move.old}):
         if name in move.files and not (stage / name).exists():
             continue  # moved before the cut

@@ -1,5 +1,6 @@
 """Commands that root gives, where the gateway is another user: what they leave in data_dir is the gateway's."""
 
+import json
 import os
 from pathlib import Path
 
@@ -8,7 +9,8 @@ import pytest
 from gateway import files
 from gateway.backup import upgrade
 from gateway.backup.backup import backup
-from gateway.backup.restore import restore
+from gateway.backup.restore import DECIDED, STAGE, finish, restore
+from gateway.backup.stores import BackupError
 from gateway.lock import held
 from gateway.quarantine import orders
 from gateway.watch.store import Store
@@ -101,3 +103,17 @@ def test_a_restore_that_root_began_can_be_ended_by_the_gateway(data: Path, monke
     restore(data.parent / "copy", data, 1, force=True)
     assert seen
     assert owners(data) == before
+
+
+@pytest.mark.parametrize("member", ["files", "old", "aside"])
+def test_a_restore_that_somebody_else_decided_moves_nothing(data: Path, member: str) -> None:
+    """P-455: whoever may write to data_dir could have root put any file in any place."""
+    (data.parent / "other.sqlite3").write_text("root's")
+    way_out = {"files": ["../other.sqlite3"], "old": ["../other.sqlite3"], "aside": "../replaced-1"}
+    decided = {"files": [], "old": ["journal.sqlite3"], "aside": "replaced-1"} | {member: way_out[member]}
+    (data / STAGE).mkdir()
+    (data / STAGE / DECIDED).write_text(json.dumps(decided))
+    before = sorted(data.parent.rglob("*"))
+    with pytest.raises(BackupError, match=f"{DECIDED}: not as a restore wrote it; delete it"):
+        finish(data)
+    assert sorted(data.parent.rglob("*")) == before
