@@ -58,7 +58,8 @@ def groups(powers_w: Iterable[float]) -> Groups | str:
     low_w, high_w = sorted_w[:split], sorted_w[split:]
     if min(len(low_w), len(high_w)) < max(GROUP_MIN, SHARE_MIN * len(sorted_w)):
         return ALWAYS_ALIKE
-    standby_w, running_w = quantiles(low_w, n=TWENTIETHS)[-1], quantiles(high_w, n=TWENTIETHS)[0]
+    standby_w = quantiles(low_w, n=TWENTIETHS, method="inclusive")[-1]  # never outside of what was drawn
+    running_w = quantiles(high_w, n=TWENTIETHS, method="inclusive")[0]
     contrast = (_middle(high_w) + floor_w) / (_middle(low_w) + floor_w)
     if separation < SEPARATION_MIN or contrast < CONTRAST_MIN or standby_w >= running_w:
         return NO_TWO_GROUPS
