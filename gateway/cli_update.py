@@ -8,7 +8,18 @@ from typing import Annotated
 
 import typer
 
-from gateway.cli_common import CONFIG, AsJson, Config, examples, fail, load, load_enterprises, load_registry, print_json
+from gateway.cli_common import (
+    CONFIG,
+    ID_MAX,
+    AsJson,
+    Config,
+    examples,
+    fail,
+    load,
+    load_enterprises,
+    load_registry,
+    print_json,
+)
 from gateway.cli_damage import App
 from gateway.cli_rollouts import (
     STATES,
@@ -55,7 +66,7 @@ Enterprises = Annotated[
     list[str] | None, typer.Option("--enterprise", help="Its terminals, by enterprises.toml. 企业的终端")
 ]
 Terminals = Annotated[list[str] | None, typer.Option("--terminal", help="This one; all if neither is given. 终端")]
-MayFail = Annotated[int, typer.Option(min=0, help="So many failures do not halt it. 容许失败数")]
+MayFail = Annotated[int, typer.Option(min=0, max=ID_MAX, help="So many failures do not halt it. 容许失败数")]
 Silent = Annotated[int, typer.Option("--silent-after", min=1, max=720, help="Hours without a word: failed. 无应答小时")]
 Number = Annotated[int | None, typer.Argument(metavar="[ROLLOUT]", help="Its number; the open one. 任务编号")]
 

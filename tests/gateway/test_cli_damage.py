@@ -13,11 +13,13 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from cext.decoder import KeyState
 from gateway import cli_damage, database
 from gateway.cli import app
 from gateway.cli_damage import UNREADABLE
 from gateway.config import QuarantineConfig, VerifyConfig
 from gateway.export.rows import rows
+from gateway.journal import index
 from gateway.journal.audit import Audit
 from gateway.journal.journal import FILE, Journal
 from gateway.journal.spans import Spans
@@ -30,6 +32,7 @@ from tests.gateway.watch.plant import POINTS, configured
 DAMAGES = 40  # the same each time; 5,000 others were tried by hand
 WINDOWS = 12
 SENDER = Sender()
+KEYS = {SENDER.name: {SENDER.key.generation: KeyState(SENDER.secret)}}
 SPAN = ("--from", "2026-02-28", "--to", "2026-03-02")
 READ_THE_JOURNAL = {  # with what each needs
     "status": (),
@@ -268,11 +271,11 @@ def test_no_command_ends_with_a_traceback(
 
 
 def test_any_flipped_bits_are_read_or_told(sound: Path, tmp_path: Path) -> None:
-    """P-501: they end in nothing but what a command tells."""
-    good, file = (sound / "data" / FILE).read_bytes(), tmp_path / FILE
+    """P-501: they end in nothing but what a command tells, in a journal with an index and in one without."""
+    good, file = [(sound / "data" / FILE).read_bytes(), indexed(sound, tmp_path / "indexed")], tmp_path / FILE
     told = 0
     for number in range(DAMAGES):
-        chance, data = random.Random(number), bytearray(good)
+        chance, data = random.Random(number), bytearray(good[number % 2])
         for _ in range(chance.choice((1, 3, 30, 300))):
             data[chance.randrange(100, len(data))] ^= 1 << chance.randrange(8)
         file.write_bytes(data)
@@ -285,17 +288,28 @@ def test_any_flipped_bits_are_read_or_told(sound: Path, tmp_path: Path) -> None:
     assert 0 < told < DAMAGES
 
 
+def indexed(sound: Path, folder: Path) -> bytes:
+    """The journal, once its index is written."""
+    shutil.copytree(sound / "data", folder)
+    journal = Journal(folder, VerifyConfig())
+    opened = journal._open()
+    index.write(opened.connection, opened.ledger, opened.next_id - 1)
+    journal.close()
+    return (folder / FILE).read_bytes()
+
+
 def _read_all(folder: Path) -> None:
     with closing(Spans(folder)) as spans:
         for name, number in spans.terminals().items():
             list(rows(spans, [name], 0, NOW_S))
+            spans.powers(name, 0, NOW_S)
             list(spans.log(number))
         for name, entry in spans.newest(WINDOWS):
             if (raw := spans.raw(entry.id)) is not None:
                 described(name, entry, raw)
     with closing(Audit(folder)) as audit:
         list(audit.links())
-        list(audit.prove(range(1, audit.last + 1), {}))
+        list(audit.prove(range(1, audit.last + 1), KEYS))
 
 
 @pytest.mark.parametrize(
