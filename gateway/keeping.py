@@ -11,6 +11,7 @@ import structlog
 from gateway.clock import Clock
 from gateway.config import JournalConfig
 from gateway.database import StoreUnavailableError
+from gateway.journal.blocks import DamagedError
 from gateway.journal.journal import Journal
 from gateway.journal.retention import Retired, Rule, Settled
 from gateway.metrics import Metrics
@@ -43,7 +44,7 @@ class Keeping:
         self._gone = Retired()  # since it was last said
 
     def step(self) -> None:
-        """At most one step of retention. Where the disk refuses, it is tried again later."""
+        """At most one step of retention. Where the disk refuses, or what is to go is damaged, it is tried again."""
         now_s = self._steady_s()
         if now_s < self._look_at_s:
             return
@@ -54,7 +55,7 @@ class Keeping:
                 self._log.info("journal_head", head=str(self._journal.head()))
             if self._is_trusted():
                 self._take_in(self._journal.retire(self._rule(), self._settled()), now_s)
-        except StoreUnavailableError as error:
+        except (StoreUnavailableError, DamagedError) as error:  # neither is a reason to take nothing in
             self._metrics.store_errors.labels("journal").inc()
             self._log.warning("store_unavailable", store="journal", error=str(error))
 

@@ -2,6 +2,8 @@
 
 import io
 import json
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,7 @@ from gateway.forward import outbox
 from gateway.forward.outbox import BACKLOG, PLACEMENTS, Outbox, Taken
 from gateway.hj212.packet import Packet
 from gateway.journal.chain import Head
-from gateway.journal.journal import Journal
+from gateway.journal.journal import FILE, Journal
 from gateway.journal.reader import Reader
 from gateway.journal.retention import Retired, Settled
 from gateway.keeping import DAY_S, LOOK_EVERY_S, TRUSTED_AFTER_S, Keeping
@@ -72,6 +74,23 @@ def test_what_is_older_goes_and_is_counted_and_said_once(tmp_path: Path) -> None
     world.pass_s(DAY_S)
     assert world.retired == 15
     assert len(world.events("retired")) == 2
+
+
+def test_what_is_damaged_stays_and_keeps_nothing_from_being_taken_in(tmp_path: Path) -> None:
+    """P-519: each try is counted and said; what was damaged is whole in a backup, and goes then."""
+    world = World(tmp_path)
+    with closing(sqlite3.connect(tmp_path / FILE)) as connection, connection:
+        ((whole,),) = connection.execute("SELECT frames FROM blocks WHERE first = 3").fetchall()
+        connection.execute("UPDATE blocks SET frames = ? WHERE first = 3", (whole[:-3],))
+    world.pass_s(int(TRUSTED_AFTER_S))
+    assert world.retired == 0
+    assert ["block ends" in one["error"] for one in world.events("store_unavailable")] == [True]
+    assert world.metric("wattline_store_errors_total", store="journal") == 1
+    assert commit(world.journal, [accept(SENDER, SENDER.frame([window(99)]))]) == [["new"]]
+    with closing(sqlite3.connect(tmp_path / FILE)) as connection, connection:
+        connection.execute("UPDATE blocks SET frames = ? WHERE first = 3", (whole,))
+    world.pass_s(int(LOOK_EVERY_S))
+    assert world.retired == 14
 
 
 def test_a_clock_that_was_set_is_not_believed_for_an_hour(tmp_path: Path) -> None:

@@ -107,7 +107,7 @@ def test_a_full_disk_stores_nothing_of_the_batch_and_the_same_batch_goes_in_late
 def test_a_fault_that_is_not_the_disks_leaves_nothing_remembered_that_is_not_stored(
     tmp_path: Path, journal: Journal
 ) -> None:
-    """P-518: the intake begins again after it, and who sends again is not told that it is in."""
+    """P-518: where the journal is gone on with, who sends again is not told that it is in."""
     sender = Sender()
     batch = [accept(sender, sender.frame([window(1), window(2)]))]
     connection = journal._open().connection
