@@ -18,7 +18,7 @@ from firmware.field.board import ports as serial_ports
 from firmware.field.board.errors import BoardError, BoardRefusedError
 from firmware.field.board.link import BAUD
 from firmware.field.outcome import NO_ANSWER, REFUSED, Outcome
-from protocol.host.printable import printable
+from protocol.host.printable import printable, printable_json
 
 Port = Annotated[
     str | None, typer.Option(help="The board's serial port, or rfc2217://HOST:PORT; the only one if left out. 板子串口")
@@ -57,7 +57,7 @@ def identify(port: Port = None, baud: Baud = BAUD, as_json: AsJson = False) -> N
     drives = flash_rp2.drives() if port is None else []
     with told():
         found = identifying.in_bootsel(drives[0]) if len(drives) == 1 else identifying.at(chosen(port), baud)
-    typer.echo(json.dumps(asdict(found), ensure_ascii=False) if as_json else found.text())
+    say(printable_json(asdict(found)) if as_json else found.text())
 
 
 @contextmanager
@@ -66,20 +66,20 @@ def told() -> Iterator[None]:
     try:
         yield
     except BoardRefusedError as error:
-        _say(error)
+        say(error, err=True)
         raise typer.Exit(REFUSED) from error
     except BoardError as error:
-        _say(error)
+        say(error, err=True)
         raise typer.Exit(NO_ANSWER) from error
     except image.ImageError as error:
-        _say(error)
+        say(error, err=True)
         raise typer.Exit(2) from error
 
 
-def _say(error: Exception) -> None:
-    """What a board says may be anybody's words."""
-    for line in str(error).split("\n"):
-        typer.echo(printable(line), err=True)
+def say(text: object, *, err: bool = False) -> None:
+    """Tell what a board says, which may be anybody's words."""
+    for line in str(text).split("\n"):
+        typer.echo(printable(line), err=err)
 
 
 def chosen(port: str | None) -> str:
@@ -110,9 +110,9 @@ def say_nothing(*_: object) -> None:
 def finish(outcome: Outcome, *, as_json: bool) -> None:
     """Tell a step's outcome, and end the command with its status."""
     if as_json:
-        typer.echo(json.dumps(outcome.as_json(), ensure_ascii=False))
+        say(printable_json(outcome.as_json()))
         raise typer.Exit(outcome.exit_status)
-    typer.echo("\n".join(outcome.lines()))
+    say("\n".join(outcome.lines()))
     for path, size in outcome.data.get("put", {}).items():
         typer.echo(f"  + {path} ({size})")
     for path in outcome.data.get("remove", ()):

@@ -14,12 +14,13 @@ import typer
 
 from firmware.field import files
 from firmware.field.board.link import BAUD, Link
-from firmware.field.cli_board import EXIT, AsJson, Baud, DryRun, Port, chosen, finish, told
+from firmware.field.cli_board import EXIT, AsJson, Baud, DryRun, Port, chosen, finish, say, told
 from firmware.field.outcome import Finding, Outcome, passed
 from firmware.field.rescue import asking, doctor, keeping
 from protocol import record
 from protocol.host import pulled
 from protocol.host.event_names import EVENT_NAMES
+from protocol.host.printable import printable_json
 
 _RECORDS_MAX = 5000  # a week of one terminal
 Out = Annotated[Path | None, typer.Option(dir_okay=False, help="Where to; named by the terminal if left out. 输出文件")]
@@ -33,7 +34,7 @@ def doctor_(port: Port = None, baud: Baud = BAUD, as_json: AsJson = False) -> No
         records = asking.newest_records(link, facts["next"] - 1)
         outcome = doctor.judge(facts, records, int(time.time()))
     if not as_json:
-        typer.echo(f"{link.port}  {json.dumps(facts, ensure_ascii=False)}")
+        say(f"{link.port}  {printable_json(facts)}")
     finish(outcome, as_json=as_json)
 
 

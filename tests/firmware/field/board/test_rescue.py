@@ -133,23 +133,27 @@ def test_pulled_records_come_into_the_journal_once_and_stay_on_the_terminal(boar
 def test_a_terminals_name_leads_no_file_out_of_the_folder(
     board: BlankBoard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """P-289: whoever had the flash in hand wrote another name there, and the terminal is rescued by its console."""
+    """P-289, P-507: whoever had the flash in hand wrote another name there, and it is rescued by its console."""
     inner = tmp_path / "a" / "b"
     inner.mkdir(parents=True)
     monkeypatch.chdir(inner)
     with Link(board.port) as link:
         folder = json.loads(link.run(asking.WHERE))[0]
-        link.write(f"{folder}/terminal.json", json.dumps({**CONFIG, "terminal": "../../\x1b[2J"}).encode())
+        link.write(f"{folder}/terminal.json", json.dumps({**CONFIG, "terminal": "../../\x9b2J"}).encode())
     try:
         refused = [field(word, "--port", board.port) for word in ("pull", "backup")]
+        pages = [field("doctor", "--port", board.port, *more) for more in ([], ["--json"])]
     finally:
         with Link(board.port) as link:
             link.run(asking.WHERE)
             link.write(f"{folder}/terminal.json", json.dumps(CONFIG).encode())
     for one in refused:
         assert one.exit_code == 4
-        assert r"../../\x1b[2J: no terminal's id" in one.stderr
-        assert "\x1b" not in one.output
+        assert r"../../\x9b2J: no terminal's id" in one.stderr
+        assert "\x9b" not in one.output
+    for page in pages:
+        assert r"\u009b2J" in page.stdout, page.output
+        assert "\x9b" not in page.output
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
     assert field("pull", "--port", board.port).exit_code == 0
     assert [path.name for path in tmp_path.rglob("*.frames")] == [f"{SENDER.name}.frames"]
